@@ -1,0 +1,130 @@
+-- How Holdfast reads storage.objects: one view, so that no other SQL knows its columns of last year
+-- and of tomorrow, and one definition of what is in scope.
+
+create function holdfast.row_hash(metadata jsonb) returns uuid
+  language sql immutable set search_path = ''
+as $$ select md5((metadata - '{updated_at,etag}'::text[])::text)::uuid $$;
+comment on function holdfast.row_hash(jsonb) is
+  'Hash of an entry''s metadata without updated_at and etag: what a restore would put back.';
+
+create function holdfast.utc(at timestamptz) returns text
+  language sql stable set search_path = ''
+as $$
+  select case when isfinite(at)
+    then to_char(at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') end
+$$;
+comment on function holdfast.utc(timestamptz) is 'A time as ISO 8601 in UTC with microseconds, whatever the session''s zone.';
+
+create function holdfast.object_size(metadata jsonb) returns bigint
+  language sql immutable set search_path = ''
+as $$ select case when metadata ->> 'size' ~ '^[0-9]{1,18}$' then (metadata ->> 'size')::bigint end $$;
+comment on function holdfast.object_size(jsonb) is
+  'Size in bytes that a storage.objects row states; null where it states none.';
+
+create function holdfast.object_etag(metadata jsonb) returns text
+  language sql immutable set search_path = ''
+as $$ select trim(both '"' from metadata ->> 'eTag') $$;
+comment on function holdfast.object_etag(jsonb) is 'ETag that a row states, without quotes.';
+
+create function holdfast.refresh_source() returns void
+  language plpgsql security definer set search_path = ''
+as $$
+declare
+  has_versions boolean := exists (
+    select from pg_catalog.pg_attribute
+    where attrelid = 'storage.objects'::regclass and attname = 'archived_at' and not attisdropped);
+  live text := case when has_versions then 'where archived_at is null and not is_delete_marker' else '' end;
+begin
+  if to_regclass('holdfast.source_objects') is not null
+    and has_versions = (pg_get_viewdef('holdfast.source_objects'::regclass) like '%archived_at%') then
+    return;
+  end if;
+  -- A row without a version (very old ones) is told apart by what its bytes would change.
+  execute format($view$
+    create or replace view holdfast.source_objects as
+    select id, bucket_id, name collate "C" as name,
+      coalesce(version, 'none-' || md5(concat_ws('|', id, metadata ->> 'eTag', metadata ->> 'size'))) as version,
+      holdfast.object_size(metadata) as size,
+      holdfast.object_etag(metadata) as etag,
+      jsonb_build_object(
+        'type', metadata ->> 'mimetype',
+        'cache_control', metadata ->> 'cacheControl',
+        'user_metadata', user_metadata,
+        'owner_id', coalesce(owner_id, owner::text),
+        'created_at', holdfast.utc(created_at),
+        'updated_at', holdfast.utc(updated_at),
+        'etag', holdfast.object_etag(metadata)) as metadata
+    from storage.objects %s$view$, live);
+  comment on view holdfast.source_objects is
+    'Live objects of this project as Holdfast reads them, whatever columns this Storage has.';
+end
+$$;
+comment on function holdfast.refresh_source() is
+  'Makes the view source_objects fit the columns that storage.objects has now.';
+select holdfast.refresh_source();
+
+create function holdfast.assert_source_visible() returns void
+  language plpgsql security definer set search_path = ''
+as $$
+begin
+  if not exists (
+    select from pg_catalog.pg_roles where rolname = current_user and (rolbypassrls or rolsuper)) then
+    raise exception 'source_hidden' using errcode = 'HF000',
+      detail = format('Role %I owns Holdfast''s functions and does not bypass row level security: '
+        'it would see an empty Storage.', current_user),
+      hint = 'Apply Holdfast''s migrations as the role postgres.';
+  end if;
+end
+$$;
+comment on function holdfast.assert_source_visible() is
+  'Raises source_hidden where row level security would hide the project''s objects from a backup.';
+
+create function holdfast.glob_pattern(glob text) returns text
+  language sql immutable set search_path = ''
+as $$
+  select '^(?:' || replace(replace(replace(replace(replace(replace(
+    regexp_replace(glob, '([.+^$(){}|\[\]\\])', '\\\1', 'g'),
+    '**/', E'\x01'), '**', E'\x02'), '*', '[^/]*'), '?', '[^/]'), E'\x01', '(?:.*/)?'), E'\x02', '.*') || ')$'
+$$;
+comment on function holdfast.glob_pattern(text) is
+  'A glob over bucket/name as a regular expression: * and ? stop at a slash, ** does not.';
+
+create type holdfast.scope as (
+  buckets text[], include text[], exclude text[], max_object_bytes bigint);
+comment on type holdfast.scope is 'What to back up: bucket ids, patterns over bucket/name, and the largest size.';
+
+create function holdfast.patterns(globs jsonb) returns text[]
+  language sql immutable set search_path = ''
+as $$ select array_agg(holdfast.glob_pattern(g)) from jsonb_array_elements_text(globs) g $$;
+comment on function holdfast.patterns(jsonb) is 'A list of globs as patterns; null for an empty list.';
+
+create function holdfast.plan_scope(plan jsonb) returns holdfast.scope
+  language sql immutable set search_path = ''
+as $$
+  select row(
+    (select array_agg(b) from jsonb_array_elements_text(nullif(plan #> '{settings,buckets}', 'null')) b),
+    -- The usual include matches everything; no pattern at all costs nothing a row.
+    holdfast.patterns(nullif(plan #> '{settings,include}', '["**"]')),
+    holdfast.patterns(plan #> '{settings,exclude}'),
+    (nullif(plan #> '{settings,max_object_bytes}', 'null'))::bigint)::holdfast.scope
+$$;
+comment on function holdfast.plan_scope(jsonb) is
+  'The scope that a run was started with, from the settings frozen in its plan.';
+
+create function holdfast.in_scope(scope holdfast.scope, bucket_id text, name text, size bigint)
+  returns boolean language sql immutable set search_path = ''
+as $$
+  select left(bucket_id, 9) <> 'holdfast-'
+    and ((scope).buckets is null or bucket_id = any ((scope).buckets))
+    and ((scope).include is null or (bucket_id || '/' || name) ~ any ((scope).include))
+    and ((scope).exclude is null or not (bucket_id || '/' || name) ~ any ((scope).exclude))
+    and ((scope).max_object_bytes is null or coalesce(size, 0) <= (scope).max_object_bytes)
+$$;
+comment on function holdfast.in_scope(holdfast.scope, text, text, bigint) is
+  'Whether an object is to be backed up. Holdfast''s own scratch and drill buckets never are.';
+
+revoke all on function holdfast.row_hash(jsonb), holdfast.utc(timestamptz), holdfast.object_size(jsonb),
+  holdfast.object_etag(jsonb), holdfast.refresh_source(), holdfast.assert_source_visible(),
+  holdfast.glob_pattern(text), holdfast.patterns(jsonb), holdfast.plan_scope(jsonb),
+  holdfast.in_scope(holdfast.scope, text, text, bigint) from public;
+revoke all on holdfast.source_objects from public;

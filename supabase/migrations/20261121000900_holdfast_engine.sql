@@ -1,0 +1,293 @@
+-- The engine: start, lease, commit, finish, end. Every write of a lane names its lease and is
+-- refused when the lease is lost, so a lane that wakes late can do no harm.
+
+create function holdfast.lease_seconds() returns integer
+  language sql immutable set search_path = '' as $$ select 60 $$;
+comment on function holdfast.lease_seconds() is
+  'How long a lease lives without a commit or heartbeat: longer than one page (5 s) or part may take.';
+
+create function holdfast.function_of(kind text) returns text
+  language sql immutable set search_path = ''
+as $$ select case when kind = 'restore' then 'holdfast-restore' else 'holdfast-backup' end $$;
+comment on function holdfast.function_of(text) is 'The Edge Function that works on a kind of run.';
+
+create function holdfast.start_run(kind text, plan jsonb, started_by text) returns uuid
+  language plpgsql security definer set search_path = ''
+as $$
+declare
+  other holdfast.runs;
+  id uuid;
+begin
+  -- Two starts at once must not both see nothing running. Two-int form: Storage uses the other one.
+  perform pg_advisory_xact_lock(hashtext('holdfast'), hashtext('start_run'));
+  -- A restore and a backup would write the same entries under two sequences.
+  select * into other from holdfast.runs r where r.state in ('running', 'sealing') limit 1;
+  if found then
+    raise exception 'run_in_progress' using errcode = 'HF000',
+      detail = format('A %s is running: %s.', other.kind, other.id),
+      hint = format('Wait for it, or end it: select holdfast.cancel_run(%L).', other.id);
+  end if;
+  insert into holdfast.runs (kind, plan, started_by)
+  values (start_run.kind, start_run.plan, start_run.started_by) returning runs.id into id;
+  insert into holdfast.cursors (run, stage) values (id, 'prepare');
+  perform holdfast.record_audit(start_run.started_by, start_run.kind || '.start', jsonb_build_object('run', id));
+  return id;
+end
+$$;
+comment on function holdfast.start_run(text, jsonb, text) is
+  'Starts a run and returns its id; raises run_in_progress, which names the run that is in the way.';
+
+create function holdfast.plan_lanes(plan jsonb) returns integer
+  language sql immutable set search_path = ''
+as $$
+  -- A wrong value must not stop the slice that will report it.
+  select case when plan #>> '{settings,lanes}' ~ '^[1-9][0-9]?$'
+    then (plan #>> '{settings,lanes}')::integer else 2 end
+$$;
+comment on function holdfast.plan_lanes(jsonb) is 'How many slices may work on a run at once.';
+
+create function holdfast.lease_cursor(owner uuid, function_name text, run uuid default null) returns jsonb
+  language plpgsql security definer set search_path = ''
+as $$
+declare
+  c holdfast.cursors;
+  r holdfast.runs;
+begin
+  select runs.* into r from holdfast.runs
+  where runs.state in ('running', 'sealing')
+    and holdfast.function_of(runs.kind) = lease_cursor.function_name
+    and (lease_cursor.run is null or runs.id = lease_cursor.run)
+  for update;
+  if not found or (
+    select count(*) from holdfast.cursors cc
+    where cc.run = r.id and cc.finished_at is null and cc.lease_expires_at > clock_timestamp()
+  ) >= holdfast.plan_lanes(r.plan) then
+    return null;
+  end if;
+  select cc.* into c from holdfast.cursors cc
+  where cc.run = r.id and cc.finished_at is null
+    and (cc.lease_expires_at is null or cc.lease_expires_at <= clock_timestamp())
+  order by cc.id limit 1 for update skip locked;
+  if not found then
+    return null;
+  end if;
+  update holdfast.cursors cc
+  set lease_owner = lease_cursor.owner, attempts = attempts + 1,
+    lease_expires_at = clock_timestamp() + make_interval(secs => holdfast.lease_seconds())
+  where cc.id = c.id;
+  return jsonb_build_object(
+    'cursor', c.id, 'run', r.id, 'kind', r.kind, 'stage', c.stage, 'bucket_id', c.bucket_id,
+    'position', c.position, 'attempts', c.attempts + 1, 'plan', r.plan,
+    'repository', r.repository, 'sequence', r.sequence, 'frozen', r.frozen,
+    'started_at', holdfast.utc(r.started_at));
+end
+$$;
+comment on function holdfast.lease_cursor(uuid, text, uuid) is
+  'Leases one free cursor of a running run of this function; null where none is free or all lanes are busy.';
+
+create function holdfast.require_lease(cursor_id bigint, owner uuid) returns holdfast.cursors
+  language plpgsql security definer set search_path = ''
+as $$
+declare
+  c holdfast.cursors;
+begin
+  select cc.* into c from holdfast.cursors cc join holdfast.runs r on r.id = cc.run
+  where cc.id = require_lease.cursor_id and cc.lease_owner = require_lease.owner
+    and cc.lease_expires_at > clock_timestamp() and cc.finished_at is null
+    and r.state in ('running', 'sealing')
+  for update of cc for share of r;
+  if not found then
+    raise exception 'lease_lost' using errcode = 'HF000',
+      detail = format('Cursor %s is no longer leased to this slice.', require_lease.cursor_id),
+      hint = 'Nothing to do: what was not committed is done again by the lane that has it.';
+  end if;
+  return c;
+end
+$$;
+comment on function holdfast.require_lease(bigint, uuid) is
+  'The cursor, locked, if this lane still holds it and its run still runs; else raises lease_lost.';
+
+create function holdfast.heartbeat(cursor_id bigint, owner uuid) returns void
+  language plpgsql security definer set search_path = ''
+as $$
+begin
+  perform holdfast.require_lease(heartbeat.cursor_id, heartbeat.owner);
+  update holdfast.cursors
+  set lease_expires_at = clock_timestamp() + make_interval(secs => holdfast.lease_seconds())
+  where id = heartbeat.cursor_id;
+end
+$$;
+comment on function holdfast.heartbeat(bigint, uuid) is 'Keeps a lease during long work that commits nothing yet.';
+
+create function holdfast.add_counters(a jsonb, b jsonb) returns jsonb
+  language sql immutable set search_path = ''
+as $$
+  select coalesce(jsonb_object_agg(key, total), '{}') from (
+    select key, sum(value::numeric) as total
+    from (select * from jsonb_each_text(a) union all select * from jsonb_each_text(b)) as each_side
+    group by key) as totals
+$$;
+comment on function holdfast.add_counters(jsonb, jsonb) is 'Adds two sets of counters, name by name.';
+
+create function holdfast.commit_cursor(cursor_id bigint, owner uuid, new_position jsonb, done jsonb)
+  returns void language plpgsql security definer set search_path = ''
+as $$
+begin
+  perform holdfast.require_lease(commit_cursor.cursor_id, commit_cursor.owner);
+  update holdfast.cursors
+  set position = commit_cursor.new_position, attempts = 0, committed_at = clock_timestamp(),
+    counters = holdfast.add_counters(counters, commit_cursor.done),
+    lease_expires_at = clock_timestamp() + make_interval(secs => holdfast.lease_seconds())
+  where id = commit_cursor.cursor_id;
+end
+$$;
+comment on function holdfast.commit_cursor(bigint, uuid, jsonb, jsonb) is
+  'Moves a cursor and adds to its counters; called in the transaction that records what was done.';
+
+create function holdfast.stage_after(kind text, stage text) returns text
+  language sql immutable set search_path = ''
+as $$
+  select case kind || '.' || stage
+    when 'backup.prepare' then 'gone' -- a project without a bucket: nothing to sweep
+    when 'backup.objects' then 'gone'
+    when 'backup.gone' then 'close'
+    when 'backup.close' then 'seal'
+    when 'restore.prepare' then 'plan'
+    when 'restore.import' then 'plan'
+    when 'restore.buckets' then 'objects'
+    when 'restore.objects' then 'finish'
+  end
+$$;
+comment on function holdfast.stage_after(text, text) is
+  'The stage that begins when every cursor of a run is finished; null where the run decides itself.';
+
+create function holdfast.finish_cursor(cursor_id bigint, owner uuid, done jsonb default '{}')
+  returns void language plpgsql security definer set search_path = ''
+as $$
+declare
+  c holdfast.cursors := holdfast.require_lease(finish_cursor.cursor_id, finish_cursor.owner);
+  r holdfast.runs;
+  last_stage text;
+begin
+  update holdfast.cursors
+  set finished_at = clock_timestamp(), committed_at = clock_timestamp(), attempts = 0,
+    counters = holdfast.add_counters(counters, finish_cursor.done),
+    lease_owner = null, lease_expires_at = null
+  where id = c.id;
+  -- The lock makes the last of several lanes see that it is the last.
+  perform pg_advisory_xact_lock(hashtext('holdfast'), hashtext(c.run::text));
+  if exists (select from holdfast.cursors cc where cc.run = c.run and cc.finished_at is null) then
+    return;
+  end if;
+  select * into r from holdfast.runs where id = c.run;
+  -- Uploads run beside the stage that met them; the stage to follow is the sweep's.
+  select cc.stage into last_stage from holdfast.cursors cc
+  where cc.run = c.run and cc.stage <> 'upload' order by cc.id desc limit 1;
+  insert into holdfast.cursors (run, stage)
+  select c.run, next from holdfast.stage_after(r.kind, last_stage) as next where next is not null;
+end
+$$;
+comment on function holdfast.finish_cursor(bigint, uuid, jsonb) is
+  'Ends a cursor; when it was the run''s last, the next stage begins in the same transaction.';
+
+create function holdfast.post_slice(run_id uuid) returns boolean
+  language plpgsql security definer set search_path = ''
+as $$
+declare
+  url text := (select decrypted_secret from vault.decrypted_secrets where name = 'holdfast_project_url');
+  key text := (select decrypted_secret from vault.decrypted_secrets where name = 'holdfast_worker_key');
+begin
+  if url is null or key is null then
+    return false;
+  end if;
+  perform net.http_post(
+    url := rtrim(url, '/') || '/functions/v1/' || holdfast.function_of(r.kind) || '/work',
+    body := jsonb_build_object('run', r.id),
+    params := '{}'::jsonb,
+    headers := jsonb_build_object('Content-Type', 'application/json', 'apikey', key),
+    timeout_milliseconds := 5000)
+  from holdfast.runs r where r.id = post_slice.run_id and r.state in ('running', 'sealing');
+  return found;
+end
+$$;
+comment on function holdfast.post_slice(uuid) is
+  'Asks for a slice of a run over HTTP, once this transaction commits; false where the URL is not in Vault.';
+
+create function holdfast.release_cursor(cursor_id bigint, owner uuid) returns boolean
+  language plpgsql security definer set search_path = ''
+as $$
+declare
+  c holdfast.cursors := holdfast.require_lease(release_cursor.cursor_id, release_cursor.owner);
+begin
+  update holdfast.cursors set lease_owner = null, lease_expires_at = null, attempts = greatest(attempts - 1, 0)
+  where id = c.id;
+  return holdfast.post_slice(c.run);
+end
+$$;
+comment on function holdfast.release_cursor(bigint, uuid) is
+  'Gives a cursor back with work left in it, which is not a death, and asks for the next slice in the same transaction.';
+
+create function holdfast.end_run(run_id uuid, new_state text, code text default null, message text default null,
+  remedy text default null, result jsonb default null)
+  returns void language plpgsql security definer set search_path = ''
+as $$
+begin
+  update holdfast.runs r
+  set state = new_state, ended_at = clock_timestamp(), code = end_run.code, message = end_run.message,
+    remedy = end_run.remedy, result = coalesce(end_run.result, r.result), frozen = null
+  where r.id = end_run.run_id and r.state in ('running', 'sealing');
+  update holdfast.cursors c set lease_owner = null, lease_expires_at = null
+  where c.run = end_run.run_id and c.finished_at is null;
+end
+$$;
+comment on function holdfast.end_run(uuid, text, text, text, text, jsonb) is 'Ends a run, and with it every lease in it.';
+
+create function holdfast.fail_run(cursor_id bigint, owner uuid, code text, message text, remedy text)
+  returns void language plpgsql security definer set search_path = ''
+as $$
+declare
+  c holdfast.cursors := holdfast.require_lease(fail_run.cursor_id, fail_run.owner);
+begin
+  perform holdfast.end_run(c.run, 'failed', fail_run.code, fail_run.message, fail_run.remedy);
+end
+$$;
+comment on function holdfast.fail_run(bigint, uuid, text, text, text) is
+  'Ends the run of a leased cursor as failed, with what to do about it.';
+
+create function holdfast.cancel_run(run_id uuid, actor text default null) returns text
+  language plpgsql security definer set search_path = ''
+as $$
+declare
+  r holdfast.runs;
+begin
+  select * into r from holdfast.runs where id = cancel_run.run_id for update;
+  if r.id is null then
+    raise exception 'run_unknown' using errcode = 'HF000',
+      detail = format('There is no run %s.', cancel_run.run_id),
+      hint = 'See: select id, kind, state, started_at from holdfast.runs order by started_at desc limit 5.';
+  end if;
+  if r.state <> 'running' then
+    raise exception 'run_not_cancellable' using errcode = 'HF000',
+      detail = format('Run %s is %s.', r.id, r.state),
+      hint = case r.state when 'sealing' then 'It is writing its snapshot and will be done in a moment.'
+        else 'It has ended; there is nothing to cancel.' end;
+  end if;
+  perform holdfast.end_run(r.id, 'cancelled');
+  perform holdfast.record_audit(coalesce(cancel_run.actor, session_user::text), r.kind || '.cancel',
+    jsonb_build_object('run', r.id));
+  return 'cancelled';
+end
+$$;
+comment on function holdfast.cancel_run(uuid, text) is
+  'Cancels a running run. What it committed stays and is used by the next.';
+
+revoke all on function holdfast.lease_seconds(), holdfast.function_of(text), holdfast.start_run(text, jsonb, text), holdfast.plan_lanes(jsonb),
+  holdfast.lease_cursor(uuid, text, uuid), holdfast.require_lease(bigint, uuid), holdfast.heartbeat(bigint, uuid),
+  holdfast.add_counters(jsonb, jsonb), holdfast.commit_cursor(bigint, uuid, jsonb, jsonb),
+  holdfast.stage_after(text, text), holdfast.finish_cursor(bigint, uuid, jsonb), holdfast.post_slice(uuid),
+  holdfast.release_cursor(bigint, uuid), holdfast.end_run(uuid, text, text, text, text, jsonb),
+  holdfast.fail_run(bigint, uuid, text, text, text), holdfast.cancel_run(uuid, text) from public;
+grant execute on function holdfast.lease_cursor(uuid, text, uuid), holdfast.heartbeat(bigint, uuid),
+  holdfast.commit_cursor(bigint, uuid, jsonb, jsonb), holdfast.finish_cursor(bigint, uuid, jsonb),
+  holdfast.post_slice(uuid), holdfast.release_cursor(bigint, uuid),
+  holdfast.fail_run(bigint, uuid, text, text, text), holdfast.cancel_run(uuid, text) to holdfast_worker;

@@ -1,0 +1,102 @@
+-- Large uploads: one cursor each, one row a finished part, so that an invocation goes on where the
+-- last one ended and sends no finished part again.
+
+create function holdfast.upload_state(cursor_id bigint, owner uuid) returns jsonb
+  language plpgsql security definer set search_path = ''
+as $$
+declare
+  c holdfast.cursors := holdfast.require_lease(upload_state.cursor_id, upload_state.owner);
+begin
+  return (
+    select jsonb_build_object('id', u.id, 'object', u.object, 'key', u.key, 'part_size', u.part_size,
+      'upload_id', u.upload_id,
+      'parts', coalesce((
+        select jsonb_agg(jsonb_build_object('number', p.number, 'size', p.size, 'etag', p.etag,
+          'sha256', encode(p.sha256, 'hex')) order by p.number)
+        from holdfast.upload_parts p where p.upload = u.id), '[]'))
+    from holdfast.uploads u where u.id = (c.position ->> 'upload')::bigint);
+end
+$$;
+comment on function holdfast.upload_state(bigint, uuid) is 'The upload of a cursor, with its finished parts.';
+
+create function holdfast.upload_begun(cursor_id bigint, owner uuid, upload_id text) returns void
+  language plpgsql security definer set search_path = ''
+as $$
+declare
+  c holdfast.cursors := holdfast.require_lease(upload_begun.cursor_id, upload_begun.owner);
+begin
+  delete from holdfast.upload_parts p where p.upload = (c.position ->> 'upload')::bigint;
+  update holdfast.uploads u set upload_id = upload_begun.upload_id
+  where u.id = (c.position ->> 'upload')::bigint;
+  perform holdfast.commit_cursor(c.id, upload_begun.owner, c.position, '{}');
+end
+$$;
+comment on function holdfast.upload_begun(bigint, uuid, text) is
+  'Records S3''s id of the upload. Parts of an earlier one are forgotten with it.';
+
+create function holdfast.upload_part_done(cursor_id bigint, owner uuid, part jsonb) returns void
+  language plpgsql security definer set search_path = ''
+as $$
+declare
+  c holdfast.cursors := holdfast.require_lease(upload_part_done.cursor_id, upload_part_done.owner);
+begin
+  insert into holdfast.upload_parts (upload, number, size, etag, sha256)
+  select (c.position ->> 'upload')::bigint, p.number, p.size, p.etag, decode(p.sha256, 'hex')
+  from jsonb_to_record(part) as p (number integer, size bigint, etag text, sha256 text)
+  on conflict (upload, number) do update
+  set size = excluded.size, etag = excluded.etag, sha256 = excluded.sha256;
+  perform holdfast.commit_cursor(c.id, upload_part_done.owner, c.position,
+    jsonb_build_object('bytes_copied', part -> 'size', 'storage_requests', 1, 's3_requests', 1));
+end
+$$;
+comment on function holdfast.upload_part_done(bigint, uuid, jsonb) is 'Records a finished part {number, size, etag, sha256 in hex}.';
+
+create function holdfast.upload_restart(cursor_id bigint, owner uuid, object jsonb, key text, part_size bigint)
+  returns void language plpgsql security definer set search_path = ''
+as $$
+declare
+  c holdfast.cursors := holdfast.require_lease(upload_restart.cursor_id, upload_restart.owner);
+begin
+  delete from holdfast.upload_parts p where p.upload = (c.position ->> 'upload')::bigint;
+  update holdfast.uploads u
+  set object = upload_restart.object, key = upload_restart.key, part_size = upload_restart.part_size, upload_id = null
+  where u.id = (c.position ->> 'upload')::bigint;
+  perform holdfast.commit_cursor(c.id, upload_restart.owner, c.position, '{}');
+end
+$$;
+comment on function holdfast.upload_restart(bigint, uuid, jsonb, text, bigint) is
+  'Begins an upload anew for the version that the source has now.';
+
+create function holdfast.upload_done(cursor_id bigint, owner uuid, result jsonb, done jsonb) returns void
+  language plpgsql security definer set search_path = ''
+as $$
+declare
+  c holdfast.cursors := holdfast.require_lease(upload_done.cursor_id, upload_done.owner);
+  r holdfast.runs := (select runs from holdfast.runs where runs.id = c.run);
+begin
+  if upload_done.result is not null then
+    perform holdfast.record_results(r, jsonb_build_array(upload_done.result));
+  end if;
+  delete from holdfast.uploads u where u.id = (c.position ->> 'upload')::bigint;
+  perform holdfast.finish_cursor(c.id, upload_done.owner, upload_done.done);
+end
+$$;
+comment on function holdfast.upload_done(bigint, uuid, jsonb, jsonb) is
+  'Ends an upload with its result (held or failed; null where the object is gone) and finishes its cursor.';
+
+create function holdfast.object_now(bucket_id text, name text) returns jsonb
+  language sql stable security definer set search_path = ''
+as $$
+  select jsonb_build_object('bucket_id', o.bucket_id, 'name', o.name, 'object_id', o.id,
+    'version', o.version, 'size', o.size, 'etag', o.etag, 'metadata', o.metadata)
+  from holdfast.source_objects o where o.bucket_id = object_now.bucket_id and o.name = object_now.name
+$$;
+comment on function holdfast.object_now(text, text) is
+  'An object''s row as it is now, null if it is gone: asked again when a read did not give what the row had said.';
+
+revoke all on function holdfast.upload_state(bigint, uuid), holdfast.upload_begun(bigint, uuid, text),
+  holdfast.upload_part_done(bigint, uuid, jsonb), holdfast.upload_restart(bigint, uuid, jsonb, text, bigint),
+  holdfast.upload_done(bigint, uuid, jsonb, jsonb), holdfast.object_now(text, text) from public;
+grant execute on function holdfast.upload_state(bigint, uuid), holdfast.upload_begun(bigint, uuid, text),
+  holdfast.upload_part_done(bigint, uuid, jsonb), holdfast.upload_restart(bigint, uuid, jsonb, text, bigint),
+  holdfast.upload_done(bigint, uuid, jsonb, jsonb), holdfast.object_now(text, text) to holdfast_worker;
