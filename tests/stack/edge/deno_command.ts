@@ -1,0 +1,93 @@
+import { dirname, join } from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import type { SpawnOptions } from "../process/supervised.ts";
+import { type Boot, BOOT_VARIABLE } from "./runtime/protocol.ts";
+
+const BOOTSTRAP = fileURLToPath(new URL("./runtime/bootstrap.ts", import.meta.url));
+
+/** Where a function lies and which Deno runs it. */
+export interface FunctionSource {
+  name: string;
+  /** The folder that holds the function's folder and what it shares with others. */
+  functionsDirectory: string;
+  /** Path of the Deno binary. */
+  deno: string;
+}
+
+/**
+ * Of our own environment, what Deno itself needs to find its module cache and the npm registry.
+ * The function does not get to see it.
+ */
+const DENO_VARIABLES = [
+  "DENO_DIR",
+  "HOME",
+  "LOCALAPPDATA",
+  "NPM_CONFIG_REGISTRY",
+  "PATH",
+  "XDG_CACHE_HOME",
+];
+
+/** The path of a function's main module. */
+export function mainModule(source: FunctionSource): string {
+  return join(source.functionsDirectory, source.name, "index.ts");
+}
+
+/**
+ * How a function's process is started: with its own deno.json, no lock file, no access to the
+ * network but to this machine, no writing, no other processes, and modules from the cache only.
+ */
+export function functionCommand(
+  source: FunctionSource,
+  environment: Record<string, string>,
+  boot: Omit<Boot, "module" | "variables">,
+): SpawnOptions {
+  const module = pathToFileURL(mainModule(source)).href;
+  const settings: Boot = { ...boot, module, variables: Object.keys(environment) };
+  return {
+    command: source.deno,
+    args: [
+      "run",
+      "--quiet",
+      "--no-prompt",
+      "--cached-only",
+      ...moduleOptions(source),
+      "--allow-env",
+      "--allow-net=127.0.0.1,localhost",
+      `--allow-read=${source.functionsDirectory}`,
+      // The S3 SDK puts the system's release into its User-Agent.
+      "--allow-sys=osRelease",
+      BOOTSTRAP,
+    ],
+    clearEnv: true,
+    env: { ...denoEnvironment(), ...environment, [BOOT_VARIABLE]: JSON.stringify(settings) },
+  };
+}
+
+/**
+ * Loads a function's modules into Deno's cache, so that its processes start fast and without the
+ * network. Returns what went wrong, for the function's log.
+ */
+export async function cacheModules(source: FunctionSource): Promise<string | undefined> {
+  const { success, stderr } = await new Deno.Command(source.deno, {
+    args: ["cache", "--quiet", ...moduleOptions(source), mainModule(source)],
+    // Deno 2.1.4 trusts only its built-in authorities unless told otherwise.
+    env: { DENO_TLS_CA_STORE: "mozilla,system", NO_COLOR: "1" },
+    stdin: "null",
+    stdout: "null",
+  }).output();
+  return success ? undefined : new TextDecoder().decode(stderr);
+}
+
+function moduleOptions(source: FunctionSource): string[] {
+  const config = join(dirname(mainModule(source)), "deno.json");
+  return ["--no-lock", "--node-modules-dir=none", "--config", config];
+}
+
+function denoEnvironment(): Record<string, string> {
+  const environment: Record<string, string> = { NO_COLOR: "1", DENO_NO_UPDATE_CHECK: "1" };
+  for (const name of DENO_VARIABLES) {
+    const value = Deno.env.get(name);
+    if (value !== undefined) environment[name] = value;
+  }
+  return environment;
+}

@@ -1,0 +1,138 @@
+import { type ApiKeys, checkFunctionKey, translateKey } from "./api_keys.ts";
+import { FunctionBootError, type FunctionsHost } from "./functions.ts";
+import type { Head } from "./wire/head.ts";
+import {
+  type Answer,
+  type Proxy,
+  type ProxyRequest,
+  type Route,
+  serveProxy,
+} from "./wire/proxy.ts";
+
+/** What lies behind a project's gateway. Both parts may be set after the gateway has started. */
+export interface GatewayServices {
+  /** The Storage server's root, http://127.0.0.1:… . */
+  storageUrl?: string;
+  functions?: FunctionsHost;
+}
+
+/** A project's gateway: the server at SUPABASE_URL. */
+export interface Gateway extends AsyncDisposable {
+  /** `http://127.0.0.1:<port>` */
+  readonly url: string;
+  stop(): Promise<void>;
+}
+
+/**
+ * The host that a hosted function sees in its requests: not the project's. A function that built
+ * links from it would send its callers nowhere.
+ */
+const FUNCTION_HOST = "edge-runtime.supabase.com";
+
+/** Serves `/storage/v1` and `/functions/v1` of a project on 127.0.0.1. */
+export function startGateway(
+  keys: ApiKeys,
+  services: GatewayServices,
+  options: { port?: number } = {},
+): Gateway {
+  const proxy: Proxy = serveProxy((request) => {
+    if (isBelow(request.target, STORAGE)) return routeToStorage(request, keys, services);
+    if (isBelow(request.target, FUNCTIONS)) return routeToFunction(request, keys, services);
+    return NO_ROUTE;
+  }, options);
+  return {
+    url: `http://127.0.0.1:${proxy.port}`,
+    stop: () => proxy.stop(),
+    [Symbol.asyncDispose]: () => proxy.stop(),
+  };
+}
+
+const STORAGE = "/storage/v1";
+const FUNCTIONS = "/functions/v1";
+
+function isBelow(target: string, prefix: string): boolean {
+  return target.startsWith(prefix) && /^([/?]|$)/.test(target.slice(prefix.length));
+}
+
+function routeToStorage(request: ProxyRequest, keys: ApiKeys, services: GatewayServices): Route {
+  if (services.storageUrl === undefined) return UPSTREAM_DOWN;
+  const checked = translateKey(request.head, keys);
+  if ("refusal" in checked) return checked.refusal;
+  const { port } = new URL(services.storageUrl);
+  const head = withForwarded(checked.head, request.head)
+    .withStartLine(startLine(request, STORAGE));
+  return { port: Number(port), head, unreachable: UPSTREAM_DOWN };
+}
+
+async function routeToFunction(
+  request: ProxyRequest,
+  keys: ApiKeys,
+  services: GatewayServices,
+): Promise<Route> {
+  const refusal = checkFunctionKey(request.head, keys);
+  if (refusal !== undefined) return refusal;
+  const name = request.target.slice(FUNCTIONS.length + 1).match(/^[^/?]*/)![0];
+  const functions = services.functions;
+  if (!functions?.names.includes(name)) return NO_FUNCTION;
+  try {
+    const lease = await functions.acquire(name, request.method);
+    return {
+      port: lease.port,
+      head: withForwarded(request.head, request.head).with("host", FUNCTION_HOST)
+        .withStartLine(startLine(request, FUNCTIONS)),
+      rewriteResponse: request.method === "GET" ? htmlToPlain : undefined,
+      unreachable: WORKER_ERROR,
+      done: lease.release,
+    };
+  } catch (error) {
+    if (error instanceof FunctionBootError) return BOOT_ERROR;
+    throw error;
+  }
+}
+
+/** The start line for the service behind `prefix`, which knows its paths without it. */
+function startLine(request: ProxyRequest, prefix: string): string {
+  const rest = request.target.slice(prefix.length);
+  return `${request.method} ${rest.startsWith("/") ? rest : `/${rest}`} HTTP/1.1`;
+}
+
+function withForwarded(head: Head, original: Head): Head {
+  const host = original.get("host") ?? "127.0.0.1";
+  return head
+    .with("x-forwarded-host", host)
+    .with("x-forwarded-proto", "http")
+    .with("x-forwarded-port", host.split(":")[1] ?? "80")
+    .with("x-forwarded-for", "127.0.0.1");
+}
+
+/** Functions on Supabase's own domain cannot show web pages: a GET's text/html is rewritten. */
+function htmlToPlain(head: Head): Head {
+  const type = head.get("content-type");
+  if (type === undefined || !/^text\/html\b/i.test(type)) return head;
+  return head.with("content-type", type.replace(/^text\/html/i, "text/plain"));
+}
+
+const NO_ROUTE: Answer = {
+  status: 404,
+  body: { message: "no Route matched with those values" },
+};
+
+const UPSTREAM_DOWN: Answer = {
+  status: 502,
+  body: { message: "An invalid response was received from the upstream server" },
+};
+
+const NO_FUNCTION = functionFailure(404, "NOT_FOUND", "Requested function was not found");
+
+const BOOT_ERROR = functionFailure(503, "BOOT_ERROR", "Worker failed to boot (please check logs)");
+
+const WORKER_ERROR = functionFailure(
+  500,
+  "WORKER_ERROR",
+  "Function exited due to an error (please check logs)",
+);
+
+/** As Supabase answers where a function cannot. */
+function functionFailure(status: number, code: string, message: string): Answer {
+  return { status, headers: { "sb-error-code": code }, body: { code, message } };
+}

@@ -1,0 +1,40 @@
+/** What keeps a process busy: requests that hold it, and promises given to `waitUntil`. */
+export class PendingWork {
+  #counts = { held: 0, pending: 0 };
+  #waiting: (() => void)[] = [];
+  #ended = false;
+
+  /** How many requests hold the process. */
+  get held(): number {
+    return this.#counts.held;
+  }
+
+  set(kind: "held" | "pending", count: number): void {
+    this.#counts[kind] = count;
+    this.#wake();
+  }
+
+  change(kind: "held" | "pending", by: 1 | -1): void {
+    this.set(kind, this.#counts[kind] + by);
+  }
+
+  /** The process has ended: nothing is pending any more. */
+  end(): void {
+    this.#ended = true;
+    this.#wake();
+  }
+
+  /** Resolves when neither requests nor promises are left, or the process has ended. */
+  idle(): Promise<void> {
+    return this.#isIdle() ? Promise.resolve() : new Promise((wake) => this.#waiting.push(wake));
+  }
+
+  #isIdle(): boolean {
+    return this.#ended || this.#counts.held + this.#counts.pending === 0;
+  }
+
+  #wake(): void {
+    if (!this.#isIdle()) return;
+    for (const wake of this.#waiting.splice(0)) wake();
+  }
+}

@@ -1,0 +1,14 @@
+/** Of Deno's namespace, what Supabase's Edge Runtime does not have. */
+const MISSING_IN_DENO = [
+  "Command",
+  "copyFile",
+  "copyFileSync",
+  "rename",
+  "renameSync",
+];
+
+/** Takes away what Edge Runtime lacks, so that a function that uses it fails here too. */
+export function removeMissing(): void {
+  for (const name of MISSING_IN_DENO) Reflect.deleteProperty(Deno, name);
+  Reflect.deleteProperty(globalThis, "Worker");
+}
