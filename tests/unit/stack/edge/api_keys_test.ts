@@ -10,7 +10,7 @@ import { Head } from "../../../stack/edge/wire/head.ts";
 const keys = createApiKeys("unit");
 const USER_TOKEN = "a.users.token";
 
-function request(fields: Record<string, string>): Head {
+function request(fields: { apikey?: string; authorization?: string }): Head {
   return new Head("GET / HTTP/1.1", Object.entries(fields));
 }
 
@@ -22,9 +22,9 @@ function authorization(check: KeyCheck): string | undefined {
 Deno.test("a secret key becomes a token of role service_role, wherever it stands", () => {
   for (
     const fields of [
-      { apikey: keys.secretKey, Authorization: `Bearer ${keys.secretKey}` },
+      { apikey: keys.secretKey, authorization: `Bearer ${keys.secretKey}` },
       { apikey: keys.secretKey },
-      { Authorization: `Bearer ${keys.secretKey}` },
+      { authorization: `Bearer ${keys.secretKey}` },
     ]
   ) {
     const checked = translateKey(request(fields), keys);
