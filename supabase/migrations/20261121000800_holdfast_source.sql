@@ -34,9 +34,9 @@ declare
     select from pg_catalog.pg_attribute
     where attrelid = 'storage.objects'::regclass and attname = 'archived_at' and not attisdropped);
   live text := case when has_versions then 'where archived_at is null and not is_delete_marker' else '' end;
+  source_view regclass := to_regclass('holdfast.source_objects');
 begin
-  if to_regclass('holdfast.source_objects') is not null
-    and has_versions = (pg_get_viewdef('holdfast.source_objects'::regclass) like '%archived_at%') then
+  if source_view is not null and has_versions = (pg_get_viewdef(source_view) like '%archived_at%') then
     return;
   end if;
   -- A row without a version (very old ones) is told apart by what its bytes would change.
