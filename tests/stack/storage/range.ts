@@ -1,0 +1,30 @@
+/** A part of a body: `start` and `length` in bytes. */
+export interface ByteRange {
+  readonly start: number;
+  readonly length: number;
+}
+
+/**
+ * What a Range header asks of `size` bytes, as S3 reads it: `undefined` for the whole (no header, or
+ * one that is no single range), `unsatisfiable` where no byte of it exists.
+ */
+export function parseRange(
+  header: string | null,
+  size: number,
+): ByteRange | "unsatisfiable" | undefined {
+  const match = /^bytes=(\d*)-(\d*)$/.exec(header ?? "");
+  if (!match || (match[1] === "" && match[2] === "")) return undefined;
+  if (match[1] === "") {
+    const length = Math.min(Number(match[2]), size);
+    return length === 0 ? "unsatisfiable" : { start: size - length, length };
+  }
+  const start = Number(match[1]);
+  const end = match[2] === "" ? size - 1 : Math.min(Number(match[2]), size - 1);
+  if (match[2] !== "" && Number(match[2]) < start) return undefined;
+  return start >= size ? "unsatisfiable" : { start, length: end - start + 1 };
+}
+
+/** The value of a 206's content-range header. */
+export function contentRange({ start, length }: ByteRange, size: number): string {
+  return `bytes ${start}-${start + length - 1}/${size}`;
+}
