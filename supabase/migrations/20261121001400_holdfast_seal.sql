@@ -78,10 +78,13 @@ begin
     'bucket_id', (array_agg(l.bucket_id order by l.bucket_id desc, l.name desc))[1],
     'name', (array_agg(l.name order by l.bucket_id desc, l.name desc))[1])
   into page from (
-    select * from holdfast.full_lines(r.repository, r.sequence, after_bucket, after_name, max_lines)
+    -- A function's result has no collation of its own; the database's would page in another order.
+    select lines.bucket_id collate "C" as bucket_id, lines.name collate "C" as name, lines.line
+    from holdfast.full_lines(r.repository, r.sequence, after_bucket, after_name, max_lines) as lines
     where kind = 'full'
     union all
-    select * from holdfast.changed_lines(r.repository, (base).sequence, r.sequence, after_bucket, after_name, max_lines)
+    select lines.bucket_id, lines.name, lines.line
+    from holdfast.changed_lines(r.repository, (base).sequence, r.sequence, after_bucket, after_name, max_lines) as lines
     where kind = 'changes') as l;
   return page || jsonb_build_object('kind', kind, 'parts', coalesce(c.position -> 'parts', '[]'),
     'inherited', case when kind = 'changes' then (base).document -> 'parts' else '[]' end);

@@ -1,0 +1,148 @@
+import type { SqlProject } from "./project.ts";
+import { copied, type Item, Lane, type Lease, type Result } from "./lane.ts";
+import type { ListPart, Repository, SnapshotDocument } from "./repository.ts";
+
+/** How a backup is driven; by default everything can be copied. */
+export interface BackupOptions {
+  act?: (item: Item) => Result;
+  maxItems?: number;
+  windowRows?: number;
+  maxLines?: number;
+  /** Called before each page of the sweep, to change the project behind its back. */
+  beforePage?: (lease: Lease) => Promise<void>;
+  /** Called before each lease; true leaves the run there. */
+  stopBefore?: (lease: Lease) => boolean;
+}
+
+/** What a driven backup did. */
+export interface BackupOutcome {
+  run: string;
+  /** bucket/name of what the sweep handed out, in order. */
+  swept: string[];
+  /** bucket/name of what the gone stage handed out. */
+  gone: string[];
+  /** Absent where the run was left. */
+  snapshot?: SnapshotDocument;
+}
+
+/** Starts a backup and does, by SQL alone, what the slices of one lane would do. */
+export async function runBackup(
+  project: SqlProject,
+  repository: Repository,
+  options: BackupOptions = {},
+): Promise<BackupOutcome> {
+  const [{ run }] = await project.worker<{ run: string }[]>`
+    select holdfast.start_backup('test') as run`;
+  return await continueBackup(project, repository, run, options);
+}
+
+/** The same with a run that has begun. */
+export async function continueBackup(
+  project: SqlProject,
+  repository: Repository,
+  run: string,
+  options: BackupOptions = {},
+): Promise<BackupOutcome> {
+  const lane = new Lane(project.worker);
+  const outcome: BackupOutcome = { run, swept: [], gone: [] };
+  for (let lease = await lane.lease(run); lease !== null; lease = await lane.lease(run)) {
+    if (options.stopBefore?.(lease)) {
+      await lane.release(lease);
+      break;
+    }
+    switch (lease.stage) {
+      case "prepare":
+        await lane.prepared(lease, repository.facts());
+        break;
+      case "objects":
+        outcome.swept.push(...await sweep(lane, lease, options));
+        break;
+      case "gone":
+        outcome.gone.push(...await followGone(lane, lease, options));
+        break;
+      case "close":
+        while (await lane.closePage(lease, options.maxItems) > 0);
+        await lane.finish(lease);
+        break;
+      case "seal":
+        outcome.snapshot = await seal(lane, lease, repository, options.maxLines);
+        break;
+      default:
+        throw new Error(`no lane knows the stage ${lease.stage}`);
+    }
+  }
+  return outcome;
+}
+
+async function sweep(lane: Lane, lease: Lease, options: BackupOptions): Promise<string[]> {
+  const { act = copied, maxItems, windowRows } = options;
+  const swept: string[] = [];
+  while (true) {
+    await options.beforePage?.(lease);
+    const page = await lane.page(lease, maxItems, windowRows);
+    if (page.to === null) break;
+    if (page.items.length === 0) continue;
+    await lane.commit(lease, page.items.map(act), page.to);
+    swept.push(...page.items.map(path));
+  }
+  await lane.finish(lease);
+  return swept;
+}
+
+async function followGone(lane: Lane, lease: Lease, options: BackupOptions): Promise<string[]> {
+  const { act = copied, maxItems } = options;
+  const followed: string[] = [];
+  while (true) {
+    const page = await lane.gonePage(lease, maxItems);
+    if (page.position === null) break;
+    await lane.goneCommit(lease, page.items.map(act), page.position);
+    followed.push(...page.items.map(path));
+  }
+  await lane.finish(lease);
+  return followed;
+}
+
+interface SealPage {
+  count: number;
+  text: string;
+  bucket_id: string;
+  name: string;
+  kind: ListPart["kind"];
+  parts: ListPart[];
+  inherited: ListPart[];
+}
+
+/** Writes the listing in parts of `maxLines`, freezes the document and seals the run. */
+export async function seal(
+  lane: Lane,
+  lease: Lease,
+  repository: Repository,
+  maxLines = 50_000,
+): Promise<SnapshotDocument> {
+  const { sql, owner } = lane;
+  while (true) {
+    const [{ page }] = await sql<{ page: SealPage }[]>`
+      select holdfast.seal_page(${lease.cursor}, ${owner}, ${maxLines}) as page`;
+    if (page.count === 0) {
+      return await freeze(lane, lease, [...page.inherited, ...page.parts]);
+    }
+    const parts = [...page.parts, repository.putPart(page.kind, page.text)];
+    const position = { bucket_id: page.bucket_id, name: page.name, parts };
+    await sql`select holdfast.commit_cursor(${lease.cursor}, ${owner}, ${
+      lane.json(position)
+    }, '{}')`;
+  }
+}
+
+async function freeze(lane: Lane, lease: Lease, parts: ListPart[]): Promise<SnapshotDocument> {
+  const { sql, owner } = lane;
+  const [{ facts }] = await sql<{ facts: Omit<SnapshotDocument, "id" | "parts"> }[]>`
+    select holdfast.seal_facts(${lease.cursor}, ${owner}) as facts`;
+  const document = { id: `snapshot-${facts.sequence}`, ...facts, parts };
+  await sql`select holdfast.freeze_snapshot(${lease.cursor}, ${owner},
+    ${JSON.stringify(document)})`;
+  await sql`select holdfast.seal_run(${lease.cursor}, ${owner}, '{}')`;
+  return document;
+}
+
+const path = (item: Item) => `${item.bucket_id}/${item.name}`;

@@ -1,0 +1,103 @@
+import type postgres from "postgres";
+import { connect, type Connection } from "../../../stack/postgres/connection.ts";
+import { type PostgresCluster, startPostgres } from "../../../stack/postgres/cluster.ts";
+import { createWorkspace, type Workspace } from "../../../stack/process/workspace.ts";
+
+/** A project's database with Holdfast's migrations, as its SQL is tested: nothing else runs. */
+export interface SqlProject {
+  /** The role `postgres`, which owns Holdfast's functions. */
+  readonly owner: Connection;
+  /** The role `holdfast_worker`, as the functions' connections are. */
+  readonly worker: Connection;
+  /** The superuser. */
+  readonly admin: Connection;
+  /** One more connection as `holdfast_worker`; closed at the end of the test. */
+  connectWorker(): Promise<Connection>;
+}
+
+/** The arguments that make a fresh database for a test, other than the usual ones. */
+export interface SqlTestOptions {
+  /** Without Holdfast's migrations. */
+  bare?: boolean;
+  /** Other than all extensions. */
+  without?: ("cron" | "net" | "vault")[];
+}
+
+const MIGRATIONS = new URL("../../../../supabase/migrations/", import.meta.url);
+
+let workspace: Workspace | undefined;
+let cluster: PostgresCluster | undefined;
+let databases = 0;
+
+/** A test with a database of its own. The server is started once for all of a file's tests. */
+export function sqlTest(
+  name: string,
+  body: (project: SqlProject) => Promise<void>,
+  options: SqlTestOptions = {},
+): void {
+  if (databases++ === 0) registerServer();
+  const database = `project_${databases}`;
+  Deno.test(name, async () => {
+    if (!cluster) throw new Error("the server is not up");
+    const made = await cluster.createProjectDatabase(database, {
+      cron: !options.without?.includes("cron"),
+      net: !options.without?.includes("net"),
+      vault: !options.without?.includes("vault"),
+    });
+    await using admin = connect(made.adminUrl);
+    // Its messages would be read in the middle of a test, which the sanitizer takes for a leak.
+    await admin.unsafe(`alter database ${database} set log_min_messages = panic`);
+    const owner = connect(made.databaseUrl);
+    const workers: Connection[] = [];
+    const connectWorker = async () => {
+      const worker = connect(made.databaseUrl);
+      workers.push(worker);
+      await worker`set role holdfast_worker`;
+      return worker;
+    };
+    try {
+      if (!options.bare) await migrate(owner);
+      const worker = options.bare ? owner : await connectWorker();
+      await body({ owner, worker, admin, connectWorker });
+    } finally {
+      await Promise.all([owner, ...workers].map((connection) => connection.end({ timeout: 5 })));
+    }
+  });
+}
+
+/** Applies Holdfast's migrations in order, each in one transaction, as `supabase db push` does. */
+export async function migrate(owner: postgres.Sql): Promise<void> {
+  const names = [...Deno.readDirSync(MIGRATIONS)].map((entry) => entry.name).sort();
+  for (const name of names) {
+    await owner.unsafe(await Deno.readTextFile(new URL(name, MIGRATIONS))).simple();
+  }
+}
+
+/** The fields of an error that Holdfast's SQL raises. */
+export interface RaisedError {
+  code: string;
+  message: string;
+  detail?: string;
+  hint?: string;
+}
+
+/** What a statement that must fail raised. */
+export async function raised(statement: Promise<unknown>): Promise<RaisedError> {
+  try {
+    await statement;
+  } catch (error) {
+    return error as RaisedError;
+  }
+  throw new Error("nothing was raised");
+}
+
+function registerServer() {
+  Deno.test.beforeAll(async () => {
+    workspace = await createWorkspace();
+    cluster = await startPostgres({ workspace, settings: { log_checkpoints: "off" } });
+  });
+  Deno.test.afterAll(async () => {
+    await cluster?.stop();
+    await workspace?.dispose();
+  });
+}

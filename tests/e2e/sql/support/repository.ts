@@ -1,0 +1,85 @@
+import assert from "node:assert/strict";
+
+/** A part as snapshot.json names it. */
+export interface ListPart {
+  key: string;
+  kind: "full" | "changes";
+  entries: number;
+}
+
+/** The fields of snapshot.json that these tests read. */
+export interface SnapshotDocument {
+  id: string;
+  sequence: number;
+  state: "complete" | "partial";
+  parts: ListPart[];
+  totals: {
+    objects: number;
+    bytes: number;
+    unavailable: number;
+    stale: number;
+    assumed: number;
+  };
+  buckets: { id: string }[];
+  policies: unknown[];
+}
+
+/** A line of a listing. */
+export interface ListLine {
+  op: "put" | "remove";
+  bucket: string;
+  name: string;
+  version?: string;
+  key?: string;
+  assumed?: boolean;
+  wanted_version?: string;
+  code?: string;
+  user_metadata?: Record<string, string>;
+}
+
+/** A repository in memory: what a run's slices would have put into the bucket. */
+export class Repository {
+  readonly id = crypto.randomUUID();
+  readonly #parts = new Map<string, string>();
+
+  /** The facts that the prepare stage finds. */
+  facts() {
+    return {
+      repository_id: this.id,
+      endpoint: "https://s3.example.com",
+      bucket: "backups",
+      prefix: "project",
+      format_version: 1,
+      owner_project: "https://project.example.com",
+      last_record: 0,
+      conditional_writes: true,
+    };
+  }
+
+  putPart(kind: ListPart["kind"], text: string): ListPart {
+    const key = `lists/${this.#parts.size}`;
+    this.#parts.set(key, text);
+    return { key, kind, entries: text.split("\n").length };
+  }
+
+  /** The lines of one part. */
+  part(key: string): ListLine[] {
+    const text = this.#parts.get(key);
+    if (text === undefined) throw new Error(`there is no part ${key}`);
+    return text.split("\n").map((line) => JSON.parse(line));
+  }
+
+  /** What a snapshot holds, by bucket/name, as a reader of the bucket alone finds it. */
+  read(snapshot: SnapshotDocument): Map<string, ListLine> {
+    const found = new Map<string, ListLine>();
+    for (const part of snapshot.parts) {
+      for (const line of this.part(part.key)) {
+        const path = `${line.bucket}/${line.name}`;
+        if (line.op === "put") found.set(path, line);
+        else assert.ok(found.delete(path), `${path} is removed and was not there`);
+      }
+    }
+    assert.equal(found.size, snapshot.totals.objects);
+    return found;
+  }
+}
