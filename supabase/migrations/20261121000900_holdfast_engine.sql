@@ -91,11 +91,17 @@ as $$
 declare
   c holdfast.cursors;
 begin
-  select cc.* into c from holdfast.cursors cc join holdfast.runs r on r.id = cc.run
-  where cc.id = require_lease.cursor_id and cc.lease_owner = require_lease.owner
-    and cc.lease_expires_at > clock_timestamp() and cc.finished_at is null
+  -- The run before its cursor, as whoever ends a run does: the other way round they would deadlock.
+  perform from holdfast.runs r
+  where r.id = (select cc.run from holdfast.cursors cc where cc.id = require_lease.cursor_id)
     and r.state in ('running', 'sealing')
-  for update of cc for share of r;
+  for share;
+  if found then
+    select cc.* into c from holdfast.cursors cc
+    where cc.id = require_lease.cursor_id and cc.lease_owner = require_lease.owner
+      and cc.lease_expires_at > clock_timestamp() and cc.finished_at is null
+    for update;
+  end if;
   if not found then
     raise exception 'lease_lost' using errcode = 'HF000',
       detail = format('Cursor %s is no longer leased to this slice.', require_lease.cursor_id),
@@ -246,8 +252,13 @@ create function holdfast.fail_run(cursor_id bigint, owner uuid, code text, messa
   returns void language plpgsql security definer set search_path = ''
 as $$
 declare
-  c holdfast.cursors := holdfast.require_lease(fail_run.cursor_id, fail_run.owner);
+  c holdfast.cursors;
 begin
+  -- Two lanes that fail at once must not both hold the run and wait for each other.
+  perform from holdfast.runs r
+  where r.id = (select cc.run from holdfast.cursors cc where cc.id = fail_run.cursor_id)
+  for update;
+  c := holdfast.require_lease(fail_run.cursor_id, fail_run.owner);
   perform holdfast.end_run(c.run, 'failed', fail_run.code, fail_run.message, fail_run.remedy);
 end
 $$;
