@@ -86,9 +86,12 @@ end
 $$;
 comment on function holdfast.revoke_key(text) is 'Revokes a key by its name, at once.';
 
-create function holdfast.find_key(id text) returns table (scope text, name text, digest bytea)
+create function holdfast.find_key(id text) returns jsonb
   language sql stable security definer set search_path = ''
-as $$ select k.scope, k.name, k.digest from holdfast.keys k where k.id = find_key.id and k.revoked_at is null $$;
+as $$
+  select jsonb_build_object('scope', k.scope, 'name', k.name, 'digest', encode(k.digest, 'hex'))
+  from holdfast.keys k where k.id = find_key.id and k.revoked_at is null
+$$;
 comment on function holdfast.find_key(text) is
   'A live key by its public id; the caller compares the digest in constant time.';
 

@@ -122,6 +122,7 @@ begin
       and holdfast.in_scope(scope, o.bucket_id, o.name, o.size));
   return jsonb_build_object(
     'sealed_at', holdfast.utc(clock_timestamp()), 'started_at', holdfast.utc(r.started_at),
+    'repository_id', (select o.repository_id from holdfast.repositories o where o.id = r.repository),
     'sequence', r.sequence, 'base_sequence', (holdfast.last_snapshot(r.repository)).sequence,
     'state', case when exists (
       select from holdfast.failures f where f.job = 'backup' and f.class = 'failed') then 'partial' else 'complete' end,
@@ -193,3 +194,10 @@ revoke all on function holdfast.list_line(holdfast.entries, holdfast.blobs), hol
   holdfast.save_snapshot(integer, jsonb) from public;
 grant execute on function holdfast.seal_page(bigint, uuid, integer), holdfast.seal_facts(bigint, uuid),
   holdfast.freeze_snapshot(bigint, uuid, text), holdfast.seal_run(bigint, uuid, jsonb) to holdfast_worker;
+
+create function holdfast.newest_snapshot_id(repository integer) returns text
+  language sql stable security definer set search_path = ''
+as $$ select (holdfast.last_snapshot(newest_snapshot_id.repository)).id $$;
+comment on function holdfast.newest_snapshot_id(integer) is 'Id of the newest snapshot in the catalog; null if there is none.';
+revoke all on function holdfast.newest_snapshot_id(integer) from public;
+grant execute on function holdfast.newest_snapshot_id(integer) to holdfast_worker;

@@ -1,0 +1,93 @@
+/** Copying one object of up to one part: GET, SHA-256, PUT. */
+import { dataKey, hexDigest } from "../repository/keys.ts";
+import type { RepositoryStore } from "../repository/store.ts";
+import type { Database } from "../project/database.ts";
+import type { ObjectReader } from "../project/storage.ts";
+import type { BackupItem, BackupResult, StoredBytes } from "./items.ts";
+import { readObject, type RequestCount } from "./read.ts";
+import { PART_BYTES, partSizeFor } from "./parts.ts";
+
+/** Copies of one version that may lie under further keys; more means that something is wrong. */
+const MAX_COPIES = 9;
+
+/** What copying needs of the outside. */
+export interface CopyContext {
+  readonly reader: ObjectReader;
+  readonly store: RepositoryStore;
+  readonly database: Database;
+}
+
+/** Requests that copying sent. */
+export interface CopyRequests extends RequestCount {
+  s3: number;
+}
+
+/**
+ * Copies one object unless its bytes are held. Undefined where the object is gone: its name is
+ * then found missing like any other.
+ */
+export async function copyObject(
+  item: BackupItem,
+  context: CopyContext,
+  requests: CopyRequests,
+): Promise<BackupResult | undefined> {
+  if (item.blob) return item;
+  if (item.size !== null && item.size > PART_BYTES) return await asUpload(item);
+  const outcome = await readObject(item, context.reader, context.database, requests);
+  switch (outcome.kind) {
+    case "gone":
+      return undefined;
+    case "failure":
+      return { ...outcome.item, failure: outcome.failure };
+    case "changed":
+      throw new Error("a read of a whole object can't end as changed");
+    case "read":
+      return {
+        ...outcome.item,
+        stored: await storeBytes(outcome.item, outcome.bytes, context.store, requests),
+      };
+  }
+}
+
+async function asUpload(item: BackupItem): Promise<BackupResult> {
+  const key = await dataKey(item.bucket_id, item.name, item.version);
+  return { ...item, upload: { key, part_size: partSizeFor(item.size ?? 0) } };
+}
+
+/** Puts the bytes of one version under its key; no key is ever written with other bytes. */
+async function storeBytes(
+  item: BackupItem,
+  bytes: Uint8Array<ArrayBuffer>,
+  store: RepositoryStore,
+  requests: CopyRequests,
+): Promise<StoredBytes> {
+  const sha256 = await hexDigest(bytes);
+  for (let copy = 1; copy <= MAX_COPIES; copy++) {
+    const key = await dataKey(item.bucket_id, item.name, item.version, copy);
+    requests.s3 += 1;
+    if (
+      await store.put(key, bytes, { sha256 }) === "stored" ||
+      await holds(store, key, bytes, sha256, requests)
+    ) {
+      return { key, size: bytes.length, sha256, part_size: null };
+    }
+  }
+  throw new Error(`${MAX_COPIES} other copies of this version are in the repository`);
+}
+
+/** Whether a key that was written before, by a run that died, holds these bytes. */
+async function holds(
+  store: RepositoryStore,
+  key: string,
+  bytes: Uint8Array<ArrayBuffer>,
+  sha256: string,
+  requests: CopyRequests,
+): Promise<boolean> {
+  requests.s3 += 1;
+  const there = await store.head(key);
+  if (!there || there.size !== bytes.length) return false;
+  if (there.sha256 !== undefined) return there.sha256 === sha256;
+  requests.s3 += 1;
+  const held = await store.get(key, bytes.length);
+  return held !== undefined && await hexDigest(held) === sha256;
+}

@@ -1,0 +1,77 @@
+/** Cutting what a window holds into pages, and acting on one page. */
+import {
+  type Budget,
+  MAX_BYTES_IN_FLIGHT,
+  MAX_OBJECTS_IN_FLIGHT,
+  PAGE_BYTES,
+  PAGE_OBJECTS,
+} from "../engine/budget.ts";
+import { mapPool } from "../engine/pool.ts";
+import { type CopyContext, copyObject, type CopyRequests } from "./copy.ts";
+import type { BackupItem, BackupResult, Counters } from "./items.ts";
+import { PART_BYTES } from "./parts.ts";
+
+/** Objects on a page after so many deaths of its cursor: halved each time after the second. */
+export function pageObjects(attempts: number): number {
+  return Math.max(1, PAGE_OBJECTS >> Math.max(0, attempts - 2));
+}
+
+/** The first items that make one page, by number and by bytes to copy; at least one. */
+export function cutPage(items: readonly BackupItem[], maxObjects: number): BackupItem[] {
+  let bytes = 0;
+  const page: BackupItem[] = [];
+  for (const item of items) {
+    bytes += bytesToCopy(item);
+    if (page.length > 0 && (page.length >= maxObjects || bytes > PAGE_BYTES)) break;
+    page.push(item);
+  }
+  return page;
+}
+
+/** Bytes that copying an item holds in memory: none for one that is held or goes by parts. */
+function bytesToCopy(item: BackupItem): number {
+  return item.blob || (item.size ?? 0) > PART_BYTES ? 0 : item.size ?? PART_BYTES;
+}
+
+/** Acts on a page: copies what must be copied, and counts what was done. */
+export async function actOnPage(
+  page: readonly BackupItem[],
+  context: CopyContext,
+  budget: Budget,
+): Promise<{ results: BackupResult[]; counters: Counters }> {
+  const requests: CopyRequests = { storage: 0, s3: 0 };
+  const acted = await mapPool(
+    page,
+    { items: MAX_OBJECTS_IN_FLIGHT, weight: MAX_BYTES_IN_FLIGHT },
+    bytesToCopy,
+    async (item) => {
+      const result = await copyObject(item, context, requests);
+      budget.charge(item.blob ? 0 : 1, bytesToCopy(item));
+      return result;
+    },
+  );
+  const results = acted.filter((result) => result !== undefined);
+  return { results, counters: count(results, requests) };
+}
+
+function count(results: readonly BackupResult[], requests: CopyRequests): Counters {
+  const counters: Counters = {
+    objects_copied: 0,
+    bytes_copied: 0,
+    objects_assumed: 0,
+    objects_held: 0,
+    objects_unavailable: 0,
+    objects_failed: 0,
+    storage_requests: requests.storage,
+    s3_requests: requests.s3,
+  };
+  const add = (name: string, by = 1) => counters[name] = (counters[name] ?? 0) + by;
+  for (const result of results) {
+    if (result.stored) {
+      add("objects_copied");
+      add("bytes_copied", result.stored.size);
+    } else if (result.failure) add(`objects_${result.failure.class}`);
+    else if (result.blob) add(result.assumed ? "objects_assumed" : "objects_held");
+  }
+  return counters;
+}

@@ -1,0 +1,134 @@
+/** Reading one object of the source, held to its row. */
+import { backoffMs, delay } from "../engine/retry.ts";
+import type { Database } from "../project/database.ts";
+import { bareEtag, type ByteRange, type ObjectReader } from "../project/storage.ts";
+import type { BackupItem, ObjectFailure } from "./items.ts";
+
+/** Tries of one version before it is given up for this run. */
+const MAX_TRIES = 4;
+/** Times that the row may change under the read before it is left to the next run. */
+const MAX_CHANGES = 5;
+
+/** What reading an object came to. `item` is the row that the bytes belong to. */
+export type ReadOutcome =
+  | { readonly kind: "read"; readonly item: BackupItem; readonly bytes: Uint8Array<ArrayBuffer> }
+  | { readonly kind: "gone" }
+  | { readonly kind: "changed"; readonly item: BackupItem }
+  | { readonly kind: "failure"; readonly item: BackupItem; readonly failure: ObjectFailure };
+
+type Attempt =
+  | { readonly kind: "read"; readonly bytes: Uint8Array<ArrayBuffer> }
+  | { readonly kind: "again"; readonly failure: ObjectFailure; readonly waitMs: number }
+  | { readonly kind: "final"; readonly failure: ObjectFailure };
+
+/** Requests to Storage that were sent, for the run's counters. */
+export interface RequestCount {
+  storage: number;
+}
+
+/**
+ * Reads an object whole, or a range of it. What does not match the row is read again: the row may
+ * have changed, and then the object is read as it is now; `changed` is returned instead for a
+ * range, whose earlier parts would belong to another version.
+ */
+export async function readObject(
+  item: BackupItem,
+  reader: ObjectReader,
+  database: Database,
+  requests: RequestCount,
+  range?: ByteRange,
+): Promise<ReadOutcome> {
+  let current = item;
+  let changes = 0;
+  for (let tries = 1;; tries++) {
+    requests.storage += 1;
+    const attempt = await attemptRead(current, reader, range);
+    if (attempt.kind === "read") return { kind: "read", item: current, bytes: attempt.bytes };
+    if (attempt.kind === "final") {
+      return { kind: "failure", item: current, failure: attempt.failure };
+    }
+    const now = await database.call<BackupItem | null>("object_now", {
+      bucket_id: item.bucket_id,
+      name: item.name,
+    });
+    if (now === null) return { kind: "gone" };
+    if (now.version !== current.version) {
+      if (range) return { kind: "changed", item: now };
+      if (++changes > MAX_CHANGES) return { kind: "failure", item: now, failure: restless };
+      current = now;
+      tries = 0;
+      continue;
+    }
+    if (tries >= MAX_TRIES) return { kind: "failure", item: current, failure: attempt.failure };
+    await delay(Math.max(attempt.waitMs, backoffMs(tries)));
+  }
+}
+
+const restless: ObjectFailure = {
+  class: "failed",
+  code: "storage_failed",
+  message: "the object was overwritten again and again while it was read",
+};
+
+async function attemptRead(
+  item: BackupItem,
+  reader: ObjectReader,
+  range: ByteRange | undefined,
+): Promise<Attempt> {
+  const answer = await reader.read(item.bucket_id, item.name, range);
+  switch (answer.kind) {
+    case "unfetchable":
+      return final("unavailable", "name_unfetchable", answer.message);
+    case "missing":
+      return again("unavailable", "bytes_missing", "Storage has the row but not the bytes");
+    case "failed":
+      return again("failed", "storage_failed", answer.message, answer.retryAfterMs);
+    case "bytes":
+      return await readBody(item, answer.response, answer.etag, range);
+  }
+}
+
+async function readBody(
+  item: BackupItem,
+  response: Response,
+  etag: string,
+  range: ByteRange | undefined,
+): Promise<Attempt> {
+  const expected = range ? range.last - range.first + 1 : item.size;
+  const stated = response.headers.get("content-length");
+  const wrongEtag = item.etag !== null && etag !== bareEtag(item.etag);
+  const wrongLength = expected !== null && stated !== null && Number(stated) !== expected;
+  if (wrongEtag || wrongLength) {
+    await response.body?.cancel();
+    return again(
+      "unavailable",
+      "bytes_differ",
+      wrongEtag
+        ? `the row's etag is ${item.etag}, the bytes' is ${etag}`
+        : `the row says ${expected} bytes, Storage answers ${stated}`,
+    );
+  }
+  let bytes: Uint8Array<ArrayBuffer>;
+  try {
+    bytes = new Uint8Array(await response.arrayBuffer());
+  } catch (error) {
+    return again("failed", "storage_failed", `the body was cut short: ${String(error)}`);
+  }
+  if (expected !== null && bytes.length !== expected) {
+    return again("failed", "storage_failed", `${bytes.length} bytes came instead of ${expected}`);
+  }
+  return { kind: "read", bytes };
+}
+
+function again(
+  failureClass: ObjectFailure["class"],
+  code: string,
+  message: string,
+  waitMs = 0,
+): Attempt {
+  return { kind: "again", failure: { class: failureClass, code, message }, waitMs };
+}
+
+function final(failureClass: ObjectFailure["class"], code: string, message: string): Attempt {
+  return { kind: "final", failure: { class: failureClass, code, message } };
+}

@@ -1,0 +1,57 @@
+/** The backup job: its stages, and what each needs of the outside. */
+import type { Stage, Stages } from "../engine/slice.ts";
+import type { Database } from "../project/database.ts";
+import { createObjectReader } from "../project/storage.ts";
+import { openForWriting } from "../repository/open.ts";
+import { createS3Store } from "../repository/s3_store.ts";
+import type { RepositoryStore } from "../repository/store.ts";
+import {
+  checkBackupSettings,
+  type ProjectSettings,
+  readRepositorySettings,
+  type RepositorySettings,
+} from "../settings.ts";
+import type { CopyContext } from "./copy.ts";
+import { sealStage } from "./seal.ts";
+import { closeStage, goneStage, sweepStage } from "./sweep.ts";
+import { uploadStage } from "./upload.ts";
+
+/** The stages of a backup run in one project. */
+export function backupStages(project: ProjectSettings, database: Database): Stages {
+  // Settings are read when a stage begins, so that a wrong one fails the run with its name.
+  const within =
+    (make: (outside: CopyContext, repository: RepositorySettings) => Stage): Stage =>
+    (lease, context) => {
+      const repository = readRepositorySettings();
+      const outside = {
+        database,
+        reader: createObjectReader(project),
+        store: createS3Store(repository),
+      };
+      return make(outside, repository)(lease, context);
+    };
+  return {
+    "backup.prepare": within(({ store }, repository) =>
+      prepareStage(store, repository, project.url)
+    ),
+    "backup.objects": within(sweepStage),
+    "backup.upload": within(uploadStage),
+    "backup.gone": within(goneStage),
+    "backup.close": closeStage,
+    "backup.seal": within(({ store }) => sealStage(store, project.url)),
+  };
+}
+
+/** Checks the settings, compares heads with the repository's log, and cuts the sweep. */
+function prepareStage(
+  store: RepositoryStore,
+  repository: RepositorySettings,
+  projectUrl: string,
+): Stage {
+  return async (lease, context) => {
+    checkBackupSettings(lease.plan["settings"]);
+    const facts = await openForWriting(store, context.database, repository, projectUrl);
+    await context.commit("backup_prepared", lease, { facts });
+    return "finished";
+  };
+}

@@ -1,0 +1,97 @@
+/** The sweep of one bucket's range, and the look at names that are gone. */
+import type { Lease, SliceContext, Stage } from "../engine/slice.ts";
+import type { CopyContext } from "./copy.ts";
+import type { BackupItem } from "./items.ts";
+import { actOnPage, cutPage, pageObjects } from "./page.ts";
+
+/** Differences that one comparison returns; they are acted on page by page. */
+const MAX_ITEMS = 2_000;
+/** Names that one statement closes. */
+const CLOSE_ROWS = 10_000;
+
+/** Sweeps a bucket's range, window by window. */
+export function sweepStage(outside: CopyContext): Stage {
+  return async (lease, context) => {
+    while (true) {
+      const window = await context.commit<{ items: BackupItem[]; to: string | null }>(
+        "backup_page",
+        lease,
+        { max_items: lease.attempts > 2 ? pageObjects(lease.attempts) : MAX_ITEMS },
+      );
+      if (window.to === null) {
+        await context.commit("finish_cursor", lease);
+        return "finished";
+      }
+      if (!await actOnWindow(window.items, window.to, lease, context, outside)) return "more";
+      if (context.budget.spent()) return "more";
+    }
+  };
+}
+
+/** Whether all of the window's items were acted on and committed. */
+async function actOnWindow(
+  items: readonly BackupItem[],
+  to: string,
+  lease: Lease,
+  context: SliceContext,
+  outside: CopyContext,
+): Promise<boolean> {
+  let rest = items;
+  while (rest.length > 0) {
+    const page = cutPage(rest, pageObjects(lease.attempts));
+    rest = rest.slice(page.length);
+    const { results, counters } = await actOnPage(page, outside, context.budget);
+    await context.commit("backup_commit", lease, {
+      results,
+      // The last page covers the window to its end: there is no difference behind it.
+      to_name: rest.length === 0 ? to : page.at(-1)?.name,
+      done: counters,
+    });
+    if (rest.length > 0 && context.budget.spent()) return false;
+  }
+  return true;
+}
+
+/** Backs up objects whose name is gone and that live under another one. */
+export function goneStage(outside: CopyContext): Stage {
+  return async (lease, context) => {
+    while (true) {
+      const page = await context.commit<{ items: BackupItem[]; position: unknown }>(
+        "gone_page",
+        lease,
+        { max_items: pageObjects(lease.attempts) },
+      );
+      if (page.position === null) {
+        await context.commit("finish_cursor", lease);
+        return "finished";
+      }
+      const results = [];
+      const totals: Record<string, number> = {};
+      for (let rest = page.items; rest.length > 0;) {
+        const part = cutPage(rest, rest.length);
+        rest = rest.slice(part.length);
+        const acted = await actOnPage(part, outside, context.budget);
+        results.push(...acted.results);
+        for (const [name, value] of Object.entries(acted.counters)) {
+          totals[name] = (totals[name] ?? 0) + value;
+        }
+        if (rest.length > 0) await context.commit("heartbeat", lease);
+      }
+      await context.commit("gone_commit", lease, {
+        results,
+        new_position: page.position,
+        done: totals,
+      });
+      if (context.budget.spent()) return "more";
+    }
+  };
+}
+
+/** Closes the names that are gone, each by what became of its object. */
+export const closeStage: Stage = async (lease, context) => {
+  while (await context.commit<number>("close_page", lease, { max_items: CLOSE_ROWS }) > 0) {
+    if (context.budget.spent()) return "more";
+  }
+  await context.commit("finish_cursor", lease);
+  return "finished";
+};

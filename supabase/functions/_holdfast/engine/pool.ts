@@ -1,0 +1,50 @@
+/** Acting on many items at once, within a number and a weight. */
+
+/** How much may be under way. */
+export interface PoolLimits {
+  /** Items at once. */
+  readonly items: number;
+  /** Sum of the weights at once; an item heavier than that goes alone. */
+  readonly weight: number;
+}
+
+/**
+ * Maps items in their order, several at once, and returns the results in the items' order.
+ * The first error stops the taking of further items and is thrown once those under way have ended,
+ * so that nothing goes on behind the caller's back.
+ */
+export async function mapPool<Item, Result>(
+  items: readonly Item[],
+  limits: PoolLimits,
+  weigh: (item: Item) => number,
+  act: (item: Item) => Promise<Result>,
+): Promise<Result[]> {
+  const results = new Array<Result>(items.length);
+  const underWay = new Set<Promise<void>>();
+  const errors: unknown[] = [];
+  let weight = 0;
+  for (const [index, item] of items.entries()) {
+    const itemWeight = weigh(item);
+    while (
+      underWay.size >= limits.items || (underWay.size > 0 && weight + itemWeight > limits.weight)
+    ) {
+      await Promise.race(underWay);
+    }
+    if (errors.length > 0) break;
+    weight += itemWeight;
+    const task: Promise<void> = act(item)
+      .then((result) => {
+        results[index] = result;
+      }, (error) => {
+        errors.push(error);
+      })
+      .finally(() => {
+        weight -= itemWeight;
+        underWay.delete(task);
+      });
+    underWay.add(task);
+  }
+  await Promise.all(underWay);
+  if (errors.length > 0) throw errors[0];
+  return results;
+}

@@ -1,0 +1,141 @@
+/** The loop that every job shares: lease a cursor, let its stage work, hand on what is left. */
+import { HoldfastError, messageOf } from "../errors.ts";
+import type { ErrorCode } from "../errors.ts";
+import type { Database } from "../project/database.ts";
+import { type Budget, createBudget } from "./budget.ts";
+
+/** A cursor that this slice holds, with what its run was asked to do. */
+export interface Lease {
+  readonly cursor: number;
+  readonly run: string;
+  readonly kind: string;
+  readonly stage: string;
+  readonly bucket_id: string | null;
+  readonly position: Record<string, unknown>;
+  /** Leases since the last commit, this one included. */
+  readonly attempts: number;
+  readonly plan: Record<string, unknown>;
+  readonly repository: number | null;
+  readonly sequence: number | null;
+  /** The exact bytes of snapshot.json, once the run is sealing. */
+  readonly frozen: string | null;
+  readonly started_at: string;
+}
+
+/** What a stage needs of the engine. */
+export interface SliceContext {
+  readonly database: Database;
+  readonly budget: Budget;
+  /** This lane's name on its leases. */
+  readonly owner: string;
+  /** Calls a function of the database that takes cursor_id and owner. */
+  commit<Result>(name: string, lease: Lease, parameters?: Record<string, unknown>): Promise<Result>;
+}
+
+/**
+ * Works on a leased cursor until it is finished or the budget is spent. Whatever it did is
+ * committed with the cursor's position before it returns.
+ */
+export type Stage = (lease: Lease, context: SliceContext) => Promise<"finished" | "more">;
+
+/** The stages of every job, by `<kind>.<stage>`. */
+export type Stages = Readonly<Record<string, Stage>>;
+
+/** Failures that another try will not mend: the run ends, and says what to do. */
+const FATAL: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  "settings_invalid",
+  "source_hidden",
+  "storage_key_refused",
+  "repository_bucket_missing",
+  "repository_key_refused",
+  "repository_access_denied",
+  "repository_missing",
+  "repository_not_ours",
+  "repository_format_unsupported",
+  "repository_damaged",
+  "catalog_behind",
+  "catalog_ahead",
+  "snapshot_unknown",
+]);
+
+/** Failures that may pass: the slice ends and the next tick tries again, so many times. */
+const MAX_ATTEMPTS = 5;
+
+/** Works as one lane of the running run until it is done, the budget is spent, or nothing is free. */
+export async function runSlice(
+  database: Database,
+  functionName: string,
+  stages: Stages,
+  run: string | null = null,
+): Promise<void> {
+  const budget = createBudget();
+  const owner = crypto.randomUUID();
+  const context: SliceContext = {
+    database,
+    budget,
+    owner,
+    commit: (name, lease, parameters = {}) =>
+      database.call(name, { cursor_id: lease.cursor, owner, ...parameters }),
+  };
+  while (true) {
+    const lease = await database.call<Lease | null>("lease_cursor", {
+      owner,
+      function_name: functionName,
+      run,
+    });
+    if (!lease) return;
+    if (!await work(lease, stages, context)) return;
+  }
+}
+
+/** Whether the slice may lease again. */
+async function work(lease: Lease, stages: Stages, context: SliceContext): Promise<boolean> {
+  try {
+    const stage = stages[`${lease.kind}.${lease.stage}`];
+    if (!stage) throw new Error(`there is no stage ${lease.kind}.${lease.stage}`);
+    if (await stage(lease, context) === "finished" && !context.budget.spent()) return true;
+    await handOn(lease, context);
+    return false;
+  } catch (error) {
+    if (error instanceof HoldfastError && error.code === "lease_lost") {
+      return !context.budget.spent();
+    }
+    await settle(error, lease, context);
+    return false;
+  }
+}
+
+/** Asks for the next slice, in the transaction that gives the cursor back where it is still held. */
+async function handOn(lease: Lease, context: SliceContext): Promise<void> {
+  try {
+    await context.commit("release_cursor", lease);
+  } catch (error) {
+    if (!(error instanceof HoldfastError && error.code === "lease_lost")) throw error;
+    // The cursor is finished; other cursors of the run may have work left.
+    await context.database.call("post_slice", { run_id: lease.run });
+  }
+}
+
+/** Ends the run where trying again is of no use; else leaves the cursor to a later slice. */
+async function settle(error: unknown, lease: Lease, context: SliceContext): Promise<void> {
+  const known = error instanceof HoldfastError;
+  const passing = !(known && FATAL.has(error.code));
+  const first = lease.stage === "prepare" && known;
+  console.error(
+    JSON.stringify({
+      level: "error",
+      run: lease.run,
+      stage: lease.stage,
+      code: known ? error.code : "internal",
+      message: messageOf(error),
+      ...(known ? {} : { stack: error instanceof Error ? error.stack : undefined }),
+    }),
+  );
+  if (known && error.code.startsWith("database_")) return; // nothing could be written down
+  if (passing && !first && lease.attempts < MAX_ATTEMPTS) return;
+  await context.commit("fail_run", lease, {
+    code: known ? error.code : "internal",
+    message: messageOf(error),
+    remedy: known ? error.remedy : null,
+  });
+}

@@ -1,0 +1,39 @@
+/** Errors as bodies: application/problem+json (RFC 9457) with Holdfast's code and remedy. */
+import { ERRORS, HoldfastError, messageOf } from "../errors.ts";
+
+/**
+ * The answer to an error. An unexpected one is logged whole and answered without its words, which
+ * may hold anything.
+ */
+export function problemResponse(error: unknown): Response {
+  const known = error instanceof HoldfastError;
+  if (!known) {
+    console.error(
+      JSON.stringify({
+        level: "error",
+        code: "internal",
+        message: messageOf(error),
+        stack: error instanceof Error ? error.stack : undefined,
+      }),
+    );
+  }
+  const code = known ? error.code : "internal";
+  const { status, title } = ERRORS[code];
+  const body = {
+    type: `https://github.com/holdfast-backup/holdfast/blob/main/docs/ERRORS.md#${code}`,
+    title,
+    status,
+    code,
+    detail: known ? error.message : "The function's log has the details.",
+    remedy: known ? error.remedy : ERRORS.internal.remedy,
+    ...(known && error.faults.length > 0 ? { errors: error.faults } : {}),
+    ...(known ? error.facts : {}),
+  };
+  return new Response(`${JSON.stringify(body, null, 2)}\n`, {
+    status,
+    headers: {
+      "content-type": "application/problem+json",
+      ...(status === 401 ? { "www-authenticate": "Bearer" } : {}),
+    },
+  });
+}

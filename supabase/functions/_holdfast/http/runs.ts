@@ -1,0 +1,57 @@
+/** Routes that every function with runs has: work, show, cancel. */
+import type { Hono } from "hono";
+import { z } from "zod";
+import { runSlice, type Stages } from "../engine/slice.ts";
+import { HoldfastError } from "../errors.ts";
+import { accepted, afterAnswer, authorize, isolate } from "./app.ts";
+import { readBody, readRunId } from "./body.ts";
+import type { Scope } from "./keys.ts";
+
+const workSchema = z.strictObject({ run: z.uuid().optional() });
+
+/** Makes the stages of a function's jobs for this isolate. */
+export type MakeStages = () => Stages;
+
+/** Adds `POST /work`: a slice, asked for by SQL with the worker key. */
+export function addWorkRoute(app: Hono, functionName: string, stages: MakeStages): void {
+  app.post("/work", async (context) => {
+    await authorize(context, "worker");
+    const { run = null } = await readBody(context.req.raw, workSchema);
+    const { database, project } = isolate();
+    await database.call("enter_project", { project_url: project.url });
+    afterAnswer(runSlice(database, functionName, stages(), run));
+    return context.json({ accepted: true }, 202);
+  });
+}
+
+/** Answers 202 and begins to work on a run that was just started. */
+export function beginRun(functionName: string, run: string, stages: MakeStages): Response {
+  afterAnswer(runSlice(isolate().database, functionName, stages(), run));
+  return accepted(functionName, run);
+}
+
+/** Adds `GET /runs/:id` and `POST /runs/:id/cancel` for a scope. */
+export function addRunRoutes(app: Hono, scope: Scope): void {
+  app.get("/runs/:id", async (context) => {
+    await authorize(context, scope);
+    return context.json(await showRun(context.req.param("id")));
+  });
+  app.post("/runs/:id/cancel", async (context) => {
+    const caller = await authorize(context, scope);
+    const run = readRunId(context.req.param("id"));
+    const state = await isolate().database.call<string>("cancel_run", {
+      run_id: run,
+      actor: caller.name,
+    });
+    return context.json({ id: run, state });
+  });
+}
+
+/** A run with its counters and failures. @throws HoldfastError `run_unknown`. */
+export async function showRun(id: string): Promise<Record<string, unknown>> {
+  const run = await isolate().database.call<Record<string, unknown> | null>("show_run", {
+    run_id: readRunId(id),
+  });
+  if (!run) throw new HoldfastError("run_unknown", `There is no run ${id}.`);
+  return run;
+}

@@ -1,0 +1,86 @@
+/** The project's Postgres: one connection an isolate, and only calls of holdfast's functions. */
+import postgres from "postgres";
+import { HoldfastError, isErrorCode } from "../errors.ts";
+
+/** Longest that one statement may run: a window of 50,000 rows read from a cold disk. */
+const STATEMENT_TIMEOUT_MS = 60_000;
+const LOCK_TIMEOUT_MS = 10_000;
+const IDLE_TRANSACTION_TIMEOUT_MS = 10_000;
+const CONNECT_TIMEOUT_SECONDS = 10;
+/** An idle connection would keep a finished isolate alive. */
+const IDLE_TIMEOUT_SECONDS = 5;
+
+/** The one way to Postgres: every call is one statement, so one transaction. */
+export interface Database {
+  /**
+   * Calls holdfast.<name> with named arguments and returns its result, JSON parsed.
+   * @throws HoldfastError with the code that the SQL raised, or `database_…`.
+   */
+  call<Result>(name: string, parameters: Record<string, unknown>): Promise<Result>;
+  close(): Promise<void>;
+}
+
+/** Connects, lazily, as holdfast_worker. */
+export function connectDatabase(databaseUrl: string): Database {
+  const sql = postgres(databaseUrl, {
+    max: 1,
+    idle_timeout: IDLE_TIMEOUT_SECONDS,
+    connect_timeout: CONNECT_TIMEOUT_SECONDS,
+    fetch_types: false,
+    onnotice: () => {},
+    connection: {
+      application_name: "holdfast",
+      // At start-up, so that no statement ever runs with the login role's rights.
+      role: "holdfast_worker",
+      statement_timeout: STATEMENT_TIMEOUT_MS,
+      lock_timeout: LOCK_TIMEOUT_MS,
+      idle_in_transaction_session_timeout: IDLE_TRANSACTION_TIMEOUT_MS,
+    },
+  });
+  return {
+    async call<Result>(name: string, parameters: Record<string, unknown>) {
+      const names = Object.keys(parameters);
+      const list = names.map((parameter, index) => `${parameter} => $${index + 1}`).join(", ");
+      const values = names.map((parameter) => parameters[parameter] ?? null);
+      try {
+        const rows = await sql.unsafe(
+          `select holdfast.${name}(${list}) as result`,
+          values as postgres.ParameterOrJSON<never>[],
+          { prepare: true },
+        );
+        return rows[0]?.result as Result;
+      } catch (error) {
+        throw expected(error);
+      }
+    },
+    close: () => sql.end({ timeout: 5 }),
+  };
+}
+
+/** SQLSTATEs that mean that no write is taken: read-only, disk full, out of memory on disk. */
+const READ_ONLY_STATES = new Set(["25006", "53100"]);
+/** Schema, function or role missing, or no right to become the role. */
+const NOT_INSTALLED_STATES = new Set(["3F000", "42883", "42704", "22023"]);
+/** Classes of SQLSTATE, and postgres.js's own codes, of a connection that is not to be had. */
+const CONNECTION = /^(08|28|3D|57P|53300|CONNECT|CONNECTION|ECONN|ENOTFOUND|EHOST|ETIMEDOUT)/;
+
+/** Turns what Postgres raised into a typed error where it is one that is expected. */
+function expected(error: unknown): unknown {
+  if (!(error instanceof Error)) return error;
+  const { code = "", detail, hint } = error as Partial<postgres.PostgresError>;
+  if (code === "HF000" && isErrorCode(error.message)) {
+    return new HoldfastError(error.message, detail ?? error.message, {
+      ...(hint ? { remedy: hint } : {}),
+    });
+  }
+  if (READ_ONLY_STATES.has(code)) {
+    return new HoldfastError("database_read_only", error.message, { cause: error });
+  }
+  if (NOT_INSTALLED_STATES.has(code)) {
+    return new HoldfastError("not_installed", error.message, { cause: error });
+  }
+  if (CONNECTION.test(code)) {
+    return new HoldfastError("database_unreachable", `Postgres: ${code}.`, { cause: error });
+  }
+  return error;
+}

@@ -1,0 +1,142 @@
+/** The project's Storage over REST. Reading only: a backup writes nothing to Storage. */
+import { z } from "zod";
+import { HoldfastError, messageOf } from "../errors.ts";
+import type { ProjectSettings } from "../settings.ts";
+import { objectUrl } from "./object_url.ts";
+
+/** What Storage answered to a request for an object's bytes. */
+export type StorageRead =
+  | {
+    readonly kind: "bytes";
+    readonly response: Response;
+    readonly etag: string;
+    readonly fresh: boolean;
+  }
+  /** Neither a row nor bytes under this name, or a row without bytes: the row decides which. */
+  | { readonly kind: "missing" }
+  | { readonly kind: "unfetchable"; readonly message: string }
+  /** Busy, broken or cut off: worth asking again. */
+  | { readonly kind: "failed"; readonly message: string; readonly retryAfterMs?: number };
+
+/** Bytes of an object that one GET asks for, both ends inclusive. */
+export interface ByteRange {
+  readonly first: number;
+  readonly last: number;
+}
+
+/** Reads objects of one project. */
+export interface ObjectReader {
+  /**
+   * One GET. The body of `bytes` is the caller's to read or cancel.
+   * @throws HoldfastError `storage_key_refused`: no object could be read with this key.
+   */
+  read(bucket: string, name: string, range?: ByteRange): Promise<StorageRead>;
+}
+
+/** A request that has not answered by then never will within a slice. */
+const REQUEST_TIMEOUT_MS = 60_000;
+
+const errorBody = z.object({
+  statusCode: z.union([z.string(), z.number()]).transform(String).optional(),
+  error: z.string().optional(),
+  message: z.string().optional(),
+  code: z.string().optional(),
+});
+
+/** Headers of a request as supabase-js sends them: the gateway makes a JWT of a secret key. */
+export function authorization(secretKey: string): Record<string, string> {
+  return { apikey: secretKey, authorization: `Bearer ${secretKey}` };
+}
+
+/** An ObjectReader over REST. `request` is the door that every request goes through. */
+export function createObjectReader(
+  project: Pick<ProjectSettings, "url" | "secretKey">,
+  request: typeof fetch = fetch,
+): ObjectReader {
+  return {
+    async read(bucket, name, range) {
+      const url = objectUrl(project.url, "object/authenticated", bucket, name);
+      if (!url) {
+        return { kind: "unfetchable", message: "a URL would collapse its . or .. segments" };
+      }
+      // A distinct nonce passes the CDN, which may be a minute behind.
+      url.searchParams.set("cacheNonce", crypto.randomUUID());
+      try {
+        const response = await request(url, {
+          headers: {
+            ...authorization(project.secretKey),
+            // Deno 2.1.4 decodes a gzip answer silently and drops its length.
+            "accept-encoding": "identity",
+            ...(range ? { range: `bytes=${range.first}-${range.last}` } : {}),
+          },
+          signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS),
+        });
+        return await classify(response, range !== undefined);
+      } catch (error) {
+        if (error instanceof HoldfastError) throw error;
+        return { kind: "failed", message: messageOf(error) };
+      }
+    },
+  };
+}
+
+async function classify(response: Response, ranged: boolean): Promise<StorageRead> {
+  if (response.status === (ranged ? 206 : 200) && response.body !== null) {
+    return {
+      kind: "bytes",
+      response,
+      etag: bareEtag(response.headers.get("etag")),
+      fresh: response.headers.get("cf-cache-status") !== "HIT",
+    };
+  }
+  const text = await response.text();
+  if (response.ok) {
+    return {
+      kind: "failed",
+      message: `Storage answered ${response.status} where bytes were asked for`,
+    };
+  }
+  const retryAfterMs = retryAfter(response);
+  return {
+    ...classifyError(response.status, text),
+    ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+  } as StorageRead;
+}
+
+/** Storage answers nearly every error as HTTP 400 and says in the body what it is. */
+function classifyError(status: number, text: string): StorageRead {
+  const body = parseErrorBody(text);
+  const stated = body?.statusCode ?? String(status);
+  const message = body?.message ?? `HTTP ${status}`;
+  if (body?.code === "InvalidKey" || body?.error === "InvalidKey") {
+    return { kind: "unfetchable", message };
+  }
+  if (stated === "404" && body) return { kind: "missing" };
+  if (stated === "401" || stated === "403") {
+    throw new HoldfastError("storage_key_refused", `Storage answered ${stated}: ${message}.`);
+  }
+  return { kind: "failed", message: `Storage answered ${stated}: ${message}` };
+}
+
+function parseErrorBody(text: string): z.output<typeof errorBody> | undefined {
+  try {
+    return errorBody.safeParse(JSON.parse(text)).data;
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined; // a proxy's page in place of Storage's JSON
+    throw error;
+  }
+}
+
+/** An etag without quotes and without the mark of a weak one, as rows and answers differ in both. */
+export function bareEtag(etag: string | null): string {
+  return (etag ?? "").replace(/^W\//, "").replaceAll('"', "");
+}
+
+/** Milliseconds that a Retry-After header asks for, in either of its forms. */
+export function retryAfter(response: Response): number | undefined {
+  const value = response.headers.get("retry-after");
+  if (!value) return undefined;
+  const seconds = Number(value);
+  const ms = Number.isFinite(seconds) ? seconds * 1000 : Date.parse(value) - Date.now();
+  return Number.isFinite(ms) ? Math.max(0, ms) : undefined;
+}

@@ -1,0 +1,43 @@
+/** Putting the repository's small documents. */
+import { HoldfastError } from "../errors.ts";
+import { hexDigest } from "./keys.ts";
+import type { RepositoryStore } from "./store.ts";
+
+const encoder = new TextEncoder();
+
+/** Documents larger than this are refused when read: none that Holdfast writes comes near. */
+export const MAX_DOCUMENT_BYTES = 64 * 1024 * 1024;
+
+/**
+ * Puts a document. One that is there already with the same bytes is accepted, as a lost reply
+ * leaves it; with other bytes it is left alone.
+ * @returns whether the document in the repository is now this one.
+ */
+export async function putDocument(
+  store: RepositoryStore,
+  key: string,
+  text: string,
+): Promise<boolean> {
+  const bytes = encoder.encode(text);
+  const put = await store.put(key, bytes, {
+    sha256: await hexDigest(bytes),
+    contentType: "application/json",
+  });
+  if (put === "stored") return true;
+  const there = await store.get(key, MAX_DOCUMENT_BYTES);
+  return there !== undefined && there.length === bytes.length &&
+    there.every((byte, index) => byte === bytes[index]);
+}
+
+/**
+ * Puts a document that no one else may have written.
+ * @throws HoldfastError `catalog_behind` where another one is there.
+ */
+export async function putOwnDocument(
+  store: RepositoryStore,
+  key: string,
+  text: string,
+): Promise<void> {
+  if (await putDocument(store, key, text)) return;
+  throw new HoldfastError("catalog_behind", `${key} was written by someone else`);
+}

@@ -1,0 +1,127 @@
+/** The repository's documents. docs/FORMAT.md is normative; what is read is checked here. */
+import { z } from "zod";
+import { HoldfastError } from "../errors.ts";
+import { faultsOf } from "../settings.ts";
+import { FORMAT_VERSION } from "../version.ts";
+
+const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
+const count = z.int().nonnegative();
+
+/** What this version of Holdfast understands of `requires`. */
+const KNOWN_REQUIREMENTS: ReadonlySet<string> = new Set();
+
+export const identitySchema = z.object({
+  format: z.int().positive(),
+  repository_id: z.uuid(),
+  created_at: z.string(),
+  requires: z.array(z.string()).default([]),
+});
+/** holdfast.json */
+export type Identity = z.output<typeof identitySchema>;
+
+export const recordSchema = z.discriminatedUnion("kind", [
+  z.object({
+    kind: z.literal("owner"),
+    sequence: z.int().positive(),
+    at: z.string(),
+    project_url: z.string().max(500),
+  }),
+  z.object({
+    kind: z.literal("snapshot"),
+    sequence: z.int().positive(),
+    at: z.string(),
+    snapshot: z.string().regex(/^\d{8}T\d{6}Z-\d{1,16}$/),
+    sha256,
+    project_url: z.string().max(500),
+  }),
+]);
+/** A log record: who owns the repository, or that a snapshot was sealed. */
+export type LogRecord = z.output<typeof recordSchema>;
+
+export const partSchema = z.object({
+  key: z.string().regex(/^lists\/[0-9a-f]{64}\.ndjson\.gz$/),
+  kind: z.enum(["full", "changes"]),
+  sequence: z.int().positive(),
+  entries: count,
+  bytes: count,
+});
+/** A part of a listing: its key is the SHA-256 of its compressed bytes. */
+export type ListPart = z.output<typeof partSchema>;
+
+export const snapshotSchema = z.object({
+  format: z.int().positive(),
+  requires: z.array(z.string()).default([]),
+  id: z.string().regex(/^\d{8}T\d{6}Z-\d{1,16}$/),
+  sequence: z.int().positive(),
+  repository_id: z.uuid(),
+  state: z.enum(["complete", "partial"]),
+  project_url: z.string().max(500),
+  started_at: z.iso.datetime({ offset: true }),
+  sealed_at: z.iso.datetime({ offset: true }),
+  holdfast_version: z.string(),
+  parts: z.array(partSchema).max(100_000),
+  buckets: z.array(z.looseObject({ id: z.string(), name: z.string() })),
+  policies: z.array(z.looseObject({})),
+  totals: z.looseObject({ objects: count, bytes: count, unavailable: count }),
+});
+/** snapshots/<id>.json */
+export type SnapshotDocument = z.output<typeof snapshotSchema>;
+
+/**
+ * A document read from the repository, checked.
+ * @throws HoldfastError `repository_damaged` where it is not of its shape, or
+ * `repository_format_unsupported` where it needs a newer Holdfast, by the name of what it needs.
+ */
+export function parseDocument<Schema extends z.ZodType>(
+  key: string,
+  bytes: Uint8Array,
+  schema: Schema,
+): z.output<Schema> {
+  const value = parseJson(key, bytes);
+  refuseNewer(key, value);
+  const result = schema.safeParse(value);
+  if (result.success) return result.data;
+  const faults = faultsOf(result.error);
+  throw new HoldfastError(
+    "repository_damaged",
+    `${key}: ${faults.map(({ path, message }) => `${path} ${message}`).join("; ")}`,
+    { faults },
+  );
+}
+
+function parseJson(key: string, bytes: Uint8Array): unknown {
+  try {
+    return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
+  } catch (error) {
+    throw new HoldfastError("repository_damaged", `${key} is not JSON`, { cause: error });
+  }
+}
+
+const headSchema = z.object({
+  format: z.number().optional(),
+  requires: z.array(z.string()).optional(),
+});
+
+/** Before the shape is judged: a newer format's shape is not known here. */
+function refuseNewer(key: string, value: unknown): void {
+  const head = headSchema.safeParse(value).data;
+  const format = head?.format ?? FORMAT_VERSION;
+  if (format > FORMAT_VERSION) {
+    throw new HoldfastError(
+      "repository_format_unsupported",
+      `${key} is of format ${format}; this Holdfast reads up to ${FORMAT_VERSION}`,
+    );
+  }
+  const unknown = (head?.requires ?? []).filter((name) => !KNOWN_REQUIREMENTS.has(name));
+  if (unknown.length > 0) {
+    throw new HoldfastError(
+      "repository_format_unsupported",
+      `${key} requires what this Holdfast does not know: ${unknown.join(", ")}`,
+    );
+  }
+}
+
+/** A document's exact bytes: two spaces, one line feed at the end, so that people can read it. */
+export function formatDocument(value: unknown): string {
+  return `${JSON.stringify(value, null, 2)}\n`;
+}

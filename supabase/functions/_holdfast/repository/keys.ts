@@ -1,0 +1,90 @@
+/** Keys below the repository's prefix. docs/FORMAT.md is normative. */
+
+/** Digits of a sequence in a log key: as many as keep the keys in the order of the sequences. */
+const SEQUENCE_DIGITS = 16;
+/** S3 allows keys of 1,024 bytes; the prefix needs a share of them. */
+const MAX_PLAIN_KEY_BYTES = 1_000;
+/** The longest file name that common file systems take, for whoever syncs the bucket to a disk. */
+const MAX_PLAIN_SEGMENT_BYTES = 250;
+
+const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
+
+const encoder = new TextEncoder();
+
+/** The repository's identity document. */
+export const HOLDFAST_KEY = "holdfast.json";
+/** The folder of log records. */
+export const LOG_PREFIX = "log/";
+
+/** Key of the log record of a sequence. */
+export function logKey(sequence: number): string {
+  return `${LOG_PREFIX}${String(sequence).padStart(SEQUENCE_DIGITS, "0")}.json`;
+}
+
+/** Sequence of a log record by its key; undefined for a key that is none. */
+export function sequenceOfLogKey(key: string): number | undefined {
+  const match = /^log\/(\d{16})\.json$/.exec(key);
+  return match ? Number(match[1]) : undefined;
+}
+
+/** A snapshot's id from the time it is sealed (ISO 8601, UTC) and its sequence. */
+export function snapshotId(sealedAt: string, sequence: number): string {
+  return `${sealedAt.replace(/\.\d+/, "").replace(/[-:]/g, "")}-${sequence}`;
+}
+
+/** Key of a snapshot's document. */
+export function snapshotKey(id: string): string {
+  return `snapshots/${id}.json`;
+}
+
+/** Key of a part of a listing, named by the SHA-256 (hex) of its compressed bytes. */
+export function listKey(sha256: string): string {
+  return `lists/${sha256}.ndjson.gz`;
+}
+
+/**
+ * Key for the bytes of a version: plain where it can be read as a path, else by digest. A further
+ * copy of the same version (`copy` from 2) gets a suffix, for no key is ever written twice.
+ */
+export async function dataKey(
+  bucket: string,
+  name: string,
+  version: string,
+  copy = 1,
+): Promise<string> {
+  const plain = `data/${bucket}/${name}/${version}`;
+  const key = isPlain(bucket, name, version, plain)
+    ? plain
+    : `data/~/${await hexDigest(encoder.encode(`${bucket}\0${name}\0${version}`))}`;
+  return copy === 1 ? key : `${key}~${copy}`;
+}
+
+function isPlain(bucket: string, name: string, version: string, key: string): boolean {
+  return UUID.test(version) && !bucket.includes("/") && bucket !== "~" && key.isWellFormed() &&
+    encoder.encode(key).length <= MAX_PLAIN_KEY_BYTES &&
+    [bucket, ...name.split("/")].every((segment) =>
+      segment !== "" && segment !== "." && segment !== ".." &&
+      encoder.encode(segment).length <= MAX_PLAIN_SEGMENT_BYTES
+    );
+}
+
+/** SHA-256 as hex. Off the main thread, as crypto.subtle is. */
+export async function hexDigest(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
+  return toHex(new Uint8Array(await crypto.subtle.digest("SHA-256", bytes)));
+}
+
+/** Bytes as lower-case hex. */
+export function toHex(bytes: Uint8Array): string {
+  let hex = "";
+  for (const byte of bytes) hex += byte.toString(16).padStart(2, "0");
+  return hex;
+}
+
+/** Bytes of a hex text. */
+export function fromHex(hex: string): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(hex.length / 2);
+  for (let index = 0; index < bytes.length; index++) {
+    bytes[index] = parseInt(hex.slice(index * 2, index * 2 + 2), 16);
+  }
+  return bytes;
+}

@@ -1,0 +1,214 @@
+/** Opening a repository: who it is, whose it is, and whether its log and the catalog agree. */
+import { HoldfastError } from "../errors.ts";
+import type { Database } from "../project/database.ts";
+import type { RepositorySettings } from "../settings.ts";
+import { FORMAT_VERSION } from "../version.ts";
+import { MAX_DOCUMENT_BYTES, putDocument } from "./documents.ts";
+import {
+  formatDocument,
+  type Identity,
+  identitySchema,
+  type LogRecord,
+  parseDocument,
+  recordSchema,
+} from "./formats.ts";
+import { hexDigest, HOLDFAST_KEY, LOG_PREFIX, logKey, sequenceOfLogKey } from "./keys.ts";
+import type { RepositoryStore } from "./store.ts";
+
+/** What the catalog is told of a repository that was opened. */
+export interface RepositoryFacts {
+  readonly repository_id: string;
+  readonly endpoint: string;
+  readonly bucket: string;
+  readonly prefix: string;
+  readonly format_version: number;
+  readonly owner_project: string | null;
+  readonly last_record: number;
+  readonly conditional_writes: boolean;
+}
+
+/** What the catalog knows of a repository. */
+interface KnownRepository {
+  readonly id: number;
+  readonly last_record: number;
+  readonly owner_project: string | null;
+  readonly conditional_writes: boolean;
+}
+
+/** The repository as a reader finds it: its identity, and the records that the catalog lacks. */
+export interface OpenedRepository {
+  readonly identity: Identity;
+  readonly known: KnownRepository | null;
+  /** Records past the last one that the catalog holds, in order. */
+  readonly newRecords: readonly LogRecord[];
+}
+
+/** Reads holdfast.json; undefined where there is no repository yet. */
+export async function readIdentity(store: RepositoryStore): Promise<Identity | undefined> {
+  const bytes = await store.get(HOLDFAST_KEY, MAX_DOCUMENT_BYTES);
+  return bytes && parseDocument(HOLDFAST_KEY, bytes, identitySchema);
+}
+
+/**
+ * Compares heads: reads the log past the last record that the catalog holds.
+ * @throws HoldfastError `repository_missing`, `catalog_ahead`, `repository_format_unsupported`.
+ */
+export async function openRepository(
+  store: RepositoryStore,
+  database: Database,
+): Promise<OpenedRepository> {
+  const identity = await readIdentity(store);
+  if (!identity) {
+    throw new HoldfastError("repository_missing", `there is no ${HOLDFAST_KEY} under the prefix`);
+  }
+  const known = await database.call<KnownRepository | null>("known_repository", {
+    repository_id: identity.repository_id,
+  });
+  const newRecords = await readRecords(store, known?.last_record ?? 0);
+  return { identity, known, newRecords };
+}
+
+/** Records after one that must be there itself, for a log without it was rolled back. */
+async function readRecords(store: RepositoryStore, last: number): Promise<LogRecord[]> {
+  const records: LogRecord[] = [];
+  let startAfter = last > 0 ? logKey(last - 1) : undefined;
+  let expectLast = last > 0;
+  while (true) {
+    const keys = (await store.list(LOG_PREFIX, startAfter)).filter((key) =>
+      sequenceOfLogKey(key) !== undefined
+    );
+    if (expectLast && keys.shift() !== logKey(last)) {
+      throw new HoldfastError("catalog_ahead", `the repository's log lacks its record ${last}`);
+    }
+    expectLast = false;
+    if (keys.length === 0) return records;
+    records.push(...await Promise.all(keys.map((key) => readRecord(store, key))));
+    startAfter = keys.at(-1);
+  }
+}
+
+async function readRecord(store: RepositoryStore, key: string): Promise<LogRecord> {
+  const bytes = await store.get(key, MAX_DOCUMENT_BYTES);
+  if (!bytes) throw new HoldfastError("repository_damaged", `${key} is listed and can't be read`);
+  const record = parseDocument(key, bytes, recordSchema);
+  if (record.sequence !== sequenceOfLogKey(key)) {
+    throw new HoldfastError(
+      "repository_damaged",
+      `${key} says that it is record ${record.sequence}`,
+    );
+  }
+  return record;
+}
+
+/**
+ * Opens the repository for writing, and makes it where there is none.
+ * @throws HoldfastError `repository_not_ours`, which names the owner; `catalog_behind`;
+ * `catalog_ahead`; `repository_format_unsupported`. Nothing was written then.
+ */
+export async function openForWriting(
+  store: RepositoryStore,
+  database: Database,
+  settings: RepositorySettings,
+  projectUrl: string,
+): Promise<RepositoryFacts> {
+  const place = { endpoint: settings.endpoint, bucket: settings.bucket, prefix: settings.prefix };
+  const created = await readIdentity(store) === undefined &&
+    await createRepository(store, database, place);
+  const { identity, known, newRecords } = await openRepository(store, database);
+  const owner = ownerOf(newRecords) ?? known?.owner_project ?? null;
+  if (owner !== null && owner !== projectUrl) {
+    throw notOurs(owner, newRecords, await lastSnapshotOf(database, known));
+  }
+  if (newRecords.some((record) => record.kind !== "owner")) {
+    throw new HoldfastError(
+      "catalog_behind",
+      `the repository's log has ${newRecords.length} records that this database lacks`,
+    );
+  }
+  let lastRecord = newRecords.at(-1)?.sequence ?? known?.last_record ?? 0;
+  if (owner === null) {
+    lastRecord += 1;
+    await claim(store, lastRecord, projectUrl);
+  }
+  return {
+    ...place,
+    repository_id: identity.repository_id,
+    format_version: identity.format,
+    owner_project: projectUrl,
+    last_record: lastRecord,
+    conditional_writes: known?.conditional_writes ?? (created || await honoursConditions(store)),
+  };
+}
+
+/** Project URL of the last owner record; undefined where none of these is one. */
+function ownerOf(records: readonly LogRecord[]): string | undefined {
+  return records.findLast((record) => record.kind === "owner")?.project_url;
+}
+
+/** Whether this call wrote holdfast.json and the server then refused to write it again. */
+async function createRepository(
+  store: RepositoryStore,
+  database: Database,
+  place: { endpoint: string; bucket: string; prefix: string },
+): Promise<boolean> {
+  if (await database.call<string | null>("repository_at", place) !== null) {
+    throw new HoldfastError(
+      "catalog_ahead",
+      `the repository that was at ${place.bucket}/${place.prefix} is gone`,
+    );
+  }
+  const identity: Identity = {
+    format: FORMAT_VERSION,
+    repository_id: crypto.randomUUID(),
+    created_at: new Date().toISOString(),
+    requires: [],
+  };
+  await putDocument(store, HOLDFAST_KEY, formatDocument(identity));
+  return await honoursConditions(store);
+}
+
+/** Probes, on a document that is there, whether a conditional PUT is refused. */
+async function honoursConditions(store: RepositoryStore): Promise<boolean> {
+  const there = await store.get(HOLDFAST_KEY, MAX_DOCUMENT_BYTES);
+  if (!there) return false;
+  // The same bytes, so that a server that ignores the condition does no harm.
+  const sha256 = await hexDigest(there);
+  return await store.put(HOLDFAST_KEY, there, { sha256, contentType: "application/json" }) ===
+    "exists";
+}
+
+/** Writes the owner record; of two projects that try at once, one is refused. */
+async function claim(store: RepositoryStore, sequence: number, projectUrl: string): Promise<void> {
+  const record: LogRecord = {
+    kind: "owner",
+    sequence,
+    at: new Date().toISOString(),
+    project_url: projectUrl,
+  };
+  if (await putDocument(store, logKey(sequence), formatDocument(record))) return;
+  const there = await readRecord(store, logKey(sequence));
+  if (there.kind === "owner" && there.project_url === projectUrl) return;
+  throw notOurs(there.project_url, [there], null);
+}
+
+async function lastSnapshotOf(
+  database: Database,
+  known: KnownRepository | null,
+): Promise<string | null> {
+  return known &&
+    await database.call<string | null>("newest_snapshot_id", { repository: known.id });
+}
+
+function notOurs(
+  owner: string,
+  records: readonly LogRecord[],
+  knownSnapshot: string | null,
+): HoldfastError {
+  const last = records.findLast((record) => record.kind === "snapshot");
+  const snapshot = last?.kind === "snapshot" ? last.snapshot : knownSnapshot;
+  return new HoldfastError(
+    "repository_not_ours",
+    `the repository belongs to ${owner}; its last snapshot is ${snapshot ?? "none yet"}`,
+    { facts: { owner, last_snapshot: snapshot } },
+  );
+}

@@ -1,0 +1,52 @@
+/** What an S3 server's refusals mean to Holdfast. */
+import { type ErrorCode, HoldfastError } from "../errors.ts";
+
+const CODES: Readonly<Record<string, ErrorCode>> = {
+  NoSuchBucket: "repository_bucket_missing",
+  InvalidBucketName: "repository_bucket_missing",
+  PermanentRedirect: "repository_bucket_missing",
+  InvalidAccessKeyId: "repository_key_refused",
+  SignatureDoesNotMatch: "repository_key_refused",
+  InvalidToken: "repository_key_refused",
+  ExpiredToken: "repository_key_refused",
+  RequestTimeTooSkewed: "repository_key_refused",
+  AuthorizationHeaderMalformed: "repository_key_refused",
+  AccessDenied: "repository_access_denied",
+  AllAccessDisabled: "repository_access_denied",
+  AccountProblem: "repository_access_denied",
+};
+
+/** Whether a status or code says that the same request may succeed a little later. */
+export function mayPass(status: number, code: string): boolean {
+  return status === 429 || status >= 500 || code === "SlowDown" || code === "RequestTimeout" ||
+    code === "OperationAborted" || code === "ConditionalRequestConflict";
+}
+
+/** The typed error for an answer of an S3 server. `action` says what was asked, without secrets. */
+export function s3Error(
+  action: string,
+  status: number,
+  code: string,
+  message: string,
+): HoldfastError {
+  const kind = CODES[code] ??
+    (mayPass(status, code)
+      ? "repository_unreachable"
+      : status === 401 || status === 403
+      ? "repository_access_denied"
+      : "repository_refused");
+  return new HoldfastError(
+    kind,
+    `${action}: ${code || `HTTP ${status}`}${message ? `, ${message}` : ""}`,
+  );
+}
+
+/** Code and message of an S3 error body; empty texts where it is none, as for HEAD. */
+export function parseS3Error(body: string): { code: string; message: string } {
+  return { code: element(body, "Code"), message: element(body, "Message") };
+}
+
+/** Text of an element of a flat XML document that a server made. */
+function element(xml: string, name: string): string {
+  return new RegExp(`<${name}>([^<]{0,500})</${name}>`).exec(xml)?.[1] ?? "";
+}

@@ -1,0 +1,188 @@
+/** A RepositoryStore on any S3 server. GET, PUT and parts go by fetch with a light signer. */
+import { AwsV4Signer } from "aws4fetch";
+import { HoldfastError, messageOf } from "../errors.ts";
+import { backoffMs, delay } from "../engine/retry.ts";
+import { bareEtag, retryAfter } from "../project/storage.ts";
+import type { RepositorySettings } from "../settings.ts";
+import { mayPass, parseS3Error, s3Error } from "./s3_errors.ts";
+import type { RepositoryStore } from "./store.ts";
+
+const REQUEST_TIMEOUT_MS = 60_000;
+const MAX_TRIES = 4;
+/** Digest of no bytes, which GET and HEAD are signed with. */
+const EMPTY_SHA256 = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+
+interface S3Request {
+  readonly method: "GET" | "HEAD" | "PUT";
+  readonly key: string;
+  readonly query?: string;
+  readonly headers?: Record<string, string>;
+  readonly body?: Uint8Array<ArrayBuffer>;
+  /** SHA-256 of the body, hex. */
+  readonly sha256?: string;
+  /** Statuses beside 2xx that the caller reads itself. */
+  readonly expected: readonly number[];
+}
+
+/**
+ * Opens a bucket and prefix. `request` is the door that every fetch of the hot path goes through.
+ * Nothing is asked of the server yet.
+ */
+export function createS3Store(
+  settings: RepositorySettings,
+  request: typeof fetch = fetch,
+): RepositoryStore {
+  const base = baseUrl(settings);
+  const signingKeys = new Map<string, ArrayBuffer>();
+
+  async function sign(asked: S3Request): Promise<Request> {
+    const signer = new AwsV4Signer({
+      method: asked.method,
+      url: `${base}/${encodeKey(`${settings.prefix}/${asked.key}`)}${asked.query ?? ""}`,
+      headers: { ...asked.headers, "x-amz-content-sha256": asked.sha256 ?? EMPTY_SHA256 },
+      accessKeyId: settings.accessKeyId,
+      secretAccessKey: settings.secretAccessKey,
+      service: "s3",
+      region: settings.region,
+      cache: signingKeys,
+    });
+    const { method, url, headers } = await signer.sign();
+    return new Request(url, {
+      method,
+      headers,
+      redirect: "manual",
+      signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS),
+      ...(asked.body ? { body: asked.body } : {}),
+    });
+  }
+
+  /** Sends until it is answered for good; what may pass is tried again. */
+  async function send(asked: S3Request): Promise<Response> {
+    const action = `${asked.method} ${asked.key}`;
+    for (let attempt = 1;; attempt++) {
+      let failure: HoldfastError;
+      let retryAfterMs: number | undefined;
+      try {
+        const response = await request(await sign(asked));
+        if (response.ok || asked.expected.includes(response.status)) return response;
+        const { code, message } = parseS3Error(await response.text());
+        failure = s3Error(action, response.status, code, message);
+        if (!mayPass(response.status, code)) throw failure;
+        retryAfterMs = retryAfter(response);
+      } catch (error) {
+        if (error instanceof HoldfastError) throw error;
+        failure = new HoldfastError("repository_unreachable", `${action}: ${messageOf(error)}`, {
+          cause: error,
+        });
+      }
+      if (attempt >= MAX_TRIES) throw failure;
+      await delay(backoffMs(attempt, retryAfterMs));
+    }
+  }
+
+  /** A 404 of a key is an answer; a 404 of the whole bucket is an error. */
+  async function found(asked: S3Request): Promise<Response | undefined> {
+    const response = await send({ ...asked, expected: [404] });
+    if (response.status !== 404) return response;
+    const { code, message } = parseS3Error(await response.text());
+    if (code && code !== "NoSuchKey") {
+      throw s3Error(`${asked.method} ${asked.key}`, 404, code, message);
+    }
+    return undefined;
+  }
+
+  /** Some servers answer 501 to a conditional PUT; keys are written once all the same. */
+  let conditional = true;
+
+  let rare: Promise<ReturnType<typeof import("./s3_sdk.ts").createRareOperations>> | undefined;
+  const rareOperations = () =>
+    rare ??= import("./s3_sdk.ts").then((module) => module.createRareOperations(settings));
+
+  return {
+    async get(key, maxBytes) {
+      const response = await found({ method: "GET", key, expected: [] });
+      if (!response) return undefined;
+      const length = Number(response.headers.get("content-length") ?? "0");
+      if (length > maxBytes) {
+        await response.body?.cancel();
+        throw tooLarge(key, maxBytes);
+      }
+      const bytes = new Uint8Array(await response.arrayBuffer());
+      if (bytes.length > maxBytes) throw tooLarge(key, maxBytes);
+      return bytes;
+    },
+    open: (key) =>
+      found({ method: "GET", key, headers: { "accept-encoding": "identity" }, expected: [] }),
+    async head(key) {
+      const response = await found({ method: "HEAD", key, expected: [] });
+      if (!response) return undefined;
+      await response.body?.cancel();
+      return {
+        size: Number(response.headers.get("content-length")),
+        etag: bareEtag(response.headers.get("etag")),
+        sha256: response.headers.get("x-amz-meta-sha256") ?? undefined,
+      };
+    },
+    async put(key, bytes, { sha256, contentType = "application/octet-stream" }) {
+      const asked: S3Request = {
+        method: "PUT",
+        key,
+        headers: { "content-type": contentType, "x-amz-meta-sha256": sha256 },
+        body: bytes,
+        sha256,
+        expected: [412, 501],
+      };
+      let response = await send(conditional ? onlyIfAbsent(asked) : asked);
+      await response.body?.cancel();
+      if (response.status === 501 && conditional) {
+        conditional = false;
+        response = await send(asked);
+        await response.body?.cancel();
+      }
+      if (response.status === 501) throw s3Error(`PUT ${key}`, 501, "NotImplemented", "");
+      return response.status === 412 ? "exists" : "stored";
+    },
+    async putPart(key, uploadId, number, bytes, sha256) {
+      const response = await send({
+        method: "PUT",
+        key,
+        query: `?partNumber=${number}&uploadId=${encodeURIComponent(uploadId)}`,
+        body: bytes,
+        sha256,
+        expected: [404],
+      });
+      await response.body?.cancel();
+      return response.status === 404 ? undefined : response.headers.get("etag") ?? "";
+    },
+    list: async (prefix, startAfter) => (await rareOperations()).list(prefix, startAfter),
+    beginUpload: async (key, contentType) => (await rareOperations()).beginUpload(key, contentType),
+    completeUpload: async (key, uploadId, parts) =>
+      (await rareOperations()).completeUpload(key, uploadId, parts),
+    abortUpload: async (key, uploadId) => (await rareOperations()).abortUpload(key, uploadId),
+  };
+}
+
+function onlyIfAbsent(asked: S3Request): S3Request {
+  return { ...asked, headers: { ...asked.headers, "if-none-match": "*" } };
+}
+
+function baseUrl(settings: RepositorySettings): string {
+  if (settings.forcePathStyle) return `${settings.endpoint}/${settings.bucket}`;
+  const url = new URL(settings.endpoint);
+  url.hostname = `${settings.bucket}.${url.hostname}`;
+  return url.href.replace(/\/$/, "");
+}
+
+/** Percent-encodes as AWS signs: only unreserved characters and slashes stay. */
+function encodeKey(key: string): string {
+  return key.split("/").map((segment) =>
+    encodeURIComponent(segment).replace(
+      /[!'()*]/g,
+      (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`,
+    )
+  ).join("/");
+}
+
+function tooLarge(key: string, maxBytes: number): HoldfastError {
+  return new HoldfastError("repository_damaged", `${key} is larger than ${maxBytes} bytes`);
+}

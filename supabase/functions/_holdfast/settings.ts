@@ -1,0 +1,176 @@
+/** Environment → one typed, validated value. The only place that reads the environment. */
+import { z } from "zod";
+import { type Fault, HoldfastError } from "./errors.ts";
+
+/** Where the repository lies and how to reach it. */
+export interface RepositorySettings {
+  /** S3 endpoint without a slash at the end, such as https://s3.eu-central-1.amazonaws.com. */
+  readonly endpoint: string;
+  readonly region: string;
+  readonly bucket: string;
+  /** Prefix in the bucket, without slashes at its ends. */
+  readonly prefix: string;
+  readonly accessKeyId: string;
+  readonly secretAccessKey: string;
+  readonly forcePathStyle: boolean;
+}
+
+/** The project that the functions run in. */
+export interface ProjectSettings {
+  /** SUPABASE_URL, without a slash at the end. */
+  readonly url: string;
+  /** SUPABASE_DB_URL: direct, as the role that applied the migrations. */
+  readonly databaseUrl: string;
+  /** A secret key (sb_secret_…) or the legacy service_role key. */
+  readonly secretKey: string;
+}
+
+const url = z.url({ protocol: /^https?$/, error: "must be an http or https URL" })
+  .transform((text) => text.replace(/\/+$/, ""));
+
+const prefix = z.string()
+  .regex(/^[A-Za-z0-9!_.*'()-]+(\/[A-Za-z0-9!_.*'()-]+)*$/, {
+    error: "may have letters, digits, ! _ . * ' ( ) - and single slashes between them",
+  })
+  .refine((text) => !text.split("/").some((part) => part === "." || part === ".."), {
+    error: "may not have . or .. as a part",
+  });
+
+const required = z.string({ error: "is not set" }).min(1, { error: "is empty" });
+
+const repositorySchema = z.object({
+  HOLDFAST_S3_ENDPOINT: required.pipe(url),
+  HOLDFAST_S3_REGION: required.default("us-east-1"),
+  HOLDFAST_S3_BUCKET: required.pipe(
+    z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{1,62}$/, { error: "is not a bucket name" }),
+  ),
+  HOLDFAST_S3_PREFIX: prefix.default("holdfast"),
+  HOLDFAST_S3_ACCESS_KEY_ID: required,
+  HOLDFAST_S3_SECRET_ACCESS_KEY: required,
+  HOLDFAST_S3_FORCE_PATH_STYLE: z.enum(["true", "false"], { error: "must be true or false" })
+    .optional(),
+});
+
+const projectSchema = z.object({
+  SUPABASE_URL: required.pipe(url),
+  SUPABASE_DB_URL: required,
+  SUPABASE_SECRET_KEYS: z.string().optional(),
+  SUPABASE_SERVICE_ROLE_KEY: z.string().optional(),
+});
+
+/** Reads one variable; the default asks the runtime. */
+export type Environment = (name: string) => string | undefined;
+
+const runtimeEnvironment: Environment = (name) => Deno.env.get(name);
+
+/**
+ * The repository's settings from HOLDFAST_S3_….
+ * @throws HoldfastError `settings_invalid` that names every variable that is wrong, with no value.
+ */
+export function readRepositorySettings(
+  environment: Environment = runtimeEnvironment,
+): RepositorySettings {
+  const value = check(repositorySchema, environment);
+  const endpoint = value.HOLDFAST_S3_ENDPOINT;
+  return {
+    endpoint,
+    region: value.HOLDFAST_S3_REGION,
+    bucket: value.HOLDFAST_S3_BUCKET,
+    prefix: value.HOLDFAST_S3_PREFIX,
+    accessKeyId: value.HOLDFAST_S3_ACCESS_KEY_ID,
+    secretAccessKey: value.HOLDFAST_S3_SECRET_ACCESS_KEY,
+    // Amazon wants the bucket in the host name; nearly all others work with it in the path.
+    forcePathStyle: value.HOLDFAST_S3_FORCE_PATH_STYLE === undefined
+      ? !new URL(endpoint).hostname.endsWith(".amazonaws.com")
+      : value.HOLDFAST_S3_FORCE_PATH_STYLE === "true",
+  };
+}
+
+/**
+ * The project's settings, which the platform provides.
+ * @throws HoldfastError `settings_invalid` that names every variable that is wrong, with no value.
+ */
+export function readProjectSettings(
+  environment: Environment = runtimeEnvironment,
+): ProjectSettings {
+  const value = check(projectSchema, environment);
+  const secretKey = firstSecretKey(value.SUPABASE_SECRET_KEYS) ?? value.SUPABASE_SERVICE_ROLE_KEY;
+  if (!secretKey) {
+    throw invalid([{
+      path: "SUPABASE_SECRET_KEYS",
+      message: "holds no secret key, and SUPABASE_SERVICE_ROLE_KEY is not set either",
+    }]);
+  }
+  return { url: value.SUPABASE_URL, databaseUrl: value.SUPABASE_DB_URL, secretKey };
+}
+
+/** The key named default, or the first, of a JSON object name → key; undefined if there is none. */
+function firstSecretKey(json: string | undefined): string | undefined {
+  if (!json) return undefined;
+  const keys = z.record(z.string(), z.string()).safeParse(parseJson(json));
+  if (!keys.success) {
+    throw invalid([{ path: "SUPABASE_SECRET_KEYS", message: "is not a JSON object of keys" }]);
+  }
+  return keys.data["default"] ?? Object.values(keys.data)[0];
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined;
+    throw error;
+  }
+}
+
+function check<Schema extends z.ZodObject>(
+  schema: Schema,
+  environment: Environment,
+): z.output<Schema> {
+  const given = Object.fromEntries(
+    Object.keys(schema.shape).map((name) => [name, environment(name)?.trim() || undefined]),
+  );
+  const result = schema.safeParse(given);
+  if (result.success) return result.data;
+  throw invalid(faultsOf(result.error));
+}
+
+/** zod's issues as faults; their messages here never repeat a value, which may be a secret. */
+export function faultsOf(error: z.ZodError): Fault[] {
+  return error.issues.flatMap((issue) =>
+    issue.code === "unrecognized_keys"
+      ? issue.keys.map((key) => ({
+        path: [...issue.path, key].join("."),
+        message: "is not a field of this request",
+      }))
+      : [{ path: issue.path.join(".") || "body", message: issue.message }]
+  );
+}
+
+function invalid(faults: readonly Fault[]): HoldfastError {
+  const named = faults.map((fault) => `${fault.path} ${fault.message}`).join("; ");
+  return new HoldfastError("settings_invalid", `${named}.`, { faults });
+}
+
+const globs = z.array(z.string().min(1)).max(200);
+
+const backupSettingsSchema = z.object({
+  buckets: z.array(z.string().min(1)).nullable(),
+  include: globs.min(1),
+  exclude: globs,
+  max_object_bytes: z.int().positive().nullable(),
+  lanes: z.int().min(1).max(16),
+  maximum_age_hours: z.number().positive().nullable(),
+});
+
+/**
+ * Checks what holdfast.settings says is to be backed up.
+ * @throws HoldfastError `settings_invalid` that names every setting that is wrong.
+ */
+export function checkBackupSettings(settings: unknown): void {
+  const result = backupSettingsSchema.safeParse(settings);
+  if (result.success) return;
+  throw invalid(
+    faultsOf(result.error).map((fault) => ({ ...fault, path: `holdfast.settings ${fault.path}` })),
+  );
+}

@@ -1,0 +1,29 @@
+/** Starts backups and works as a lane of one. */
+/// <reference types="npm:@supabase/functions-js@2.119.0/src/edge-runtime.d.ts" />
+import { z } from "zod";
+import { backupStages } from "../_holdfast/backup/stages.ts";
+import { authorize, createApp, isolate } from "../_holdfast/http/app.ts";
+import { readBody } from "../_holdfast/http/body.ts";
+import { addRunRoutes, addWorkRoute, beginRun } from "../_holdfast/http/runs.ts";
+import { checkBackupSettings, readRepositorySettings } from "../_holdfast/settings.ts";
+
+const NAME = "holdfast-backup";
+
+const app = createApp(NAME);
+const stages = () => backupStages(isolate().project, isolate().database);
+
+addWorkRoute(app, NAME, stages);
+addRunRoutes(app, "operate");
+
+app.post("/runs", async (context) => {
+  const caller = await authorize(context, "operate");
+  await readBody(context.req.raw, z.strictObject({}));
+  const { database, project } = isolate();
+  readRepositorySettings();
+  checkBackupSettings(await database.call("all_settings", {}));
+  await database.call("enter_project", { project_url: project.url });
+  const run = await database.call<string>("start_backup", { started_by: caller.name });
+  return beginRun(NAME, run, stages);
+});
+
+Deno.serve(app.fetch);
