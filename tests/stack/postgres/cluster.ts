@@ -15,7 +15,11 @@ export interface PostgresCluster extends AsyncDisposable {
   readonly hasPgCron: boolean;
   /** Where the superuser supabase_admin connects. */
   adminUrl(database: string): string;
-  /** Makes a project's database; a clone of a template, so in a fraction of a second. */
+  /**
+   * Makes a project's database; a clone of a template, so in a fraction of a second.
+   *
+   * @throws TypeError where `name` has anything but letters, digits, `_` and `-`.
+   */
   createProjectDatabase(name: string, options?: ProjectDatabaseOptions): Promise<ProjectDatabase>;
   /** Ends the connections to it and drops it; nothing happens where it does not exist. */
   dropDatabase(name: string): Promise<void>;
@@ -60,7 +64,7 @@ export async function startPostgres(options: PostgresOptions): Promise<PostgresC
   await server.start(settings);
 
   const url = (role: string, password: string, database: string) =>
-    `postgres://${role}:${password}@127.0.0.1:${server.port}/${encodeURIComponent(database)}`;
+    `postgres://${role}:${password}@127.0.0.1:${server.port}/${database}`;
   const adminUrl = (database: string) => url(SUPERUSER, passwords.superuser, database);
 
   const { majorVersion, offersPgCron } = await prepareTemplate(adminUrl, passwords.postgres);
@@ -78,6 +82,8 @@ export async function startPostgres(options: PostgresOptions): Promise<PostgresC
     hasPgCron,
     adminUrl,
     async createProjectDatabase(name, wanted = {}) {
+      // postgres.js takes the name out of a URL as it stands there, percent signs and all.
+      if (!/^[\w-]{1,63}$/.test(name)) throw new TypeError(`not a name for a database: ${name}`);
       const real = hasPgCron && name === options.cronDatabase;
       const cron = wanted.cron === false ? "none" : real ? "pg_cron" : "stand-in";
       await cloneTemplate(adminUrl, name, wanted, cron);

@@ -35,6 +35,7 @@ export async function createServer(options: {
   const user = serverUser();
   const bin = await findBinaries(workspace, user, options.binDirectory);
   const folder = await workspace.makeFolder(`postgres-${crypto.randomUUID()}`, user);
+  const data = join(folder, "data");
   await initializeData(workspace, user, bin, folder, superuserPassword);
 
   let port = freePort();
@@ -42,11 +43,10 @@ export async function createServer(options: {
   let server: SupervisedProcess | undefined;
 
   async function spawnOnce(settings: Record<string, string>) {
-    const args = ["-D", join(folder, "data"), "-p", `${port}`];
-    for (const [name, value] of Object.entries(settings)) args.push("-c", `${name}=${value}`);
+    await writeSettings(join(data, "postgresql.conf"), { ...settings, port: `${port}` });
     server = workspace.spawn("postgres", {
       command: join(bin, "postgres"),
-      args,
+      args: ["-D", data],
       env: ENVIRONMENT,
       stopSignal: "QUIT",
       ...user,
@@ -78,6 +78,14 @@ export async function createServer(options: {
       server = undefined;
     },
   };
+}
+
+/** Replaces the settings; not by arguments, for these can be read by every user of the machine. */
+async function writeSettings(path: string, settings: Record<string, string>) {
+  const lines = Object.entries(settings).map(([name, value]) =>
+    `${name} = '${value.replaceAll("'", "''")}'\n`
+  );
+  await Deno.writeTextFile(path, lines.join(""));
 }
 
 async function initializeData(

@@ -1,4 +1,4 @@
-# The watchdog of a workspace: sh -c "$(cat watchdog.sh)" watchdog FOLDER
+# The watchdog of a workspace, which is started by watchdog.ts with FOLDER as its only argument.
 #
 # Reads from its standard input, which is a pipe that only the owner of the workspace holds:
 #   add PID SIGNAL    supervise this process and all that descend from it; SIGNAL asks it to end
@@ -9,6 +9,7 @@
 # Plain sh and /proc (or ps, where there is no /proc), for slim images have neither pgrep nor ps.
 
 trap '' INT TERM HUP PIPE
+unset WATCHDOG_SCRIPT
 cd / || exit 1
 folder=$1
 supervised=''

@@ -41,7 +41,9 @@ export function startWatchdog(folder: string): Watchdog {
 
 function spawnScript(script: string, folder: string, stdin: "piped" | "null"): Deno.ChildProcess {
   return new Deno.Command("sh", {
-    args: ["-c", script, "watchdog", folder],
+    // Not `sh watchdog.sh`: sh reads a script as it goes, and the file may be gone by then.
+    args: ["-c", 'eval "$WATCHDOG_SCRIPT"', "watchdog", folder],
+    env: { WATCHDOG_SCRIPT: script },
     cwd: "/",
     detached: true,
     stdin,

@@ -36,28 +36,44 @@ create table cron.job_run_details (
 alter table cron.job_run_details enable row level security;
 create policy cron_job_run_details_policy on cron.job_run_details using (username = current_user);
 
--- Whether a field of a schedule holds nothing but steps, ranges and lists of lowest to highest.
--- Names of months and days count as numbers here: pg_cron takes both.
+-- Whether a field of a schedule is a list of numbers, ranges and stepped ranges from lowest to
+-- highest. In place of a number pg_cron takes a name of a month or of a day of the week. What it
+-- reads but nobody means is refused here: ranges that run backwards, steps beyond the highest.
 create function cron.is_valid_field(field text, lowest integer, highest integer, names text[])
 returns boolean
 language plpgsql immutable set search_path = ''
 as $$
 declare
   part text;
-  bounds text[];
-  bound text;
+  step integer;
+  bounds integer[];
 begin
   foreach part in array string_to_array(lower(field), ',') loop
-    bounds := regexp_match(part, '^(?:\*|([a-z0-9]+)(?:-([a-z0-9]+))?)(?:/[1-9][0-9]?)?$');
-    if bounds is null then
+    if part !~ '^(\*|[a-z0-9]{1,3}-[a-z0-9]{1,3})/[0-9]{1,2}$'
+      and part !~ '^(\*|[a-z0-9]{1,3}(-[a-z0-9]{1,3})?)$'
+    then
       return false;
     end if;
-    foreach bound in array bounds loop
-      continue when bound is null or bound = any (names);
-      if bound !~ '^[0-9]{1,2}$' or bound::integer not between lowest and highest then
-        return false;
-      end if;
-    end loop;
+    step := coalesce(nullif(split_part(part, '/', 2), '')::integer, 1);
+    if step not between 1 and highest then
+      return false;
+    end if;
+    continue when part like '*%';
+    bounds := array(
+      select case
+        when bound ~ '^[0-9]{1,2}$' then bound::integer
+        else array_position(names, bound) - 1 + lowest
+      end
+      from unnest(string_to_array(split_part(part, '/', 1), '-')) with ordinality as b (bound, place)
+      order by place
+    );
+    if array_position(bounds, null) is not null
+      or bounds[1] < lowest
+      or bounds[cardinality(bounds)] > highest
+      or bounds[1] > bounds[cardinality(bounds)]
+    then
+      return false;
+    end if;
   end loop;
   return true;
 end
@@ -67,10 +83,11 @@ create function cron.is_valid_schedule(schedule text) returns boolean
 language plpgsql immutable set search_path = ''
 as $$
 declare
-  fields text[] := regexp_split_to_array(btrim(schedule), '\s+');
+  trimmed text := regexp_replace(schedule, '^\s+|\s+$', '', 'g');
+  fields text[] := regexp_split_to_array(trimmed, '\s+');
 begin
-  if lower(btrim(schedule)) ~ '^([1-9]|[1-5][0-9])\s+seconds?$'
-    or schedule ~ '^@(hourly|daily|midnight|weekly|monthly|yearly|annually)$'
+  if lower(trimmed) ~ '^([1-9]|[1-5][0-9])\s+seconds?$'
+    or trimmed ~ '^@(hourly|daily|midnight|weekly|monthly|yearly|annually)$'
   then
     return true;
   end if;
@@ -191,7 +208,8 @@ begin
     schedule = coalesce(new_schedule, j.schedule),
     command = coalesce(new_command, j.command),
     active = coalesce(new_active, j.active)
-  where j.jobid = by_id and j.username = of_role;
+  where j.jobid = by_id
+    and (j.username = of_role or (select r.rolsuper from pg_roles r where r.rolname = of_role));
   if not found then
     raise exception using
       errcode = 'internal_error',

@@ -2,8 +2,10 @@
 -- none at first.
 
 alter schema storage owner to supabase_admin;
-grant all on schema storage to supabase_storage_admin, dashboard_user;
-grant usage on schema storage to postgres, anon, authenticated, service_role;
+grant usage on schema storage to postgres with grant option;
+grant usage on schema storage to anon, authenticated, service_role;
+grant all on schema storage to supabase_storage_admin with grant option;
+grant all on schema storage to dashboard_user;
 
 grant all on storage.buckets, storage.objects to postgres with grant option;
 grant all on storage.buckets, storage.objects to anon, authenticated, service_role;
@@ -12,8 +14,6 @@ grant select on storage.buckets_vectors to anon, authenticated, service_role;
 grant select on storage.s3_multipart_uploads, storage.s3_multipart_uploads_parts
   to anon, authenticated;
 grant all on storage.s3_multipart_uploads, storage.s3_multipart_uploads_parts to service_role;
-grant select on storage.s3_multipart_uploads, storage.s3_multipart_uploads_parts,
-  storage.buckets_analytics, storage.buckets_vectors, storage.migrations to postgres;
 
 do $$
 declare

@@ -1,0 +1,96 @@
+import assert from "node:assert/strict";
+import postgres from "postgres";
+import {
+  type PostgresCluster,
+  type ProjectDatabase,
+  startPostgres,
+} from "../../stack/postgres/cluster.ts";
+import { connect, type Connection } from "../../stack/postgres/connection.ts";
+import { createWorkspace } from "../../stack/process/workspace.ts";
+
+/** Names a project's database, role `postgres`, to hold against FACTS instead of the stack's. */
+export const DATABASE_URL_VARIABLE = "HOLDFAST_CONFORMANCE_DATABASE_URL";
+
+/** The database a suite is held against. */
+export interface Subject extends AsyncDisposable {
+  /** One connection as the role `postgres`. */
+  sql: Connection;
+  databaseUrl: string;
+  /** What only the embedded stack has: a superuser's URL, and the server itself. */
+  stack?: { database: ProjectDatabase; cluster: PostgresCluster };
+}
+
+/** Opens the database of the environment, or else one of a server of its own. */
+export async function openSubject(): Promise<Subject> {
+  const given = Deno.env.get(DATABASE_URL_VARIABLE);
+  if (given) {
+    const sql = connect(given);
+    return { sql, databaseUrl: given, [Symbol.asyncDispose]: () => sql.end({ timeout: 5 }) };
+  }
+  const workspace = await createWorkspace();
+  try {
+    const cluster = await startPostgres({ workspace, cronDatabase: "project" });
+    const database = await cluster.createProjectDatabase("project");
+    const sql = connect(database.databaseUrl);
+    return {
+      sql,
+      databaseUrl: database.databaseUrl,
+      stack: { database, cluster },
+      async [Symbol.asyncDispose]() {
+        await sql.end({ timeout: 5 });
+        await cluster.stop();
+        await workspace.dispose();
+      },
+    };
+  } catch (error) {
+    await workspace.dispose();
+    throw error;
+  }
+}
+
+const rollback = new Error("rolled back on purpose");
+
+/** Runs `body` in a transaction that leaves nothing behind. */
+export async function rolledBack(
+  sql: Connection,
+  body: (transaction: postgres.TransactionSql) => Promise<void>,
+): Promise<void> {
+  try {
+    await sql.begin(async (transaction) => {
+      await body(transaction);
+      throw rollback;
+    });
+  } catch (error) {
+    if (error !== rollback) throw error;
+  }
+}
+
+/** Asserts that a statement is refused with this SQLSTATE; the transaction goes on. */
+export async function assertRefused(
+  transaction: postgres.TransactionSql,
+  statement: string,
+  code: string,
+): Promise<postgres.PostgresError> {
+  try {
+    await transaction.savepoint((inner) => inner.unsafe(statement));
+  } catch (error) {
+    assert(error instanceof postgres.PostgresError, `${statement}: ${error}`);
+    assert.equal(error.code, code, `${statement}: ${error.message}`);
+    return error;
+  }
+  assert.fail(`not refused: ${statement}`);
+}
+
+/** Polls until `read` answers something, for `seconds` at most. */
+export async function eventually<T>(
+  seconds: number,
+  read: () => Promise<T | undefined>,
+): Promise<T> {
+  const deadline = Date.now() + seconds * 1000;
+  while (Date.now() < deadline) {
+    const value = await read();
+    if (value !== undefined) return value;
+    await new Promise((resolve) => setTimeout(resolve, 25));
+  }
+  throw new Error(`nothing came within ${seconds} s`);
+}
