@@ -123,8 +123,18 @@ $$;
 comment on function holdfast.in_scope(holdfast.scope, text, text, bigint) is
   'Whether an object is to be backed up. Holdfast''s own scratch and drill buckets never are.';
 
+create function holdfast.source_buckets(scope holdfast.scope) returns setof storage.buckets
+  language sql stable security definer set search_path = ''
+as $$
+  select b.* from storage.buckets b
+  where coalesce(to_jsonb(b) ->> 'type', 'STANDARD') = 'STANDARD' and left(b.id, 9) <> 'holdfast-'
+    and ((scope).buckets is null or b.id = any ((scope).buckets))
+$$;
+comment on function holdfast.source_buckets(holdfast.scope) is
+  'The buckets to back up. Analytics and vector buckets keep their data outside of Storage.';
+
 revoke all on function holdfast.row_hash(jsonb), holdfast.utc(timestamptz), holdfast.object_size(jsonb),
   holdfast.object_etag(jsonb), holdfast.refresh_source(), holdfast.assert_source_visible(),
   holdfast.glob_pattern(text), holdfast.patterns(jsonb), holdfast.plan_scope(jsonb),
-  holdfast.in_scope(holdfast.scope, text, text, bigint) from public;
+  holdfast.in_scope(holdfast.scope, text, text, bigint), holdfast.source_buckets(holdfast.scope) from public;
 revoke all on holdfast.source_objects from public;

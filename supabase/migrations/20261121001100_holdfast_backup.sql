@@ -77,9 +77,7 @@ as $$
       order by e.bucket_id limit 1)
     from held where held.bucket_id is not null
   )
-  select b.id collate "C" from storage.buckets b
-  where coalesce(to_jsonb(b) ->> 'type', 'STANDARD') = 'STANDARD' and left(b.id, 9) <> 'holdfast-'
-    and ((scope).buckets is null or b.id = any ((scope).buckets))
+  select b.id collate "C" from holdfast.source_buckets(sweep_buckets.scope) b
   union
   select held.bucket_id from held where held.bucket_id is not null
 $$;

@@ -127,8 +127,7 @@ begin
     'state', case when exists (
       select from holdfast.failures f where f.job = 'backup' and f.class = 'failed') then 'partial' else 'complete' end,
     'buckets', (select coalesce(jsonb_agg(to_jsonb(b) - 'updated_at' order by b.id), '[]')
-      from storage.buckets b where left(b.id, 9) <> 'holdfast-'
-        and ((scope).buckets is null or b.id = any ((scope).buckets))),
+      from holdfast.source_buckets(scope) b),
     'policies', (select coalesce(jsonb_agg(to_jsonb(p) order by p.tablename, p.policyname), '[]')
       from pg_catalog.pg_policies p where p.schemaname = 'storage' and p.tablename in ('objects', 'buckets')),
     'totals', (select jsonb_build_object(

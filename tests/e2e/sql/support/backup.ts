@@ -8,8 +8,8 @@ export interface BackupOptions {
   maxItems?: number;
   windowRows?: number;
   maxLines?: number;
-  /** Called before each page of the sweep, to change the project behind its back. */
-  beforePage?: (lease: Lease) => Promise<void>;
+  /** Called before each page of the sweep with the last name that is behind it. */
+  beforePage?: (swept: string) => Promise<void>;
   /** Called before each lease; true leaves the run there. */
   stopBefore?: (lease: Lease) => boolean;
 }
@@ -77,10 +77,11 @@ export async function continueBackup(
 async function sweep(lane: Lane, lease: Lease, options: BackupOptions): Promise<string[]> {
   const { act = copied, maxItems, windowRows } = options;
   const swept: string[] = [];
-  while (true) {
-    await options.beforePage?.(lease);
+  for (let behind = "";;) {
+    await options.beforePage?.(behind);
     const page = await lane.page(lease, maxItems, windowRows);
     if (page.to === null) break;
+    behind = page.to;
     if (page.items.length === 0) continue;
     await lane.commit(lease, page.items.map(act), page.to);
     swept.push(...page.items.map(path));

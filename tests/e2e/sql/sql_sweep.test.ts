@@ -1,0 +1,199 @@
+import assert from "node:assert/strict";
+import { continueBackup, runBackup } from "./support/backup.ts";
+import { copied, Lane, type Lease } from "./support/lane.ts";
+import { Objects } from "./support/objects.ts";
+import { migrate, type SqlProject, sqlTest } from "./support/project.ts";
+import { Repository } from "./support/repository.ts";
+
+/** Names between which the database's order and the order of bytes differ. */
+const NAMES = [
+  "!",
+  "-",
+  "1",
+  "10",
+  "2",
+  "A",
+  "B",
+  "_",
+  "a",
+  "a/",
+  "a/b",
+  "aa",
+  "b",
+  "É",
+  "é",
+  "日",
+];
+
+for (const windowRows of [1, 2, 3, 7, 50_000]) {
+  sqlTest(`windows of ${windowRows} rows meet every name once`, async (project) => {
+    const { objects, repository } = await filled(project);
+    const options = { windowRows, maxItems: 2 };
+    const first = await runBackup(project, repository, options);
+    assert.deepEqual(first.swept, NAMES.map((name) => `photos/${name}`));
+
+    // Half of them go, some are new: both sides have runs of names that the other lacks.
+    for (const name of NAMES.slice(3, 11)) await objects.remove("photos", name);
+    const added = ["10a", "10b", "10c", "zz", "日日"];
+    for (const name of added) await objects.upload("photos", name);
+    await objects.upload("photos", "é", { text: "other" });
+    const second = await runBackup(project, repository, options);
+    assert.deepEqual(second.swept, ["10a", "10b", "10c", "zz", "é", "日日"].map(inPhotos));
+    assert.ok(second.snapshot);
+    assert.deepEqual(
+      new Set(repository.read(second.snapshot).keys()),
+      new Set([...NAMES.slice(0, 3), ...NAMES.slice(11), ...added].map(inPhotos)),
+    );
+  });
+}
+
+sqlTest("a window's commit covers no name that was not looked at", async (project) => {
+  const { objects, repository } = await filled(project);
+  await runBackup(project, repository);
+  await objects.upload("photos", "2", { text: "other" });
+  await objects.upload("photos", "b", { text: "other" });
+  const { lane, lease } = await atSweep(project, repository);
+  const page = await lane.page(lease, 1);
+  assert.equal(page.to, "2");
+  // Gone after the page was read: past its end, so it is for the next page to find.
+  await objects.remove("photos", "A");
+  await lane.commit(lease, page.items.map(copied), "2");
+  assert.deepEqual(await missing(project), []);
+  const rest = await lane.page(lease, 1);
+  assert.equal(rest.to, "b");
+  await lane.commit(lease, rest.items.map(copied), "b");
+  assert.deepEqual(await missing(project), ["photos/A"]);
+});
+
+sqlTest("a window without a difference is committed by the page itself", async (project) => {
+  const { repository } = await filled(project);
+  await runBackup(project, repository);
+  const { lane, lease } = await atSweep(project, repository);
+  assert.deepEqual(await lane.page(lease, 500, 4), { items: [], to: "10" });
+  const [{ position }] = await project.owner`
+    select position from holdfast.cursors where id = ${lease.cursor}`;
+  assert.deepEqual(position, { from: "10\u0001" });
+});
+
+sqlTest("a page that was not committed is handed out again", async (project) => {
+  const { objects, repository } = await filled(project);
+  const { lane, lease } = await atSweep(project, repository);
+  const page = await lane.page(lease, 3);
+  assert.deepEqual(page.items.map((item) => item.name), ["!", "-", "1"]);
+  await objects.upload("photos", "!", { text: "other" });
+  const again = await lane.page(lease, 3);
+  assert.notEqual(again.items[0].version, page.items[0].version);
+  assert.deepEqual(again.items.slice(1), page.items.slice(1));
+});
+
+sqlTest("only a version or what a restore puts back makes a difference", async (project) => {
+  const { repository } = await filled(project);
+  await runBackup(project, repository);
+  await project.owner`update storage.objects set last_accessed_at = now()`;
+  assert.deepEqual((await runBackup(project, repository)).swept, []);
+  await project.owner`update storage.objects set owner_id = 'other' where name = 'a'`;
+  await project.owner`update storage.objects set created_at = now() where name = 'b'`;
+  await project.owner`
+    update storage.objects set metadata = metadata || '{"cacheControl": "no-cache"}'
+    where name = 'aa'`;
+  const third = await runBackup(project, repository);
+  assert.deepEqual(third.swept, ["photos/a", "photos/aa", "photos/b"]);
+  const [{ blobs }] = await project.owner`select count(*)::int as blobs from holdfast.blobs`;
+  assert.equal(blobs, NAMES.length);
+});
+
+sqlTest(
+  "rows of old projects, without a version, are told apart by their bytes",
+  async (project) => {
+    const { repository } = await filled(project);
+    await project.owner`update storage.objects set version = null`;
+    await runBackup(project, repository);
+    assert.deepEqual((await runBackup(project, repository)).swept, []);
+    await project.owner`
+    update storage.objects set metadata = metadata || '{"eTag": "\\"other\\""}' where name = 'a'`;
+    assert.deepEqual((await runBackup(project, repository)).swept, ["photos/a"]);
+  },
+);
+
+sqlTest("rows that Storage is about to version are swept while they live", async (project) => {
+  const { repository } = await filled(project);
+  await runBackup(project, repository);
+  await project.admin`update storage.objects set archived_at = now() where name = 'a'`;
+  await project.admin`update storage.objects set is_delete_marker = true where name = 'b'`;
+  const { snapshot } = await runBackup(project, repository);
+  assert.equal(snapshot?.totals.objects, NAMES.length - 2);
+});
+
+sqlTest(
+  "a Storage without versioning columns is read, and again once it has them",
+  async (project) => {
+    await project.admin.unsafe(`
+    drop view holdfast.source_objects cascade;
+    alter table storage.objects
+      drop column archived_at, drop column is_delete_marker, drop column is_versioned;`).simple();
+    await project.owner.unsafe("drop schema holdfast cascade");
+    await migrate(project.owner);
+    const { repository } = await filled(project);
+    await runBackup(project, repository);
+    await project.admin`alter table storage.objects add archived_at timestamptz,
+    add is_delete_marker boolean not null default false`;
+    await project.admin`update storage.objects set archived_at = now() where name = 'a'`;
+    const { snapshot } = await runBackup(project, repository);
+    assert.equal(snapshot?.totals.objects, NAMES.length - 1);
+  },
+);
+
+sqlTest("analytics buckets and Holdfast's own are not swept", async (project) => {
+  const { objects, repository } = await filled(project);
+  await objects.createBucket("holdfast-scratch");
+  await objects.upload("holdfast-scratch", "any");
+  await project.owner`
+    insert into storage.buckets (id, name, type) values ('events', 'events', 'ANALYTICS')`;
+  const { snapshot } = await runBackup(project, repository);
+  assert.equal(snapshot?.totals.objects, NAMES.length);
+  assert.deepEqual(snapshot.buckets.map((bucket) => bucket.id), ["photos"]);
+});
+
+sqlTest("a project without a bucket gets a snapshot of nothing", async (project) => {
+  const { snapshot } = await runBackup(project, new Repository());
+  assert.deepEqual(snapshot?.parts, []);
+  assert.equal(snapshot?.totals.objects, 0);
+});
+
+sqlTest("a run goes on from where it was left", async (project) => {
+  const { repository } = await filled(project);
+  let pages = 0;
+  const left = await runBackup(project, repository, { maxItems: 2, stopBefore: () => pages++ > 0 });
+  assert.equal(left.snapshot, undefined);
+  const { snapshot } = await continueBackup(project, repository, left.run, { maxItems: 2 });
+  assert.equal(snapshot?.totals.objects, NAMES.length);
+});
+
+async function filled(project: SqlProject) {
+  const objects = new Objects(project.owner);
+  await objects.createBucket("photos");
+  for (const name of NAMES) await objects.upload("photos", name, { text: name });
+  return { objects, repository: new Repository() };
+}
+
+async function atSweep(project: SqlProject, repository: Repository) {
+  await project.worker`select holdfast.start_backup('test')`;
+  const lane = new Lane(project.worker);
+  const prepare = await lane.lease();
+  assert.ok(prepare);
+  await lane.prepared(prepare, repository.facts());
+  const lease: Lease | null = await lane.lease();
+  assert.ok(lease);
+  return { lane, lease };
+}
+
+async function missing(project: SqlProject): Promise<string[]> {
+  const rows = await project.owner`
+    select bucket_id || '/' || name as path from holdfast.entries
+    where missing_in is not null order by 1`;
+  return rows.map((row) => row.path);
+}
+
+function inPhotos(name: string): string {
+  return `photos/${name}`;
+}
