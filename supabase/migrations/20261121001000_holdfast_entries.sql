@@ -94,9 +94,10 @@ create function holdfast.record_failures(run_id uuid, job text, results jsonb) r
   language sql security definer set search_path = ''
 as $$
   delete from holdfast.failures f
-  using jsonb_to_recordset(record_failures.results) as x (bucket_id text, name text, failure jsonb)
+  using jsonb_to_recordset(record_failures.results) as x (bucket_id text, name text, failure jsonb, upload jsonb)
   where f.bucket_id = x.bucket_id and f.name = x.name
-    and f.job = record_failures.job and x.failure is null
+    -- An upload that only began has not succeeded yet: its tries are still to be counted.
+    and f.job = record_failures.job and x.failure is null and x.upload is null
     and (f.job = 'backup' or f.run = record_failures.run_id);
 
   update holdfast.failures f

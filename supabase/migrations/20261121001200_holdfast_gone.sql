@@ -58,6 +58,8 @@ as $$
     when exists (
       select from holdfast.entries h where h.repository = fate.repository and h.bucket_id = o.bucket_id
         and h.name = o.name and h.removed_in is null and h.blob is not null) then 'moved'
+    -- It never held anything that the old name would have to stay for.
+    when (fate.e).blob is null then 'moved'
     -- Its bytes under the new name are not held yet: the old name stays until they are.
     else 'kept' end
   from (select) as one left join holdfast.source_objects o on o.id = (fate.e).object_id

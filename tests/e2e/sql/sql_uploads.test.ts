@@ -1,0 +1,164 @@
+import assert from "node:assert/strict";
+import { continueBackup } from "./support/backup.ts";
+import { copied, failed, type Item, Lane, type Lease, type Result } from "./support/lane.ts";
+import { Objects } from "./support/objects.ts";
+import { raised, type SqlProject, sqlTest } from "./support/project.ts";
+import { Repository } from "./support/repository.ts";
+
+const SHA256 = "ab".repeat(32);
+
+sqlTest("the sweep passes a large object; its parts are each recorded once", async (project) => {
+  const { lane, repository, lease } = await atUpload(project);
+  await begin(lane, lease, "first");
+  await part(lane, lease, 1);
+  await part(lane, lease, 2);
+  // The answer to a commit was lost: the same part is sent again.
+  await part(lane, lease, 2);
+  await lane.release(lease);
+
+  const other = new Lane(project.worker);
+  const again = await leased(other);
+  assert.deepEqual([again.stage, again.cursor], ["upload", lease.cursor]);
+  const state = await uploadState(other, again);
+  assert.equal(state.upload_id, "first");
+  assert.deepEqual(state.parts.map((each) => each.number), [1, 2]);
+  const item = state.object;
+  await done(other, again, {
+    ...item,
+    stored: { key: state.key, size: 20, sha256: SHA256, part_size: 8 },
+  });
+  const { snapshot } = await continueBackup(project, repository, again.run);
+  assert.ok(snapshot);
+  const line = repository.read(snapshot).get("files/large");
+  assert.deepEqual([line?.key, line?.version], ["data/large", item.version]);
+  const [{ left }] = await project.owner`select count(*)::int as left from holdfast.uploads`;
+  assert.equal(left, 0);
+});
+
+sqlTest("an upload that begins anew forgets the parts of the one before", async (project) => {
+  const { lane, lease } = await atUpload(project);
+  await begin(lane, lease, "first");
+  await part(lane, lease, 1);
+  await begin(lane, lease, "second");
+  assert.deepEqual((await uploadState(lane, lease)).parts, []);
+  await part(lane, lease, 1);
+  const { object } = await uploadState(lane, lease);
+  await lane.sql`select holdfast.upload_restart(${lease.cursor}, ${lane.owner},
+    ${lane.json({ ...object, version: "v2" })}, 'data/large~2', 9)`;
+  const state = await uploadState(lane, lease);
+  assert.deepEqual(
+    [state.object.version, state.key, state.part_size, state.upload_id, state.parts],
+    ["v2", "data/large~2", 9, null, []],
+  );
+});
+
+sqlTest("a lane that lost its upload can write no part of it", async (project) => {
+  const { lane, lease } = await atUpload(project);
+  await begin(lane, lease, "first");
+  await project.owner`update holdfast.cursors set lease_expires_at = now()
+    where id = ${lease.cursor}`;
+  await leased(new Lane(project.worker));
+  const { object } = { object: {} as Item };
+  for (
+    const write of [
+      () => begin(lane, lease, "late"),
+      () => part(lane, lease, 1),
+      () => done(lane, lease, failed(object, "failed")),
+    ]
+  ) {
+    assert.equal((await raised(write())).message, "lease_lost");
+  }
+});
+
+sqlTest("an upload whose object is gone ends without a result", async (project) => {
+  const { lane, repository, lease } = await atUpload(project);
+  await new Objects(project.owner).remove("files", "large");
+  await done(lane, lease, null);
+  const { snapshot } = await continueBackup(project, repository, lease.run);
+  assert.equal(snapshot?.totals.objects, 1);
+});
+
+sqlTest("an upload that failed keeps count of the runs that tried", async (project) => {
+  const first = await atUpload(project);
+  for (let attempt = 1; attempt <= 3; attempt++) {
+    const { lane, lease, repository } = attempt === 1
+      ? first
+      : await toUpload(project, first.repository);
+    const { object } = await uploadState(lane, lease);
+    await done(lane, lease, failed(object, "unavailable"));
+    await continueBackup(project, repository, lease.run);
+    const [failure] = await project.owner`
+      update holdfast.failures set next_at = now() - interval '1 s' returning name, attempts`;
+    assert.deepEqual({ ...failure }, { name: "large", attempts: attempt });
+  }
+});
+
+sqlTest("the stage after the sweep waits for the uploads that it began", async (project) => {
+  const { lane, lease } = await atUpload(project);
+  await done(lane, lease, failed((await uploadState(lane, lease)).object, "failed"));
+  const stages = await project.owner`
+    select stage, finished_at is null as open from holdfast.cursors order by id`;
+  assert.deepEqual(stages.map((row) => `${row.stage} ${row.open ? "open" : "finished"}`), [
+    "prepare finished",
+    "objects finished",
+    "upload finished",
+    "gone open",
+  ]);
+});
+
+/** A run whose only work left is the upload of one large object. */
+async function atUpload(project: SqlProject) {
+  const objects = new Objects(project.owner);
+  await objects.createBucket("files");
+  await objects.upload("files", "large", { text: "x".repeat(20) });
+  await objects.upload("files", "small", { text: "x" });
+  return await toUpload(project, new Repository());
+}
+
+async function toUpload(project: SqlProject, repository: Repository) {
+  const [{ run }] = await project.worker<{ run: string }[]>`
+    select holdfast.start_backup('test') as run`;
+  const act = (item: Item): Result =>
+    item.name === "large" ? { ...item, upload: { key: "data/large", part_size: 8 } } : copied(item);
+  await continueBackup(project, repository, run, {
+    act,
+    stopBefore: (lease) => lease.stage === "upload",
+  });
+  const lane = new Lane(project.worker);
+  return { lane, repository, lease: await leased(lane) };
+}
+
+async function leased(lane: Lane): Promise<Lease> {
+  const lease = await lane.lease();
+  assert.ok(lease);
+  return lease;
+}
+
+interface UploadState {
+  object: Item;
+  key: string;
+  part_size: number;
+  upload_id: string | null;
+  parts: { number: number; size: number; etag: string; sha256: string }[];
+}
+
+async function uploadState(lane: Lane, lease: Lease): Promise<UploadState> {
+  const [{ state }] = await lane.sql<{ state: UploadState }[]>`
+    select holdfast.upload_state(${lease.cursor}, ${lane.owner}) as state`;
+  return state;
+}
+
+async function begin(lane: Lane, lease: Lease, id: string) {
+  await lane.sql`select holdfast.upload_begun(${lease.cursor}, ${lane.owner}, ${id})`;
+}
+
+async function part(lane: Lane, lease: Lease, number: number) {
+  const facts = { number, size: 8, etag: `"${number}"`, sha256: SHA256 };
+  await lane.sql`select holdfast.upload_part_done(${lease.cursor}, ${lane.owner},
+    ${lane.json(facts)})`;
+}
+
+async function done(lane: Lane, lease: Lease, result: Result | null) {
+  await lane.sql`select holdfast.upload_done(${lease.cursor}, ${lane.owner},
+    ${result && lane.json(result)}, '{}')`;
+}
