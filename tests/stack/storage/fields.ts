@@ -62,7 +62,10 @@ export class Fields {
       : new Fields(value as Record<string, unknown>, `${this.#at}/${name}`);
   }
 
+  /** A list of texts; a single text counts as one of itself, as Storage's schema check has it. */
   strings(name: string): string[] | undefined {
+    const single = this.#values[name];
+    if (typeof single === "string") return [single];
     const items = this.#typed(name, "array", Array.isArray) as unknown[] | undefined;
     items?.forEach((item, index) => {
       if (typeof item !== "string") {
