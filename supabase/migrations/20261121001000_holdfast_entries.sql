@@ -24,27 +24,28 @@ begin
   perform holdfast.put_blobs(repo, put_entries.results);
 
   update holdfast.entries e set removed_in = seq
-  from jsonb_to_recordset(put_entries.results) as x (bucket_id text, name text, blob bigint, stored jsonb)
+  from jsonb_to_recordset(put_entries.results) as x (bucket_id text, name text, blob bigint, stored jsonb, wanted_version text)
   where e.repository = repo and e.bucket_id = x.bucket_id and e.name = x.name
-    and e.removed_in is null and e.added_in < seq and (x.blob is not null or x.stored is not null);
+    and e.removed_in is null and e.added_in < seq and (x.blob is not null or x.stored is not null or x.wanted_version is not null);
 
   -- An entry that this same run added is in no sealed snapshot yet, so it is replaced in place.
   insert into holdfast.entries (repository, bucket_id, name, added_in, object_id, version, blob,
-    row_hash, metadata, assumed)
+    row_hash, metadata, assumed, wanted_version, code)
   select repo, x.bucket_id, x.name, seq, x.object_id, x.version, b.id,
-    holdfast.row_hash(x.metadata), x.metadata, coalesce(x.assumed, false)
+    holdfast.row_hash(x.metadata), x.metadata, coalesce(x.assumed, false), x.wanted_version, x.code
   from jsonb_to_recordset(put_entries.results) as x (bucket_id text, name text, object_id uuid,
-      version text, metadata jsonb, blob bigint, stored jsonb, assumed boolean)
-    join holdfast.blobs b on b.repository = repo
+      version text, metadata jsonb, blob bigint, stored jsonb, assumed boolean, wanted_version text, code text)
+    left join holdfast.blobs b on b.repository = repo
       and (b.id = x.blob or (x.stored is not null and b.key = x.stored ->> 'key'))
+  where b.id is not null or x.wanted_version is not null
   on conflict on constraint entries_pkey do update
   set object_id = excluded.object_id, version = excluded.version, blob = excluded.blob,
     row_hash = excluded.row_hash, metadata = excluded.metadata, assumed = excluded.assumed,
-    removed_in = null, missing_in = null, wanted_version = null, code = null;
+    removed_in = null, missing_in = null, wanted_version = excluded.wanted_version, code = excluded.code;
 end
 $$;
 comment on function holdfast.put_entries(integer, integer, jsonb) is
-  'Opens an entry for each result that holds bytes (blob: held already; stored: put just now), and closes the one before it.';
+  'Opens an entry for each result that holds bytes (blob: held already; stored: put just now) or that an import found marked (wanted_version), and closes the one before it.';
 
 create function holdfast.mark_entries(repository integer, sequence integer, results jsonb) returns void
   language plpgsql security definer set search_path = ''

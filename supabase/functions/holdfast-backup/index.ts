@@ -26,4 +26,14 @@ app.post("/runs", async (context) => {
   return beginRun(NAME, run, stages);
 });
 
+app.post("/imports", async (context) => {
+  const caller = await authorize(context, "operate");
+  await readBody(context.req.raw, z.strictObject({}));
+  const { database, project } = isolate();
+  readRepositorySettings();
+  await database.call("enter_project", { project_url: project.url });
+  const run = await database.call<string>("start_import", { started_by: caller.name });
+  return beginRun(NAME, run, stages);
+});
+
 Deno.serve(app.fetch);

@@ -11,12 +11,14 @@ import {
   readRepositorySettings,
   type RepositorySettings,
 } from "../settings.ts";
+import { prepareReading } from "../import/prepare.ts";
+import { importStage } from "../import/stage.ts";
 import type { CopyContext } from "./copy.ts";
 import { sealStage } from "./seal.ts";
 import { closeStage, goneStage, sweepStage } from "./sweep.ts";
 import { uploadStage } from "./upload.ts";
 
-/** The stages of a backup run in one project. */
+/** The stages of the runs that holdfast-backup works on: backups and imports. */
 export function backupStages(project: ProjectSettings, database: Database): Stages {
   // Settings are read when a stage begins, so that a wrong one fails the run with its name.
   const within =
@@ -38,6 +40,8 @@ export function backupStages(project: ProjectSettings, database: Database): Stag
     "backup.upload": within(uploadStage),
     "backup.gone": within(goneStage),
     "backup.close": closeStage,
+    "import.prepare": within(({ store }) => prepareReading(store, "import")),
+    "import.import": within(({ store }) => importStage(store)),
     "backup.seal": within(({ store }) => sealStage(store, project.url)),
   };
 }

@@ -1,6 +1,7 @@
 /** One object above one part: ranged GETs held to one etag, one part in memory, each part a row. */
 import type { Lease, SliceContext, Stage } from "../engine/slice.ts";
-import { dataKey, fromHex, hexDigest } from "../repository/keys.ts";
+import { compositeDigest } from "../repository/digest.ts";
+import { dataKey, hexDigest } from "../repository/keys.ts";
 import type { UploadedPart } from "../repository/store.ts";
 import type { CopyContext, CopyRequests } from "./copy.ts";
 import type { BackupItem, BackupResult, ObjectFailure, StoredBytes } from "./items.ts";
@@ -123,7 +124,7 @@ async function complete(
     const stored: StoredBytes = {
       key: state.key,
       size,
-      sha256: await compositeDigest(state.parts),
+      sha256: await compositeDigest(state.parts.map((part) => part.sha256)),
       part_size: state.part_size,
     };
     await context.commit("upload_done", lease, {
@@ -133,18 +134,6 @@ async function complete(
     return;
   }
   await restartElsewhere(state, lease, context, outcome === "exists");
-}
-
-/** S3's composite SHA-256: of the parts' digests, one after another. */
-export async function compositeDigest(
-  parts: readonly Pick<UploadedPart, "number" | "sha256">[],
-): Promise<string> {
-  const digests = [...parts].sort((a, b) => a.number - b.number).map((part) =>
-    fromHex(part.sha256)
-  );
-  const joined = new Uint8Array(digests.length * 32);
-  digests.forEach((digest, index) => joined.set(digest, index * 32));
-  return await hexDigest(joined);
 }
 
 /** Other bytes lie under this key: the version goes under the next one. */

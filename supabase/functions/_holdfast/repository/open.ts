@@ -68,8 +68,12 @@ export async function openRepository(
   return { identity, known, newRecords };
 }
 
-/** Records after one that must be there itself, for a log without it was rolled back. */
-async function readRecords(store: RepositoryStore, last: number): Promise<LogRecord[]> {
+/**
+ * Log records after a sequence, in order, at most so many. The record of that sequence must be
+ * there itself, for a log without it was rolled back.
+ * @throws HoldfastError `catalog_ahead`, `repository_damaged`.
+ */
+export async function readRecords(store: RepositoryStore, last: number): Promise<LogRecord[]> {
   const records: LogRecord[] = [];
   let startAfter = last > 0 ? logKey(last - 1) : undefined;
   let expectLast = last > 0;

@@ -1,0 +1,26 @@
+/** Preparing a run that reads a repository, one's own or another's. */
+import type { Stage } from "../engine/slice.ts";
+import { openRepository, type RepositoryFacts } from "../repository/open.ts";
+import type { RepositoryStore } from "../repository/store.ts";
+import { readRepositorySettings } from "../settings.ts";
+
+/** Opens the repository, records it in the catalog as far as it knows it, and begins a stage. */
+export function prepareReading(store: RepositoryStore, nextStage: string): Stage {
+  return async (lease, context) => {
+    const { identity, known } = await openRepository(store, context.database);
+    const { endpoint, bucket, prefix } = readRepositorySettings();
+    const facts: RepositoryFacts = {
+      repository_id: identity.repository_id,
+      endpoint,
+      bucket,
+      prefix,
+      format_version: identity.format,
+      owner_project: known?.owner_project ?? null,
+      // The import counts records as known, one by one.
+      last_record: known?.last_record ?? 0,
+      conditional_writes: known?.conditional_writes ?? false,
+    };
+    await context.commit("repository_prepared", lease, { facts, next_stage: nextStage });
+    return "finished";
+  };
+}

@@ -1,0 +1,163 @@
+/** Import: the repository's log and listings, replayed into the catalog. Moves no bytes. */
+import { gunzipSync } from "node:zlib";
+import { HoldfastError } from "../errors.ts";
+import type { Lease, SliceContext, Stage } from "../engine/slice.ts";
+import { MAX_DOCUMENT_BYTES } from "../repository/documents.ts";
+import {
+  type ListPart,
+  type LogRecord,
+  parseDocument,
+  type SnapshotDocument,
+  snapshotSchema,
+} from "../repository/formats.ts";
+import { hexDigest, snapshotKey } from "../repository/keys.ts";
+import { readRecords } from "../repository/open.ts";
+import type { RepositoryStore } from "../repository/store.ts";
+import { type CatalogLine, parseLine } from "./lines.ts";
+
+/** Lines that one transaction takes. */
+const LINES_PER_PAGE = 2_000;
+/** A part is written with 20,000 lines; more text than this is no part but a trap. */
+const MAX_PART_TEXT_BYTES = 256 * 1024 * 1024;
+
+type SnapshotRecord = Extract<LogRecord, { kind: "snapshot" }>;
+
+interface ImportState {
+  readonly position: ImportPosition;
+  readonly base: number | null;
+  readonly last_record: number;
+}
+
+interface ImportPosition {
+  /** Part of the snapshot, and lines of it that were taken. */
+  readonly part?: number;
+  readonly lines?: number;
+  /** Last key that a full listing covered. */
+  readonly bucket_id?: string;
+  readonly name?: string;
+}
+
+/** Replays record after record; each snapshot joins the catalog when all its lines have. */
+export function importStage(store: RepositoryStore): Stage {
+  return async (lease, context) => {
+    while (true) {
+      const state = await context.commit<ImportState>("import_begin", lease);
+      const [record] = await readRecords(store, state.last_record);
+      if (!record) {
+        await context.commit("import_done", lease);
+        return "finished";
+      }
+      if (record.kind !== "snapshot") {
+        await context.commit("import_record", lease, { record, document: null });
+        continue;
+      }
+      const document = await readSnapshot(store, record);
+      if (!await importParts(document, state, lease, context, store)) return "more";
+      await context.commit("import_record", lease, { record, document });
+      if (context.budget.spent()) return "more";
+    }
+  };
+}
+
+/** A snapshot's document, held to the digest in its record. */
+async function readSnapshot(
+  store: RepositoryStore,
+  record: SnapshotRecord,
+): Promise<SnapshotDocument> {
+  const key = snapshotKey(record.snapshot);
+  const bytes = await store.get(key, MAX_DOCUMENT_BYTES);
+  if (!bytes) throw new HoldfastError("repository_damaged", `${key} is in the log and not there`);
+  if (await hexDigest(bytes) !== record.sha256) {
+    throw new HoldfastError("repository_damaged", `${key} is not what the log says it is`);
+  }
+  const document = parseDocument(key, bytes, snapshotSchema);
+  if (document.id !== record.snapshot || document.sequence !== record.sequence) {
+    throw new HoldfastError("repository_damaged", `${key} says that it is ${document.id}`);
+  }
+  return document;
+}
+
+/** The parts that lead from the catalog's newest snapshot to this one. */
+export function partsToApply(parts: readonly ListPart[], base: number | null): ListPart[] {
+  const full = parts.find((part) => part.kind === "full");
+  const startsOver = base === null || (full !== undefined && full.sequence > base);
+  return startsOver ? [...parts] : parts.filter((part) => part.sequence > base);
+}
+
+/** Whether all lines were taken; false when the budget ended before. */
+async function importParts(
+  document: SnapshotDocument,
+  state: ImportState,
+  lease: Lease,
+  context: SliceContext,
+  store: RepositoryStore,
+): Promise<boolean> {
+  const parts = partsToApply(document.parts, state.base);
+  let position = state.position;
+  for (let index = position.part ?? 0; index < parts.length; index++) {
+    const part = parts[index];
+    if (!part) break;
+    const lines = await readLines(store, part);
+    const lastFull = part.kind === "full" && parts[index + 1]?.kind !== "full";
+    for (let taken = position.lines ?? 0; taken < lines.length; taken += LINES_PER_PAGE) {
+      const page = lines.slice(taken, taken + LINES_PER_PAGE)
+        .map((line, offset) => parseLine(part.key, taken + offset + 1, line));
+      const atEnd = taken + page.length >= lines.length;
+      const last = page.at(-1);
+      const covers = part.kind === "full" ? coverage(position, last, lastFull && atEnd) : null;
+      position = {
+        part: atEnd ? index + 1 : index,
+        lines: atEnd ? 0 : taken + page.length,
+        ...(last && part.kind === "full" ? { bucket_id: last.bucket_id, name: last.name } : {}),
+      };
+      await context.commit("import_page", lease, {
+        sequence: document.sequence,
+        lines: page,
+        replaces: covers,
+        new_position: { begun: true, ...position },
+      });
+      context.budget.charge(page.length / 10, 0);
+      if (context.budget.spent()) return false;
+    }
+  }
+  return true;
+}
+
+/** The keys that a page of a full listing speaks for; to_bucket is null behind its last line. */
+function coverage(before: ImportPosition, last: CatalogLine | undefined, toEnd: boolean): unknown {
+  return {
+    after_bucket: before.bucket_id ?? "",
+    after_name: before.name ?? "",
+    to_bucket: toEnd ? null : last?.bucket_id ?? null,
+    to_name: toEnd ? null : last?.name ?? null,
+  };
+}
+
+/** A part's lines, held to the digest that its key is. */
+async function readLines(store: RepositoryStore, part: ListPart): Promise<string[]> {
+  const compressed = await store.get(part.key, MAX_DOCUMENT_BYTES);
+  if (!compressed) {
+    throw new HoldfastError("repository_damaged", `${part.key} is named and not there`);
+  }
+  if (!part.key.includes(await hexDigest(compressed))) {
+    throw new HoldfastError("repository_damaged", `${part.key} does not have its digest`);
+  }
+  const lines = unpack(part.key, compressed).split("\n").filter((line) => line !== "");
+  if (lines.length !== part.entries) {
+    throw new HoldfastError(
+      "repository_damaged",
+      `${part.key} has ${lines.length} lines instead of ${part.entries}`,
+    );
+  }
+  return lines;
+}
+
+function unpack(key: string, compressed: Uint8Array): string {
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(
+      gunzipSync(compressed, { maxOutputLength: MAX_PART_TEXT_BYTES }),
+    );
+  } catch (error) {
+    throw new HoldfastError("repository_damaged", `${key} can't be unpacked`, { cause: error });
+  }
+}

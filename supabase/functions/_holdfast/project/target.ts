@@ -1,0 +1,170 @@
+/** The project's Storage as a restore writes to it. */
+import { createClient } from "@supabase/supabase-js";
+import { z } from "zod";
+import { backoffMs, delay } from "../engine/retry.ts";
+import { HoldfastError, messageOf } from "../errors.ts";
+import type { ProjectSettings } from "../settings.ts";
+import { objectUrl } from "./object_url.ts";
+import { authorization, retryAfter } from "./storage.ts";
+
+const MAX_TRIES = 4;
+const REQUEST_TIMEOUT_MS = 140_000;
+
+/** What Storage answered to a write. */
+export type WriteOutcome =
+  | { readonly kind: "done" }
+  | { readonly kind: "exists" }
+  | { readonly kind: "refused"; readonly message: string };
+
+/** How an object is put. */
+export interface UploadOptions {
+  readonly contentType: string | null;
+  readonly cacheControl: string | null;
+  readonly upsert: boolean;
+}
+
+/** A bucket with the settings that the API can set. */
+export interface BucketSettings {
+  readonly id: string;
+  readonly public: boolean;
+  readonly file_size_limit: number | null;
+  readonly allowed_mime_types: readonly string[] | null;
+}
+
+/** Writes to one project's Storage. Every method may throw `storage_unreachable` or `storage_key_refused`. */
+export interface ObjectWriter {
+  /** Puts an object; `body` is called for each try, for a stream can be read only once. */
+  upload(
+    bucket: string,
+    name: string,
+    body: () => Promise<Uint8Array<ArrayBuffer> | ReadableStream>,
+    options: UploadOptions,
+  ): Promise<WriteOutcome>;
+  /** Moves an object between buckets: atomic, and only to a name that is free. */
+  move(from: ObjectPlace, to: ObjectPlace): Promise<WriteOutcome>;
+  /** Makes a bucket; one that is there is left as it is. */
+  createBucket(settings: BucketSettings): Promise<WriteOutcome>;
+  /** Empties and removes a bucket that Holdfast made. */
+  dropBucket(id: string): Promise<void>;
+}
+
+/** Where an object is. */
+export interface ObjectPlace {
+  readonly bucket: string;
+  readonly name: string;
+}
+
+/** An ObjectWriter over REST; supabase-js does what a client would do with buckets. */
+export function createObjectWriter(
+  project: Pick<ProjectSettings, "url" | "secretKey">,
+  request: typeof fetch = fetch,
+): ObjectWriter {
+  const client = createClient(project.url, project.secretKey, {
+    auth: { persistSession: false, autoRefreshToken: false },
+    global: { fetch: request },
+  });
+
+  async function send(make: () => Promise<Response>): Promise<WriteOutcome> {
+    for (let attempt = 1;; attempt++) {
+      const outcome = await tryOnce(make);
+      if (outcome.kind !== "again") return outcome;
+      if (attempt >= MAX_TRIES) throw new HoldfastError("storage_unreachable", outcome.message);
+      await delay(backoffMs(attempt, outcome.retryAfterMs));
+    }
+  }
+
+  return {
+    async upload(bucket, name, body, options) {
+      const url = objectUrl(project.url, "object", bucket, name);
+      if (!url) return { kind: "refused", message: "no URL can name this object" };
+      return await send(async () =>
+        await request(url, {
+          method: "POST",
+          headers: {
+            ...authorization(project.secretKey),
+            "x-upsert": String(options.upsert),
+            // Stored verbatim; without one Storage would make up its own.
+            "content-type": options.contentType ?? "application/octet-stream",
+            ...(options.cacheControl === null ? {} : { "cache-control": options.cacheControl }),
+          },
+          body: await body(),
+          signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS),
+        })
+      );
+    },
+    move: (from, to) =>
+      send(() =>
+        request(`${project.url}/storage/v1/object/move`, {
+          method: "POST",
+          headers: { ...authorization(project.secretKey), "content-type": "application/json" },
+          body: JSON.stringify({
+            bucketId: from.bucket,
+            sourceKey: from.name,
+            destinationBucket: to.bucket,
+            destinationKey: to.name,
+          }),
+          signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS),
+        })
+      ),
+    async createBucket(settings) {
+      const { error } = await client.storage.createBucket(settings.id, {
+        public: settings.public,
+        fileSizeLimit: settings.file_size_limit,
+        allowedMimeTypes: settings.allowed_mime_types ? [...settings.allowed_mime_types] : null,
+      });
+      if (!error) return { kind: "done" };
+      return /already exists|Duplicate/i.test(error.message)
+        ? { kind: "exists" }
+        : { kind: "refused", message: error.message };
+    },
+    async dropBucket(id) {
+      const emptied = await client.storage.emptyBucket(id);
+      const { error } = emptied.error ? emptied : await client.storage.deleteBucket(id);
+      if (error && !/not found/i.test(error.message)) {
+        throw new HoldfastError("storage_unreachable", `removing ${id}: ${error.message}`);
+      }
+    },
+  };
+}
+
+const refusal = z.object({
+  statusCode: z.union([z.string(), z.number()]).transform(String).optional(),
+  message: z.string().optional(),
+});
+
+type Try = WriteOutcome | {
+  readonly kind: "again";
+  readonly message: string;
+  readonly retryAfterMs: number;
+};
+
+async function tryOnce(make: () => Promise<Response>): Promise<Try> {
+  let response: Response;
+  let text: string;
+  try {
+    response = await make();
+    text = await response.text();
+  } catch (error) {
+    if (error instanceof HoldfastError) throw error;
+    return { kind: "again", message: messageOf(error), retryAfterMs: 0 };
+  }
+  if (response.ok) return { kind: "done" };
+  const body = refusal.safeParse(jsonOf(text)).data;
+  const status = Number(body?.statusCode ?? response.status);
+  const message = `Storage answered ${status}: ${body?.message ?? `HTTP ${response.status}`}`;
+  if (status === 409) return { kind: "exists" };
+  if (status === 401) throw new HoldfastError("storage_key_refused", message);
+  if (status === 429 || status >= 500) {
+    return { kind: "again", message, retryAfterMs: retryAfter(response) ?? 0 };
+  }
+  return { kind: "refused", message };
+}
+
+function jsonOf(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined;
+    throw error;
+  }
+}

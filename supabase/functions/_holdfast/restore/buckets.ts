@@ -1,0 +1,62 @@
+/** Making the snapshot's buckets in the target, and knowing what their limits would refuse. */
+import type { Stage } from "../engine/slice.ts";
+import type { RestoreItem } from "./items.ts";
+import type { RestoreContext } from "./put.ts";
+
+/** A bucket of a snapshot, and how the target stands to it. */
+export interface SnapshotBucket {
+  readonly id: string;
+  readonly name: string;
+  readonly public: boolean;
+  readonly file_size_limit: number | null;
+  readonly allowed_mime_types: readonly string[] | null;
+  readonly exists: boolean;
+  readonly empty: boolean;
+  readonly [setting: string]: unknown;
+}
+
+/** Which objects a bucket's limits would take. */
+export interface Limits {
+  take(item: RestoreItem): boolean;
+}
+
+/** The limits that a bucket will have; Storage applies them to the service key too. */
+export function limitsOf(bucket: SnapshotBucket | undefined): Limits {
+  const types = bucket?.allowed_mime_types ?? [];
+  return {
+    take: (item) =>
+      (item.size ?? 0) <= (bucket?.file_size_limit ?? Infinity) &&
+      (types.length === 0 || types.some((type) => type === item.metadata.type)),
+  };
+}
+
+/** Name of the private bucket that a run's objects may go through; backups pass it by. */
+export function scratchBucket(run: string): string {
+  return `holdfast-scratch-${run}`;
+}
+
+/** Makes the buckets that are missing, and the scratch bucket; live ones are left as they are. */
+export function bucketsStage(outside: RestoreContext): Stage {
+  return async (lease, context) => {
+    const buckets = await context.commit<SnapshotBucket[]>("restore_buckets", lease);
+    await outside.writer.createBucket({
+      id: scratchBucket(lease.run),
+      public: false,
+      file_size_limit: null,
+      allowed_mime_types: null,
+    });
+    const made = [];
+    for (const bucket of buckets) {
+      const outcome = bucket.exists ? undefined : await outside.writer.createBucket(bucket);
+      made.push({
+        ...bucket,
+        created: outcome?.kind === "done",
+        // Into a bucket that is empty nothing can be overwritten; a live one may have limits of
+        // its own, and takes objects by move.
+        direct: !bucket.exists,
+      });
+    }
+    await context.commit("restore_begin", lease, { buckets: made });
+    return "finished";
+  };
+}

@@ -1,0 +1,187 @@
+/** Restoring one entry: what the target has decides what is done. */
+import { HoldfastError } from "../errors.ts";
+import type { ObjectPlace } from "../project/target.ts";
+import { hexDigest } from "../repository/keys.ts";
+import {
+  type HeldItem,
+  isHeld,
+  type Overwrite,
+  type RestoreItem,
+  type RestoreResult,
+} from "./items.ts";
+import { compare, putBlob, type RestoreContext, versionNow } from "./put.ts";
+
+/** How a bucket's objects are put. */
+export interface BucketPlan {
+  readonly overwrite: Overwrite;
+  /** Private bucket that objects go through where they can't go straight to their place. */
+  readonly scratch: string;
+  /** Whether an object may be put straight to its place. */
+  readonly direct: (item: RestoreItem) => boolean;
+}
+
+/** Restores one entry and says what became of it. Never deletes; overwrites only as told. */
+export async function restoreEntry(
+  item: RestoreItem,
+  plan: BucketPlan,
+  outside: RestoreContext,
+): Promise<RestoreResult> {
+  if (!isHeld(item)) return unavailable(item);
+  try {
+    return item.target === null
+      ? await create(item, plan, outside)
+      : await settleExisting(item, item.target, plan, outside);
+  } catch (error) {
+    // The one blob is damaged, not the restore: it goes on and says so.
+    if (error instanceof HoldfastError && error.code === "repository_damaged") {
+      return failed(item, error.code, error.message);
+    }
+    throw error;
+  }
+}
+
+/** The target has something under this name. */
+async function settleExisting(
+  item: HeldItem,
+  target: NonNullable<RestoreItem["target"]>,
+  plan: BucketPlan,
+  outside: RestoreContext,
+): Promise<RestoreResult> {
+  const place = placeOf(item);
+  if (target.right) {
+    return plan.overwrite === "never" && !target.same_metadata
+      ? result(item, ["objects_already_right", "objects_metadata_kept"])
+      : result(item, ["objects_already_right"], target.same_metadata ? undefined : target.version);
+  }
+  const compared = await compare(item, place, outside);
+  if (compared === "same") {
+    const same = await versionNow(place, outside) === target.version;
+    return result(
+      item,
+      ["objects_already_right", "objects_verified"],
+      same ? target.version : undefined,
+    );
+  }
+  if (plan.overwrite === "never") {
+    return kept(
+      item,
+      "another object has this name in the target, and it was not to be overwritten",
+    );
+  }
+  if (!target.held) {
+    return kept(
+      item,
+      "what is there is in no snapshot yet: run a backup first, then it may be overwritten",
+    );
+  }
+  const outcome = await putBlob(item, place, true, outside);
+  if (outcome.kind !== "done") return refused(item, outcome);
+  return await readBack(item, place, outside, "objects_overwritten");
+}
+
+/** The target has nothing under this name. */
+async function create(
+  item: HeldItem,
+  plan: BucketPlan,
+  outside: RestoreContext,
+): Promise<RestoreResult> {
+  const place = placeOf(item);
+  if (plan.direct(item)) {
+    const outcome = await putBlob(item, place, false, outside);
+    return outcome.kind === "done" ? await readBack(item, place, outside) : refused(item, outcome);
+  }
+  return await createByMove(item, place, plan, outside);
+}
+
+/** Through the scratch bucket: a move ignores limits and never lands on an existing name. */
+async function createByMove(
+  item: HeldItem,
+  place: ObjectPlace,
+  plan: BucketPlan,
+  outside: RestoreContext,
+): Promise<RestoreResult> {
+  const scratch = {
+    bucket: plan.scratch,
+    name: await hexDigest(new TextEncoder().encode(`${item.bucket_id}\0${item.name}`)),
+  };
+  const uploaded = await putBlob(item, scratch, true, outside);
+  if (uploaded.kind !== "done") return refused(item, uploaded);
+  const compared = await compare(item, scratch, outside);
+  if (compared !== "same") return differs(item, compared);
+  const moved = await outside.writer.move(scratch, place);
+  if (moved.kind !== "done") return refused(item, moved);
+  const version = await versionNow(place, outside);
+  return result(item, ["objects_restored", "objects_verified"], version);
+}
+
+/** Reads back what was put. The version is asked first: a later one is somebody else's. */
+async function readBack(
+  item: HeldItem,
+  place: ObjectPlace,
+  outside: RestoreContext,
+  ...counts: string[]
+): Promise<RestoreResult> {
+  const version = await versionNow(place, outside);
+  const compared = await compare(item, place, outside);
+  if (compared !== "same") return differs(item, compared);
+  return result(item, ["objects_restored", "objects_verified", ...counts], version);
+}
+
+function placeOf(item: RestoreItem): ObjectPlace {
+  return { bucket: item.bucket_id, name: item.name };
+}
+
+function result(
+  item: RestoreItem,
+  counts: readonly string[],
+  restoredVersion?: string,
+): RestoreResult {
+  const { bucket_id, name, version, metadata, blob } = item;
+  return {
+    bucket_id,
+    name,
+    version,
+    metadata,
+    blob,
+    counts,
+    ...(restoredVersion === undefined ? {} : { restored_version: restoredVersion }),
+  };
+}
+
+function failed(item: RestoreItem, code: string, message: string): RestoreResult {
+  return { ...result(item, ["objects_failed"]), failure: { class: "failed", code, message } };
+}
+
+function kept(item: RestoreItem, message: string): RestoreResult {
+  return {
+    ...result(item, ["objects_kept"]),
+    failure: { class: "failed", code: "target_differs", message },
+  };
+}
+
+function unavailable(item: RestoreItem): RestoreResult {
+  return {
+    ...result(item, ["objects_unavailable"]),
+    failure: {
+      class: "unavailable",
+      code: item.code ?? "storage_failed",
+      message: "the snapshot lists it without bytes: they could not be had when it was taken",
+    },
+  };
+}
+
+function refused(item: RestoreItem, outcome: { kind: string; message?: string }): RestoreResult {
+  return outcome.kind === "exists"
+    ? kept(item, "another object took this name while the restore ran")
+    : failed(item, "target_refused", outcome.message ?? "the target refused the object");
+}
+
+function differs(item: RestoreItem, compared: "different" | { unreadable: string }): RestoreResult {
+  return failed(
+    item,
+    "restored_bytes_differ",
+    compared === "different"
+      ? "what was put does not read back as it was backed up"
+      : `what was put can't be read back: ${compared.unreadable}`,
+  );
+}

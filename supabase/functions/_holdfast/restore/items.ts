@@ -1,0 +1,62 @@
+/** What a restore passes to and from the database about one entry of a snapshot. */
+
+/** What the target has under an entry's name. */
+export interface TargetObject {
+  readonly version: string;
+  readonly size: number | null;
+  /** Whether the catalog knows this version as the entry's bytes. */
+  readonly right: boolean;
+  readonly same_metadata: boolean;
+  /** Whether a sealed snapshot holds this version, so that overwriting it loses nothing. */
+  readonly held: boolean;
+}
+
+/** An entry of the snapshot; without a blob nothing is held and `code` says why. */
+export interface RestoreItem {
+  readonly bucket_id: string;
+  readonly name: string;
+  readonly version: string;
+  readonly metadata: { readonly type: string | null; readonly cache_control: string | null };
+  readonly code: string | null;
+  readonly blob: number | null;
+  readonly key: string | null;
+  readonly size: number | null;
+  /** Hex; composite where part_size is set. */
+  readonly sha256: string | null;
+  readonly part_size: number | null;
+  readonly target: TargetObject | null;
+}
+
+/** An entry whose bytes are held. */
+export type HeldItem = RestoreItem & {
+  readonly blob: number;
+  readonly key: string;
+  readonly size: number;
+  readonly sha256: string;
+};
+
+/** What became of an entry. */
+export interface RestoreResult {
+  readonly bucket_id: string;
+  readonly name: string;
+  readonly version: string;
+  readonly metadata: RestoreItem["metadata"];
+  readonly blob: number | null;
+  /** The target's version whose bytes were read back as the blob's: its row is patched. */
+  readonly restored_version?: string;
+  readonly failure?: {
+    readonly class: "failed" | "unavailable";
+    readonly code: string;
+    readonly message: string;
+  };
+  /** Which counters it adds to. */
+  readonly counts: readonly string[];
+}
+
+/** Which existing objects may be overwritten. */
+export type Overwrite = "never" | "if-changed" | "always";
+
+/** Whether bytes are held for an entry. */
+export function isHeld(item: RestoreItem): item is HeldItem {
+  return item.blob !== null && item.key !== null && item.size !== null && item.sha256 !== null;
+}

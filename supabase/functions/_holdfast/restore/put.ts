@@ -1,0 +1,103 @@
+/** Putting one entry's bytes into the target, and reading them back. */
+import { HoldfastError, messageOf } from "../errors.ts";
+import type { Database } from "../project/database.ts";
+import type { ObjectReader } from "../project/storage.ts";
+import type { ObjectPlace, ObjectWriter, WriteOutcome } from "../project/target.ts";
+import { digestStream } from "../repository/digest.ts";
+import { hexDigest } from "../repository/keys.ts";
+import type { RepositoryStore } from "../repository/store.ts";
+import { backoffMs, delay } from "../engine/retry.ts";
+import type { HeldItem } from "./items.ts";
+
+/** What a restore needs of the outside. */
+export interface RestoreContext {
+  readonly store: RepositoryStore;
+  readonly reader: ObjectReader;
+  readonly writer: ObjectWriter;
+  readonly database: Database;
+}
+
+/** A blob up to this size goes in one piece through memory and is checked before it is sent. */
+const BUFFERED_BYTES = 8 * 1024 * 1024;
+const MAX_READS = 4;
+
+/** What comparing a target object with a blob came to. */
+export type Comparison = "same" | "different" | { readonly unreadable: string };
+
+/** Puts a blob under a name of the target. */
+export async function putBlob(
+  item: HeldItem,
+  place: ObjectPlace,
+  upsert: boolean,
+  outside: RestoreContext,
+): Promise<WriteOutcome> {
+  const { type, cache_control } = item.metadata;
+  return await outside.writer.upload(
+    place.bucket,
+    place.name,
+    () => item.size <= BUFFERED_BYTES ? checkedBytes(item, outside) : stream(item, outside),
+    { contentType: type, cacheControl: cache_control, upsert },
+  );
+}
+
+/** The blob's bytes, held to their digest before anything is written. */
+async function checkedBytes(
+  item: HeldItem,
+  { store }: RestoreContext,
+): Promise<Uint8Array<ArrayBuffer>> {
+  const bytes = await store.get(item.key, item.size);
+  if (!bytes) throw new HoldfastError("repository_damaged", `${item.key} is not in the repository`);
+  if (bytes.length !== item.size || await hexDigest(bytes) !== item.sha256) {
+    throw new HoldfastError("repository_damaged", `${item.key} is not what was backed up`);
+  }
+  return bytes;
+}
+
+/** The blob as it comes: an untouched body keeps its Content-Length. Checked when read back. */
+async function stream(item: HeldItem, { store }: RestoreContext): Promise<ReadableStream> {
+  const response = await store.open(item.key);
+  if (!response?.body) {
+    throw new HoldfastError("repository_damaged", `${item.key} is not in the repository`);
+  }
+  return response.body;
+}
+
+/** Reads an object of the target and compares it with a blob, byte for byte by digest. */
+export async function compare(
+  item: HeldItem,
+  place: ObjectPlace,
+  outside: RestoreContext,
+): Promise<Comparison> {
+  for (let attempt = 1;; attempt++) {
+    const answer = await outside.reader.read(place.bucket, place.name);
+    // A read that came from a cache proves nothing.
+    if (answer.kind === "bytes" && answer.response.body && answer.fresh) {
+      try {
+        const digest = await digestStream(answer.response.body, item);
+        return digest.size === item.size && digest.sha256 === item.sha256 ? "same" : "different";
+      } catch (error) {
+        if (attempt >= MAX_READS) return { unreadable: messageOf(error) };
+      }
+    } else if (answer.kind === "bytes") {
+      await answer.response.body?.cancel();
+    }
+    if (attempt >= MAX_READS) return { unreadable: describe(answer.kind) };
+    await delay(backoffMs(attempt));
+  }
+}
+
+function describe(kind: string): string {
+  return kind === "bytes" ? "only a cache answered" : `Storage answered: ${kind}`;
+}
+
+/** The version that the target has under a name now; undefined if it has none. */
+export async function versionNow(
+  place: ObjectPlace,
+  { database }: RestoreContext,
+): Promise<string | undefined> {
+  const row = await database.call<{ version: string } | null>("object_now", {
+    bucket_id: place.bucket,
+    name: place.name,
+  });
+  return row?.version;
+}

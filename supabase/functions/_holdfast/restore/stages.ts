@@ -1,0 +1,129 @@
+/** The restore job: its stages, and what each needs of the outside. */
+import { MAX_BYTES_IN_FLIGHT, MAX_OBJECTS_IN_FLIGHT, PAGE_BYTES } from "../engine/budget.ts";
+import { mapPool } from "../engine/pool.ts";
+import type { Lease, SliceContext, Stage, Stages } from "../engine/slice.ts";
+import { pageObjects } from "../backup/page.ts";
+import type { Database } from "../project/database.ts";
+import { createObjectReader } from "../project/storage.ts";
+import { createObjectWriter } from "../project/target.ts";
+import { createS3Store } from "../repository/s3_store.ts";
+import { type ProjectSettings, readRepositorySettings } from "../settings.ts";
+import { type BucketPlan, restoreEntry } from "./entry.ts";
+import { bucketsStage, limitsOf, scratchBucket, type SnapshotBucket } from "./buckets.ts";
+import { importStage } from "../import/stage.ts";
+import type { Overwrite, RestoreItem, RestoreResult } from "./items.ts";
+import { prepareReading } from "../import/prepare.ts";
+import type { RestoreContext } from "./put.ts";
+
+/** The stages of a restore run in one project. */
+export function restoreStages(project: ProjectSettings, database: Database): Stages {
+  const within = (make: (outside: RestoreContext) => Stage): Stage => (lease, context) => {
+    const outside: RestoreContext = {
+      database,
+      reader: createObjectReader(project),
+      writer: createObjectWriter(project),
+      store: createS3Store(readRepositorySettings()),
+    };
+    return make(outside)(lease, context);
+  };
+  return {
+    "restore.prepare": within(({ store }) => prepareReading(store, "import")),
+    "restore.import": within(({ store }) => importStage(store)),
+    "restore.plan": planStage,
+    "restore.buckets": within(bucketsStage),
+    "restore.objects": within(objectsStage),
+    "restore.finish": within(finishStage),
+  };
+}
+
+const planStage: Stage = async (lease, context) => {
+  await context.commit("restore_planned", lease);
+  return "finished";
+};
+
+/** Walks the snapshot's entries of one bucket. */
+function objectsStage(outside: RestoreContext): Stage {
+  return async (lease, context) => {
+    const buckets = await context.commit<SnapshotBucket[]>("restore_buckets", lease);
+    const plan = bucketPlan(lease, buckets.find((bucket) => bucket.id === lease.bucket_id));
+    while (true) {
+      const items = await context.commit<RestoreItem[]>("restore_page", lease, {
+        max_items: pageObjects(lease.attempts),
+      });
+      if (items.length === 0) {
+        await context.commit("finish_cursor", lease);
+        return "finished";
+      }
+      await restorePage(items, plan, lease, context, outside);
+      if (context.budget.spent()) return "more";
+    }
+  };
+}
+
+function bucketPlan(lease: Lease, bucket: SnapshotBucket | undefined): BucketPlan {
+  const direct = lease.position["direct"] === true;
+  const limits = limitsOf(bucket);
+  return {
+    overwrite: lease.plan["overwrite"] as Overwrite,
+    scratch: scratchBucket(lease.run),
+    direct: (item) => direct && limits.take(item),
+  };
+}
+
+/** Acts on what fits a page's bytes and commits it; the rest comes with the next page. */
+async function restorePage(
+  items: readonly RestoreItem[],
+  plan: BucketPlan,
+  lease: Lease,
+  context: SliceContext,
+  outside: RestoreContext,
+): Promise<void> {
+  let bytes = 0;
+  const page = items.filter((item, index) =>
+    index === 0 || (bytes += inMemory(item)) <= PAGE_BYTES
+  );
+  const cut = items.slice(0, page.length);
+  const results = await mapPool(
+    cut,
+    { items: MAX_OBJECTS_IN_FLIGHT, weight: MAX_BYTES_IN_FLIGHT },
+    inMemory,
+    async (item) => {
+      const result = await restoreEntry(item, plan, outside);
+      context.budget.charge(2, 2 * (item.size ?? 0));
+      return result;
+    },
+  );
+  await context.commit("restore_commit", lease, {
+    results: results.map(({ counts: _, ...result }) => result),
+    to_name: cut.at(-1)?.name,
+    done: count(results, cut),
+  });
+}
+
+/** Bytes that restoring an entry holds in memory: the blob, and the buffer it is read back into. */
+function inMemory(item: RestoreItem): number {
+  return 2 * Math.min(item.size ?? 0, item.part_size ?? Infinity);
+}
+
+function count(
+  results: readonly RestoreResult[],
+  items: readonly RestoreItem[],
+): Record<string, number> {
+  const counters: Record<string, number> = {};
+  results.forEach((result, index) => {
+    for (const name of result.counts) counters[name] = (counters[name] ?? 0) + 1;
+    if (result.counts.includes("objects_restored")) {
+      counters["bytes_restored"] = (counters["bytes_restored"] ?? 0) + (items[index]?.size ?? 0);
+    }
+  });
+  return counters;
+}
+
+/** Removes the scratch bucket and ends the run with what it did. */
+function finishStage(outside: RestoreContext): Stage {
+  return async (lease, context) => {
+    await outside.writer.dropBucket(scratchBucket(lease.run));
+    await context.commit("restore_done", lease);
+    return "finished";
+  };
+}
