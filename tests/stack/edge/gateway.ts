@@ -11,7 +11,7 @@ import {
 
 /** What lies behind a project's gateway. Both parts may be set after the gateway has started. */
 export interface GatewayServices {
-  /** The Storage server's root, http://127.0.0.1:… . */
+  /** The Storage server, http://127.0.0.1:… ; its API lies at `/storage/v1` below it. */
   storageUrl?: string;
   functions?: FunctionsHost;
 }
@@ -59,8 +59,7 @@ function routeToStorage(request: ProxyRequest, keys: ApiKeys, services: GatewayS
   const checked = translateKey(request.head, keys);
   if ("refusal" in checked) return checked.refusal;
   const { port } = new URL(services.storageUrl);
-  const head = withForwarded(checked.head, request.head)
-    .withStartLine(startLine(request, STORAGE));
+  const head = withForwarded(checked.head, request.head);
   return { port: Number(port), head, unreachable: UPSTREAM_DOWN };
 }
 
@@ -79,7 +78,7 @@ async function routeToFunction(
     return {
       port: lease.port,
       head: withForwarded(request.head, request.head).with("host", FUNCTION_HOST)
-        .withStartLine(startLine(request, FUNCTIONS)),
+        .withStartLine(functionStartLine(request)),
       rewriteResponse: request.method === "GET" ? htmlToPlain : undefined,
       unreachable: WORKER_ERROR,
       done: lease.release,
@@ -90,10 +89,9 @@ async function routeToFunction(
   }
 }
 
-/** The start line for the service behind `prefix`, which knows its paths without it. */
-function startLine(request: ProxyRequest, prefix: string): string {
-  const rest = request.target.slice(prefix.length);
-  return `${request.method} ${rest.startsWith("/") ? rest : `/${rest}`} HTTP/1.1`;
+/** The start line that a function sees: its path begins with its name. */
+function functionStartLine(request: ProxyRequest): string {
+  return `${request.method} ${request.target.slice(FUNCTIONS.length)} HTTP/1.1`;
 }
 
 function withForwarded(head: Head, original: Head): Head {

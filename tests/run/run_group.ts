@@ -1,0 +1,78 @@
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { STACK_URL_VARIABLE } from "../stack/client.ts";
+import { CURRENT_DENO, denoBinary } from "../stack/process/deno_versions.ts";
+import { type Counts, countsOfRun } from "./counts.ts";
+import type { Group } from "./groups.ts";
+
+const TESTS = fileURLToPath(new URL("../", import.meta.url));
+
+/** Whether a group has a test file at all. */
+export async function hasTests(group: Group): Promise<boolean> {
+  return await hasTestsBelow(join(TESTS, group.folder));
+}
+
+async function hasTestsBelow(directory: string): Promise<boolean> {
+  try {
+    for await (const entry of Deno.readDir(directory)) {
+      const path = join(directory, entry.name);
+      if (entry.isDirectory ? await hasTestsBelow(path) : /[._]test\.ts$/.test(entry.name)) {
+        return true;
+      }
+    }
+    return false;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
+}
+
+/** What a group is run with. */
+export interface RunOptions {
+  stackUrl: string | undefined;
+  /** A folder for the report, which is deleted with it. */
+  reports: string;
+  /** Further arguments for `deno test`. */
+  passedOn: readonly string[];
+  /** Ends the tests at once. */
+  signal: AbortSignal;
+}
+
+/** Runs a group of tests with its output shown. */
+export async function runGroup(group: Group, options: RunOptions): Promise<Counts> {
+  const report = join(options.reports, `${group.name.replaceAll("/", "-")}.xml`);
+  const command = group.deno === "current" ? Deno.execPath() : await denoBinary(group.deno);
+  const child = new Deno.Command(command, {
+    args: [
+      "test",
+      "--allow-all",
+      // `deno task check` checks types, on the current Deno.
+      "--no-check",
+      `--junit-path=${report}`,
+      ...versionArguments(group),
+      ...options.passedOn,
+      join(TESTS, group.folder),
+    ],
+    env: {
+      // Deno 2.1.4 trusts only its built-in authorities unless told otherwise.
+      DENO_TLS_CA_STORE: "mozilla,system",
+      ...group.environment,
+      ...(options.stackUrl !== undefined && { [STACK_URL_VARIABLE]: options.stackUrl }),
+    },
+    stdin: "null",
+  }).spawn();
+  const abort = () => child.kill("SIGKILL");
+  options.signal.addEventListener("abort", abort);
+  const { success } = await child.status;
+  options.signal.removeEventListener("abort", abort);
+  const xml = await Deno.readTextFile(report).catch(() => undefined);
+  return countsOfRun(xml, success);
+}
+
+function versionArguments(group: Group): string[] {
+  if (group.deno === "current" || group.deno === CURRENT_DENO) {
+    return ["--sanitize-ops", "--sanitize-resources"];
+  }
+  // Deno 2.1.4 has the sanitizers on and no option for them, and cannot read this lock file.
+  return ["--no-lock", "--node-modules-dir=none"];
+}

@@ -1,0 +1,52 @@
+import { fileURLToPath } from "node:url";
+
+const SERVE = fileURLToPath(new URL("./serve.ts", import.meta.url));
+
+/** A stack in a process of its own. */
+export interface LaunchedStack extends AsyncDisposable {
+  /** The control API: HOLDFAST_STACK_URL. */
+  readonly url: string;
+  readonly pid: number;
+  /** Resolves when the process has ended, whyever. */
+  readonly ended: Promise<Deno.CommandStatus>;
+  /** Ends the stack and waits until nothing of it is left. */
+  stop(): Promise<void>;
+}
+
+/**
+ * Starts a stack in a process of its own, which ends itself when ours does.
+ *
+ * @throws Error where it does not come up; why, it has written to standard error
+ */
+export async function launchStack(): Promise<LaunchedStack> {
+  const child = new Deno.Command(Deno.execPath(), {
+    args: ["run", "--quiet", "--allow-all", SERVE],
+    stdin: "piped",
+    stdout: "piped",
+    stderr: "inherit",
+  }).spawn();
+  const url = await firstLine(child.stdout);
+  if (url === "") {
+    await child.stdin.close();
+    const { code } = await child.status;
+    throw new Error(`the stack did not come up (status ${code})`);
+  }
+  let stopping: Promise<void> | undefined;
+  async function stopOnce() {
+    // The end of its input tells it to stop, as it would if we were killed.
+    await child.stdin.close();
+    await child.status;
+  }
+  const stop = () => stopping ??= stopOnce();
+  return { url, pid: child.pid, ended: child.status, stop, [Symbol.asyncDispose]: stop };
+}
+
+async function firstLine(stream: ReadableStream<Uint8Array<ArrayBuffer>>): Promise<string> {
+  let text = "";
+  // Leaving the loop cancels the stream: nothing else comes.
+  for await (const part of stream.pipeThrough(new TextDecoderStream())) {
+    text += part;
+    if (text.includes("\n")) break;
+  }
+  return text.split("\n")[0]!;
+}

@@ -1,0 +1,20 @@
+import assert from "node:assert/strict";
+import { GROUPS, selectGroups } from "../../run/groups.ts";
+
+function names(...words: string[]): string[] {
+  return selectGroups(words).map((group) => group.name);
+}
+
+Deno.test("no word stands for every group", () => {
+  assert.equal(names().length, GROUPS.length);
+});
+
+Deno.test("a word stands for the groups that begin with it, in their own order", () => {
+  assert.deepEqual(names("e2e", "unit"), ["unit", "unit-2.1.4", "e2e-2.9.6", "e2e-2.1.4"]);
+  assert.deepEqual(names("conformance/s3"), ["conformance/s3"]);
+  assert.deepEqual(names("e2e", "e2e-2.1.4"), ["e2e-2.9.6", "e2e-2.1.4"]);
+});
+
+Deno.test("a word that stands for none is refused, and what there is is named", () => {
+  assert.throws(() => selectGroups(["unti"]), /unti.*unit.*conformance\/s3/);
+});
