@@ -54,8 +54,8 @@ export function functionCommand(
       "--allow-env",
       "--allow-net=127.0.0.1,localhost",
       `--allow-read=${source.functionsDirectory}`,
-      // The S3 SDK puts the system's release into its User-Agent.
-      "--allow-sys=osRelease",
+      // The S3 SDK puts the system's release into its User-Agent, and looks for a home folder.
+      "--allow-sys=osRelease,uid,gid,homedir",
       BOOTSTRAP,
     ],
     clearEnv: true,
