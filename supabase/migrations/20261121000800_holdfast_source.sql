@@ -83,7 +83,9 @@ create function holdfast.glob_pattern(glob text) returns text
   language sql immutable set search_path = ''
 as $$
   select '^(?:' || replace(replace(replace(replace(replace(replace(
-    regexp_replace(glob, '([.+^$(){}|\[\]\\])', '\\\1', 'g'),
+    regexp_replace(
+      -- More than two stars say no more than two, and must not be read as two and one.
+      regexp_replace(glob, '\*{2,}', '**', 'g'), '([.+^$(){}|\[\]\\])', '\\\1', 'g'),
     '**/', E'\x01'), '**', E'\x02'), '*', '[^/]*'), '?', '[^/]'), E'\x01', '(?:.*/)?'), E'\x02', '.*') || ')$'
 $$;
 comment on function holdfast.glob_pattern(text) is
@@ -95,18 +97,21 @@ comment on type holdfast.scope is 'What to back up: bucket ids, patterns over bu
 
 create function holdfast.patterns(globs jsonb) returns text[]
   language sql immutable set search_path = ''
-as $$ select array_agg(holdfast.glob_pattern(g)) from jsonb_array_elements_text(globs) g $$;
-comment on function holdfast.patterns(jsonb) is 'A list of globs as patterns; null for an empty list.';
+as $$ select array(select holdfast.glob_pattern(g) from jsonb_array_elements_text(globs) g) $$;
+comment on function holdfast.patterns(jsonb) is 'A list of globs as patterns.';
 
 create function holdfast.plan_scope(plan jsonb) returns holdfast.scope
   language sql immutable set search_path = ''
 as $$
+  -- A null costs nothing a row: all buckets, the usual include and no exclude. But an empty list of
+  -- buckets is no bucket.
   select row(
-    (select array_agg(b) from jsonb_array_elements_text(nullif(plan #> '{settings,buckets}', 'null')) b),
-    -- The usual include matches everything; no pattern at all costs nothing a row.
-    holdfast.patterns(nullif(plan #> '{settings,include}', '["**"]')),
-    holdfast.patterns(plan #> '{settings,exclude}'),
-    (nullif(plan #> '{settings,max_object_bytes}', 'null'))::bigint)::holdfast.scope
+    case when s.buckets is not null then array(select jsonb_array_elements_text(s.buckets)) end,
+    case when s.include <> '["**"]' then holdfast.patterns(s.include) end,
+    case when s.exclude <> '[]' then holdfast.patterns(s.exclude) end,
+    s.max_object_bytes)::holdfast.scope
+  from jsonb_to_record(coalesce(plan -> 'settings', '{}'))
+    as s (buckets jsonb, include jsonb, exclude jsonb, max_object_bytes bigint)
 $$;
 comment on function holdfast.plan_scope(jsonb) is
   'The scope that a run was started with, from the settings frozen in its plan.';
