@@ -12,6 +12,7 @@ import {
   type DenoVersion,
   EDGE_RUNTIME_DENO,
 } from "../../stack/process/deno_versions.ts";
+import { eventually } from "../../support/eventually.ts";
 import { createWorkspace } from "../../stack/process/workspace.ts";
 
 const FUNCTIONS = fileURLToPath(new URL("../../stack/edge/fixtures/functions", import.meta.url));
@@ -49,11 +50,11 @@ async function withFunctions(
       const response = await fetch(`${gateway.url}/functions/v1/${path}`, init);
       return { status: response.status, text: await response.text(), headers: response.headers };
     },
-    async logged(pattern) {
-      while (!functions.logs().some((line) => pattern.test(line.text))) {
-        await new Promise((resolve) => setTimeout(resolve, 10));
-      }
-    },
+    logged: (pattern) =>
+      eventually(
+        `a line like ${pattern}`,
+        () => functions.logs().some((line) => pattern.test(line.text)),
+      ),
   });
 }
 
@@ -187,9 +188,10 @@ for (const deno of [CURRENT_DENO, EDGE_RUNTIME_DENO]) {
       const before = await call("sample/isolate");
       await call("sample/reject", POST);
       await logged(/nobody handles this/);
-      let after = await call("sample/isolate");
-      while (after.status !== 200) after = await call("sample/isolate");
-      assert.notEqual(before.text, after.text);
+      await eventually("another isolate", async () => {
+        const after = await call("sample/isolate");
+        return after.status === 200 && after.text !== before.text;
+      });
     });
   });
 

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { kill } from "node:process";
 import { fileURLToPath } from "node:url";
 import { StackClient } from "../../stack/client.ts";
+import { eventually } from "../../support/eventually.ts";
 import { type LaunchedStack, launchStack } from "../../stack/launch.ts";
 
 const FIXTURES = fileURLToPath(new URL("../../stack/edge/fixtures", import.meta.url));
@@ -27,17 +28,13 @@ async function launchBusyStack(): Promise<{ stack: LaunchedStack; traces: Traces
   return { stack, traces: { folder, servers, functionPid: line!.pid } };
 }
 
-/** Waits until nothing of it is left; a test that waits for ever says that something is. */
+/** Waits until nothing of it is left. */
 async function untilGone({ folder, servers, functionPid }: Traces): Promise<void> {
   for (const server of servers) {
-    await until(() => isRefused(Number(new URL(server).port)));
+    await eventually(`${server} is gone`, () => isRefused(Number(new URL(server).port)));
   }
-  await until(() => Promise.resolve(isDead(functionPid)));
-  await until(() => Deno.stat(folder).then(() => false, () => true));
-}
-
-async function until(condition: () => Promise<boolean>): Promise<void> {
-  while (!await condition()) await new Promise((resolve) => setTimeout(resolve, 20));
+  await eventually("the function's process is gone", () => isDead(functionPid));
+  await eventually(`${folder} is gone`, () => Deno.stat(folder).then(() => false, () => true));
 }
 
 async function isRefused(port: number): Promise<boolean> {

@@ -7,7 +7,7 @@ import { decodeBytes, encodeBytes, writeAll } from "../../../../stack/edge/wire/
 interface Visit {
   /** All that has come so far, one character a byte. */
   received(): string;
-  /** Waits until what has come matches. */
+  /** Waits until what has come matches; rejects where the connection ends before. */
   until(pattern: RegExp): Promise<void>;
   send(text: string): Promise<void>;
   /** Resolves when the other side hangs up. */
@@ -18,6 +18,7 @@ interface Visit {
 /** A side of a raw connection. */
 function visit(connection: Deno.TcpConn): Visit {
   let received = "";
+  let ended = false;
   let wake = Promise.withResolvers<void>();
   async function readAll() {
     const buffer = new Uint8Array(65_536);
@@ -28,13 +29,18 @@ function visit(connection: Deno.TcpConn): Visit {
         wake = Promise.withResolvers();
       }
     } catch { /* a reset is an end too */ }
+    ended = true;
+    wake.resolve();
   }
   const gone = readAll();
   let closed = false;
   return {
     received: () => received,
     async until(pattern) {
-      while (!pattern.test(received)) await wake.promise;
+      while (!pattern.test(received)) {
+        if (ended) assert.fail(`nothing like ${pattern} came before the end: ${received}`);
+        await wake.promise;
+      }
     },
     send: (text) => writeAll(connection, encodeBytes(text)),
     gone,
@@ -44,6 +50,9 @@ function visit(connection: Deno.TcpConn): Visit {
     },
   };
 }
+
+/** After so long a test's connections are closed, so that it fails instead of waiting for ever. */
+const PATIENCE_SECONDS = 30;
 
 /** A proxy before a raw server: `serve` is called for each connection that the proxy makes. */
 async function withProxy(
@@ -66,6 +75,9 @@ async function withProxy(
     route?.(listener.addr.port) ??
       { port: listener.addr.port, head, unreachable: { status: 502 } }
   );
+  const impatience = setTimeout(() => {
+    for (const side of open) side.close();
+  }, PATIENCE_SECONDS * 1000);
   try {
     await body(async () => {
       const client = visit(await Deno.connect({ hostname: "127.0.0.1", port: proxy.port }));
@@ -74,6 +86,7 @@ async function withProxy(
     });
     await Promise.all(serving);
   } finally {
+    clearTimeout(impatience);
     await proxy.stop();
     listener.close();
     await accepting;

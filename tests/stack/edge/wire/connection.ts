@@ -1,0 +1,25 @@
+/** Connects to a server on this machine; undefined where none listens. */
+export async function connect(port: number): Promise<Deno.TcpConn | undefined> {
+  try {
+    const connection = await Deno.connect({ hostname: "127.0.0.1", port });
+    connection.setNoDelay(true);
+    return connection;
+  } catch (error) {
+    if (error instanceof Deno.errors.ConnectionRefused) return undefined;
+    throw error;
+  }
+}
+
+/** Closes a connection or a listener, which may be closed already. */
+export function close(resource: { close(): void }): void {
+  try {
+    resource.close();
+  } catch (error) {
+    ignoreClosed(error);
+  }
+}
+
+/** Passes over that something was closed already. */
+export function ignoreClosed(error: unknown): void {
+  if (!(error instanceof Deno.errors.BadResource)) throw error;
+}
