@@ -128,7 +128,7 @@ function locate(text: string, name: string, key: string): string {
 /** `[functions.NAME]`, in each way in which TOML lets it be written. */
 function headerOf(name: string): RegExp {
   const key = (word: string) => `(?:${word}|"${word}"|'${word}')`;
-  return new RegExp(`^\\s*\\[\\s*${key("functions")}\\s*\\.\\s*${key(name)}\\s*\\]\\s*(?:#.*)?$`);
+  return new RegExp(`^\\s*\\[\\s*${key("functions")}\\s*\\.\\s*${key(name)}\\s*\\]\\s*(?:#[^]*)?$`);
 }
 
 function insertIntoSection(text: string, name: string): string {

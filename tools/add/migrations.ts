@@ -61,6 +61,10 @@ export function planMigrations(
     plan.recorded[name] = { time: found?.version ?? known!.time, sha256 };
   }
   const times = allocateTimes(present.map((one) => one.version), missing.length, now);
+  if (times[0] !== undefined && times[0] > allocateTimes([], 1, now)[0]!) {
+    const newest = present.map((one) => one.file).sort().at(-1);
+    plan.notes.push(`${newest} has a time in the future; Holdfast's migrations come after it.`);
+  }
   missing.forEach(({ name, bytes, sha256 }, index) => {
     const time = times[index]!;
     plan.add.push({ file: `${time}_${name}.sql`, bytes });
