@@ -5,8 +5,11 @@ import {
   MAX_OBJECTS_IN_FLIGHT,
   PAGE_BYTES,
   PAGE_OBJECTS,
+  pageClock,
 } from "../engine/budget.ts";
 import { mapPool } from "../engine/pool.ts";
+import { HoldfastError, messageOf } from "../errors.ts";
+import { logUnexpected } from "../log.ts";
 import { type CopyContext, copyObject, type CopyRequests } from "./copy.ts";
 import type { BackupItem, BackupResult, Counters } from "./items.ts";
 import { PART_BYTES } from "./parts.ts";
@@ -33,25 +36,44 @@ function bytesToCopy(item: BackupItem): number {
   return item.blob || (item.size ?? 0) > PART_BYTES ? 0 : item.size ?? PART_BYTES;
 }
 
-/** Acts on a page: copies what must be copied, and counts what was done. */
+/**
+ * Acts on a page: copies what must be copied, and counts what was done. `taken` is how many of the
+ * page's items that were: the page also ends when its time is up.
+ */
 export async function actOnPage(
   page: readonly BackupItem[],
   context: CopyContext,
   budget: Budget,
-): Promise<{ results: BackupResult[]; counters: Counters }> {
+): Promise<{ taken: number; results: BackupResult[]; counters: Counters }> {
   const requests: CopyRequests = { storage: 0, s3: 0 };
   const acted = await mapPool(
     page,
-    { items: MAX_OBJECTS_IN_FLIGHT, weight: MAX_BYTES_IN_FLIGHT },
+    { items: MAX_OBJECTS_IN_FLIGHT, weight: MAX_BYTES_IN_FLIGHT, enough: pageClock() },
     bytesToCopy,
     async (item) => {
-      const result = await copyObject(item, context, requests);
+      const result = await copyOrRecord(item, context, requests);
       budget.charge(item.blob ? 0 : 1, bytesToCopy(item));
       return result;
     },
   );
   const results = acted.filter((result) => result !== undefined);
-  return { results, counters: count(results, requests) };
+  return { taken: acted.length, results, counters: count(results, requests) };
+}
+
+/** Copies one object; what goes wrong with this one alone is recorded and stops nothing. */
+async function copyOrRecord(
+  item: BackupItem,
+  context: CopyContext,
+  requests: CopyRequests,
+): Promise<BackupResult | undefined> {
+  try {
+    return await copyObject(item, context, requests);
+  } catch (error) {
+    if (error instanceof HoldfastError && error.code !== "repository_refused") throw error;
+    const code = error instanceof HoldfastError ? error.code : "internal";
+    logUnexpected(error, { bucket: item.bucket_id, name: item.name });
+    return { ...item, failure: { class: "failed", code, message: messageOf(error) } };
+  }
 }
 
 function count(results: readonly BackupResult[], requests: CopyRequests): Counters {

@@ -39,12 +39,13 @@ async function actOnWindow(
   let rest = items;
   while (rest.length > 0) {
     const page = cutPage(rest, pageObjects(lease.attempts));
-    rest = rest.slice(page.length);
-    const { results, counters } = await actOnPage(page, outside, context.budget);
+    const { taken, results, counters } = await actOnPage(page, outside, context.budget);
+    const last = rest[taken - 1];
+    rest = rest.slice(taken);
     await context.commit("backup_commit", lease, {
       results,
       // The last page covers the window to its end: there is no difference behind it.
-      to_name: rest.length === 0 ? to : page.at(-1)?.name,
+      to_name: rest.length === 0 ? to : last?.name,
       done: counters,
     });
     if (rest.length > 0 && context.budget.spent()) return false;
@@ -68,14 +69,12 @@ export function goneStage(outside: CopyContext): Stage {
       const results = [];
       const totals: Record<string, number> = {};
       for (let rest = page.items; rest.length > 0;) {
-        const part = cutPage(rest, rest.length);
-        rest = rest.slice(part.length);
-        const acted = await actOnPage(part, outside, context.budget);
+        const acted = await actOnPage(cutPage(rest, rest.length), outside, context.budget);
+        rest = rest.slice(acted.taken);
         results.push(...acted.results);
         for (const [name, value] of Object.entries(acted.counters)) {
           totals[name] = (totals[name] ?? 0) + value;
         }
-        if (rest.length > 0) await context.commit("heartbeat", lease);
       }
       await context.commit("gone_commit", lease, {
         results,

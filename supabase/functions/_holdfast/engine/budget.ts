@@ -18,6 +18,13 @@ export const MAX_OBJECTS_IN_FLIGHT = 16;
 /** A page ends at whichever comes first: this many objects, bytes, or this much time. */
 export const PAGE_OBJECTS = 500;
 export const PAGE_BYTES = 64 * 1024 * 1024;
+export const PAGE_MS = 5_000;
+
+/** A clock for one page, which begins now: whether its time is up. */
+export function pageClock(now: () => number = () => performance.now()): () => boolean {
+  const deadline = now() + PAGE_MS;
+  return () => now() >= deadline;
+}
 
 /** Tells a slice when to stop. */
 export interface Budget {

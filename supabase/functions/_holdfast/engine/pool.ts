@@ -6,11 +6,13 @@ export interface PoolLimits {
   readonly items: number;
   /** Sum of the weights at once; an item heavier than that goes alone. */
   readonly weight: number;
+  /** Asked before each item but the first: whether to take no more. */
+  readonly enough?: () => boolean;
 }
 
 /**
- * Maps items in their order, several at once, and returns the results in the items' order.
- * The first error stops the taking of further items and is thrown once those under way have ended,
+ * Maps items in their order, several at once, and returns the results in the items' order: of all
+ * of them, or of the first ones that were taken before there was enough. The first error stops the taking of further items and is thrown once those under way have ended,
  * so that nothing goes on behind the caller's back.
  */
 export async function mapPool<Item, Result>(
@@ -19,7 +21,7 @@ export async function mapPool<Item, Result>(
   weigh: (item: Item) => number,
   act: (item: Item) => Promise<Result>,
 ): Promise<Result[]> {
-  const results = new Array<Result>(items.length);
+  const results: Result[] = [];
   const underWay = new Set<Promise<void>>();
   const errors: unknown[] = [];
   let weight = 0;
@@ -30,7 +32,7 @@ export async function mapPool<Item, Result>(
     ) {
       await Promise.race(underWay);
     }
-    if (errors.length > 0) break;
+    if (errors.length > 0 || (index > 0 && limits.enough?.())) break;
     weight += itemWeight;
     const task: Promise<void> = act(item)
       .then((result) => {

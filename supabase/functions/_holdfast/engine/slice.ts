@@ -1,6 +1,7 @@
 /** The loop that every job shares: lease a cursor, let its stage work, hand on what is left. */
 import { HoldfastError, messageOf } from "../errors.ts";
 import type { ErrorCode } from "../errors.ts";
+import { logError, logUnexpected } from "../log.ts";
 import type { Database } from "../project/database.ts";
 import { type Budget, createBudget } from "./budget.ts";
 
@@ -61,6 +62,9 @@ const FATAL: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
 /** Failures that may pass: the slice ends and the next tick tries again, so many times. */
 const MAX_ATTEMPTS = 5;
 
+/** Three in a lease of 60 s: one lost to a busy connection is no matter. */
+const HEARTBEAT_MS = 20_000;
+
 /** Works as one lane of the running run until it is done, the budget is spent, or nothing is free. */
 export async function runSlice(
   database: Database,
@@ -93,7 +97,8 @@ async function work(lease: Lease, stages: Stages, context: SliceContext): Promis
   try {
     const stage = stages[`${lease.kind}.${lease.stage}`];
     if (!stage) throw new Error(`there is no stage ${lease.kind}.${lease.stage}`);
-    if (await stage(lease, context) === "finished" && !context.budget.spent()) return true;
+    const outcome = await withHeartbeat(lease, context, () => stage(lease, context));
+    if (outcome === "finished" && !context.budget.spent()) return true;
     await handOn(lease, context);
     return false;
   } catch (error) {
@@ -102,6 +107,25 @@ async function work(lease: Lease, stages: Stages, context: SliceContext): Promis
     }
     await settle(error, lease, context);
     return false;
+  }
+}
+
+/** Keeps the lease alive while a stage works on a page that takes longer than the lease. */
+async function withHeartbeat<Result>(
+  lease: Lease,
+  context: SliceContext,
+  act: () => Promise<Result>,
+): Promise<Result> {
+  const timer = setInterval(() => {
+    context.commit("heartbeat", lease).catch((error) => {
+      // The page's own commit will be refused, or find the database well again.
+      logError({ run: lease.run, stage: lease.stage, message: `heartbeat: ${messageOf(error)}` });
+    });
+  }, HEARTBEAT_MS);
+  try {
+    return await act();
+  } finally {
+    clearInterval(timer);
   }
 }
 
@@ -121,16 +145,9 @@ async function settle(error: unknown, lease: Lease, context: SliceContext): Prom
   const known = error instanceof HoldfastError;
   const passing = !(known && FATAL.has(error.code));
   const first = lease.stage === "prepare" && known;
-  console.error(
-    JSON.stringify({
-      level: "error",
-      run: lease.run,
-      stage: lease.stage,
-      code: known ? error.code : "internal",
-      message: messageOf(error),
-      ...(known ? {} : { stack: error instanceof Error ? error.stack : undefined }),
-    }),
-  );
+  const where = { run: lease.run, stage: lease.stage };
+  if (known) logError({ ...where, code: error.code, message: error.message });
+  else logUnexpected(error, where);
   if (known && error.code.startsWith("database_")) return; // nothing could be written down
   if (passing && !first && lease.attempts < MAX_ATTEMPTS) return;
   await context.commit("fail_run", lease, {

@@ -1,5 +1,6 @@
 /** Errors as bodies: application/problem+json (RFC 9457) with Holdfast's code and remedy. */
-import { ERRORS, HoldfastError, messageOf } from "../errors.ts";
+import { ERRORS, HoldfastError } from "../errors.ts";
+import { logUnexpected } from "../log.ts";
 
 /**
  * The answer to an error. An unexpected one is logged whole and answered without its words, which
@@ -7,16 +8,7 @@ import { ERRORS, HoldfastError, messageOf } from "../errors.ts";
  */
 export function problemResponse(error: unknown): Response {
   const known = error instanceof HoldfastError;
-  if (!known) {
-    console.error(
-      JSON.stringify({
-        level: "error",
-        code: "internal",
-        message: messageOf(error),
-        stack: error instanceof Error ? error.stack : undefined,
-      }),
-    );
-  }
+  if (!known) logUnexpected(error);
   const code = known ? error.code : "internal";
   const { status, title } = ERRORS[code];
   const body = {

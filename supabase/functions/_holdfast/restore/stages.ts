@@ -1,5 +1,5 @@
 /** The restore job: its stages, and what each needs of the outside. */
-import { MAX_BYTES_IN_FLIGHT, MAX_OBJECTS_IN_FLIGHT, PAGE_BYTES } from "../engine/budget.ts";
+import { MAX_BYTES_IN_FLIGHT, MAX_OBJECTS_IN_FLIGHT, pageClock } from "../engine/budget.ts";
 import { mapPool } from "../engine/pool.ts";
 import type { Lease, SliceContext, Stage, Stages } from "../engine/slice.ts";
 import { pageObjects } from "../backup/page.ts";
@@ -70,7 +70,7 @@ function bucketPlan(lease: Lease, bucket: SnapshotBucket | undefined): BucketPla
   };
 }
 
-/** Acts on what fits a page's bytes and commits it; the rest comes with the next page. */
+/** Acts on what fits a page's time and commits it; the rest comes with the next page. */
 async function restorePage(
   items: readonly RestoreItem[],
   plan: BucketPlan,
@@ -78,14 +78,9 @@ async function restorePage(
   context: SliceContext,
   outside: RestoreContext,
 ): Promise<void> {
-  let bytes = 0;
-  const page = items.filter((item, index) =>
-    index === 0 || (bytes += inMemory(item)) <= PAGE_BYTES
-  );
-  const cut = items.slice(0, page.length);
   const results = await mapPool(
-    cut,
-    { items: MAX_OBJECTS_IN_FLIGHT, weight: MAX_BYTES_IN_FLIGHT },
+    items,
+    { items: MAX_OBJECTS_IN_FLIGHT, weight: MAX_BYTES_IN_FLIGHT, enough: pageClock() },
     inMemory,
     async (item) => {
       const result = await restoreEntry(item, plan, outside);
@@ -95,8 +90,8 @@ async function restorePage(
   );
   await context.commit("restore_commit", lease, {
     results: results.map(({ counts: _, ...result }) => result),
-    to_name: cut.at(-1)?.name,
-    done: count(results, cut),
+    to_name: items[results.length - 1]?.name,
+    done: count(results, items),
   });
 }
 

@@ -1,0 +1,17 @@
+/** The functions' log: one JSON object a line, and never a secret. */
+import { messageOf } from "./errors.ts";
+
+/** Logs something that no code expected, with its stack; `facts` say where. */
+export function logUnexpected(error: unknown, facts: Readonly<Record<string, unknown>> = {}): void {
+  logError({
+    ...facts,
+    code: "internal",
+    message: messageOf(error),
+    stack: error instanceof Error ? error.stack : undefined,
+  });
+}
+
+/** Logs an error as one line. */
+export function logError(facts: Readonly<Record<string, unknown>>): void {
+  console.error(JSON.stringify({ level: "error", ...facts }));
+}
