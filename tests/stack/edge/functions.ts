@@ -35,6 +35,8 @@ export interface FunctionLease {
   port: number;
   /** To be called when the response is sent, or the request is given up. */
   release(): void;
+  /** To be called where the process did not respond: it gets no more requests. */
+  condemn(): void;
 }
 
 /** The functions of one project. */
@@ -109,7 +111,11 @@ class Host implements FunctionsHost {
   async acquire(name: string, method: string): Promise<FunctionLease> {
     const ownProcess = this.mode === "per_post" && method === "POST";
     const process = ownProcess ? await this.#holdOwn(name) : await this.#holdShared(name);
-    return { port: process.port, release: () => process.release() };
+    return {
+      port: process.port,
+      release: () => process.release(),
+      condemn: () => process.retire("early_drop"),
+    };
   }
 
   async #holdOwn(name: string): Promise<FunctionProcess> {

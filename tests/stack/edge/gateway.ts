@@ -29,6 +29,9 @@ export interface Gateway extends AsyncDisposable {
  */
 const FUNCTION_HOST = "edge-runtime.supabase.com";
 
+/** So many processes may die on one request before it took it. */
+const BOOT_ATTEMPTS = 3;
+
 /** Serves `/storage/v1` and `/functions/v1` of a project on 127.0.0.1. */
 export function startGateway(
   keys: ApiKeys,
@@ -60,7 +63,12 @@ function routeToStorage(request: ProxyRequest, keys: ApiKeys, services: GatewayS
   if ("refusal" in checked) return checked.refusal;
   const { port } = new URL(services.storageUrl);
   const head = withForwarded(checked.head, request.head);
-  return { port: Number(port), head, unreachable: UPSTREAM_DOWN };
+  return {
+    port: Number(port),
+    head,
+    refused: () => UPSTREAM_DOWN,
+    hungUp: () => UPSTREAM_DOWN,
+  };
 }
 
 async function routeToFunction(
@@ -73,6 +81,17 @@ async function routeToFunction(
   const name = request.target.slice(FUNCTIONS.length + 1).match(/^[^/?]*/)![0];
   const functions = services.functions;
   if (!functions?.names.includes(name)) return NO_FUNCTION;
+  return await forwardToFunction(request, functions, name, BOOT_ATTEMPTS);
+}
+
+/** Hands the request to a process; to another one where that died before it took the request. */
+async function forwardToFunction(
+  request: ProxyRequest,
+  functions: FunctionsHost,
+  name: string,
+  attempts: number,
+): Promise<Route> {
+  if (attempts === 0) return WORKER_ERROR;
   try {
     const lease = await functions.acquire(name, request.method);
     return {
@@ -80,7 +99,14 @@ async function routeToFunction(
       head: withForwarded(request.head, request.head).with("host", FUNCTION_HOST)
         .withStartLine(functionStartLine(request)),
       rewriteResponse: request.method === "GET" ? htmlToPlain : undefined,
-      unreachable: WORKER_ERROR,
+      refused() {
+        lease.condemn();
+        return forwardToFunction(request, functions, name, attempts - 1);
+      },
+      hungUp() {
+        lease.condemn();
+        return WORKER_ERROR;
+      },
       done: lease.release,
     };
   } catch (error) {

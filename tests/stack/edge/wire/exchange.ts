@@ -12,8 +12,10 @@ export interface Forward {
   head: Head;
   /** The head that the client gets for the server's. */
   rewriteResponse?: (head: Head) => Head;
-  /** What the client gets where the server cannot be reached, or hangs up without a response. */
-  unreachable: Answer;
+  /** What becomes of the request where no server listens on the port; nothing of it was sent. */
+  refused: () => Promise<Answer | Forward> | Answer | Forward;
+  /** What the client gets where the server hangs up without a response. */
+  hungUp: () => Answer;
   /** Called once, when the response is sent or the exchange is broken off. */
   done?: () => void;
 }
@@ -75,7 +77,7 @@ export class Exchange {
     const reader = new WireReader(this.server);
     const head = await this.#finalHead(reader);
     if (head === undefined) {
-      await sendAnswer(this.client, this.chosen.unreachable, true);
+      await sendAnswer(this.client, this.chosen.hungUp(), true);
       return false;
     }
     const method = this.head.startLine.split(" ")[0]!;

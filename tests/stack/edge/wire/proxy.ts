@@ -94,13 +94,13 @@ class ClientConnection {
   async #serveRequest(): Promise<boolean> {
     const head = await readHead(this.#reader);
     if (head === undefined) return false;
-    const chosen = await this.#route(head);
-    if ("status" in chosen) return await this.#answer(head, chosen);
-    try {
-      return await this.#forward(head, chosen);
-    } finally {
-      chosen.done?.();
+    let chosen = await this.#route(head);
+    while ("port" in chosen) {
+      const { keepOpen, refused } = await this.#forward(head, chosen);
+      if (!refused) return keepOpen;
+      chosen = await chosen.refused();
     }
+    return await this.#answer(head, chosen);
   }
 
   /** A router that throws is a fault of the stack: it is shown, and the client gets a 500. */
@@ -122,15 +122,23 @@ class ClientConnection {
     return !closing;
   }
 
-  async #forward(head: Head, chosen: Forward): Promise<boolean> {
+  async #forward(
+    head: Head,
+    chosen: Forward,
+  ): Promise<{ keepOpen: boolean; refused: boolean }> {
     const server = await connect(chosen.port);
-    if (server === undefined) return await this.#answer(head, chosen.unreachable);
+    if (server === undefined) {
+      chosen.done?.();
+      return { keepOpen: true, refused: true };
+    }
     this.open.add(server);
     try {
-      return await new Exchange(this.client, this.#reader, server, head, chosen).run();
+      const exchange = new Exchange(this.client, this.#reader, server, head, chosen);
+      return { keepOpen: await exchange.run(), refused: false };
     } finally {
       this.open.delete(server);
       close(server);
+      chosen.done?.();
     }
   }
 }

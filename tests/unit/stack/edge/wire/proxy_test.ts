@@ -54,6 +54,8 @@ function visit(connection: Deno.TcpConn): Visit {
 /** After so long a test's connections are closed, so that it fails instead of waiting for ever. */
 const PATIENCE_SECONDS = 30;
 
+const DOWN = { status: 502, body: { message: "down" } };
+
 /** A proxy before a raw server: `serve` is called for each connection that the proxy makes. */
 async function withProxy(
   serve: (server: Visit) => Promise<void>,
@@ -73,9 +75,11 @@ async function withProxy(
   const accepting = acceptAll();
   const proxy = serveProxy(({ head }) =>
     route?.(listener.addr.port) ??
-      { port: listener.addr.port, head, unreachable: { status: 502 } }
+      { port: listener.addr.port, head, refused: () => DOWN, hungUp: () => DOWN }
   );
+  let impatient = false;
   const impatience = setTimeout(() => {
+    impatient = true;
     for (const side of open) side.close();
   }, PATIENCE_SECONDS * 1000);
   try {
@@ -85,6 +89,7 @@ async function withProxy(
       return client;
     });
     await Promise.all(serving);
+    assert.equal(impatient, false, "the test waited in vain");
   } finally {
     clearTimeout(impatience);
     await proxy.stop();
@@ -164,24 +169,35 @@ Deno.test("an encoded body is passed on as it is", async () => {
   });
 });
 
-Deno.test("HEAD, 204 and 304 have no body, whatever length they tell", async () => {
-  for (
-    const [method, status] of [["HEAD", "200 OK"], ["GET", "304 Not Modified"], [
-      "DELETE",
-      "204 No Content",
-    ]]
-  ) {
+const BODILESS = [["HEAD", "200 OK"], ["GET", "304 Not Modified"], ["DELETE", "204 No Content"]];
+
+for (const [method, status] of BODILESS) {
+  Deno.test(`${method} answered by ${status} has no body, whatever length it tells`, async () => {
     await withProxy(async (server) => {
       await server.until(/\r\n\r\n/);
       await server.send(`HTTP/1.1 ${status}\r\nContent-Length: 1000\r\n\r\n`);
       server.close();
     }, async (connect) => {
       const client = await connect();
-      await client.send(`${method} / HTTP/1.1\r\nConnection: close\r\n\r\n`);
-      await client.gone;
-      assert.ok(client.received().endsWith("\r\n\r\n"));
+      for (const turn of [1, 2]) {
+        await client.send(`${method} / HTTP/1.1\r\n\r\n`);
+        await client.until(new RegExp(`(HTTP/1\\.1 ${status}[^]*?\r\n\r\n){${turn}}$`));
+      }
     });
-  }
+  });
+}
+
+Deno.test("a body without length ends with the connection", async () => {
+  await withProxy(async (server) => {
+    await server.until(/\r\n\r\n/);
+    await server.send("HTTP/1.1 200 OK\r\n\r\nuntil the end");
+    server.close();
+  }, async (connect) => {
+    const client = await connect();
+    await client.send("GET / HTTP/1.1\r\n\r\n");
+    await client.gone;
+    assert.match(client.received(), /connection: close\r\n\r\nuntil the end$/i);
+  });
 });
 
 Deno.test("a response that is cut short is cut short for the client", async () => {
@@ -202,13 +218,17 @@ Deno.test("a response that is cut short is cut short for the client", async () =
 });
 
 Deno.test("a request that is cut short is cut short for the server", async () => {
+  const begun = Promise.withResolvers<void>();
   await withProxy(async (server) => {
+    await server.until(/abc$/);
+    begun.resolve();
     await server.gone;
     assert.ok(server.received().endsWith("\r\n\r\nabc"));
     server.close();
   }, async (connect) => {
     const client = await connect();
     await client.send("PUT / HTTP/1.1\r\nContent-Length: 1000\r\n\r\nabc");
+    await begun.promise;
     client.close();
   });
 });
@@ -258,7 +278,6 @@ Deno.test("100 Continue is passed on", async () => {
 });
 
 Deno.test("a server that is not there, or hangs up, is answered for", async () => {
-  const unreachable = { status: 502, body: { message: "down" } };
   const notThere = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const deadPort = notThere.addr.port;
   notThere.close();
@@ -273,10 +292,37 @@ Deno.test("a server that is not there, or hangs up, is answered for", async () =
       (port) => ({
         port: dead ? deadPort : port,
         head: new Head("POST / HTTP/1.1", [["Content-Length", "3"]]),
-        unreachable,
+        refused: () => DOWN,
+        hungUp: () => DOWN,
       }),
     );
   }
+});
+
+Deno.test("a request that no server took goes to the next one", async () => {
+  const notThere = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const deadPort = notThere.addr.port;
+  notThere.close();
+  let done = 0;
+  await withProxy(
+    async (server) => {
+      await server.until(/abc$/);
+      await server.send(OK);
+      server.close();
+    },
+    async (connect) => {
+      const client = await connect();
+      await client.send("POST / HTTP/1.1\r\nContent-Length: 3\r\n\r\nabc");
+      await client.until(/ok$/);
+    },
+    (port) => {
+      const head = new Head("POST / HTTP/1.1", [["Content-Length", "3"]]);
+      const common = { head, hungUp: () => DOWN, done: () => void done++ };
+      const second = { ...common, port, refused: () => DOWN };
+      return { ...common, port: deadPort, refused: () => second };
+    },
+  );
+  assert.equal(done, 2);
 });
 
 Deno.test("the proxy's own answer leaves the connection usable", async () => {
