@@ -2,6 +2,7 @@
 import { timingSafeEqual } from "node:crypto";
 import { HoldfastError } from "../errors.ts";
 import type { Database } from "../project/database.ts";
+import { fromHex } from "../repository/keys.ts";
 
 /** What a key may do; docs/SECURITY.md says which routes that is. */
 export type Scope = "worker" | "look" | "operate" | "restore";
@@ -45,7 +46,7 @@ async function findCaller(headers: Headers, database: Database): Promise<Caller 
     { id },
   );
   if (!found) return undefined;
-  const same = timingSafeEqual(new Uint8Array(digest), Buffer.from(found.digest, "hex"));
+  const same = timingSafeEqual(new Uint8Array(digest), fromHex(found.digest));
   return same ? { scope: found.scope, name: found.name } : undefined;
 }
 
