@@ -12,13 +12,14 @@ export interface CallOptions {
   body?: BodyInit;
   /** Sent as a JSON body. */
   json?: unknown;
+  signal?: AbortSignal;
 }
 
 /** Sends a request to a path below `/storage/v1`, with the key as supabase-js sends it. */
 export async function call(
   method: string,
   path: string,
-  { key = project.serviceKey, headers, body, json }: CallOptions = {},
+  { key = project.serviceKey, headers, body, json, signal }: CallOptions = {},
 ): Promise<Response> {
   const auth: Record<string, string> = key === null
     ? {}
@@ -31,6 +32,7 @@ export async function call(
       ...headers,
     },
     body: json === undefined ? body : JSON.stringify(json),
+    signal,
   });
 }
 
@@ -121,8 +123,12 @@ export class Bucket {
     return answer.Id;
   }
 
-  async get(name: string, headers: Record<string, string> = {}): Promise<Response> {
-    return await call("GET", this.path(name, "/authenticated"), { headers });
+  async get(
+    name: string,
+    headers: Record<string, string> = {},
+    signal?: AbortSignal,
+  ): Promise<Response> {
+    return await call("GET", this.path(name, "/authenticated"), { headers, signal });
   }
 
   /** The object's bytes, which must be there. */
@@ -172,9 +178,17 @@ export function standInOf(): StorageServer {
 }
 
 /** A token for a user, or for nobody. */
-export function tokenFor(role: "authenticated" | "anon" | "service_role", sub?: string): string {
+export function tokenFor(
+  role: "authenticated" | "anon" | "service_role",
+  sub?: string,
+  lifetimeSeconds = 600,
+): string {
   assert(project.jwtSecret, "the test must say that it needs tokens");
-  return signToken({ role, ...(sub === undefined ? {} : { sub }) }, project.jwtSecret, 600);
+  return signToken(
+    { role, ...(sub === undefined ? {} : { sub }) },
+    project.jwtSecret,
+    lifetimeSeconds,
+  );
 }
 
 /** What a test needs besides HTTP; where it is not given the test is skipped. */

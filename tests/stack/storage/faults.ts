@@ -13,8 +13,8 @@ export interface Fault {
   /** The retry-after header of that answer, seconds. */
   readonly retryAfterSeconds?: number;
   /**
-   * Breaks the connection instead of answering: `before` without carrying the request out, `after`
-   * it was carried out. The client may see a status and headers, never a body.
+   * Breaks the connection without any answer: `before` the request's body is read, or `after` the
+   * request was carried out.
    */
   readonly reset?: "before" | "after";
   /** Ends the connection after this many bytes of the answer's body, whose length says more. */
@@ -79,10 +79,9 @@ function fits({ route, pathContains }: FaultRule, record: Readonly<RequestRecord
 export function spoil(answer: Answer, fault: Fault): Answer {
   const headers = new Headers(answer.headers);
   if (fault.etag !== undefined) headers.set("etag", fault.etag);
-  const cut = fault.reset ? 0 : fault.truncateAfterBytes;
   let body = answer.body;
   if (fault.flipByteAt !== undefined) body = flip(body, fault.flipByteAt);
-  if (cut !== undefined) body = truncate(body, cut);
+  if (fault.truncateAfterBytes !== undefined) body = truncate(body, fault.truncateAfterBytes);
   return { status: answer.status, headers, body };
 }
 

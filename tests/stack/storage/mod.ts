@@ -51,7 +51,7 @@ export interface StorageServer extends AsyncDisposable {
    * @throws Error where there is no such row.
    */
   loseBytes(bucket: string, name: string): Promise<void>;
-  /** Answers what is under way, then ends. */
+  /** Ends all connections, then the server. */
   stop(): Promise<void>;
 }
 
@@ -68,13 +68,13 @@ export async function startStorage(options: StorageOptions): Promise<StorageServ
   };
   const requests = new RequestLog();
   const faults = new Faults();
-  const server = serve({ services, requests, faults });
+  const server = await serve({ services, requests, faults });
   const stop = async () => {
-    await server.shutdown();
+    await server.stop();
     await database.close();
   };
   return {
-    url: `http://127.0.0.1:${server.addr.port}`,
+    url: `http://127.0.0.1:${server.port}`,
     requests,
     faults,
     cdn: services.cdn,

@@ -1,14 +1,17 @@
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
 import { admit } from "./caller.ts";
 import { refusal, StorageError } from "./errors.ts";
 import { type Answer, answerJson, type Exchange, type Services } from "./exchange.ts";
 import { type Fault, type Faults, spoil } from "./faults.ts";
-import { RequestBody } from "./request_body.ts";
+import { ClientGoneError, RequestBody } from "./request_body.ts";
 import type { RequestLog, RequestRecord } from "./request_log.ts";
 import { findRoute, type Match, routeMissing } from "./routes.ts";
+import { send } from "./send.ts";
 
 const ROOT = "/storage/v1";
-/** Node's HTTP server, which Storage runs on, takes no more; bytes. */
-const LARGEST_HEAD_BYTES = 16 * 1024;
+/** Longer than clients keep an idle connection, so that none is closed just as one takes it again. */
+const KEEP_ALIVE_MILLISECONDS = 5 * 60 * 1000;
 
 /** What a server is made of. */
 export interface ServerParts {
@@ -17,47 +20,94 @@ export interface ServerParts {
   readonly faults: Faults;
 }
 
-/** A server on a free port of 127.0.0.1. */
-export function serve(parts: ServerParts): Deno.HttpServer<Deno.NetAddr> {
-  return Deno.serve(
-    { hostname: "127.0.0.1", port: 0, onListen: () => {} },
-    (request) => handle(parts, request),
-  );
+/** A server that listens. */
+export interface Listening {
+  readonly port: number;
+  /** Ends all connections and resolves when nothing is under way any more. */
+  stop(): Promise<void>;
 }
 
-/** The path below the API's root as it was sent, and the query; undefined where it lies elsewhere. */
-function targetOf(request: Request): { path: string; query: string; full: string } | undefined {
-  // Not by URL, which would take `.` and `..` out of a path: the server's own string is as sent.
-  const sent = request.url.replace(/^[a-z]+:\/\/[^/?]*/, "");
-  const [path, query = ""] = [sent.split("?")[0], sent.split("?").slice(1).join("?")];
-  if (path !== ROOT && !path.startsWith(`${ROOT}/`)) return undefined;
-  return { path: path.slice(ROOT.length) || "/", query, full: sent.slice(ROOT.length) };
-}
-
-async function handle(parts: ServerParts, request: Request): Promise<Response> {
-  const target = targetOf(request);
-  if (!target) return new Response(null, { status: 404 });
-  const { match, mismatch } = matchOf(request.method, target.path);
-  const { record, finish } = parts.requests.begin({
-    method: request.method,
-    route: match?.route.label ?? `${request.method} ?`,
-    path: target.full,
+/**
+ * Serves on a free port of 127.0.0.1. By node:http, as Storage itself: paths arrive as they were
+ * sent, a head above 16 KB is 431, and a connection can be broken without an answer.
+ */
+export async function serve(parts: ServerParts): Promise<Listening> {
+  const underWay = new Set<Promise<void>>();
+  const settings = { keepAliveTimeout: KEEP_ALIVE_MILLISECONDS, requestTimeout: 0 };
+  const server = createServer(settings, (message, response) => {
+    const handling = handle(parts, message, response);
+    underWay.add(handling);
+    handling.finally(() => underWay.delete(handling));
   });
-  const body = new RequestBody(request.body, record);
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(0, "127.0.0.1", resolve);
+  });
+  return {
+    port: (server.address() as AddressInfo).port,
+    async stop() {
+      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+      server.closeAllConnections();
+      await closed;
+      await Promise.allSettled(underWay);
+    },
+  };
+}
+
+/** Where a request is to go. */
+interface Target {
+  /** Below the API's root, as sent, without the query. */
+  readonly path: string;
+  readonly query: string;
+  /** Path and query, as sent. */
+  readonly full: string;
+}
+
+function targetOf(url: string): Target | undefined {
+  if (url !== ROOT && !url.startsWith(`${ROOT}/`)) return undefined;
+  const full = url.slice(ROOT.length);
+  const [path] = full.split("?");
+  return { path, query: full.slice(path.length + 1), full };
+}
+
+/** Never rejects: what goes wrong on the way closes the connection. */
+async function handle(
+  parts: ServerParts,
+  message: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
+  const { method = "", url = "" } = message;
+  const target = targetOf(url);
+  const { match, mismatch } = target ? matchOf(method, target.path) : {};
+  const { record, finish } = parts.requests.begin({
+    method,
+    route: match?.route.label ?? `${method} ?`,
+    path: target?.full ?? url,
+  });
+  const body = new RequestBody(message, (bytes) => record.requestBytes += bytes);
+  let answer: Answer | undefined;
   try {
-    const fault = parts.faults.take(record);
-    const answer = await underFault(fault, body, async () => {
-      if (!match) throw mismatch ?? routeMissing(request.method, target.full);
-      if (headBytes(request, target.full) > LARGEST_HEAD_BYTES) return headTooLarge();
-      return await answerOf(parts.services, record, match, { ...target, request, body });
+    answer = await underFault(parts.faults.take(record), async () => {
+      if (!target || !match) return refused(mismatch ?? routeMissing(method, url));
+      return await answerOf(parts.services, record, match, { ...target, method, message, body });
     });
+    if (!answer) return void message.socket.destroy();
     await body.drain();
-    return respond(record, finish, answer);
+    record.status = answer.status;
+    await send(response, answer, (bytes) => record.responseBytes += bytes);
   } catch (error) {
-    // Only what this server itself got wrong comes here.
+    message.socket.destroy();
+    if (!(error instanceof ClientGoneError)) console.error("storage stand-in:", error);
+  } finally {
+    await release(answer);
     finish();
-    throw error;
   }
+}
+
+/** Closes the file of an answer that was not sent to its end. */
+async function release(answer: Answer | undefined): Promise<void> {
+  const body = answer?.body;
+  if (body && "stream" in body) await body.stream.cancel().catch(() => {});
 }
 
 function matchOf(method: string, path: string): { match?: Match; mismatch?: StorageError } {
@@ -69,19 +119,21 @@ function matchOf(method: string, path: string): { match?: Match; mismatch?: Stor
   }
 }
 
-/** Answers, with what the fault does before, instead and after. */
+/** Answers, with what the fault does before, instead and after; undefined for no answer at all. */
 async function underFault(
   fault: Fault | undefined,
-  body: RequestBody,
   answer: () => Promise<Answer>,
-): Promise<Answer> {
-  if (!fault) return await orRefusal(body, answer);
+): Promise<Answer | undefined> {
+  if (!fault) return await answer();
   if (fault.delayMilliseconds) {
     await new Promise((done) => setTimeout(done, fault.delayMilliseconds));
   }
-  if (fault.reset === "before") return spoil(answerJson({}), fault);
-  if (fault.status === undefined) return spoil(await orRefusal(body, answer), fault);
-  return spoil(faultAnswer(fault.status, fault), fault);
+  if (fault.reset === "before") return undefined;
+  if (fault.status !== undefined) return faultAnswer(fault.status, fault);
+  const answered = await answer();
+  if (fault.reset !== "after") return spoil(answered, fault);
+  await release(answered);
+  return undefined;
 }
 
 function faultAnswer(status: number, { retryAfterSeconds }: Fault): Answer {
@@ -93,92 +145,52 @@ function faultAnswer(status: number, { retryAfterSeconds }: Fault): Answer {
   return answerJson(body, status, headers);
 }
 
-async function orRefusal(body: RequestBody, answer: () => Promise<Answer>): Promise<Answer> {
+/** The answer of a handler, or what it refuses. */
+async function orRefusal(answer: () => Promise<Answer>): Promise<Answer> {
   try {
     return await answer();
   } catch (error) {
-    // A client that broke off a body hears nothing any more.
-    if (!(error instanceof StorageError) && !body.broken) {
-      console.error("storage stand-in:", error);
-    }
-    const refused = error instanceof StorageError ? error : refusal.internal();
-    return answerJson(refused.body, refused.status);
+    if (error instanceof ClientGoneError) throw error;
+    if (error instanceof StorageError) return refused(error);
+    console.error("storage stand-in:", error);
+    return refused(refusal.internal());
   }
+}
+
+function refused({ body, status }: StorageError): Answer {
+  return answerJson(body, status);
+}
+
+function headersOf({ rawHeaders }: IncomingMessage): Headers {
+  const headers = new Headers();
+  for (let at = 0; at < rawHeaders.length; at += 2) {
+    headers.append(rawHeaders[at], rawHeaders[at + 1]);
+  }
+  return headers;
 }
 
 /** The CDN's answer or the origin's. */
-async function answerOf(
+function answerOf(
   services: Services,
   record: RequestRecord,
   { route, bucket, name }: Match,
-  { path, query, full, request, body }: {
-    path: string;
-    query: string;
-    full: string;
-    request: Request;
-    body: RequestBody;
-  },
+  request: Target & { method: string; message: IncomingMessage; body: RequestBody },
 ): Promise<Answer> {
-  const { method, headers } = request;
-  const caller = admit(headers, services.jwtSecret, route);
-  const exchange: Exchange = {
-    ...{ method, path, headers, body, caller, bucket, name },
-    query: new URLSearchParams(query),
-  };
-  const { cdn } = services;
-  if (!cdn.enabled) return await route.handle(services, exchange);
-  const cdnRequest = { url: full, bucket, name, headers, caller };
-  const kept = route.cached ? cdn.lookup(cdnRequest) : undefined;
-  record.cache = kept ? "HIT" : route.cached ? "MISS" : "DYNAMIC";
-  const answer = kept ?? await orRefusal(body, () => route.handle(services, exchange));
-  const answered = kept || !route.cached ? answer : await cdn.keep(cdnRequest, answer);
-  const marked = new Headers(answered.headers);
-  marked.set("cf-cache-status", record.cache);
-  return { ...answered, headers: marked };
-}
-
-function headBytes({ method, headers }: Request, target: string): number {
-  let bytes = method.length + target.length;
-  headers.forEach((value, name) => bytes += name.length + value.length + 4);
-  return bytes;
-}
-
-function headTooLarge(): Answer {
-  return { status: 431, headers: new Headers({ connection: "close" }), body: null };
-}
-
-/** Sends an answer and keeps count of it. */
-function respond(record: RequestRecord, finish: () => void, answer: Answer): Response {
-  const { status, headers, body } = answer;
-  record.status = status;
-  if (body === null || body instanceof Uint8Array) {
-    record.responseBytes = body?.length ?? 0;
-    finish();
-    return new Response(body, { status, headers });
-  }
-  headers.set("content-length", String(body.length));
-  return new Response(counted(body.stream, record, finish), { status, headers });
-}
-
-function counted(
-  stream: ReadableStream<Uint8Array<ArrayBuffer>>,
-  record: RequestRecord,
-  finish: () => void,
-): ReadableStream<Uint8Array<ArrayBuffer>> {
-  const reader = stream.getReader();
-  return new ReadableStream({
-    async pull(controller) {
-      const { done, value } = await reader.read();
-      if (done) {
-        finish();
-        return controller.close();
-      }
-      record.responseBytes += value.length;
-      controller.enqueue(value);
-    },
-    async cancel(reason) {
-      finish();
-      await reader.cancel(reason);
-    },
-  }, { highWaterMark: 0 });
+  return orRefusal(async () => {
+    const { method, path, full, body } = request;
+    const headers = headersOf(request.message);
+    const caller = admit(headers, services.jwtSecret, route);
+    const query = new URLSearchParams(request.query);
+    const exchange: Exchange = { method, path, query, headers, body, caller, bucket, name };
+    const { cdn } = services;
+    if (!cdn.enabled) return await route.handle(services, exchange);
+    const cdnRequest = { url: full, bucket, name, headers, caller };
+    const kept = route.cached ? cdn.lookup(cdnRequest) : undefined;
+    record.cache = kept ? "HIT" : route.cached ? "MISS" : "DYNAMIC";
+    const answer = kept ?? await orRefusal(() => route.handle(services, exchange));
+    const answered = kept || !route.cached ? answer : await cdn.keep(cdnRequest, answer);
+    const marked = new Headers(answered.headers);
+    marked.set("cf-cache-status", record.cache);
+    return { ...answered, headers: marked };
+  });
 }
