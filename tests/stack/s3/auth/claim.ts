@@ -1,0 +1,21 @@
+import { type CredentialScope, SCOPE_END } from "./signature.ts";
+
+/** What a request says of its signature, wherever it says it. */
+export interface SignatureClaim {
+  readonly scope: CredentialScope;
+  /** `YYYYMMDDTHHMMSSZ` */
+  readonly date: string;
+  readonly signedHeaders: readonly string[];
+  readonly signature: string;
+  /** What stands for the body in the signature. */
+  readonly payloadHash: string;
+  /** How long a presigned request holds; absent for headers. */
+  readonly expiresSeconds?: number;
+}
+
+/** `<access key id>/<YYYYMMDD>/<region>/<service>/aws4_request` */
+export function parseScope(text: string): CredentialScope | undefined {
+  const [accessKeyId, date, region, service, end, ...others] = text.split("/");
+  const wellFormed = /^\d{8}$/.test(date ?? "") && end === SCOPE_END && others.length === 0;
+  return wellFormed ? { accessKeyId, date, region, service } : undefined;
+}

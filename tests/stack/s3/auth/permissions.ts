@@ -1,0 +1,44 @@
+import { S3Error } from "../errors.ts";
+import type { Operation } from "../router.ts";
+import type { Permissions } from "../types.ts";
+
+const READING: ReadonlySet<Operation> = new Set<Operation>([
+  "ListBuckets",
+  "HeadBucket",
+  "GetBucketLocation",
+  "GetBucketVersioning",
+  "ListObjects",
+  "ListObjectsV2",
+  "ListMultipartUploads",
+  "ListParts",
+  "GetObject",
+  "HeadObject",
+]);
+
+/** Operations that only prepare an object, or put one under the condition that there is none. */
+const APPENDING: ReadonlySet<Operation> = new Set<Operation>([
+  "CreateMultipartUpload",
+  "UploadPart",
+  "UploadPartCopy",
+  "AbortMultipartUpload",
+]);
+
+/** Operations that put an object; whoever may only append must make them conditional. */
+const PUTTING: ReadonlySet<Operation> = new Set<Operation>([
+  "PutObject",
+  "CompleteMultipartUpload",
+]);
+
+/** @throws {S3Error} AccessDenied */
+export function authorize(
+  permissions: Permissions,
+  operation: Operation,
+  headers: ReadonlyMap<string, string>,
+): void {
+  if (permissions === "all" || READING.has(operation)) return;
+  if (permissions === "append") {
+    const conditional = headers.get("if-none-match") === "*";
+    if (APPENDING.has(operation) || (PUTTING.has(operation) && conditional)) return;
+  }
+  throw new S3Error("AccessDenied");
+}

@@ -1,0 +1,53 @@
+import type { IncomingBody } from "./body/incoming.ts";
+import type { Reply } from "./request.ts";
+import type { Fault } from "./types.ts";
+import { xmlError } from "./xml.ts";
+
+/** What is left to do of a request after its fault's first half. */
+export type FaultOutcome =
+  | { readonly kind: "serve"; readonly loseReply: boolean; readonly cutAfterBytes?: number }
+  | { readonly kind: "answer"; readonly reply: Reply }
+  | { readonly kind: "cut" };
+
+/** Does what a fault does before a request is served; a delay ends early when `stopping` aborts. */
+export async function applyFault(
+  fault: Fault | undefined,
+  body: IncomingBody,
+  stopping: AbortSignal,
+): Promise<FaultOutcome> {
+  if (fault?.delayMilliseconds) await delay(fault.delayMilliseconds, stopping);
+  switch (fault?.kind) {
+    case "error":
+      return { kind: "answer", reply: faultReply(fault) };
+    case "reset":
+      if (fault.when === "after_body") await body.drain();
+      return { kind: "cut" };
+    case "truncate":
+      return { kind: "serve", loseReply: false, cutAfterBytes: fault.afterBytes };
+    case "lose_reply":
+      return { kind: "serve", loseReply: true };
+    default:
+      return { kind: "serve", loseReply: false };
+  }
+}
+
+function faultReply(fault: Extract<Fault, { kind: "error" }>): Reply {
+  const headers: Record<string, string> = {};
+  if (fault.retryAfterSeconds !== undefined) {
+    headers["retry-after"] = String(fault.retryAfterSeconds);
+  }
+  const message = fault.message ?? "This error was asked for by a test.";
+  return { status: fault.status, headers, body: xmlError({ Code: fault.code, Message: message }) };
+}
+
+function delay(milliseconds: number, stopping: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const end = () => {
+      clearTimeout(timer);
+      stopping.removeEventListener("abort", end);
+      resolve();
+    };
+    const timer = setTimeout(end, milliseconds);
+    stopping.addEventListener("abort", end);
+  });
+}

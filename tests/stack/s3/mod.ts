@@ -1,0 +1,31 @@
+import { HttpServer } from "./server.ts";
+import { Store } from "./store/store.ts";
+import type { S3Options, S3Server } from "./types.ts";
+
+export type {
+  Credential,
+  Fault,
+  FaultHook,
+  Permissions,
+  S3Options,
+  S3RequestRecord,
+  S3Server,
+} from "./types.ts";
+export type { RequestLog, RequestRecord } from "./request_log.ts";
+export type { Operation } from "./router.ts";
+
+/**
+ * Starts a stand-in for S3 on a port of 127.0.0.1, as strict as the servers it stands for.
+ *
+ * Objects, uploads and buckets survive its end, by SIGKILL too, and are there for the next server
+ * on the same folder.
+ */
+export async function startS3(options: S3Options): Promise<S3Server> {
+  const store = await Store.open(options.directory);
+  try {
+    return await HttpServer.listen(options, store);
+  } catch (error) {
+    store.close();
+    throw error;
+  }
+}

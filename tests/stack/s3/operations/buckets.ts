@@ -1,0 +1,50 @@
+import { receiveDocument } from "../body/receive.ts";
+import { S3Error } from "../errors.ts";
+import type { BucketHandler, ServiceHandler } from "../request.ts";
+import { parseXml, xmlChildText, xmlDocument, xmlElement, xmlText } from "../xml.ts";
+import { OWNER } from "./list.ts";
+
+/** The only region that S3 has no name for in a LocationConstraint. */
+const UNNAMED_REGION = "us-east-1";
+
+export const listBuckets: ServiceHandler = (_request, store) => {
+  const buckets = store.buckets().map((bucket) =>
+    xmlElement(
+      "Bucket",
+      xmlText("Name", bucket.name),
+      xmlText("CreationDate", new Date(bucket.state.created).toISOString()),
+    )
+  );
+  return { body: xmlDocument("ListAllMyBucketsResult", OWNER, xmlElement("Buckets", ...buckets)) };
+};
+
+export const createBucket: ServiceHandler = async (request, store) => {
+  if (Number(request.headers.get("content-length") ?? 0) > 0) {
+    const document = parseXml(await receiveDocument(request), "CreateBucketConfiguration");
+    const region = xmlChildText(document, "LocationConstraint") ?? UNNAMED_REGION;
+    if (region !== request.region) {
+      throw new S3Error("InvalidArgument", "The specified location-constraint is not valid");
+    }
+  }
+  await store.createBucket(request.bucket);
+  return { headers: { location: `/${request.bucket}` } };
+};
+
+export const deleteBucket: ServiceHandler = async (request, store) => {
+  await store.deleteBucket(request.bucket);
+  return { status: 204 };
+};
+
+export const headBucket: BucketHandler = (request) => {
+  return { headers: { "x-amz-bucket-region": request.region } };
+};
+
+export const getBucketLocation: BucketHandler = (request) => {
+  const region = request.region === UNNAMED_REGION ? "" : request.region;
+  return { body: xmlDocument("LocationConstraint", region) };
+};
+
+/** Empty: versioning was never switched on, and cannot be. */
+export const getBucketVersioning: BucketHandler = () => {
+  return { body: xmlDocument("VersioningConfiguration") };
+};

@@ -1,0 +1,137 @@
+import { createHash } from "node:crypto";
+import { type AnnouncedChecksum, createHasher } from "../body/checksums.ts";
+import { PUT_BYTES } from "../body/receive.ts";
+import { checkCopyConditions, writePrecondition } from "../conditions.ts";
+import { S3Error } from "../errors.ts";
+import { parseCopyRange } from "../ranges.ts";
+import type { Reply, S3Request, ServiceHandler } from "../request.ts";
+import type { Bucket } from "../store/bucket.ts";
+import type { Store } from "../store/store.ts";
+import { nowInSeconds, type StoredObject } from "../store/types.ts";
+import { decodeUri } from "../uri.ts";
+import { xmlDocument, xmlText } from "../xml.ts";
+import { readDescription } from "./description.ts";
+import { checkPart, partNumber } from "./parts.ts";
+
+interface Source {
+  readonly bucket: Bucket;
+  readonly object: StoredObject;
+}
+
+/** @throws {S3Error} InvalidArgument, NoSuchBucket, NoSuchKey, PreconditionFailed */
+function copySource(request: S3Request, store: Store): Source {
+  const header = decodeUri(request.headers.get("x-amz-copy-source") ?? "").replace(/^\//, "");
+  const [bucketName, ...key] = header.split("/");
+  if (bucketName === "" || key.length === 0 || header.includes("?versionId=")) {
+    throw new S3Error("InvalidArgument", "Copy Source must mention the source bucket and key");
+  }
+  const bucket = store.bucket(bucketName);
+  const object = bucket.object(key.join("/"));
+  checkCopyConditions(request.headers, object);
+  return { bucket, object };
+}
+
+/** The copy shares its source's bytes within a bucket; elsewhere they are written again. */
+export const copyObject: ServiceHandler = async (request, store) => {
+  const target = store.bucket(request.bucket);
+  const source = copySource(request, store);
+  const replaces = request.headers.get("x-amz-metadata-directive")?.toUpperCase() === "REPLACE";
+  if (source.bucket === target && source.object.key === request.key && !replaces) {
+    throw new S3Error(
+      "InvalidRequest",
+      "This copy request is illegal because it is trying to copy an object to itself without " +
+        "changing the object's metadata, storage class, website redirect location or encryption " +
+        "attributes.",
+    );
+  }
+  if (source.object.bytes > PUT_BYTES) {
+    throw new S3Error("InvalidRequest", "The specified copy source is larger than the maximum");
+  }
+  const precondition = writePrecondition(request.headers);
+  const { headers, metadata } = replaces ? readDescription(request.headers) : source.object;
+  let etag = source.object.etag;
+  const modified = nowInSeconds();
+  const publish = (segments: StoredObject["segments"]) => {
+    const { bytes } = source.object;
+    const checksum = source.object.checksum?.type === "FULL_OBJECT"
+      ? source.object.checksum
+      : undefined;
+    target.put(
+      { key: request.key, headers, metadata, bytes, etag, modified, segments, checksum },
+      precondition,
+    );
+  };
+  if (source.bucket === target && !etag.includes("-")) {
+    publish(source.object.segments);
+  } else {
+    await copyBytes(source, target, 0, source.object.bytes, (segment, md5) => {
+      etag = md5;
+      publish([segment]);
+    });
+  }
+  return copyReply("CopyObjectResult", etag, modified);
+};
+
+export const uploadPartCopy: ServiceHandler = async (request, store) => {
+  const target = store.bucket(request.bucket);
+  const number = partNumber(request.query);
+  const uploadId = request.query.get("uploadId") ?? "";
+  const { upload } = target.upload(uploadId, request.key);
+  const source = copySource(request, store);
+  const range = request.headers.get("x-amz-copy-source-range");
+  const { start, end } = parseCopyRange(range, source.object.bytes);
+  if (end - start > PUT_BYTES) throw new S3Error("InvalidRequest");
+  const modified = nowInSeconds();
+  let etag = "";
+  await copyBytes(source, target, start, end, (segment, md5, checksum) => {
+    etag = md5;
+    checkPart(upload, checksum);
+    const part = { number, bytes: end - start, etag, modified, segment };
+    const stored = checksum && { ...checksum, type: "FULL_OBJECT" as const };
+    target.putPart(uploadId, request.key, { ...part, checksum: stored });
+  }, upload.checksumAlgorithm);
+  return copyReply("CopyPartResult", etag, modified);
+};
+
+/** Writes `[start, end)` of the source anew and gives its MD5, and a checksum where one is due. */
+async function copyBytes(
+  { bucket, object }: Source,
+  target: Bucket,
+  start: number,
+  end: number,
+  publish: (
+    segment: StoredObject["segments"][number],
+    md5: string,
+    checksum: AnnouncedChecksum | undefined,
+  ) => void,
+  algorithm?: AnnouncedChecksum["algorithm"],
+): Promise<void> {
+  const md5 = createHash("md5");
+  const hasher = algorithm && createHasher(algorithm);
+  for (const segment of object.segments) bucket.bodies.retain(segment);
+  try {
+    await target.receive(async (writer) => {
+      for await (const chunk of bucket.bodies.read(object.segments, start, end)) {
+        md5.update(chunk);
+        hasher?.update(chunk);
+        await writer.write(chunk);
+      }
+    }, (segment) => {
+      const value = hasher?.digest().toBase64();
+      const checksum = algorithm && value !== undefined ? { algorithm, value } : undefined;
+      publish(segment, md5.digest("hex"), checksum);
+    });
+  } finally {
+    for (const segment of object.segments) bucket.bodies.release(segment);
+  }
+}
+
+function copyReply(root: string, etag: string, modified: number): Reply {
+  return {
+    body: xmlDocument(
+      root,
+      xmlText("LastModified", new Date(modified).toISOString()),
+      xmlText("ETag", `"${etag}"`),
+    ),
+  };
+}

@@ -1,0 +1,139 @@
+import { checksumHeader } from "../body/checksums.ts";
+import { receiveBody, receiveDocument } from "../body/receive.ts";
+import { checkReadConditions, writePrecondition } from "../conditions.ts";
+import { S3Error } from "../errors.ts";
+import { type ByteRange, parseRange } from "../ranges.ts";
+import type { BucketHandler, Reply, ReplyBytes, S3Request } from "../request.ts";
+import type { Bucket } from "../store/bucket.ts";
+import { nowInSeconds, type StoredChecksum, type StoredObject } from "../store/types.ts";
+import { parseXml, xmlChildren, xmlChildText, xmlDocument, xmlElement, xmlText } from "../xml.ts";
+import { descriptionHeaders, readDescription } from "./description.ts";
+
+/** The most keys that one DeleteObjects may name. */
+const DELETED_KEYS = 1000;
+
+/** Parameters of a GET that put a header of the answer in place of the object's own. */
+const OVERRIDES = [
+  "cache-control",
+  "content-disposition",
+  "content-encoding",
+  "content-language",
+  "content-type",
+  "expires",
+];
+
+export const putObject: BucketHandler = async (request, bucket) => {
+  const precondition = writePrecondition(request.headers);
+  // Checked again when the object is published; here it saves reading the body.
+  precondition(bucket.state.objects.get(request.key));
+  const description = readDescription(request.headers);
+  let headers: Record<string, string> = {};
+  await bucket.receive(
+    (writer) => receiveBody(request, writer),
+    (segment, { bytes, md5, checksum: announced }) => {
+      const checksum: StoredChecksum | undefined = announced &&
+        { ...announced, type: "FULL_OBJECT" };
+      const etag = md5.toHex();
+      bucket.put({
+        key: request.key,
+        ...description,
+        bytes,
+        etag,
+        modified: nowInSeconds(),
+        segments: [segment],
+        checksum,
+      }, precondition);
+      headers = { etag: `"${etag}"`, ...checksumHeaders(checksum) };
+    },
+  );
+  return { headers };
+};
+
+export const getObject: BucketHandler = (request, bucket) => {
+  const object = bucket.object(request.key);
+  checkReadConditions(request.headers, object);
+  const range = parseRange(rangeHeader(request, object), object.bytes);
+  const { start, end } = range ?? { start: 0, end: object.bytes };
+  return {
+    ...objectReply(request, object, range),
+    body: readSegments(bucket, object, start, end),
+  };
+};
+
+export const headObject: BucketHandler = (request, bucket) => {
+  const object = bucket.object(request.key);
+  checkReadConditions(request.headers, object);
+  return objectReply(request, object, parseRange(rangeHeader(request, object), object.bytes));
+};
+
+/** With If-Range, a range holds only for the object it names. */
+function rangeHeader(request: S3Request, object: StoredObject): string | undefined {
+  const condition = request.headers.get("if-range");
+  const holds = condition === undefined || condition === `"${object.etag}"` ||
+    Date.parse(condition) === object.modified;
+  return holds ? request.headers.get("range") : undefined;
+}
+
+function objectReply(request: S3Request, object: StoredObject, range?: ByteRange): Reply {
+  const headers: Record<string, string> = {
+    ...descriptionHeaders(object),
+    "accept-ranges": "bytes",
+    "content-length": String(range === undefined ? object.bytes : range.end - range.start),
+    etag: `"${object.etag}"`,
+    "last-modified": new Date(object.modified).toUTCString(),
+  };
+  for (const name of OVERRIDES) {
+    const value = request.query.get(`response-${name}`);
+    if (value !== undefined) headers[name] = value;
+  }
+  const wantsChecksum = request.headers.get("x-amz-checksum-mode")?.toUpperCase() === "ENABLED";
+  if (range === undefined) {
+    return { headers: { ...headers, ...(wantsChecksum ? checksumHeaders(object.checksum) : {}) } };
+  }
+  headers["content-range"] = `bytes ${range.start}-${range.end - 1}/${object.bytes}`;
+  return { status: 206, headers };
+}
+
+/** The headers that tell a stored checksum. */
+export function checksumHeaders(checksum: StoredChecksum | undefined): Record<string, string> {
+  return checksum === undefined ? {} : {
+    [checksumHeader(checksum.algorithm)]: checksum.value,
+    "x-amz-checksum-type": checksum.type,
+  };
+}
+
+/** Keeps the bytes until they are sent, even where the object is replaced meanwhile. */
+function readSegments(
+  bucket: Bucket,
+  object: StoredObject,
+  start: number,
+  end: number,
+): ReplyBytes {
+  for (const segment of object.segments) bucket.bodies.retain(segment);
+  return {
+    bytes: end - start,
+    chunks: bucket.bodies.read(object.segments, start, end),
+    release: () => object.segments.forEach((segment) => bucket.bodies.release(segment)),
+  };
+}
+
+export const deleteObject: BucketHandler = (request, bucket) => {
+  bucket.delete(request.key, writePrecondition(request.headers));
+  return { status: 204 };
+};
+
+export const deleteObjects: BucketHandler = async (request, bucket) => {
+  const digests = ["content-md5", "x-amz-checksum-sha256", "x-amz-checksum-sha1"];
+  if (![...digests, "x-amz-checksum-crc32"].some((name) => request.headers.has(name))) {
+    throw new S3Error("InvalidRequest", "Missing required header for this request: Content-MD5");
+  }
+  const document = parseXml(await receiveDocument(request), "Delete");
+  const keys = xmlChildren(document, "Object").map((entry) => xmlChildText(entry, "Key"));
+  if (keys.length === 0 || keys.length > DELETED_KEYS || keys.includes(undefined)) {
+    throw new S3Error("MalformedXML");
+  }
+  for (const key of keys) bucket.delete(key ?? "");
+  const quiet = xmlChildText(document, "Quiet") === "true";
+  const deleted = quiet ? [] : keys.map((key) => xmlElement("Deleted", xmlText("Key", key)));
+  return { body: xmlDocument("DeleteResult", ...deleted) };
+};

@@ -1,0 +1,34 @@
+import type { AnnouncedChecksum } from "../body/checksums.ts";
+import { S3Error } from "../errors.ts";
+import type { StoredUpload } from "../store/types.ts";
+import type { QueryParameters } from "../uri.ts";
+
+/** The highest number that a part may have. */
+export const LAST_PART = 10_000;
+
+/** Every part but the last must have so many bytes; checked when the upload is completed. */
+export const SMALLEST_PART_BYTES = 5 * 1024 ** 2;
+
+/** @throws {S3Error} InvalidArgument */
+export function partNumber(query: QueryParameters): number {
+  const text = query.get("partNumber") ?? "";
+  const number = Number(text);
+  if (/^\d+$/.test(text) && number >= 1 && number <= LAST_PART) return number;
+  throw new S3Error(
+    "InvalidArgument",
+    `Part number must be an integer between 1 and ${LAST_PART}, inclusive`,
+    { ArgumentName: "partNumber", ArgumentValue: text },
+  );
+}
+
+/** @throws {S3Error} InvalidRequest where a part's checksum is not of the upload's algorithm */
+export function checkPart(upload: StoredUpload, checksum: AnnouncedChecksum | undefined): void {
+  if (checksum?.algorithm === upload.checksumAlgorithm) return;
+  const expected = upload.checksumAlgorithm?.toLowerCase() ?? "null";
+  const actual = checksum?.algorithm.toLowerCase() ?? "null";
+  throw new S3Error(
+    "InvalidRequest",
+    `Checksum Type mismatch occurred, expected checksum Type: ${expected}, ` +
+      `actual checksum Type: ${actual}`,
+  );
+}

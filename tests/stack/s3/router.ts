@@ -1,0 +1,119 @@
+import type { QueryParameters } from "./uri.ts";
+import { S3Error } from "./errors.ts";
+
+/** The operations of S3 that the stand-in has, by Amazon's names. */
+export type Operation =
+  | "ListBuckets"
+  | "CreateBucket"
+  | "DeleteBucket"
+  | "HeadBucket"
+  | "GetBucketLocation"
+  | "GetBucketVersioning"
+  | "ListObjects"
+  | "ListObjectsV2"
+  | "ListMultipartUploads"
+  | "DeleteObjects"
+  | "PutObject"
+  | "CopyObject"
+  | "GetObject"
+  | "HeadObject"
+  | "DeleteObject"
+  | "CreateMultipartUpload"
+  | "UploadPart"
+  | "UploadPartCopy"
+  | "CompleteMultipartUpload"
+  | "AbortMultipartUpload"
+  | "ListParts";
+
+/** What a request asks for. */
+export interface RoutedRequest {
+  readonly method: string;
+  /** "" for the service itself. */
+  readonly bucket: string;
+  /** "" for the bucket itself. */
+  readonly key: string;
+  readonly query: QueryParameters;
+  readonly headers: ReadonlyMap<string, string>;
+}
+
+/** Sub-resources of S3 that the stand-in lacks: ignoring one would do something else entirely. */
+const MISSING_SUBRESOURCES = [
+  ...["accelerate", "acl", "analytics", "attributes", "cors", "encryption", "intelligent-tiering"],
+  ...["inventory", "legal-hold", "lifecycle", "logging", "metrics", "notification", "object-lock"],
+  ...["ownershipControls", "partNumber", "policy", "policyStatus", "publicAccessBlock"],
+  ...["replication", "requestPayment", "restore", "retention", "select", "session", "tagging"],
+  ...["torrent", "versionId", "versions", "website"],
+];
+
+/**
+ * The operation a request asks for.
+ *
+ * @throws {S3Error} NotImplemented for one of S3 that the stand-in lacks, MethodNotAllowed
+ */
+export function routeRequest(request: RoutedRequest): Operation {
+  const operation = request.bucket === ""
+    ? serviceOperation(request)
+    : request.key === ""
+    ? bucketOperation(request)
+    : objectOperation(request);
+  const missing = MISSING_SUBRESOURCES.find((name) => request.query.has(name));
+  const isPart = operation === "UploadPart" || operation === "UploadPartCopy";
+  if (missing !== undefined && !(missing === "partNumber" && isPart)) {
+    throw new S3Error("NotImplemented", undefined, { Subresource: missing });
+  }
+  if (operation === undefined) throw new S3Error("MethodNotAllowed");
+  return operation;
+}
+
+function serviceOperation(request: RoutedRequest): Operation | undefined {
+  return request.method === "GET" ? "ListBuckets" : undefined;
+}
+
+function bucketOperation({ method, query }: RoutedRequest): Operation | undefined {
+  const special = ["delete", "location", "uploads", "versioning"].find((name) => query.has(name));
+  switch (special === undefined ? method : `${method} ${special}`) {
+    case "GET":
+      return query.get("list-type") === "2" ? "ListObjectsV2" : "ListObjects";
+    case "HEAD":
+      return "HeadBucket";
+    case "PUT":
+      return "CreateBucket";
+    case "DELETE":
+      return "DeleteBucket";
+    case "GET location":
+      return "GetBucketLocation";
+    case "GET versioning":
+      return "GetBucketVersioning";
+    case "GET uploads":
+      return "ListMultipartUploads";
+    case "POST delete":
+      return "DeleteObjects";
+    case "PUT versioning":
+      throw new S3Error("NotImplemented");
+  }
+}
+
+function objectOperation({ method, query, headers }: RoutedRequest): Operation | undefined {
+  const isCopy = headers.has("x-amz-copy-source");
+  const special = ["uploads", "uploadId"].find((name) => query.has(name));
+  switch (special === undefined ? method : `${method} ${special}`) {
+    case "GET":
+      return "GetObject";
+    case "HEAD":
+      return "HeadObject";
+    case "PUT":
+      return isCopy ? "CopyObject" : "PutObject";
+    case "DELETE":
+      return "DeleteObject";
+    case "POST uploads":
+      return "CreateMultipartUpload";
+    case "PUT uploadId":
+      return isCopy ? "UploadPartCopy" : "UploadPart";
+    case "POST uploadId":
+      return "CompleteMultipartUpload";
+    case "DELETE uploadId":
+      return "AbortMultipartUpload";
+    case "GET uploadId":
+      return "ListParts";
+  }
+}

@@ -1,0 +1,171 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { createServer as createTlsServer } from "node:https";
+import type { AddressInfo } from "node:net";
+import { ConnectionLostError, IncomingBody } from "./body/incoming.ts";
+import { authenticate } from "./auth/authenticate.ts";
+import { authorize } from "./auth/permissions.ts";
+import { S3Error } from "./errors.ts";
+import { applyFault } from "./faults.ts";
+import { perform } from "./operations/mod.ts";
+import { type ParsedRequest, parseRequest } from "./parse_request.ts";
+import { errorReply, sendReply } from "./reply.ts";
+import type { Reply } from "./request.ts";
+import { RequestLog } from "./request_log.ts";
+import type { Store } from "./store/store.ts";
+import type { Credential, FaultHook, S3Options, S3RequestRecord, S3Server } from "./types.ts";
+
+/** Longer than clients keep idle connections, so that none is cut just as one takes it again. */
+const KEEP_ALIVE_MILLISECONDS = 5 * 60 * 1000;
+
+/** Keys of 1,024 bytes in percent-encoding and all metadata fit several times. */
+const HEADER_BYTES = 64 * 1024;
+
+/** The one identifier of a request in its answer, for whoever reads a log. */
+const REQUEST_ID = "x-amz-request-id";
+
+/**
+ * The HTTP side of the stand-in.
+ *
+ * It stands on node:http, not on Deno.serve: only there a connection can be cut without an answer,
+ * and paths, repeated headers and a missing Content-Length arrive as they were sent.
+ */
+export class HttpServer implements S3Server {
+  readonly requests = new RequestLog<S3RequestRecord>();
+  readonly region: string;
+  onRequest: FaultHook | undefined;
+  credentials: readonly Credential[];
+  readonly #store: Store;
+  readonly #server: Server;
+  readonly #scheme: "http" | "https";
+  readonly #underWay = new Set<Promise<void>>();
+  readonly #stopping = new AbortController();
+  #stopped: Promise<void> | undefined;
+
+  private constructor(options: S3Options, store: Store) {
+    this.#store = store;
+    this.region = options.region;
+    this.credentials = options.credentials;
+    this.onRequest = options.onRequest;
+    const listener = (message: IncomingMessage, response: ServerResponse) => {
+      const handling = this.#handle(message, response);
+      this.#underWay.add(handling);
+      handling.finally(() => this.#underWay.delete(handling));
+    };
+    const settings = {
+      keepAliveTimeout: KEEP_ALIVE_MILLISECONDS,
+      maxHeaderSize: HEADER_BYTES,
+      requestTimeout: 0,
+    };
+    this.#scheme = options.tls === undefined ? "http" : "https";
+    this.#server = options.tls === undefined
+      ? createServer(settings, listener)
+      : createTlsServer({ ...settings, ...options.tls }, listener);
+  }
+
+  /** Listens on 127.0.0.1 and resolves when it does. */
+  static async listen(options: S3Options, store: Store): Promise<HttpServer> {
+    const server = new HttpServer(options, store);
+    await new Promise<void>((resolve, reject) => {
+      server.#server.once("error", reject);
+      server.#server.listen(options.port ?? 0, "127.0.0.1", resolve);
+    });
+    return server;
+  }
+
+  get port(): number {
+    return (this.#server.address() as AddressInfo).port;
+  }
+
+  get endpoint(): string {
+    return `${this.#scheme}://127.0.0.1:${this.port}`;
+  }
+
+  async createBucket(name: string): Promise<void> {
+    if (this.#store.buckets().some((bucket) => bucket.name === name)) return;
+    await this.#store.createBucket(name);
+  }
+
+  objectFiles(bucket: string, key: string): string[] {
+    const { bodies } = this.#store.bucket(bucket);
+    return this.#store.bucket(bucket).object(key).segments.map(({ id }) => bodies.path(id));
+  }
+
+  stop(): Promise<void> {
+    return this.#stopped ??= this.#stop();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop();
+  }
+
+  async #stop(): Promise<void> {
+    this.#stopping.abort();
+    const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
+    this.#server.closeAllConnections();
+    await closed;
+    await Promise.allSettled([...this.#underWay]);
+    this.#store.close();
+  }
+
+  async #handle(message: IncomingMessage, response: ServerResponse): Promise<void> {
+    const body = new IncomingBody(message);
+    const parsed = parseRequest(message);
+    const requestId = crypto.randomUUID();
+    response.setHeader(REQUEST_ID, requestId);
+    const { record, finish } = this.requests.begin(parsed.record);
+    try {
+      const fault = this.onRequest?.(record);
+      const outcome = await applyFault(fault, body, this.#stopping.signal);
+      if (outcome.kind === "cut") {
+        message.socket.destroy();
+        return;
+      }
+      const reply = outcome.kind === "answer"
+        ? outcome.reply
+        : await this.#answer(parsed, body, record, requestId);
+      record.requestBytes = body.received;
+      if (outcome.kind === "serve" && outcome.loseReply) {
+        if (typeof reply.body === "object") reply.body.release();
+        message.socket.destroy();
+        return;
+      }
+      record.status = reply.status ?? 200;
+      await sendReply(reply, {
+        response,
+        cutAfterBytes: outcome.kind === "serve" ? outcome.cutAfterBytes : undefined,
+        sent: (bytes) => record.responseBytes += bytes,
+      });
+    } catch (error) {
+      message.socket.destroy();
+      if (!(error instanceof ConnectionLostError)) console.error("S3 stand-in:", error);
+    } finally {
+      record.requestBytes = body.received;
+      finish();
+    }
+    await body.discardRest();
+  }
+
+  /** Serves a request; a refusal is an answer as well. */
+  async #answer(
+    parsed: ParsedRequest,
+    body: IncomingBody,
+    record: S3RequestRecord,
+    requestId: string,
+  ): Promise<Reply> {
+    try {
+      if (parsed.refusal !== undefined) throw parsed.refusal;
+      const { request } = parsed;
+      const { credentials, region, endpoint } = this;
+      const authentication = authenticate(request, { credentials, region });
+      const { accessKeyId, permissions = "all" } = authentication.credential;
+      record.accessKeyId = accessKeyId;
+      authorize(permissions, request.operation, request.headers);
+      return await perform({ ...request, authentication, body, endpoint, region }, this.#store);
+    } catch (error) {
+      if (error instanceof ConnectionLostError) throw error;
+      if (!(error instanceof S3Error)) console.error("S3 stand-in:", error);
+      const refusal = error instanceof S3Error ? error : new S3Error("InternalError");
+      return errorReply(refusal, parsed.resource, requestId);
+    }
+  }
+}

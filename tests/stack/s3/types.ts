@@ -1,0 +1,88 @@
+import type { RequestLog, RequestRecord } from "./request_log.ts";
+import type { Operation } from "./router.ts";
+
+/**
+ * What a credential may do. `read`: look and list. `append`: that, and put new objects, each with
+ * `If-None-Match: *`; never overwrite or delete one, as a bucket policy on `s3:if-none-match`
+ * would have it.
+ */
+export type Permissions = "all" | "read" | "append";
+
+/** A key that the server knows. */
+export interface Credential {
+  readonly accessKeyId: string;
+  readonly secretAccessKey: string;
+  /** `all` where absent. */
+  readonly permissions?: Permissions;
+}
+
+/** One request that reached the server. */
+export interface S3RequestRecord extends RequestRecord {
+  /** The name of S3's operation, or `Unknown`. */
+  readonly route: Operation | "Unknown";
+  /** Absent where the request names none. */
+  readonly bucket?: string;
+  readonly key?: string;
+  /** The key it was signed with, once that was found good. */
+  accessKeyId?: string;
+}
+
+/** What goes wrong with one request on purpose. */
+export type Fault =
+  & {
+    /** Waits so long before anything else; alone, the request is then served as usual. */
+    readonly delayMilliseconds?: number;
+  }
+  & (
+    | { readonly kind: "delay" }
+    /** Answers so, without doing anything; status 200 with a code is S3's way to fail a copy late. */
+    | {
+      readonly kind: "error";
+      readonly status: number;
+      readonly code: string;
+      readonly message?: string;
+      readonly retryAfterSeconds?: number;
+    }
+    /** Cuts the connection without doing anything, before or after the request's body was read. */
+    | { readonly kind: "reset"; readonly when: "before_body" | "after_body" }
+    /** Serves the request and cuts the connection after so many bytes of the answer's body. */
+    | { readonly kind: "truncate"; readonly afterBytes: number }
+    /** Serves the request and cuts the connection instead of answering. */
+    | { readonly kind: "lose_reply" }
+  );
+
+/** Called for every request before its body is read or its signature looked at. */
+export type FaultHook = (record: Readonly<S3RequestRecord>) => Fault | undefined;
+
+/** How the server is started. */
+export interface S3Options {
+  /** Everything it keeps lies here; a later server on the same folder goes on with it. */
+  readonly directory: string;
+  readonly credentials: readonly Credential[];
+  /** The only region that signatures may name. */
+  readonly region: string;
+  /** A free one by default. */
+  readonly port?: number;
+  /** PEM; with it the server speaks https only. */
+  readonly tls?: { readonly cert: string; readonly key: string };
+  readonly onRequest?: FaultHook;
+}
+
+/** A running server. */
+export interface S3Server extends AsyncDisposable {
+  /** `http://127.0.0.1:<port>`, or https. */
+  readonly endpoint: string;
+  readonly port: number;
+  readonly region: string;
+  readonly requests: RequestLog<S3RequestRecord>;
+  /** Faults to come; may be set and unset at any time. */
+  onRequest: FaultHook | undefined;
+  /** What keys are good from now on, to revoke and rotate them. */
+  credentials: readonly Credential[];
+  /** Makes a bucket, without a request; nothing happens where it is there. */
+  createBucket(name: string): Promise<void>;
+  /** The files that hold an object's bytes, in order, for tests that damage them. */
+  objectFiles(bucket: string, key: string): string[];
+  /** Ends all connections and closes all files. May be called more than once. */
+  stop(): Promise<void>;
+}
