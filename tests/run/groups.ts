@@ -7,6 +7,8 @@ export interface Group {
   name: string;
   /** The folder of its test files, below tests/. */
   folder: string;
+  /** Folders below tests/ that it leaves out. */
+  without?: readonly string[];
   /** The Deno that runs the tests themselves. */
   deno: DenoVersion | "current";
   /** Whether they talk to the running stack. */
@@ -16,6 +18,9 @@ export interface Group {
 
 /** The environment variable that names the Deno on which end-to-end tests have functions run. */
 export const FUNCTIONS_DENO_VARIABLE = "HOLDFAST_TEST_FUNCTIONS_DENO";
+
+/** End-to-end tests that call no function, and so are run once. */
+const WITHOUT_FUNCTIONS = ["e2e/add", "e2e/sql"];
 
 /** All tests, in the order in which they run: the quick ones first. */
 export const GROUPS: readonly Group[] = [
@@ -28,14 +33,20 @@ export const GROUPS: readonly Group[] = [
     deno: "current",
     stack: true,
   })),
-  ...[CURRENT_DENO, EDGE_RUNTIME_DENO].map((version): Group => ({
+  endToEnd(CURRENT_DENO, []),
+  endToEnd(EDGE_RUNTIME_DENO, WITHOUT_FUNCTIONS),
+];
+
+function endToEnd(version: DenoVersion, without: readonly string[]): Group {
+  return {
     name: `e2e-${version}`,
     folder: "e2e",
+    without,
     deno: "current",
     stack: true,
     environment: { [FUNCTIONS_DENO_VARIABLE]: version },
-  })),
-];
+  };
+}
 
 /**
  * The groups that words of a command line ask for: a word stands for every group whose name begins

@@ -9,14 +9,16 @@ const TESTS = fileURLToPath(new URL("../", import.meta.url));
 
 /** Whether a group has a test file at all. */
 export async function hasTests(group: Group): Promise<boolean> {
-  return await hasTestsBelow(join(TESTS, group.folder));
+  const left = (group.without ?? []).map((folder) => join(TESTS, folder));
+  return await hasTestsBelow(join(TESTS, group.folder), left);
 }
 
-async function hasTestsBelow(directory: string): Promise<boolean> {
+async function hasTestsBelow(directory: string, left: string[]): Promise<boolean> {
+  if (left.includes(directory)) return false;
   try {
     for await (const entry of Deno.readDir(directory)) {
       const path = join(directory, entry.name);
-      if (entry.isDirectory ? await hasTestsBelow(path) : /[._]test\.ts$/.test(entry.name)) {
+      if (entry.isDirectory ? await hasTestsBelow(path, left) : /[._]test\.ts$/.test(entry.name)) {
         return true;
       }
     }
@@ -50,15 +52,12 @@ export async function runGroup(group: Group, options: RunOptions): Promise<Count
       "--no-check",
       `--junit-path=${report}`,
       ...versionArguments(group),
+      ...(group.without ?? []).map((folder) => `--ignore=${join(TESTS, folder)}`),
       ...options.passedOn,
       join(TESTS, group.folder),
     ],
-    env: {
-      // Deno 2.1.4 trusts only its built-in authorities unless told otherwise.
-      DENO_TLS_CA_STORE: "mozilla,system",
-      ...group.environment,
-      ...(options.stackUrl !== undefined && { [STACK_URL_VARIABLE]: options.stackUrl }),
-    },
+    clearEnv: true,
+    env: testEnvironment(group, options.stackUrl),
     stdin: "null",
   }).spawn();
   const abort = () => child.kill("SIGKILL");
@@ -67,6 +66,18 @@ export async function runGroup(group: Group, options: RunOptions): Promise<Count
   options.signal.removeEventListener("abort", abort);
   const xml = await Deno.readTextFile(report).catch(() => undefined);
   return countsOfRun(xml, success);
+}
+
+function testEnvironment(group: Group, stackUrl: string | undefined): Record<string, string> {
+  // `deno task` notes there where it was called, and a test that calls a task would pass it on.
+  const { INIT_CWD: _, ...inherited } = Deno.env.toObject();
+  return {
+    ...inherited,
+    // Deno 2.1.4 trusts only its built-in authorities unless told otherwise.
+    DENO_TLS_CA_STORE: "mozilla,system",
+    ...group.environment,
+    ...(stackUrl !== undefined && { [STACK_URL_VARIABLE]: stackUrl }),
+  };
 }
 
 function versionArguments(group: Group): string[] {
