@@ -29,8 +29,11 @@ export interface ProjectInfo extends ApiKeys {
 export interface ProjectOptions {
   /** Also the name of its database: small letters, digits and underscores. */
   name: string;
-  /** False: neither pg_cron nor its stand-in. `manual`: jobs run only when they are fired. */
-  cron: boolean | "manual";
+  /**
+   * False: neither pg_cron nor its stand-in. `manual`: the stand-in, whose jobs run only when they
+   * are fired. `pg_cron`: the real one, which one project at a time can have.
+   */
+  cron: boolean | "manual" | "pg_cron";
   /** False: no stand-in for pg_net. */
   net: boolean;
   /** False: no stand-in for Vault. */

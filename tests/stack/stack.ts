@@ -59,11 +59,12 @@ export class Stack implements AsyncDisposable {
   /**
    * Makes and starts a project.
    *
-   * @throws {RangeError} where a project of this name is running
+   * @throws {RangeError} where a project of this name is running, or where the server lacks the
+   * pg_cron that is asked for
    */
   async createProject(options: Partial<ProjectOptions> = {}): Promise<Project> {
     const directory = options.directory ?? SUPABASE_DIRECTORY;
-    const name = options.name ?? `project_${++this.#made}`;
+    const name = this.#projectName(options);
     if (this.#projects.has(name)) throw new RangeError(`there is a project ${name} already`);
     const project = await Project.create({
       name,
@@ -84,6 +85,14 @@ export class Stack implements AsyncDisposable {
     });
     this.#projects.set(name, project);
     return project;
+  }
+
+  #projectName(options: Partial<ProjectOptions>): string {
+    if (options.cron !== "pg_cron") return options.name ?? `project_${++this.#made}`;
+    if (this.postgres.hasPgCron) return PG_CRON_PROJECT;
+    throw new RangeError(
+      "this PostgreSQL has no pg_cron: name another one in HOLDFAST_POSTGRES_BIN",
+    );
   }
 
   /**

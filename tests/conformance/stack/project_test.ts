@@ -119,6 +119,19 @@ Deno.test("a killed function is started again, and its mode can be changed", asy
   await project.functionsIdle();
 });
 
+Deno.test("the real pg_cron is had where the server has it, and refused where not", async () => {
+  const { hasPgCron } = await stack.call("stackInfo", {});
+  if (!hasPgCron) {
+    await assert.rejects(createProject({ cron: "pg_cron" }), /HOLDFAST_POSTGRES_BIN/);
+    return;
+  }
+  await using project = await createProject({ cron: "pg_cron" });
+  assert.equal(project.info.cron, "pg_cron");
+  await using sql = connect(project.info.databaseUrl);
+  const [row] = await sql`select extname from pg_extension where extname = 'pg_cron'`;
+  assert.equal(row.extname, "pg_cron");
+});
+
 Deno.test("projects are apart, and one that is deleted is gone", async () => {
   await using one = await createProject();
   const other = await createProject();

@@ -7,7 +7,7 @@ const secrets = z.record(z.string(), z.string());
 
 const options = z.strictObject({
   name: name.optional(),
-  cron: z.union([z.boolean(), z.literal("manual")]).optional(),
+  cron: z.union([z.boolean(), z.enum(["manual", "pg_cron"])]).optional(),
   net: z.boolean().optional(),
   vault: z.boolean().optional(),
   directory: z.string().optional(),
