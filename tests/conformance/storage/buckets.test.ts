@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
 import {
   assertRefused,
+  bucketTest,
   call,
   callJson,
   randomName,
   removeBucket,
   sqlOf,
   storageTest,
-  withBucket,
 } from "./support.ts";
 
 interface ShownBucket {
@@ -18,42 +18,34 @@ interface ShownBucket {
   allowed_mime_types: string[] | null;
 }
 
-storageTest(
-  "buckets: created with settings, told as they are, updated in part",
-  [],
-  () =>
-    withBucket(async ({ id }) => {
-      const get = () => callJson<ShownBucket>("GET", `/bucket/${id}`);
-      const update = (json: unknown) => callJson("PUT", `/bucket/${id}`, { json });
-      const settingsOf = async () => {
-        const { public: isPublic, file_size_limit, allowed_mime_types } = await get();
-        return [isPublic, file_size_limit, allowed_mime_types];
-      };
-      assert.deepEqual(await settingsOf(), [false, 1000, ["image/*", "text/plain"]]);
-      assert.deepEqual(await update({ public: true }), { message: "Successfully updated" });
-      assert.deepEqual(await settingsOf(), [true, 1000, ["image/*", "text/plain"]]);
-      await update({ file_size_limit: "2MB" });
-      assert.deepEqual(await settingsOf(), [true, 2_000_000, ["image/*", "text/plain"]]);
-      await update({ file_size_limit: null, allowed_mime_types: null });
-      assert.deepEqual(await settingsOf(), [true, null, null]);
-      const listed = await callJson<ShownBucket[]>("GET", "/bucket");
-      assert.deepEqual(listed.filter((bucket) => bucket.id === id).map(({ name }) => name), [id]);
-    }, { file_size_limit: 1000, allowed_mime_types: ["image/*", "text/plain"] }),
-);
+bucketTest("buckets: created with settings, told as they are, updated in part", {
+  settings: { file_size_limit: 1000, allowed_mime_types: ["image/*", "text/plain"] },
+}, async ({ id }) => {
+  const get = () => callJson<ShownBucket>("GET", `/bucket/${id}`);
+  const update = (json: unknown) => callJson("PUT", `/bucket/${id}`, { json });
+  const settingsOf = async () => {
+    const { public: isPublic, file_size_limit, allowed_mime_types } = await get();
+    return [isPublic, file_size_limit, allowed_mime_types];
+  };
+  assert.deepEqual(await settingsOf(), [false, 1000, ["image/*", "text/plain"]]);
+  assert.deepEqual(await update({ public: true }), { message: "Successfully updated" });
+  assert.deepEqual(await settingsOf(), [true, 1000, ["image/*", "text/plain"]]);
+  await update({ file_size_limit: "2MB" });
+  assert.deepEqual(await settingsOf(), [true, 2_000_000, ["image/*", "text/plain"]]);
+  await update({ file_size_limit: null, allowed_mime_types: null });
+  assert.deepEqual(await settingsOf(), [true, null, null]);
+  const listed = await callJson<ShownBucket[]>("GET", "/bucket");
+  assert.deepEqual(listed.filter((bucket) => bucket.id === id).map(({ name }) => name), [id]);
+});
 
-storageTest(
-  "buckets: an id that is taken is BucketAlreadyExists",
-  [],
-  () =>
-    withBucket(async ({ id }) => {
-      await assertRefused(call("POST", "/bucket", { json: { id, name: id } }), {
-        statusCode: "409",
-        error: "Duplicate",
-        message: "The resource already exists",
-        code: "BucketAlreadyExists",
-      });
-    }),
-);
+bucketTest("buckets: an id that is taken is BucketAlreadyExists", async ({ id }) => {
+  await assertRefused(call("POST", "/bucket", { json: { id, name: id } }), {
+    statusCode: "409",
+    error: "Duplicate",
+    message: "The resource already exists",
+    code: "BucketAlreadyExists",
+  });
+});
 
 storageTest(
   "buckets: paths and rows go by the id, which may differ from the name",
@@ -73,34 +65,28 @@ storageTest(
   },
 );
 
-storageTest("buckets: no operation bumps updated_at", ["sql"], () =>
-  withBucket(async (bucket) => {
-    const updatedAt = async () => {
-      const [row] = await sqlOf()<{ at: string }[]>`
+bucketTest("buckets: no operation bumps updated_at", { needs: ["sql"] }, async (bucket) => {
+  const updatedAt = async () => {
+    const [row] = await sqlOf()<{ at: string }[]>`
         select updated_at::text as at from storage.buckets where id = ${bucket.id}`;
-      return row.at;
-    };
-    const before = await updatedAt();
-    await callJson("PUT", `/bucket/${bucket.id}`, { json: { public: true } });
-    await bucket.put("a");
-    await sqlOf()`update storage.buckets set file_size_limit = 7 where id = ${bucket.id}`;
-    assert.equal(await updatedAt(), before);
-  }));
+    return row.at;
+  };
+  const before = await updatedAt();
+  await callJson("PUT", `/bucket/${bucket.id}`, { json: { public: true } });
+  await bucket.put("a");
+  await sqlOf()`update storage.buckets set file_size_limit = 7 where id = ${bucket.id}`;
+  assert.equal(await updatedAt(), before);
+});
 
-storageTest(
-  "buckets: one with objects cannot be deleted, an emptied one can",
-  [],
-  () =>
-    withBucket(async (bucket) => {
-      await bucket.put("a");
-      await assertRefused(call("DELETE", `/bucket/${bucket.id}`, { json: {} }), {
-        statusCode: "409",
-        message: "The bucket you tried to delete is not empty",
-      });
-      await removeBucket(bucket.id);
-      await assertRefused(call("GET", `/bucket/${bucket.id}`), { code: "NoSuchBucket" });
-    }),
-);
+bucketTest("buckets: one with objects cannot be deleted, an emptied one can", async (bucket) => {
+  await bucket.put("a");
+  await assertRefused(call("DELETE", `/bucket/${bucket.id}`, { json: {} }), {
+    statusCode: "409",
+    message: "The bucket you tried to delete is not empty",
+  });
+  await removeBucket(bucket.id);
+  await assertRefused(call("GET", `/bucket/${bucket.id}`), { code: "NoSuchBucket" });
+});
 
 storageTest(
   "buckets: odd ids work, impossible ones and impossible limits are refused",
@@ -139,44 +125,36 @@ storageTest(
   },
 );
 
-storageTest(
-  "buckets: a public one serves anyone, a private one nobody without a token",
-  [],
-  () =>
-    withBucket(async (bucket) => {
-      await bucket.put("a", "public");
-      for (const route of ["/public", ""]) {
-        const response = await call("GET", bucket.path("a", route), { key: null });
-        assert.equal(response.status, 200);
-        assert.equal(await response.text(), "public");
-        const head = await call("HEAD", bucket.path("a", route), { key: null });
-        assert.equal(head.headers.get("content-length"), "6");
-      }
-      const info = await call("GET", bucket.path("a", "/info/public"), { key: null });
-      assert.equal((await info.json()).name, "a");
-      await callJson("PUT", `/bucket/${bucket.id}`, { json: { public: false } });
-      const nonce = `?cacheNonce=${crypto.randomUUID()}`;
-      await assertRefused(call("GET", bucket.path("a", "/public") + nonce, { key: null }), {
-        code: "NoSuchBucket",
-      });
-    }, { public: true }),
-);
+bucketTest("buckets: a public one serves anyone, a private one nobody without a token", {
+  settings: { public: true },
+}, async (bucket) => {
+  await bucket.put("a", "public");
+  for (const route of ["/public", ""]) {
+    const response = await call("GET", bucket.path("a", route), { key: null });
+    assert.equal(response.status, 200);
+    assert.equal(await response.text(), "public");
+    const head = await call("HEAD", bucket.path("a", route), { key: null });
+    assert.equal(head.headers.get("content-length"), "6");
+  }
+  const info = await call("GET", bucket.path("a", "/info/public"), { key: null });
+  assert.equal((await info.json()).name, "a");
+  await callJson("PUT", `/bucket/${bucket.id}`, { json: { public: false } });
+  const nonce = `?cacheNonce=${crypto.randomUUID()}`;
+  await assertRefused(call("GET", bucket.path("a", "/public") + nonce, { key: null }), {
+    code: "NoSuchBucket",
+  });
+});
 
-storageTest(
-  "buckets: versioning is switched off by a check",
-  ["sql"],
-  () =>
-    withBucket(async ({ id }) => {
-      const [column] = await sqlOf()`
+bucketTest("buckets: versioning is switched off by a check", { needs: ["sql"] }, async ({ id }) => {
+  const [column] = await sqlOf()`
       select from information_schema.columns
       where table_schema = 'storage' and table_name = 'buckets'
         and column_name = 'versioning_status'`;
-      // Older projects do not have it yet.
-      if (!column) return;
-      await assert.rejects(
-        sqlOf()`update storage.buckets set versioning_status = 'ENABLED' where id = ${id}`
-          .then(() => {}),
-        { code: "23514" },
-      );
-    }),
-);
+  // Older projects do not have it yet.
+  if (!column) return;
+  await assert.rejects(
+    sqlOf()`update storage.buckets set versioning_status = 'ENABLED' where id = ${id}`
+      .then(() => {}),
+    { code: "23514" },
+  );
+});

@@ -12,8 +12,17 @@ import {
   withBucket,
 } from "./support.ts";
 
-/** Turns the CDN on, with a clock that a test moves on. */
-async function withCdn(test: (bucket: Bucket, clock: { ahead: number }) => Promise<void>) {
+/** Registers a test with the CDN turned on, and a clock of it that the test moves on. */
+function cdnTest(
+  name: string,
+  test: (bucket: Bucket, clock: { ahead: number }) => Promise<void>,
+): void {
+  storageTest(name, ["stand-in"], () => withCdn(test));
+}
+
+async function withCdn(
+  test: (bucket: Bucket, clock: { ahead: number }) => Promise<void>,
+): Promise<void> {
   const { cdn } = standInOf();
   const clock = { ahead: 0 };
   cdn.now = () => Date.now() + clock.ahead;
@@ -34,146 +43,111 @@ async function read(path: string, headers: Record<string, string> = {}): Promise
 }
 
 for (const route of ["/authenticated", "/public"]) {
-  storageTest(
+  cdnTest(
     `cdn: object${route} is stale for up to 60 s after an overwrite`,
-    ["stand-in"],
-    () =>
-      withCdn(async (bucket, clock) => {
-        await bucket.put("a", "old");
-        const path = bucket.path("a", route);
-        assert.equal(await read(path), "MISS 200 old");
-        await bucket.put("a", "new");
-        assert.equal(await read(path), "HIT 200 old");
-        clock.ahead = 59_000;
-        assert.equal(await read(path), "HIT 200 old");
-        clock.ahead = 61_000;
-        assert.equal(await read(path), "MISS 200 new");
-        assert.equal(await read(path), "HIT 200 new");
-      }),
+    async (bucket, clock) => {
+      await bucket.put("a", "old");
+      const path = bucket.path("a", route);
+      assert.equal(await read(path), "MISS 200 old");
+      await bucket.put("a", "new");
+      assert.equal(await read(path), "HIT 200 old");
+      clock.ahead = 59_000;
+      assert.equal(await read(path), "HIT 200 old");
+      clock.ahead = 61_000;
+      assert.equal(await read(path), "MISS 200 new");
+      assert.equal(await read(path), "HIT 200 new");
+    },
   );
 
-  storageTest(
-    `cdn: object${route} of what is deleted is still served`,
-    ["stand-in"],
-    () =>
-      withCdn(async (bucket, clock) => {
-        await bucket.put("a", "old");
-        const path = bucket.path("a", route);
-        assert.equal(await read(path), "MISS 200 old");
-        await callJson("DELETE", bucket.path("a"));
-        assert.equal(await read(path), "HIT 200 old");
-        clock.ahead = 61_000;
-        await assertRefused(call("GET", path), { code: "NoSuchKey" });
-      }),
-  );
+  cdnTest(`cdn: object${route} of what is deleted is still served`, async (bucket, clock) => {
+    await bucket.put("a", "old");
+    const path = bucket.path("a", route);
+    assert.equal(await read(path), "MISS 200 old");
+    await callJson("DELETE", bucket.path("a"));
+    assert.equal(await read(path), "HIT 200 old");
+    clock.ahead = 61_000;
+    await assertRefused(call("GET", path), { code: "NoSuchKey" });
+  });
 }
 
-storageTest(
-  "cdn: a distinct cacheNonce goes to the origin, the same one does not",
-  ["stand-in"],
-  () =>
-    withCdn(async (bucket) => {
-      await bucket.put("a", "old");
-      const path = bucket.path("a", "/authenticated");
-      assert.equal(await read(path), "MISS 200 old");
-      assert.equal(await read(`${path}?cacheNonce=1`), "MISS 200 old");
-      await bucket.put("a", "new");
-      assert.equal(await read(`${path}?cacheNonce=1`), "HIT 200 old");
-      assert.equal(await read(`${path}?cacheNonce=2`), "MISS 200 new");
-      assert.equal(await read(path), "HIT 200 old");
-    }),
-);
+cdnTest("cdn: a distinct cacheNonce goes to the origin, the same one does not", async (bucket) => {
+  await bucket.put("a", "old");
+  const path = bucket.path("a", "/authenticated");
+  assert.equal(await read(path), "MISS 200 old");
+  assert.equal(await read(`${path}?cacheNonce=1`), "MISS 200 old");
+  await bucket.put("a", "new");
+  assert.equal(await read(`${path}?cacheNonce=1`), "HIT 200 old");
+  assert.equal(await read(`${path}?cacheNonce=2`), "MISS 200 new");
+  assert.equal(await read(path), "HIT 200 old");
+});
 
-storageTest(
-  "cdn: DELETE cdn purges an object or a bucket",
-  ["stand-in"],
-  () =>
-    withCdn(async (bucket) => {
-      const paths = ["a", "dir/b"].map((name) => bucket.path(name, "/authenticated"));
-      const put = (text: string) =>
-        Promise.all(["a", "dir/b"].map((name) => bucket.put(name, text)));
-      await put("1");
-      for (const path of paths) assert.equal(await read(path), "MISS 200 1");
-      await put("2");
-      const purged = await callJson("DELETE", `/cdn/${bucket.id}/dir/b`);
-      assert.equal((purged as { message: string }).message, "success");
-      assert.equal(await read(paths[0]), "HIT 200 1");
-      assert.equal(await read(paths[1]), "MISS 200 2");
-      await put("3");
-      await callJson("DELETE", `/cdn/${bucket.id}`);
-      for (const path of paths) assert.equal(await read(path), "MISS 200 3");
-      const denied = { statusCode: "403", code: "AccessDenied", status: 403 };
-      await assertRefused(call("DELETE", `/cdn/${bucket.id}`, { key: tokenFor("anon") }), denied);
-    }),
-);
+cdnTest("cdn: DELETE cdn purges an object or a bucket", async (bucket) => {
+  const paths = ["a", "dir/b"].map((name) => bucket.path(name, "/authenticated"));
+  const put = (text: string) => Promise.all(["a", "dir/b"].map((name) => bucket.put(name, text)));
+  await put("1");
+  for (const path of paths) assert.equal(await read(path), "MISS 200 1");
+  await put("2");
+  const purged = await callJson("DELETE", `/cdn/${bucket.id}/dir/b`);
+  assert.equal((purged as { message: string }).message, "success");
+  assert.equal(await read(paths[0]), "HIT 200 1");
+  assert.equal(await read(paths[1]), "MISS 200 2");
+  await put("3");
+  await callJson("DELETE", `/cdn/${bucket.id}`);
+  for (const path of paths) assert.equal(await read(path), "MISS 200 3");
+  const denied = { statusCode: "403", code: "AccessDenied", status: 403 };
+  await assertRefused(call("DELETE", `/cdn/${bucket.id}`, { key: tokenFor("anon") }), denied);
+});
 
-storageTest(
-  "cdn: ranges are stale too, and their etag tells",
-  ["stand-in"],
-  () =>
-    withCdn(async (bucket) => {
-      await bucket.put("a", "0123456789");
-      const old = await bucket.info("a");
-      const path = bucket.path("a", "/authenticated");
-      const range = { range: "bytes=2-4" };
-      assert.equal(await read(path, range), "MISS 206 234");
-      await bucket.put("a", "abcdefghij");
-      const stale = await call("GET", path, { headers: range });
-      assert.equal(stale.headers.get("cf-cache-status"), "HIT");
-      assert.equal(stale.headers.get("etag"), old.etag);
-      assert.equal(await stale.text(), "234");
-      assert.equal(await read(path), "MISS 200 abcdefghij");
-      // Of a whole that is kept, any range is served.
-      assert.equal(await read(path, { range: "bytes=-2" }), "HIT 206 ij");
-    }),
-);
+cdnTest("cdn: ranges are stale too, and their etag tells", async (bucket) => {
+  await bucket.put("a", "0123456789");
+  const old = await bucket.info("a");
+  const path = bucket.path("a", "/authenticated");
+  const range = { range: "bytes=2-4" };
+  assert.equal(await read(path, range), "MISS 206 234");
+  await bucket.put("a", "abcdefghij");
+  const stale = await call("GET", path, { headers: range });
+  assert.equal(stale.headers.get("cf-cache-status"), "HIT");
+  assert.equal(stale.headers.get("etag"), old.etag);
+  assert.equal(await stale.text(), "234");
+  assert.equal(await read(path), "MISS 200 abcdefghij");
+  // Of a whole that is kept, any range is served.
+  assert.equal(await read(path, { range: "bytes=-2" }), "HIT 206 ij");
+});
 
-storageTest(
-  "cdn: nothing else is cached, and refusals are not",
-  ["stand-in"],
-  () =>
-    withCdn(async (bucket) => {
-      const path = bucket.path("a", "/authenticated");
-      assert.match(await read(path), /^MISS 400 /);
-      await bucket.put("a", "new");
-      assert.equal(await read(path), "MISS 200 new");
-      for (const route of ["", "/info"]) {
-        for (const _ of [1, 2]) assert.match(await read(bucket.path("a", route)), /^DYNAMIC 200 /);
-      }
-      const head = await call("HEAD", path);
-      assert.equal(head.headers.get("cf-cache-status"), "DYNAMIC");
-    }),
-);
+cdnTest("cdn: nothing else is cached, and refusals are not", async (bucket) => {
+  const path = bucket.path("a", "/authenticated");
+  assert.match(await read(path), /^MISS 400 /);
+  await bucket.put("a", "new");
+  assert.equal(await read(path), "MISS 200 new");
+  for (const route of ["", "/info"]) {
+    for (const _ of [1, 2]) assert.match(await read(bucket.path("a", route)), /^DYNAMIC 200 /);
+  }
+  const head = await call("HEAD", path);
+  assert.equal(head.headers.get("cf-cache-status"), "DYNAMIC");
+});
 
-storageTest(
-  "cdn: one caller's answer is not another's",
-  ["stand-in"],
-  () =>
-    withCdn(async (bucket) => {
-      await callJson("PUT", `/bucket/${bucket.id}`, { json: { public: false } });
-      await bucket.put("a", "secret");
-      const path = bucket.path("a", "/authenticated");
-      assert.equal(await read(path), "MISS 200 secret");
-      await assertRefused(call("GET", path, { key: tokenFor("anon") }), { code: "NoSuchKey" });
-    }),
-);
+cdnTest("cdn: one caller's answer is not another's", async (bucket) => {
+  await callJson("PUT", `/bucket/${bucket.id}`, { json: { public: false } });
+  await bucket.put("a", "secret");
+  const path = bucket.path("a", "/authenticated");
+  assert.equal(await read(path), "MISS 200 secret");
+  await assertRefused(call("GET", path, { key: tokenFor("anon") }), { code: "NoSuchKey" });
+});
 
-storageTest("cdn: a bucket made private is purged", ["stand-in"], () =>
-  withCdn(async (bucket) => {
-    await bucket.put("a", "was public");
-    const path = bucket.path("a", "/public");
-    assert.equal(await read(path), "MISS 200 was public");
-    await callJson("PUT", `/bucket/${bucket.id}`, { json: { public: false } });
-    await assertRefused(call("GET", path), { code: "NoSuchBucket" });
-  }));
+cdnTest("cdn: a bucket made private is purged", async (bucket) => {
+  await bucket.put("a", "was public");
+  const path = bucket.path("a", "/public");
+  assert.equal(await read(path), "MISS 200 was public");
+  await callJson("PUT", `/bucket/${bucket.id}`, { json: { public: false } });
+  await assertRefused(call("GET", path), { code: "NoSuchBucket" });
+});
 
-storageTest("cdn: large answers pass through", ["stand-in"], () =>
-  withCdn(async (bucket) => {
-    const bytes = randomBytes(17 * 1024 * 1024);
-    await bucket.put("a", bytes);
-    for (const _ of [1, 2]) {
-      const response = await bucket.get("a");
-      assert.equal(response.headers.get("cf-cache-status"), "MISS");
-      assert.equal((await response.bytes()).length, bytes.length);
-    }
-  }));
+cdnTest("cdn: large answers pass through", async (bucket) => {
+  const bytes = randomBytes(17 * 1024 * 1024);
+  await bucket.put("a", bytes);
+  for (const _ of [1, 2]) {
+    const response = await bucket.get("a");
+    assert.equal(response.headers.get("cf-cache-status"), "MISS");
+    assert.equal((await response.bytes()).length, bytes.length);
+  }
+});

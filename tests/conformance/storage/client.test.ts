@@ -4,6 +4,7 @@ import { createClient } from "@supabase/supabase-js";
 import { project } from "./context.ts";
 import {
   type Bucket,
+  bucketTest,
   randomBytes,
   randomName,
   removeBucket,
@@ -70,65 +71,57 @@ const BODIES: [string, () => Parameters<ReturnType<typeof storage.from>["upload"
 ];
 
 for (const [what, body] of BODIES) {
-  storageTest(
+  bucketTest(
     `supabase-js: uploads ${what}, with everything that can be said of it`,
-    [],
-    () =>
-      withBucket(async (bucket) => {
-        const files = storage.from(bucket.id);
-        const metadata = { who: "ü", list: [1, { two: null }] };
-        const options = { cacheControl: "77", metadata };
-        const uploaded = await ok(files.upload("dir/file", body(), options));
-        assert.equal(uploaded.fullPath, `${bucket.id}/dir/file`);
-        assert.deepEqual(await bytesOf(bucket, "dir/file"), BODY);
-        const info = await ok(files.info("dir/file"));
-        assert.equal(info.id, uploaded.id);
-        assert.equal(info.size, BODY.length);
-        assert.equal(info.cacheControl, "max-age=77");
-        assert.deepEqual(info.metadata, metadata);
-        const again = await files.upload("dir/file", body());
-        assert.equal((again.error as { statusCode?: string } | null)?.statusCode, "409");
-        const upserted = await ok(files.upload("dir/file", body(), { upsert: true }));
-        const updated = await ok(files.update("dir/file", body()));
-        assert.deepEqual([upserted.id, updated.id], [uploaded.id, uploaded.id]);
-        assert.deepEqual((await ok(files.info("dir/file"))).metadata, {});
-      }),
+    async (bucket) => {
+      const files = storage.from(bucket.id);
+      const metadata = { who: "ü", list: [1, { two: null }] };
+      const options = { cacheControl: "77", metadata };
+      const uploaded = await ok(files.upload("dir/file", body(), options));
+      assert.equal(uploaded.fullPath, `${bucket.id}/dir/file`);
+      assert.deepEqual(await bytesOf(bucket, "dir/file"), BODY);
+      const info = await ok(files.info("dir/file"));
+      assert.equal(info.id, uploaded.id);
+      assert.equal(info.size, BODY.length);
+      assert.equal(info.cacheControl, "max-age=77");
+      assert.deepEqual(info.metadata, metadata);
+      const again = await files.upload("dir/file", body());
+      assert.equal((again.error as { statusCode?: string } | null)?.statusCode, "409");
+      const upserted = await ok(files.upload("dir/file", body(), { upsert: true }));
+      const updated = await ok(files.update("dir/file", body()));
+      assert.deepEqual([upserted.id, updated.id], [uploaded.id, uploaded.id]);
+      assert.deepEqual((await ok(files.info("dir/file"))).metadata, {});
+    },
   );
 }
 
-storageTest(
-  "supabase-js: a string and its type, a Blob and its type",
-  [],
-  () =>
-    withBucket(async (bucket) => {
-      const files = storage.from(bucket.id);
-      await ok(files.upload("string", "text", { contentType: "text/css" }));
-      await ok(files.upload("blob", new Blob(["png"], { type: "image/png" })));
-      await ok(files.upload("empty", new Blob([])));
-      const typeOf = async (name: string) => (await ok(files.info(name))).contentType;
-      assert.deepEqual([await typeOf("string"), await typeOf("blob")], ["text/css", "image/png"]);
-      assert.equal((await ok(files.download("blob"))).type, "image/png");
-      assert.equal((await bytesOf(bucket, "empty")).length, 0);
-    }),
-);
+bucketTest("supabase-js: a string and its type, a Blob and its type", async (bucket) => {
+  const files = storage.from(bucket.id);
+  await ok(files.upload("string", "text", { contentType: "text/css" }));
+  await ok(files.upload("blob", new Blob(["png"], { type: "image/png" })));
+  await ok(files.upload("empty", new Blob([])));
+  const typeOf = async (name: string) => (await ok(files.info(name))).contentType;
+  assert.deepEqual([await typeOf("string"), await typeOf("blob")], ["text/css", "image/png"]);
+  assert.equal((await ok(files.download("blob"))).type, "image/png");
+  assert.equal((await bytesOf(bucket, "empty")).length, 0);
+});
 
-storageTest("supabase-js: exists, list, listV2, remove", [], () =>
-  withBucket(async (bucket) => {
-    const files = storage.from(bucket.id);
-    for (const name of ["a", "dir/b", "dir/c"]) await ok(files.upload(name, name));
-    assert.equal((await files.exists("a")).data, true);
-    assert.equal((await files.exists("none")).data, false);
-    assert.deepEqual((await ok(files.list())).map(({ name }) => name), ["a", "dir"]);
-    assert.deepEqual((await ok(files.list("dir"))).map(({ name }) => name), ["b", "c"]);
-    const limited = await ok(files.list("dir", { limit: 1, offset: 1 }));
-    assert.deepEqual(limited.map(({ name }) => name), ["c"]);
-    const page = await ok(files.listV2({ with_delimiter: true }));
-    assert.deepEqual(page.objects.map(({ name }) => name), ["a"]);
-    assert.deepEqual(page.folders.map(({ name }) => name), ["dir/"]);
-    const removed = await ok(files.remove(["dir/b", "dir/c", "none"]));
-    assert.deepEqual(removed.map(({ name }) => name).toSorted(), ["dir/b", "dir/c"]);
-    assert.deepEqual((await ok(files.list("dir"))).length, 0);
-  }));
+bucketTest("supabase-js: exists, list, listV2, remove", async (bucket) => {
+  const files = storage.from(bucket.id);
+  for (const name of ["a", "dir/b", "dir/c"]) await ok(files.upload(name, name));
+  assert.equal((await files.exists("a")).data, true);
+  assert.equal((await files.exists("none")).data, false);
+  assert.deepEqual((await ok(files.list())).map(({ name }) => name), ["a", "dir"]);
+  assert.deepEqual((await ok(files.list("dir"))).map(({ name }) => name), ["b", "c"]);
+  const limited = await ok(files.list("dir", { limit: 1, offset: 1 }));
+  assert.deepEqual(limited.map(({ name }) => name), ["c"]);
+  const page = await ok(files.listV2({ with_delimiter: true }));
+  assert.deepEqual(page.objects.map(({ name }) => name), ["a"]);
+  assert.deepEqual(page.folders.map(({ name }) => name), ["dir/"]);
+  const removed = await ok(files.remove(["dir/b", "dir/c", "none"]));
+  assert.deepEqual(removed.map(({ name }) => name).toSorted(), ["dir/b", "dir/c"]);
+  assert.deepEqual((await ok(files.list("dir"))).length, 0);
+});
 
 storageTest(
   "supabase-js: copy and move, to another bucket too",
@@ -153,44 +146,41 @@ storageTest(
     ),
 );
 
-storageTest(
-  "supabase-js: signed URLs to read and to write",
-  [],
-  () =>
-    withBucket(async (bucket) => {
-      const files = storage.from(bucket.id);
-      await ok(files.upload("dir/a b", "signed"));
-      const { signedUrl } = await ok(files.createSignedUrl("dir/a b", 60, { download: "n.txt" }));
-      const response = await fetch(signedUrl);
-      assert.match(response.headers.get("content-disposition") ?? "", /filename=n\.txt/);
-      assert.equal(await response.text(), "signed");
-      const several = await ok(files.createSignedUrls(["dir/a b", "none"], 60));
-      assert.deepEqual(several.map(({ error }) => error === null), [true, false]);
-      const again = await fetch(several[0].signedUrl ?? "");
-      assert.equal(await again.text(), "signed");
+bucketTest("supabase-js: signed URLs to read and to write", async (bucket) => {
+  const files = storage.from(bucket.id);
+  await ok(files.upload("dir/a b", "signed"));
+  const { signedUrl } = await ok(files.createSignedUrl("dir/a b", 60, { download: "n.txt" }));
+  const response = await fetch(signedUrl);
+  assert.match(response.headers.get("content-disposition") ?? "", /filename=n\.txt/);
+  assert.equal(await response.text(), "signed");
+  const several = await ok(files.createSignedUrls(["dir/a b", "none"], 60));
+  assert.deepEqual(several.map(({ error }) => error === null), [true, false]);
+  const again = await fetch(several[0].signedUrl ?? "");
+  assert.equal(await again.text(), "signed");
 
-      const { path, token } = await ok(files.createSignedUploadUrl("new"));
-      const put = await ok(files.uploadToSignedUrl(path, token, new Blob([BODY])));
-      assert.equal(put.fullPath, `${bucket.id}/new`);
-      assert.deepEqual(await bytesOf(bucket, "new"), BODY);
-    }),
-);
+  const { path, token } = await ok(files.createSignedUploadUrl("new"));
+  const put = await ok(files.uploadToSignedUrl(path, token, new Blob([BODY])));
+  assert.equal(put.fullPath, `${bucket.id}/new`);
+  assert.deepEqual(await bytesOf(bucket, "new"), BODY);
+});
 
-storageTest("supabase-js: public URLs, and purging them", [], () =>
-  withBucket(async (bucket) => {
+bucketTest(
+  "supabase-js: public URLs, and purging them",
+  { settings: { public: true } },
+  async (bucket) => {
     const files = storage.from(bucket.id);
     await ok(files.upload("dir/a b", "public"));
     const response = await fetch(files.getPublicUrl("dir/a b").data.publicUrl);
     assert.equal(await response.text(), "public");
-  }, { public: true }));
+  },
+);
 
-storageTest(
+bucketTest(
   "supabase-js: purgeCache and purgeBucketCache",
-  ["stand-in"],
-  () =>
-    withBucket(async (bucket) => {
-      await ok(storage.from(bucket.id).upload("dir/a b", "x"));
-      assert.equal((await ok(storage.from(bucket.id).purgeCache("dir/a b"))).message, "success");
-      assert.equal((await ok(storage.purgeBucketCache(bucket.id))).message, "success");
-    }),
+  { needs: ["stand-in"] },
+  async (bucket) => {
+    await ok(storage.from(bucket.id).upload("dir/a b", "x"));
+    assert.equal((await ok(storage.from(bucket.id).purgeCache("dir/a b"))).message, "success");
+    assert.equal((await ok(storage.purgeBucketCache(bucket.id))).message, "success");
+  },
 );

@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
 import {
   assertRefused,
+  bucketTest,
   call,
   callJson,
   randomName,
   type Refusal,
   refusalOf,
   storageTest,
-  withBucket,
 } from "./support.ts";
 
 const NO_BUCKET: Partial<Refusal> = {
@@ -36,38 +36,28 @@ storageTest("errors: a bucket that is not there is NoSuchBucket, with HTTP 400",
   await assertRefused(call("PUT", `/object/${id}/a`, { body: "x" }), NO_BUCKET);
 });
 
-storageTest(
-  "errors: an object without a row is NoSuchKey, error not_found",
-  [],
-  () =>
-    withBucket(async (bucket) => {
-      for (const route of ["", "/authenticated", "/info", "/info/authenticated"]) {
-        await assertRefused(call("GET", bucket.path("a", route)), NO_KEY);
-      }
-      await assertRefused(call("DELETE", bucket.path("a")), NO_KEY);
-      for (const action of ["copy", "move"]) {
-        const json = { bucketId: bucket.id, sourceKey: "a", destinationKey: "b" };
-        await assertRefused(call("POST", `/object/${action}`, { json }), NO_KEY);
-      }
-      await assertRefused(
-        call("POST", bucket.path("a", "/sign"), { json: { expiresIn: 60 } }),
-        NO_KEY,
-      );
-    }),
-);
+bucketTest("errors: an object without a row is NoSuchKey, error not_found", async (bucket) => {
+  for (const route of ["", "/authenticated", "/info", "/info/authenticated"]) {
+    await assertRefused(call("GET", bucket.path("a", route)), NO_KEY);
+  }
+  await assertRefused(call("DELETE", bucket.path("a")), NO_KEY);
+  for (const action of ["copy", "move"]) {
+    const json = { bucketId: bucket.id, sourceKey: "a", destinationKey: "b" };
+    await assertRefused(call("POST", `/object/${action}`, { json }), NO_KEY);
+  }
+  await assertRefused(
+    call("POST", bucket.path("a", "/sign"), { json: { expiresIn: 60 } }),
+    NO_KEY,
+  );
+});
 
-storageTest(
-  "errors: HEAD of what is not there is HTTP 400 without a body",
-  [],
-  () =>
-    withBucket(async (bucket) => {
-      for (const route of ["", "/authenticated"]) {
-        const response = await call("HEAD", bucket.path("a", route));
-        assert.equal(response.status, 400);
-        assert.equal(await response.text(), "");
-      }
-    }),
-);
+bucketTest("errors: HEAD of what is not there is HTTP 400 without a body", async (bucket) => {
+  for (const route of ["", "/authenticated"]) {
+    const response = await call("HEAD", bucket.path("a", route));
+    assert.equal(response.status, 400);
+    assert.equal(await response.text(), "");
+  }
+});
 
 storageTest("errors: listing a bucket that is not there is 200 and empty", [], async () => {
   const id = randomName("none");
@@ -78,102 +68,88 @@ storageTest("errors: listing a bucket that is not there is 200 and empty", [], a
   assert.deepEqual([page.objects, page.folders, page.hasNext], [[], [], false]);
 });
 
-storageTest(
+bucketTest(
   "errors: deleting many tells what there was; a missing bucket has nothing",
-  [],
-  () =>
-    withBucket(async (bucket) => {
-      await bucket.put("a");
-      const remove = (id: string, prefixes: string[]) =>
-        callJson<{ name: string }[]>("DELETE", `/object/${id}`, { json: { prefixes } });
-      assert.deepEqual(await remove(randomName("none"), ["a"]), []);
-      assert.deepEqual((await remove(bucket.id, ["a", "b"])).map(({ name }) => name), ["a"]);
-      assert.deepEqual(await remove(bucket.id, ["a"]), []);
-    }),
+  async (bucket) => {
+    await bucket.put("a");
+    const remove = (id: string, prefixes: string[]) =>
+      callJson<{ name: string }[]>("DELETE", `/object/${id}`, { json: { prefixes } });
+    assert.deepEqual(await remove(randomName("none"), ["a"]), []);
+    assert.deepEqual((await remove(bucket.id, ["a", "b"])).map(({ name }) => name), ["a"]);
+    assert.deepEqual(await remove(bucket.id, ["a"]), []);
+  },
 );
 
-storageTest(
-  "errors: a token is demanded, and a bad one refused",
-  [],
-  () =>
-    withBucket(async (bucket) => {
-      const without = await refusalOf(
-        call("GET", bucket.path("a", "/authenticated"), { key: null }),
-      );
-      assert(without.status === 400 || without.status === 401, JSON.stringify(without));
-      const bad = await refusalOf(
-        call("GET", bucket.path("a", "/authenticated"), { key: "a.b.c" }),
-      );
-      assert(bad.status === 400 || bad.status === 401, JSON.stringify(bad));
-    }),
-);
+bucketTest("errors: a token is demanded, and a bad one refused", async (bucket) => {
+  const without = await refusalOf(
+    call("GET", bucket.path("a", "/authenticated"), { key: null }),
+  );
+  assert(without.status === 400 || without.status === 401, JSON.stringify(without));
+  const bad = await refusalOf(
+    call("GET", bucket.path("a", "/authenticated"), { key: "a.b.c" }),
+  );
+  assert(bad.status === 400 || bad.status === 401, JSON.stringify(bad));
+});
 
-storageTest(
+bucketTest(
   "errors: a bad token is AccessDenied with HTTP 400",
-  ["stand-in"],
-  () =>
-    withBucket(async (bucket) => {
-      for (const key of ["not a token", "a.b.c", "e30.e30.e30"]) {
-        await assertRefused(call("GET", bucket.path("a", "/authenticated"), { key }), {
-          statusCode: "403",
-          error: "Unauthorized",
-          code: "AccessDenied",
-        });
-      }
-      await assertRefused(call("GET", bucket.path("a", "/authenticated"), { key: null }), {
-        statusCode: "400",
-        error: "Error",
-        message: "headers must have required property 'authorization'",
-        code: "InvalidRequest",
+  { needs: ["stand-in"] },
+  async (bucket) => {
+    for (const key of ["not a token", "a.b.c", "e30.e30.e30"]) {
+      await assertRefused(call("GET", bucket.path("a", "/authenticated"), { key }), {
+        statusCode: "403",
+        error: "Unauthorized",
+        code: "AccessDenied",
       });
-      // Where public buckets are served to anyone, a private one is not there.
-      await assertRefused(call("GET", bucket.path("a"), { key: null }), { code: "NoSuchBucket" });
-      await assertRefused(call("GET", bucket.path("a", "/public")), { code: "NoSuchBucket" });
-    }),
+    }
+    await assertRefused(call("GET", bucket.path("a", "/authenticated"), { key: null }), {
+      statusCode: "400",
+      error: "Error",
+      message: "headers must have required property 'authorization'",
+      code: "InvalidRequest",
+    });
+    // Where public buckets are served to anyone, a private one is not there.
+    await assertRefused(call("GET", bucket.path("a"), { key: null }), { code: "NoSuchBucket" });
+    await assertRefused(call("GET", bucket.path("a", "/public")), { code: "NoSuchBucket" });
+  },
 );
 
-storageTest("errors: malformed bodies are refused as such", [], () =>
-  withBucket(async (bucket) => {
-    const cases: [string, string, unknown][] = [
-      ["POST", "/object/move", { bucketId: bucket.id, sourceKey: "a" }],
-      ["POST", "/object/copy", { sourceKey: "a", destinationKey: "b" }],
-      ["DELETE", `/object/${bucket.id}`, { prefixes: [] }],
-      ["DELETE", `/object/${bucket.id}`, {}],
-      ["POST", `/object/list/${bucket.id}`, {}],
-      ["POST", `/object/list/${bucket.id}`, { prefix: "", limit: 0 }],
-      ["POST", `/object/sign/${bucket.id}/a`, {}],
-      ["POST", "/bucket", {}],
-    ];
-    for (const [method, path, json] of cases) {
-      const refusal = await refusalOf(call(method, path, { json }));
-      assert.equal(refusal.statusCode, "400", `${method} ${path}: ${JSON.stringify(refusal)}`);
-      assert.equal(refusal.code, "InvalidRequest");
-    }
-    const refusal = await refusalOf(
-      call("POST", "/bucket", { body: "{", headers: { "content-type": "application/json" } }),
-    );
-    assert.equal(refusal.statusCode, "400");
-  }));
+bucketTest("errors: malformed bodies are refused as such", async (bucket) => {
+  const cases: [string, string, unknown][] = [
+    ["POST", "/object/move", { bucketId: bucket.id, sourceKey: "a" }],
+    ["POST", "/object/copy", { sourceKey: "a", destinationKey: "b" }],
+    ["DELETE", `/object/${bucket.id}`, { prefixes: [] }],
+    ["DELETE", `/object/${bucket.id}`, {}],
+    ["POST", `/object/list/${bucket.id}`, {}],
+    ["POST", `/object/list/${bucket.id}`, { prefix: "", limit: 0 }],
+    ["POST", `/object/sign/${bucket.id}/a`, {}],
+    ["POST", "/bucket", {}],
+  ];
+  for (const [method, path, json] of cases) {
+    const refusal = await refusalOf(call(method, path, { json }));
+    assert.equal(refusal.statusCode, "400", `${method} ${path}: ${JSON.stringify(refusal)}`);
+    assert.equal(refusal.code, "InvalidRequest");
+  }
+  const refusal = await refusalOf(
+    call("POST", "/bucket", { body: "{", headers: { "content-type": "application/json" } }),
+  );
+  assert.equal(refusal.statusCode, "400");
+});
 
 storageTest("errors: a route that is not there is 404", [], async () => {
   const refusal = await refusalOf(call("GET", "/nowhere"));
   assert.equal(refusal.status, 404);
 });
 
-storageTest(
-  "errors: copying or moving into a bucket that is not there",
-  [],
-  () =>
-    withBucket(async (bucket) => {
-      await bucket.put("a");
-      for (const action of ["copy", "move"]) {
-        const json = {
-          ...{ bucketId: bucket.id, sourceKey: "a", destinationKey: "b" },
-          destinationBucket: randomName("none"),
-        };
-        const refusal = await refusalOf(call("POST", `/object/${action}`, { json }));
-        assert.equal(refusal.statusCode, "404", JSON.stringify(refusal));
-      }
-      assert.equal(await bucket.text("a"), "x");
-    }),
-);
+bucketTest("errors: copying or moving into a bucket that is not there", async (bucket) => {
+  await bucket.put("a");
+  for (const action of ["copy", "move"]) {
+    const json = {
+      ...{ bucketId: bucket.id, sourceKey: "a", destinationKey: "b" },
+      destinationBucket: randomName("none"),
+    };
+    const refusal = await refusalOf(call("POST", `/object/${action}`, { json }));
+    assert.equal(refusal.statusCode, "404", JSON.stringify(refusal));
+  }
+  assert.equal(await bucket.text("a"), "x");
+});

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import {
   assertRefused,
   type Bucket,
+  bucketTest,
   call,
   callJson,
   randomBytes,
@@ -24,48 +25,39 @@ function form(bytes: Uint8Array<ArrayBuffer>, type: string, fields: Record<strin
   return form;
 }
 
-storageTest(
-  "limits: a bucket's file_size_limit binds the service key",
-  [],
-  () =>
-    withBucket(async (bucket) => {
-      await bucket.put("a", randomBytes(1000));
-      const body = randomBytes(1001);
-      for (const method of ["POST", "PUT"]) {
-        await assertRefused(call(method, bucket.path("b"), { body }), TOO_LARGE);
-        const asForm = form(body, "text/plain");
-        await assertRefused(call(method, bucket.path("b"), { body: asForm }), TOO_LARGE);
-      }
-      await assertRefused(call("PUT", bucket.path("a"), { body }), TOO_LARGE);
-      assert.equal((await bucket.info("a")).size, 1000);
-      await assertRefused(bucket.get("b"), { code: "NoSuchKey", error: "not_found" });
-      await callJson("POST", bucket.path("c"), { body: form(randomBytes(1000), "text/plain") });
-      assert.equal((await bucket.info("c")).size, 1000);
-    }, { file_size_limit: 1000 }),
-);
+bucketTest("limits: a bucket's file_size_limit binds the service key", {
+  settings: { file_size_limit: 1000 },
+}, async (bucket) => {
+  await bucket.put("a", randomBytes(1000));
+  const body = randomBytes(1001);
+  for (const method of ["POST", "PUT"]) {
+    await assertRefused(call(method, bucket.path("b"), { body }), TOO_LARGE);
+    const asForm = form(body, "text/plain");
+    await assertRefused(call(method, bucket.path("b"), { body: asForm }), TOO_LARGE);
+  }
+  await assertRefused(call("PUT", bucket.path("a"), { body }), TOO_LARGE);
+  assert.equal((await bucket.info("a")).size, 1000);
+  await assertRefused(bucket.get("b"), { code: "NoSuchKey", error: "not_found" });
+  await callJson("POST", bucket.path("c"), { body: form(randomBytes(1000), "text/plain") });
+  assert.equal((await bucket.info("c")).size, 1000);
+});
 
-storageTest(
-  "limits: a refused large body is read to its end, the answer arrives",
-  [],
-  () =>
-    withBucket(async (bucket) => {
-      const body = randomBytes(8 * 1024 * 1024);
-      await assertRefused(call("POST", bucket.path("a"), { body }), TOO_LARGE);
-      const asForm = form(body, "text/plain");
-      await assertRefused(call("POST", bucket.path("a"), { body: asForm }), TOO_LARGE);
-    }, { file_size_limit: 1000 }),
-);
+bucketTest("limits: a refused large body is read to its end, the answer arrives", {
+  settings: { file_size_limit: 1000 },
+}, async (bucket) => {
+  const body = randomBytes(8 * 1024 * 1024);
+  await assertRefused(call("POST", bucket.path("a"), { body }), TOO_LARGE);
+  const asForm = form(body, "text/plain");
+  await assertRefused(call("POST", bucket.path("a"), { body: asForm }), TOO_LARGE);
+});
 
-storageTest(
-  "limits: a body without content-length escapes the size check",
-  [],
-  () =>
-    withBucket(async (bucket) => {
-      const bytes = randomBytes(5000);
-      await callJson("POST", bucket.path("a"), { body: new Blob([bytes]).stream() });
-      assert.deepEqual(await bucket.bytes("a"), bytes);
-    }, { file_size_limit: 1000 }),
-);
+bucketTest("limits: a body without content-length escapes the size check", {
+  settings: { file_size_limit: 1000 },
+}, async (bucket) => {
+  const bytes = randomBytes(5000);
+  await callJson("POST", bucket.path("a"), { body: new Blob([bytes]).stream() });
+  assert.deepEqual(await bucket.bytes("a"), bytes);
+});
 
 /** The types that are let in, and those that are not, by each kind of list. */
 const MIME_CASES: { allowed: string[]; fits: string[]; refused: string[] }[] = [
@@ -83,15 +75,12 @@ const MIME_CASES: { allowed: string[]; fits: string[]; refused: string[] }[] = [
 ];
 
 for (const { allowed, fits, refused } of MIME_CASES) {
-  storageTest(
-    `limits: allowed_mime_types ${allowed} bind the service key`,
-    [],
-    () =>
-      withBucket(async (bucket) => {
-        for (const type of fits) await bucket.put("fits", "x", { "content-type": type });
-        for (const type of refused) await assertTypeRefused(bucket, type);
-      }, { allowed_mime_types: allowed }),
-  );
+  bucketTest(`limits: allowed_mime_types ${allowed} bind the service key`, {
+    settings: { allowed_mime_types: allowed },
+  }, async (bucket) => {
+    for (const type of fits) await bucket.put("fits", "x", { "content-type": type });
+    for (const type of refused) await assertTypeRefused(bucket, type);
+  });
 }
 
 async function assertTypeRefused(bucket: Bucket, type: string): Promise<void> {
@@ -104,31 +93,25 @@ async function assertTypeRefused(bucket: Bucket, type: string): Promise<void> {
   });
 }
 
-storageTest(
-  "limits: of a form it is the file's type that counts, without parameters",
-  [],
-  () =>
-    withBucket(async (bucket) => {
-      const bytes = randomBytes(10);
-      await callJson("POST", bucket.path("a"), { body: form(bytes, "image/png;charset=utf-8") });
-      assert.equal((await bucket.info("a")).content_type, "image/png");
-      await assertRefused(call("POST", bucket.path("b"), { body: form(bytes, "text/css") }), {
-        code: "InvalidMimeType",
-      });
-      const named = form(bytes, "text/css", { contentType: "image/png" });
-      await callJson("POST", bucket.path("b"), { body: named });
-      assert.equal((await bucket.info("b")).content_type, "image/png");
-    }, { allowed_mime_types: ["image/png"] }),
-);
+bucketTest("limits: of a form it is the file's type that counts, without parameters", {
+  settings: { allowed_mime_types: ["image/png"] },
+}, async (bucket) => {
+  const bytes = randomBytes(10);
+  await callJson("POST", bucket.path("a"), { body: form(bytes, "image/png;charset=utf-8") });
+  assert.equal((await bucket.info("a")).content_type, "image/png");
+  await assertRefused(call("POST", bucket.path("b"), { body: form(bytes, "text/css") }), {
+    code: "InvalidMimeType",
+  });
+  const named = form(bytes, "text/css", { contentType: "image/png" });
+  await callJson("POST", bucket.path("b"), { body: named });
+  assert.equal((await bucket.info("b")).content_type, "image/png");
+});
 
-storageTest(
-  "limits: an empty folder's placeholder may have any type",
-  [],
-  () =>
-    withBucket(async (bucket) => {
-      await bucket.put("folder/.emptyFolderPlaceholder", "");
-    }, { allowed_mime_types: ["image/png"], file_size_limit: 10 }),
-);
+bucketTest("limits: an empty folder's placeholder may have any type", {
+  settings: { allowed_mime_types: ["image/png"], file_size_limit: 10 },
+}, async (bucket) => {
+  await bucket.put("folder/.emptyFolderPlaceholder", "");
+});
 
 storageTest(
   "limits: a move and a copy into a bucket ignore its limits",

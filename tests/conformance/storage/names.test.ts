@@ -1,14 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import {
-  assertRefused,
-  type Bucket,
-  call,
-  callJson,
-  encodeName,
-  storageTest,
-  withBucket,
-} from "./support.ts";
+import { assertRefused, type Bucket, bucketTest, call, callJson, encodeName } from "./support.ts";
 
 const LEGAL = "ABCXYZabcxyz0189_/!.*'() &$=@;:+,?-";
 const RUNS = Number(Deno.env.get("HOLDFAST_TEST_RUNS") ?? 60);
@@ -33,15 +25,10 @@ async function assertRoundTrip(bucket: Bucket, name: string): Promise<void> {
   assert.equal(deleted.name, name);
 }
 
-storageTest(
-  `names: every legal name round-trips (seed ${SEED})`,
-  [],
-  () =>
-    withBucket(async (bucket) => {
-      const property = fc.asyncProperty(legalName, (name) => assertRoundTrip(bucket, name));
-      await fc.assert(property, { numRuns: RUNS, seed: SEED });
-    }),
-);
+bucketTest(`names: every legal name round-trips (seed ${SEED})`, async (bucket) => {
+  const property = fc.asyncProperty(legalName, (name) => assertRoundTrip(bucket, name));
+  await fc.assert(property, { numRuns: RUNS, seed: SEED });
+});
 
 const ODD_NAMES = [
   ...["a b", " lead", "trail ", "a+b", "a?b", "a&b", "a;b", "a,b", "a:b", "a@b", "a=b", "a'b"],
@@ -49,24 +36,20 @@ const ODD_NAMES = [
   ...["...", "a./b", "..a/b", "?", "&=?", "a.emptyFolderPlaceholderNot", "copy", "list/x"],
 ];
 
-storageTest(
+bucketTest(
   "names: the odd ones round-trip when each segment is percent-encoded",
-  [],
-  () =>
-    withBucket(async (bucket) => {
-      for (const name of ODD_NAMES) await assertRoundTrip(bucket, name);
-    }),
+  async (bucket) => {
+    for (const name of ODD_NAMES) await assertRoundTrip(bucket, name);
+  },
 );
 
-storageTest(
+bucketTest(
   "names: those that differ in a slash or a letter's case are different objects",
-  [],
-  () =>
-    withBucket(async (bucket) => {
-      const names = ["a/b", "a//b", "/a/b", "A/b", "a/B", "a/b "];
-      for (const name of names) await bucket.put(name, name);
-      for (const name of names) assert.equal(await bucket.text(name), name);
-    }),
+  async (bucket) => {
+    const names = ["a/b", "a//b", "/a/b", "A/b", "a/B", "a/b "];
+    for (const name of names) await bucket.put(name, name);
+    for (const name of names) assert.equal(await bucket.text(name), name);
+  },
 );
 
 const ILLEGAL = [
@@ -84,72 +67,61 @@ const ILLEGAL = [
   "a^b",
 ];
 
-storageTest("names: others are refused with InvalidKey", [], () =>
-  withBucket(async (bucket) => {
-    await bucket.put("legal");
-    for (const name of [...ILLEGAL, "a`b", "a~b", "a\tb", "a\nb", "é", "\u{1F600}"]) {
-      const expected = {
-        statusCode: "400",
-        error: "InvalidKey",
-        message: `Invalid key: ${name}`,
-        code: "InvalidKey",
-      };
-      await assertRefused(call("POST", bucket.path(name), { body: "x" }), expected);
-      await assertRefused(bucket.get(name), expected);
-      for (const action of ["copy", "move"]) {
-        const json = { bucketId: bucket.id, sourceKey: "legal", destinationKey: name };
-        await assertRefused(call("POST", `/object/${action}`, { json }), expected);
-      }
-    }
-    await assertRefused(call("POST", `/object/${bucket.id}/`, { body: "x" }), {
+bucketTest("names: others are refused with InvalidKey", async (bucket) => {
+  await bucket.put("legal");
+  for (const name of [...ILLEGAL, "a`b", "a~b", "a\tb", "a\nb", "é", "\u{1F600}"]) {
+    const expected = {
+      statusCode: "400",
+      error: "InvalidKey",
+      message: `Invalid key: ${name}`,
       code: "InvalidKey",
-    });
-  }));
+    };
+    await assertRefused(call("POST", bucket.path(name), { body: "x" }), expected);
+    await assertRefused(bucket.get(name), expected);
+    for (const action of ["copy", "move"]) {
+      const json = { bucketId: bucket.id, sourceKey: "legal", destinationKey: name };
+      await assertRefused(call("POST", `/object/${action}`, { json }), expected);
+    }
+  }
+  await assertRefused(call("POST", `/object/${bucket.id}/`, { body: "x" }), {
+    code: "InvalidKey",
+  });
+});
 
-storageTest(
-  "names: fetch takes `.` and `..` out silently, encoded or not",
-  [],
-  () =>
-    withBucket(async (bucket) => {
-      for (const [sent, stored] of [["x/../a", "a"], ["./b", "b"], ["x/%2e%2E/c", "c"]]) {
-        await callJson("POST", `/object/${bucket.id}/${sent}`, { body: stored });
-        assert.equal(await bucket.text(stored), stored);
-      }
-      const { pathname } = new URL(`http://host/${encodeName("a/../b")}`);
-      assert.equal(pathname, "/b");
-    }),
-);
+bucketTest("names: fetch takes `.` and `..` out silently, encoded or not", async (bucket) => {
+  for (const [sent, stored] of [["x/../a", "a"], ["./b", "b"], ["x/%2e%2E/c", "c"]]) {
+    await callJson("POST", `/object/${bucket.id}/${sent}`, { body: stored });
+    assert.equal(await bucket.text(stored), stored);
+  }
+  const { pathname } = new URL(`http://host/${encodeName("a/../b")}`);
+  assert.equal(pathname, "/b");
+});
 
-storageTest(
+bucketTest(
   "names: some 900 bytes are fine, beyond S3's limit the answer is a refusal",
-  [],
-  () =>
-    withBucket(async (bucket) => {
-      // Segments below 255 bytes: a file backend takes no longer ones.
-      const long = Array.from({ length: 9 }, () => "n".repeat(99)).join("/");
-      assert.equal(long.length, 899);
-      await assertRoundTrip(bucket, long);
-      const response = await call("POST", bucket.path(`${long}/${"n".repeat(140)}`), { body: "x" });
-      await response.body?.cancel();
-      assert.equal(response.ok, false);
-    }),
+  async (bucket) => {
+    // Segments below 255 bytes: a file backend takes no longer ones.
+    const long = Array.from({ length: 9 }, () => "n".repeat(99)).join("/");
+    assert.equal(long.length, 899);
+    await assertRoundTrip(bucket, long);
+    const response = await call("POST", bucket.path(`${long}/${"n".repeat(140)}`), { body: "x" });
+    await response.body?.cancel();
+    assert.equal(response.ok, false);
+  },
 );
 
-storageTest(
-  "names: rows put in by SQL may hold any name, and no request reads them",
-  ["sql"],
-  () =>
-    withBucket(async (bucket) => {
-      for (const name of [...ILLEGAL, "x".repeat(2000)]) {
-        await bucket.insertRow(name);
-        assert(await bucket.row(name));
-        const response = await bucket.get(name);
-        await response.body?.cancel();
-        assert.equal(response.ok, false);
-      }
-      // But they can be deleted, by name.
-      const json = { prefixes: ILLEGAL };
-      const deleted = await callJson<unknown[]>("DELETE", `/object/${bucket.id}`, { json });
-      assert.equal(deleted.length, ILLEGAL.length);
-    }),
-);
+bucketTest("names: rows put in by SQL may hold any name, and no request reads them", {
+  needs: ["sql"],
+}, async (bucket) => {
+  for (const name of [...ILLEGAL, "x".repeat(2000)]) {
+    await bucket.insertRow(name);
+    assert(await bucket.row(name));
+    const response = await bucket.get(name);
+    await response.body?.cancel();
+    assert.equal(response.ok, false);
+  }
+  // But they can be deleted, by name.
+  const json = { prefixes: ILLEGAL };
+  const deleted = await callJson<unknown[]>("DELETE", `/object/${bucket.id}`, { json });
+  assert.equal(deleted.length, ILLEGAL.length);
+});

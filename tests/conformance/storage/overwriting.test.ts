@@ -1,6 +1,6 @@
 /** Readers and writers of one object at a time. */
 import assert from "node:assert/strict";
-import { type Bucket, call, callJson, randomBytes, storageTest, withBucket } from "./support.ts";
+import { type Bucket, bucketTest, call, callJson, randomBytes } from "./support.ts";
 
 const SIZE = 24 * 1024 * 1024;
 
@@ -31,19 +31,17 @@ const CHANGES: [name: string, change: (bucket: Bucket) => Promise<unknown>][] = 
 ];
 
 for (const [name, change] of CHANGES) {
-  storageTest(
+  bucketTest(
     `overwriting: a reader gets the complete old bytes when they are ${name}`,
-    [],
-    () =>
-      withBucket(async (bucket) => {
-        const bytes = randomBytes(SIZE);
-        await bucket.put("a", bytes);
-        const goOn = await beginReading(bucket, "a");
-        await change(bucket);
-        const read = await goOn();
-        assert.equal(read.length, SIZE);
-        assert.equal(equal(read, bytes), true);
-      }),
+    async (bucket) => {
+      const bytes = randomBytes(SIZE);
+      await bucket.put("a", bytes);
+      const goOn = await beginReading(bucket, "a");
+      await change(bucket);
+      const read = await goOn();
+      assert.equal(read.length, SIZE);
+      assert.equal(equal(read, bytes), true);
+    },
   );
 }
 
@@ -51,49 +49,42 @@ function equal(one: Uint8Array, other: Uint8Array): boolean {
   return one.length === other.length && one.every((byte, index) => byte === other[index]);
 }
 
-storageTest(
+bucketTest(
   "overwriting: a read is never a mix, and its etag is that of its bytes",
-  [],
-  () =>
-    withBucket(async (bucket) => {
-      const bodies = [randomBytes(200_000), randomBytes(150_000)];
-      const etags = new Map<string, Uint8Array>();
-      for (const body of bodies) {
-        await bucket.put("a", body);
-        etags.set(String((await bucket.info("a")).etag), body);
+  async (bucket) => {
+    const bodies = [randomBytes(200_000), randomBytes(150_000)];
+    const etags = new Map<string, Uint8Array>();
+    for (const body of bodies) {
+      await bucket.put("a", body);
+      etags.set(String((await bucket.info("a")).etag), body);
+    }
+    let writing = true;
+    const reader = async () => {
+      let read = 0;
+      while (writing || read === 0) {
+        const response = await bucket.get("a");
+        const bytes = await response.bytes();
+        // In the gap between row and bytes: re-read, the row has another version by now.
+        if (!response.ok) continue;
+        const expected = etags.get(response.headers.get("etag") ?? "");
+        assert(expected && equal(bytes, expected));
+        read++;
       }
-      let writing = true;
-      const reader = async () => {
-        let read = 0;
-        while (writing || read === 0) {
-          const response = await bucket.get("a");
-          const bytes = await response.bytes();
-          // In the gap between row and bytes: re-read, the row has another version by now.
-          if (!response.ok) continue;
-          const expected = etags.get(response.headers.get("etag") ?? "");
-          assert(expected && equal(bytes, expected));
-          read++;
-        }
-      };
-      const readers = [reader(), reader()];
-      try {
-        for (let round = 0; round < 20; round++) await bucket.put("a", bodies[round % 2]);
-      } finally {
-        writing = false;
-        await Promise.all(readers);
-      }
-    }),
+    };
+    const readers = [reader(), reader()];
+    try {
+      for (let round = 0; round < 20; round++) await bucket.put("a", bodies[round % 2]);
+    } finally {
+      writing = false;
+      await Promise.all(readers);
+    }
+  },
 );
 
-storageTest(
-  "overwriting: a reader that gives up harms nobody",
-  [],
-  () =>
-    withBucket(async (bucket) => {
-      await bucket.put("a", randomBytes(SIZE));
-      const response = await bucket.get("a");
-      await response.body?.cancel();
-      const again = await call("GET", bucket.path("a"));
-      assert.equal((await again.bytes()).length, SIZE);
-    }),
-);
+bucketTest("overwriting: a reader that gives up harms nobody", async (bucket) => {
+  await bucket.put("a", randomBytes(SIZE));
+  const response = await bucket.get("a");
+  await response.body?.cancel();
+  const again = await call("GET", bucket.path("a"));
+  assert.equal((await again.bytes()).length, SIZE);
+});

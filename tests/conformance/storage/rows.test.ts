@@ -1,15 +1,15 @@
 /** Every operation in Storage's reference and what it does to the rows. */
 import assert from "node:assert/strict";
 import {
-  Bucket,
+  type Bucket,
+  bucketTest,
   call,
   callJson,
   encodeMetadata,
   type Row,
   sqlOf,
-  storageTest,
   tokenFor,
-  withBucket,
+  until,
 } from "./support.ts";
 
 const OWNER = "8f3f2e52-7b0b-4b5e-9a37-6f3c0a6f3d11";
@@ -130,10 +130,7 @@ const OPERATIONS: Operation[] = [
     name: "empty",
     act: async (bucket) => {
       await callJson("POST", `/bucket/${bucket.id}/empty`, { json: {} });
-      const deadline = Date.now() + 60_000;
-      while (await bucket.row("a") && Date.now() < deadline) {
-        await new Promise((done) => setTimeout(done, 100));
-      }
+      await until(async () => await bucket.row("a") === undefined);
     },
     at: null,
   },
@@ -172,21 +169,20 @@ const OPERATIONS: Operation[] = [
 ];
 
 for (const operation of OPERATIONS) {
-  storageTest(`rows: ${operation.name}`, ["sql"], () =>
-    withBucket(async (bucket) => {
-      const before = await seed(bucket);
-      await operation.act(bucket);
-      if (operation.at === null) return assert.equal(await bucket.row("a"), undefined);
-      const after = await bucket.row(operation.at);
-      assert(after);
-      for (const [column, effect] of Object.entries(operation.effects ?? {})) {
-        assertEffect(column as keyof Row, effect, before, after);
-      }
-      for (const [key, value] of Object.entries(operation.metadata ?? {})) {
-        assert.deepEqual(after.metadata?.[key], value, key);
-      }
-      if (operation.name === "move") assert.equal(await bucket.row("a"), undefined);
-    }));
+  bucketTest(`rows: ${operation.name}`, { needs: ["sql"] }, async (bucket) => {
+    const before = await seed(bucket);
+    await operation.act(bucket);
+    if (operation.at === null) return assert.equal(await bucket.row("a"), undefined);
+    const after = await bucket.row(operation.at);
+    assert(after);
+    for (const [column, effect] of Object.entries(operation.effects ?? {})) {
+      assertEffect(column as keyof Row, effect, before, after);
+    }
+    for (const [key, value] of Object.entries(operation.metadata ?? {})) {
+      assert.deepEqual(after.metadata?.[key], value, key);
+    }
+    if (operation.name === "move") assert.equal(await bucket.row("a"), undefined);
+  });
 }
 
 /** An object with everything that can be lost: an owner, user metadata, a type, a cache control. */
@@ -211,59 +207,56 @@ function assertEffect(column: keyof Row, effect: Effect, before: Row, after: Row
   else assert.deepEqual(after[column], effect.is, what);
 }
 
-storageTest("rows: an upload enters the row whole", ["sql"], () =>
-  withBucket(async (bucket) => {
-    await bucket.put("new", "hello", {
-      "content-type": "text/css; charset=utf-8",
-      "cache-control": "public, max-age=7",
-      "x-metadata": encodeMetadata({ deep: { er: [1, "ü"] } }),
-    });
-    const row = await bucket.row("new");
-    assert(row);
-    const { lastModified, ...metadata } = row.metadata ?? {};
-    assert.deepEqual(metadata, {
-      eTag: '"5d41402abc4b2a76b9719d911017c592"',
-      size: 5,
-      mimetype: "text/css; charset=utf-8",
-      cacheControl: "public, max-age=7",
-      contentLength: 5,
-      httpStatusCode: 200,
-    });
-    assert.match(String(lastModified), /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
-    assert.deepEqual(row.user_metadata, { deep: { er: [1, "ü"] } });
-    assert.equal(row.owner_id, null);
-    assert.equal(row.owner, null);
-    assert.match(row.version ?? "", UUID);
-    assert.equal(row.updated_at, row.created_at);
-  }));
+bucketTest("rows: an upload enters the row whole", { needs: ["sql"] }, async (bucket) => {
+  await bucket.put("new", "hello", {
+    "content-type": "text/css; charset=utf-8",
+    "cache-control": "public, max-age=7",
+    "x-metadata": encodeMetadata({ deep: { er: [1, "ü"] } }),
+  });
+  const row = await bucket.row("new");
+  assert(row);
+  const { lastModified, ...metadata } = row.metadata ?? {};
+  assert.deepEqual(metadata, {
+    eTag: '"5d41402abc4b2a76b9719d911017c592"',
+    size: 5,
+    mimetype: "text/css; charset=utf-8",
+    cacheControl: "public, max-age=7",
+    contentLength: 5,
+    httpStatusCode: 200,
+  });
+  assert.match(String(lastModified), /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
+  assert.deepEqual(row.user_metadata, { deep: { er: [1, "ü"] } });
+  assert.equal(row.owner_id, null);
+  assert.equal(row.owner, null);
+  assert.match(row.version ?? "", UUID);
+  assert.equal(row.updated_at, row.created_at);
+});
 
-storageTest(
+bucketTest(
   "rows: the owner comes from the token's sub alone",
-  ["sql", "tokens"],
-  () =>
-    withBucket(async (bucket) => {
-      await bucket.put("uuid", "x", {}, tokenFor("service_role", OWNER));
-      await bucket.put("other", "x", { "x-owner": "me" }, tokenFor("service_role", "someone"));
-      assert.equal((await bucket.row("uuid"))?.owner_id, OWNER);
-      assert.equal((await bucket.row("uuid"))?.owner, OWNER);
-      assert.equal((await bucket.row("other"))?.owner_id, "someone");
-      // The deprecated column is a uuid.
-      assert.equal((await bucket.row("other"))?.owner, null);
-    }),
+  { needs: ["sql", "tokens"] },
+  async (bucket) => {
+    await bucket.put("uuid", "x", {}, tokenFor("service_role", OWNER));
+    await bucket.put("other", "x", { "x-owner": "me" }, tokenFor("service_role", "someone"));
+    assert.equal((await bucket.row("uuid"))?.owner_id, OWNER);
+    assert.equal((await bucket.row("uuid"))?.owner, OWNER);
+    assert.equal((await bucket.row("other"))?.owner_id, "someone");
+    // The deprecated column is a uuid.
+    assert.equal((await bucket.row("other"))?.owner, null);
+  },
 );
 
-storageTest(
+bucketTest(
   "rows: a plain SQL update bumps updated_at, an overwrite does too",
-  ["sql"],
-  () =>
-    withBucket(async (bucket) => {
-      const before = await seed(bucket);
-      await sqlOf()`update storage.objects set user_metadata = '{}' where bucket_id = ${bucket.id}`;
-      const edited = await bucket.row("a");
-      assert(edited && edited.updated_at > before.updated_at);
-      assert.equal(edited.version, before.version);
-      await bucket.put("a", "old");
-      const overwritten = await bucket.row("a");
-      assert(overwritten && overwritten.updated_at > edited.updated_at);
-    }),
+  { needs: ["sql"] },
+  async (bucket) => {
+    const before = await seed(bucket);
+    await sqlOf()`update storage.objects set user_metadata = '{}' where bucket_id = ${bucket.id}`;
+    const edited = await bucket.row("a");
+    assert(edited && edited.updated_at > before.updated_at);
+    assert.equal(edited.version, before.version);
+    await bucket.put("a", "old");
+    const overwritten = await bucket.row("a");
+    assert(overwritten && overwritten.updated_at > edited.updated_at);
+  },
 );

@@ -177,6 +177,20 @@ export function standInOf(): StorageServer {
   return project.standIn;
 }
 
+/** Waits for what will be so. */
+export async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
+  const deadline = Date.now() + 60_000;
+  while (!await condition()) {
+    assert(Date.now() < deadline, `waited in vain until ${condition}`);
+    await new Promise((done) => setTimeout(done, 10));
+  }
+}
+
+/** Waits until the stand-in has nothing under way; any other Storage cannot be asked. */
+export async function standInAtRest(): Promise<void> {
+  await until(() => !project.standIn || project.standIn.requests.inFlight === 0);
+}
+
 /** A token for a user, or for nobody. */
 export function tokenFor(
   role: "authenticated" | "anon" | "service_role",
@@ -192,7 +206,7 @@ export function tokenFor(
 }
 
 /** What a test needs besides HTTP; where it is not given the test is skipped. */
-type Need = "sql" | "tokens" | "stand-in";
+export type Need = "sql" | "tokens" | "stand-in";
 
 /** Registers a test. */
 export function storageTest(name: string, needs: Need[], test: () => Promise<void>): void {
@@ -202,6 +216,26 @@ export function storageTest(name: string, needs: Need[], test: () => Promise<voi
     "stand-in": project.standIn,
   };
   Deno.test({ name, fn: test, ignore: needs.some((need) => given[need] === undefined) });
+}
+
+/** What a test does with a bucket of its own. */
+type BucketTest = (bucket: Bucket) => Promise<void>;
+
+/** What it needs, and the settings of its bucket. */
+interface BucketTestOptions {
+  needs?: Need[];
+  settings?: Record<string, unknown>;
+}
+
+/** Registers a test with a bucket of its own. */
+export function bucketTest(name: string, test: BucketTest): void;
+export function bucketTest(name: string, options: BucketTestOptions, test: BucketTest): void;
+export function bucketTest(
+  name: string,
+  ...rest: [BucketTest] | [BucketTestOptions, BucketTest]
+): void {
+  const [options, test] = rest.length === 2 ? rest : [{}, rest[0]];
+  storageTest(name, options.needs ?? [], () => withBucket(test, options.settings));
 }
 
 /** Gives a test a bucket with a random name and removes it, whatever came of the test. */

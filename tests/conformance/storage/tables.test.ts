@@ -1,6 +1,6 @@
 /** The tables as any project's role `postgres` finds them. */
 import assert from "node:assert/strict";
-import { sqlOf, storageTest, withBucket } from "./support.ts";
+import { bucketTest, sqlOf, storageTest } from "./support.ts";
 
 /** A SQLSTATE that a statement must be refused with. */
 async function assertSqlRefused(statement: string, code: string): Promise<void> {
@@ -40,112 +40,103 @@ storageTest("tables: two indexes serve a scan, one of them by collate C", ["sql"
   assert(!definitions.some((definition) => /updated_at|\(version/.test(definition)));
 });
 
-storageTest(
-  "tables: a direct delete is refused unless the transaction allowed it",
-  ["sql"],
-  () =>
-    withBucket(async (bucket) => {
-      await bucket.insertRow("a");
-      const statement = `delete from storage.objects where bucket_id = '${bucket.id}'`;
-      await assertSqlRefused(statement, "42501");
-      await assertSqlRefused(`delete from storage.buckets where id = '${bucket.id}'`, "42501");
-      await sqlOf().begin(async (sql) => {
-        await sql`select set_config('storage.allow_delete_query', 'true', true)`;
-        await sql.unsafe(statement);
-      });
-      assert.equal(await bucket.row("a"), undefined);
-      await assertSqlRefused(statement, "42501");
-    }),
-);
+bucketTest("tables: a direct delete is refused unless the transaction allowed it", {
+  needs: ["sql"],
+}, async (bucket) => {
+  await bucket.insertRow("a");
+  const statement = `delete from storage.objects where bucket_id = '${bucket.id}'`;
+  await assertSqlRefused(statement, "42501");
+  await assertSqlRefused(`delete from storage.buckets where id = '${bucket.id}'`, "42501");
+  await sqlOf().begin(async (sql) => {
+    await sql`select set_config('storage.allow_delete_query', 'true', true)`;
+    await sql.unsafe(statement);
+  });
+  assert.equal(await bucket.row("a"), undefined);
+  await assertSqlRefused(statement, "42501");
+});
 
-storageTest(
+bucketTest(
   "tables: updated_at is the transaction's start, not its commit",
-  ["sql"],
-  () =>
-    withBucket(async (bucket) => {
-      await bucket.insertRow("early");
-      await bucket.insertRow("late");
-      await sqlOf().begin(async (outer) => {
-        await outer`select now()`;
-        await sqlOf()`update storage.objects set metadata = '{}' where name = 'late'
+  { needs: ["sql"] },
+  async (bucket) => {
+    await bucket.insertRow("early");
+    await bucket.insertRow("late");
+    await sqlOf().begin(async (outer) => {
+      await outer`select now()`;
+      await sqlOf()`update storage.objects set metadata = '{}' where name = 'late'
         and bucket_id = ${bucket.id}`;
-        await outer`update storage.objects set metadata = '{}' where name = 'early'
+      await outer`update storage.objects set metadata = '{}' where name = 'early'
         and bucket_id = ${bucket.id}`;
-      });
-      // Committed last, and yet the earlier time.
-      const [early, late] = [await bucket.row("early"), await bucket.row("late")];
-      assert(early && late && early.updated_at < late.updated_at);
-    }),
+    });
+    // Committed last, and yet the earlier time.
+    const [early, late] = [await bucket.row("early"), await bucket.row("late")];
+    assert(early && late && early.updated_at < late.updated_at);
+  },
 );
 
-storageTest(
+bucketTest(
   "tables: postgres reads and patches every row, and may not do more",
-  ["sql"],
-  () =>
-    withBucket(async (bucket) => {
-      await bucket.put("a");
-      const sql = sqlOf();
-      await sql`
+  { needs: ["sql"] },
+  async (bucket) => {
+    await bucket.put("a");
+    const sql = sqlOf();
+    await sql`
       update storage.objects
       set owner_id = 'someone', created_at = '2020-01-01Z', user_metadata = '{"k": 1}'
       where bucket_id = ${bucket.id}`;
-      const row = await bucket.row("a");
-      assert.equal(row?.owner_id, "someone");
-      assert.match(row?.created_at ?? "", /^2020-01-01/);
-      assert.deepEqual(row?.user_metadata, { k: 1 });
-      await assertSqlRefused("create index on storage.objects (updated_at)", "42501");
-      await assertSqlRefused("alter table storage.objects add column x text", "42501");
-      const [role] = await sql`
+    const row = await bucket.row("a");
+    assert.equal(row?.owner_id, "someone");
+    assert.match(row?.created_at ?? "", /^2020-01-01/);
+    assert.deepEqual(row?.user_metadata, { k: 1 });
+    await assertSqlRefused("create index on storage.objects (updated_at)", "42501");
+    await assertSqlRefused("alter table storage.objects add column x text", "42501");
+    const [role] = await sql`
       select rolsuper, rolbypassrls from pg_roles where rolname = current_user`;
-      assert.deepEqual({ ...role }, { rolsuper: false, rolbypassrls: true });
-    }),
+    assert.deepEqual({ ...role }, { rolsuper: false, rolbypassrls: true });
+  },
 );
 
-storageTest(
+bucketTest(
   "tables: updated_at can be set under session_replication_role",
-  ["sql"],
-  () =>
-    withBucket(async (bucket) => {
-      await bucket.put("a");
-      const set = "update storage.objects set updated_at = '2020-01-01Z' where bucket_id = $1";
-      await sqlOf().unsafe(set, [bucket.id]);
-      assert.doesNotMatch((await bucket.row("a"))?.updated_at ?? "", /^2020/);
-      await sqlOf().begin(async (sql) => {
-        await sql`set local session_replication_role = 'replica'`;
-        await sql.unsafe(set, [bucket.id]);
-      });
-      assert.match((await bucket.row("a"))?.updated_at ?? "", /^2020-01-01/);
-    }),
+  { needs: ["sql"] },
+  async (bucket) => {
+    await bucket.put("a");
+    const set = "update storage.objects set updated_at = '2020-01-01Z' where bucket_id = $1";
+    await sqlOf().unsafe(set, [bucket.id]);
+    assert.doesNotMatch((await bucket.row("a"))?.updated_at ?? "", /^2020/);
+    await sqlOf().begin(async (sql) => {
+      await sql`set local session_replication_role = 'replica'`;
+      await sql.unsafe(set, [bucket.id]);
+    });
+    assert.match((await bucket.row("a"))?.updated_at ?? "", /^2020-01-01/);
+  },
 );
 
-storageTest(
+bucketTest(
   "tables: a role that does not bypass row level security sees no row",
-  ["sql"],
-  () =>
-    withBucket(async (bucket) => {
-      await bucket.put("a");
-      const seen = await sqlOf().begin(async (sql) => {
-        await sql`set local role authenticated`;
-        return await sql`select from storage.objects where bucket_id = ${bucket.id}`;
-      });
-      assert.equal(seen.length, 0);
-    }),
+  { needs: ["sql"] },
+  async (bucket) => {
+    await bucket.put("a");
+    const seen = await sqlOf().begin(async (sql) => {
+      await sql`set local role authenticated`;
+      return await sql`select from storage.objects where bucket_id = ${bucket.id}`;
+    });
+    assert.equal(seen.length, 0);
+  },
 );
 
-storageTest(
+bucketTest(
   "tables: path_tokens are generated from the name",
-  ["sql"],
-  () =>
-    withBucket(async (bucket) => {
-      await bucket.insertRow("a//b/c");
-      const [row] = await sqlOf()`
+  { needs: ["sql"] },
+  async (bucket) => {
+    await bucket.insertRow("a//b/c");
+    const [row] = await sqlOf()`
       select path_tokens from storage.objects where bucket_id = ${bucket.id}`;
-      assert.deepEqual(row.path_tokens, ["a", "", "b", "c"]);
-    }),
+    assert.deepEqual(row.path_tokens, ["a", "", "b", "c"]);
+  },
 );
 
-storageTest("tables: a very old row has no version", ["sql"], () =>
-  withBucket(async (bucket) => {
-    await bucket.insertRow("a", null);
-    assert.equal((await bucket.info("a")).version, null);
-  }));
+bucketTest("tables: a very old row has no version", { needs: ["sql"] }, async (bucket) => {
+  await bucket.insertRow("a", null);
+  assert.equal((await bucket.info("a")).version, null);
+});

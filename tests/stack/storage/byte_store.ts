@@ -156,6 +156,16 @@ export class ByteStore {
     await unlessMissing(Deno.remove(`${path}.json`));
   }
 
+  /** How many versions are stored. */
+  async count(): Promise<number> {
+    let count = 0;
+    for (const folder of await namesIn(this.#folder)) {
+      const names = await namesIn(join(this.#folder, folder));
+      count += names.filter((name) => !name.endsWith(".json")).length;
+    }
+    return count;
+  }
+
   #path({ bucket, name, version }: Location): string {
     // Hashed, for a name may be longer than a file's may be, and a bucket may be called `..`.
     return join(this.#folder, sha256(bucket), `${sha256(name)}.${version ?? "none"}`);
@@ -179,6 +189,11 @@ export class ByteStore {
     await Deno.writeTextFile(`${path}.json`, JSON.stringify(described));
     return described;
   }
+}
+
+async function namesIn(folder: string): Promise<string[]> {
+  const entries = await unlessMissing(Array.fromAsync(Deno.readDir(folder)));
+  return (entries ?? []).map(({ name }) => name);
 }
 
 async function unlessMissing<Value>(value: Promise<Value>): Promise<Value | undefined> {

@@ -51,6 +51,8 @@ export interface StorageServer extends AsyncDisposable {
    * @throws Error where there is no such row.
    */
   loseBytes(bucket: string, name: string): Promise<void>;
+  /** How many versions of objects have their bytes in the backend, wanted by a row or not. */
+  countStoredVersions(): Promise<number>;
   /** Ends all connections, then the server. */
   stop(): Promise<void>;
 }
@@ -90,6 +92,7 @@ export async function startStorage(options: StorageOptions): Promise<StorageServ
       if (!row) throw new Error(`there is no row of ${bucket}/${name}`);
       await services.bytes.remove({ bucket, name, version: row.version });
     },
+    countStoredVersions: () => services.bytes.count(),
     stop,
     [Symbol.asyncDispose]: stop,
   };

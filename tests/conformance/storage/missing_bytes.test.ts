@@ -1,0 +1,62 @@
+/** Rows whose bytes are gone. */
+import assert from "node:assert/strict";
+import { assertRefused, type Bucket, bucketTest, call, standInOf } from "./support.ts";
+
+bucketTest("missing bytes: a row without bytes: info and HEAD tell of it, only a GET does not", {
+  needs: ["sql"],
+}, async (bucket) => {
+  await bucket.insertRow("a");
+  assert.equal((await bucket.info("a")).size, 3);
+  for (const route of ["/authenticated", ""]) {
+    const head = await call("HEAD", bucket.path("a", route));
+    assert.equal(head.status, 200);
+    assert.equal(head.headers.get("etag"), '"0"');
+  }
+  await assertBytesGone(bucket, "a");
+});
+
+bucketTest(
+  "missing bytes: bytes lost behind the row's back",
+  { needs: ["stand-in"] },
+  async (bucket) => {
+    await bucket.put("a", "x");
+    await standInOf().loseBytes(bucket.id, "a");
+    await assertBytesGone(bucket, "a");
+    assert.equal((await bucket.info("a")).size, 1);
+    for (const action of ["copy", "move"]) {
+      const json = { bucketId: bucket.id, sourceKey: "a", destinationKey: "b" };
+      await assertRefused(call("POST", `/object/${action}`, { json }), {
+        statusCode: "404",
+        code: "S3Error",
+        message: "NoSuchKey",
+      });
+    }
+    standInOf().backend = "file";
+    try {
+      await assertRefused(bucket.get("a"), {
+        status: 500,
+        statusCode: "500",
+        code: "InternalError",
+      });
+    } finally {
+      standInOf().backend = "s3";
+    }
+  },
+);
+
+/** On an S3 backend `Not found`, where no row is `not_found`; a file backend says HTTP 500. */
+async function assertBytesGone(bucket: Bucket, name: string): Promise<void> {
+  const response = await bucket.get(name);
+  const answer = await response.json();
+  if (answer.code === "InternalError") {
+    assert.equal(response.status, 500);
+    return;
+  }
+  assert.equal(response.status, 400);
+  assert.deepEqual(answer, {
+    statusCode: "404",
+    error: "Not found",
+    message: "The resource was not found",
+    code: "NoSuchKey",
+  });
+}

@@ -1,0 +1,41 @@
+import assert from "node:assert/strict";
+import { bucketTest, call, randomBytes } from "./support.ts";
+
+bucketTest(
+  "racing: x-upsert false is not atomic: racing creations all succeed",
+  async (bucket) => {
+    // Big enough that each is admitted before another is committed; if not at once, then soon.
+    for (let attempt = 0; attempt < 20; attempt++) {
+      const answers = await Promise.all([1, 2, 3].map(async (number) => {
+        const body = randomBytes(256 * 1024).fill(number, 0, 1);
+        const response = await call("POST", bucket.path(`race-${attempt}`), {
+          body,
+          headers: { "x-upsert": "false" },
+        });
+        await response.body?.cancel();
+        return response.status;
+      }));
+      if (answers.filter((status) => status === 200).length > 1) return;
+    }
+    assert.fail("no two of three racing creations succeeded in 20 races");
+  },
+);
+
+bucketTest("racing: racing moves to one name: one wins, the others get 409", async (bucket) => {
+  for (let race = 0; race < 5; race++) {
+    const sources = [0, 1, 2].map((number) => `${race}-${number}`);
+    await Promise.all(sources.map((name) => bucket.put(name, name)));
+    const codes = await Promise.all(sources.map(async (sourceKey) => {
+      const json = { bucketId: bucket.id, sourceKey, destinationKey: `${race}` };
+      const response = await call("POST", "/object/move", { json });
+      const answer = await response.json();
+      return response.ok ? "moved" : answer.statusCode;
+    }));
+    assert.deepEqual(codes.toSorted(), ["409", "409", "moved"]);
+    const winner = sources[codes.indexOf("moved")];
+    assert.equal(await bucket.text(`${race}`), winner);
+    for (const loser of sources.filter((name) => name !== winner)) {
+      assert.equal(await bucket.text(loser), loser);
+    }
+  }
+});
