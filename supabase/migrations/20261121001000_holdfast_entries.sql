@@ -32,7 +32,7 @@ begin
   insert into holdfast.entries (repository, bucket_id, name, added_in, object_id, version, blob,
     row_hash, metadata, assumed, wanted_version, code)
   select repo, x.bucket_id, x.name, seq, x.object_id, x.version, b.id,
-    holdfast.row_hash(x.metadata), x.metadata, coalesce(x.assumed, false), x.wanted_version, x.code
+    holdfast.metadata_hash(x.metadata), x.metadata, coalesce(x.assumed, false), x.wanted_version, x.code
   from jsonb_to_recordset(put_entries.results) as x (bucket_id text, name text, object_id uuid,
       version text, metadata jsonb, blob bigint, stored jsonb, assumed boolean, wanted_version text, code text)
     left join holdfast.blobs b on b.repository = repo
@@ -78,7 +78,7 @@ begin
 
   insert into holdfast.entries (repository, bucket_id, name, added_in, object_id, version, blob,
     row_hash, metadata, assumed, wanted_version, code)
-  select repo, m.bucket_id, m.name, seq, m.object_id, m.version, m.blob, holdfast.row_hash(m.metadata),
+  select repo, m.bucket_id, m.name, seq, m.object_id, m.version, m.blob, holdfast.metadata_hash(m.metadata),
     m.metadata, coalesce(m.assumed, false), m.wanted_version, m.code
   from jsonb_to_recordset(marks) as m (bucket_id text, name text, object_id uuid, version text, blob bigint,
     metadata jsonb, assumed boolean, wanted_version text, code text)

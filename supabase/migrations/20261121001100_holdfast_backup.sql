@@ -111,7 +111,7 @@ declare
   last_entry text;
 begin
   select o.name into last_source from holdfast.source_objects o
-  where o.bucket_id = window_end.bucket_id and o.name >= window_end.from_name
+  where o.bucket_id = window_end.bucket_id collate "default" and o.name >= window_end.from_name
     and (window_end.range_to is null or o.name <= window_end.range_to)
   order by o.name offset window_end.rows - 1 limit 1;
   select e.name into last_entry from holdfast.entries e
@@ -123,7 +123,7 @@ begin
   end if;
   -- Less than a window is left on both sides: it ends at the last name of either.
   select o.name into last_source from holdfast.source_objects o
-  where o.bucket_id = window_end.bucket_id and o.name >= window_end.from_name
+  where o.bucket_id = window_end.bucket_id collate "default" and o.name >= window_end.from_name
     and (window_end.range_to is null or o.name <= window_end.range_to)
   order by o.name desc limit 1;
   select e.name into last_entry from holdfast.entries e
@@ -172,15 +172,40 @@ begin
     and e.removed_in is null and e.missing_in is distinct from mark_missing.sequence
     and not exists (
       select from holdfast.source_objects o
-      where o.bucket_id = mark_missing.bucket_id and o.name = e.name
+      where o.bucket_id = mark_missing.bucket_id collate "default" and o.name = e.name
         and o.name >= mark_missing.from_name and o.name <= mark_missing.to_name
-        and holdfast.in_scope(mark_missing.scope, o.bucket_id, o.name, o.size));
+        -- A scope of nulls leaves nothing out; asking costs as much as all the rest.
+        and (mark_missing.scope is null or holdfast.in_scope(mark_missing.scope, o.bucket_id, o.name, o.size)));
   get diagnostics marked = row_count;
   return marked;
 end
 $$;
 comment on function holdfast.mark_missing(integer, integer, holdfast.scope, text, text, text) is
   'Marks the names of a covered window that the project no longer has in scope. They are closed later, by object id.';
+
+create function holdfast.window_differs(repository integer, scope holdfast.scope, bucket_id text, from_name text,
+  to_name text) returns boolean
+  language plpgsql stable security definer set search_path = '' set plan_cache_mode = force_custom_plan
+as $$
+begin
+  -- One merge over both tables that ends at the first difference: all that an unchanged window costs.
+  return exists (
+    select from (
+      select * from holdfast.source_objects o
+      where o.bucket_id = window_differs.bucket_id collate "default"
+        and o.name >= window_differs.from_name and o.name <= window_differs.to_name
+    ) o full join (
+      select * from holdfast.entries e
+      where e.repository = window_differs.repository and e.bucket_id = window_differs.bucket_id
+        and e.removed_in is null and e.name >= window_differs.from_name and e.name <= window_differs.to_name
+    ) e on e.name = o.name
+    where o.name is null or e.name is null or e.version <> o.version or e.row_hash <> o.row_hash
+      or e.wanted_version is not null
+      or not holdfast.in_scope(window_differs.scope, o.bucket_id, o.name, o.size));
+end
+$$;
+comment on function holdfast.window_differs(integer, holdfast.scope, text, text, text) is
+  'Whether project and catalog differ anywhere in a window.';
 
 create function holdfast.backup_page(cursor_id bigint, owner uuid, max_items integer, window_rows integer default 50000)
   returns jsonb language plpgsql security definer set search_path = '' set plan_cache_mode = force_custom_plan
@@ -196,15 +221,20 @@ begin
   if to_name is null then
     return jsonb_build_object('items', '[]'::jsonb, 'to', null);
   end if;
+  if not holdfast.window_differs(r.repository, scope, c.bucket_id, from_name, to_name) then
+    perform holdfast.commit_cursor(c.id, backup_page.owner, jsonb_build_object('from', to_name || chr(1)), '{}');
+    return jsonb_build_object('items', '[]'::jsonb, 'to', to_name);
+  end if;
   select coalesce(jsonb_agg(holdfast.backup_items(r.repository, r.sequence, d.o) order by (d.o).name), '[]')
   into items from (
     select o from holdfast.source_objects o
       left join holdfast.entries e on e.repository = r.repository and e.bucket_id = c.bucket_id
         and e.name = o.name and e.removed_in is null and e.name >= from_name and e.name <= to_name
-    where o.bucket_id = c.bucket_id and o.name >= from_name and o.name <= to_name
+    where o.bucket_id = c.bucket_id collate "default" and o.name >= from_name and o.name <= to_name
       and (e.name is null or e.version <> o.version or e.wanted_version is not null
-        or e.row_hash <> holdfast.row_hash(o.metadata))
-      and holdfast.in_scope(scope, o.bucket_id, o.name, o.size)
+        or e.row_hash <> o.row_hash)
+      -- Of both tables' names, so that it is asked of what differs and not of every row.
+      and holdfast.in_scope(scope, o.bucket_id, coalesce(e.name, o.name), o.size)
       -- What could not be had is tried again when its time has come, or at once as another version.
       and (e.wanted_version is null or e.wanted_version <> o.version or not exists (
         select from holdfast.failures f where f.job = 'backup' and f.bucket_id = o.bucket_id
@@ -286,6 +316,7 @@ revoke all on function holdfast.start_backup(text), holdfast.known_repository(uu
   holdfast.window_end(integer, text, text, text, integer),
   holdfast.backup_items(integer, integer, holdfast.source_objects),
   holdfast.mark_missing(integer, integer, holdfast.scope, text, text, text),
+  holdfast.window_differs(integer, holdfast.scope, text, text, text),
   holdfast.backup_page(bigint, uuid, integer, integer), holdfast.record_results(holdfast.runs, jsonb),
   holdfast.begin_uploads(holdfast.runs, jsonb), holdfast.backup_commit(bigint, uuid, jsonb, text, jsonb) from public;
 grant execute on function holdfast.start_backup(text), holdfast.known_repository(uuid),

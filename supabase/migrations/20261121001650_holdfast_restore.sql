@@ -79,7 +79,7 @@ as $$
       o.id is not null and e.blob is not null and holdfast.known_right(e, o.version) as right
     from holdfast.snapshot_entries(restore_report.repository, restore_report.sequence) e
       left join holdfast.blobs b on b.id = e.blob
-      left join holdfast.source_objects o on o.bucket_id = e.bucket_id and o.name = e.name
+      left join holdfast.source_objects o on o.bucket_id = e.bucket_id collate "default" and o.name = e.name
   ), document as (
     select s.document from holdfast.snapshots s
     where s.repository = restore_report.repository and s.sequence = restore_report.sequence
@@ -194,7 +194,7 @@ begin
       'blob', e.blob, 'key', b.key, 'size', b.size, 'sha256', encode(b.sha256, 'hex'), 'part_size', b.part_size,
       'target', case when o.id is not null then jsonb_build_object(
         'version', o.version, 'size', o.size, 'right', e.blob is not null and holdfast.known_right(e, o.version),
-        'same_metadata', holdfast.row_hash(o.metadata) = e.row_hash,
+        'same_metadata', o.row_hash = e.row_hash,
         'held', exists (
           select from holdfast.entries h join holdfast.snapshots s on s.repository = h.repository
             and s.sequence >= h.added_in and (h.removed_in is null or h.removed_in > s.sequence)
@@ -208,7 +208,7 @@ begin
         and (e.removed_in is null or e.removed_in > (r.result ->> 'sequence')::integer)
       order by e.name limit restore_page.max_items) as e
       left join holdfast.blobs b on b.id = e.blob
-      left join holdfast.source_objects o on o.bucket_id = c.bucket_id and o.name = e.name);
+      left join holdfast.source_objects o on o.bucket_id = c.bucket_id collate "default" and o.name = e.name);
 end
 $$;
 comment on function holdfast.restore_page(bigint, uuid, integer) is

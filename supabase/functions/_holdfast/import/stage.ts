@@ -40,9 +40,12 @@ interface ImportPosition {
 /** Replays record after record; each snapshot joins the catalog when all its lines have. */
 export function importStage(store: RepositoryStore): Stage {
   return async (lease, context) => {
+    // Read once a slice: one GET a record, however many there are.
+    let ahead: LogRecord[] | undefined;
     while (true) {
       const state = await context.commit<ImportState>("import_begin", lease);
-      const [record] = await readRecords(store, state.last_record);
+      ahead ??= await readRecords(store, state.last_record);
+      const record = ahead.shift();
       if (!record) {
         await context.commit("import_done", lease);
         return "finished";

@@ -50,14 +50,16 @@ export async function readIdentity(store: RepositoryStore): Promise<Identity | u
 }
 
 /**
- * Compares heads: reads the log past the last record that the catalog holds.
+ * Compares heads: reads the log past the last record that the catalog holds. `read` is the
+ * repository's identity where it was just read.
  * @throws HoldfastError `repository_missing`, `catalog_ahead`, `repository_format_unsupported`.
  */
 export async function openRepository(
   store: RepositoryStore,
   database: Database,
+  read?: Identity,
 ): Promise<OpenedRepository> {
-  const identity = await readIdentity(store);
+  const identity = read ?? await readIdentity(store);
   if (!identity) {
     throw new HoldfastError("repository_missing", `there is no ${HOLDFAST_KEY} under the prefix`);
   }
@@ -116,9 +118,10 @@ export async function openForWriting(
   projectUrl: string,
 ): Promise<RepositoryFacts> {
   const place = { endpoint: settings.endpoint, bucket: settings.bucket, prefix: settings.prefix };
-  const created = await readIdentity(store) === undefined &&
-    await createRepository(store, database, place);
-  const { identity, known, newRecords } = await openRepository(store, database);
+  const there = await readIdentity(store);
+  // What was just made is read again: another project may have been first.
+  const created = there === undefined && await createRepository(store, database, place);
+  const { identity, known, newRecords } = await openRepository(store, database, there);
   const owner = ownerOf(newRecords) ?? known?.owner_project ?? null;
   if (owner !== null && owner !== projectUrl) {
     throw notOurs(owner, newRecords, await lastSnapshotOf(database, known));
