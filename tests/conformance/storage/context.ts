@@ -1,6 +1,7 @@
 import postgres from "postgres";
+import { STACK_URL_VARIABLE, StackClient } from "../../stack/client.ts";
 import { startPostgres } from "../../stack/postgres/cluster.ts";
-import { createWorkspace } from "../../stack/process/workspace.ts";
+import { createWorkspace, type Workspace } from "../../stack/process/workspace.ts";
 import { signToken, startStorage, type StorageServer } from "../../stack/storage/mod.ts";
 
 /** The Storage under test and what else is known of its project. */
@@ -45,35 +46,40 @@ async function givenProject(url: string): Promise<Project> {
   };
 }
 
-/** The stand-in on a Postgres of its own. */
+/** The stand-in, in this process, on a database of its own. */
 async function startedProject(): Promise<Project> {
-  const workspace = await createWorkspace();
-  try {
-    const cluster = await startPostgres({ workspace });
-    const database = await cluster.createProjectDatabase("conformance", { cron: false });
-    const jwtSecret = crypto.randomUUID();
-    const standIn = await startStorage({
-      adminUrl: database.adminUrl,
-      jwtSecret,
-      directory: await workspace.makeFolder("storage"),
-    });
-    const sql = await openDatabase(database.databaseUrl);
-    return {
-      url: standIn.url,
-      serviceKey: signToken({ role: "service_role" }, jwtSecret),
-      sql,
-      jwtSecret,
-      standIn,
-      async stop() {
-        await sql.end();
-        await standIn.stop();
-        await workspace.dispose();
-      },
-    };
-  } catch (error) {
-    await workspace.dispose();
-    throw error;
+  await using disposal = new AsyncDisposableStack();
+  const workspace = disposal.use(await createWorkspace());
+  const { databaseUrl, adminUrl } = await createDatabase(workspace, disposal);
+  const jwtSecret = crypto.randomUUID();
+  const directory = await workspace.makeFolder("storage");
+  const standIn = disposal.use(await startStorage({ adminUrl, jwtSecret, directory }));
+  const sql = await openDatabase(databaseUrl);
+  disposal.defer(() => sql.end());
+  const started = disposal.move();
+  return {
+    url: standIn.url,
+    serviceKey: signToken({ role: "service_role" }, jwtSecret),
+    sql,
+    jwtSecret,
+    standIn,
+    stop: () => started.disposeAsync(),
+  };
+}
+
+/** A project's database: of the running stack where there is one, else of a server of our own. */
+async function createDatabase(
+  workspace: Workspace,
+  disposal: AsyncDisposableStack,
+): Promise<{ databaseUrl: string; adminUrl: string }> {
+  const stackUrl = Deno.env.get(STACK_URL_VARIABLE);
+  if (!stackUrl) {
+    const cluster = disposal.use(await startPostgres({ workspace }));
+    return await cluster.createProjectDatabase("conformance", { cron: false });
   }
+  const parts = { migrate: false, functions: [], cron: false, net: false, vault: false };
+  const { info } = disposal.use(await new StackClient(stackUrl).createProject(parts));
+  return { databaseUrl: info.databaseUrl, adminUrl: info.adminDatabaseUrl };
 }
 
 /** Connects before the first test: else it would seem to leave the connections behind. */
