@@ -16,7 +16,9 @@ export interface StackDescription {
 /** Tells whoever started a stack what there is and how to go on, in commands to copy. */
 export function describeStack(description: StackDescription): string {
   const { controlUrl, repository, installed, empty, functions } = description;
-  const secrets = { project: empty.name, secrets: repository.secrets };
+  const command = (operation: string, input: unknown) =>
+    `curl -d '${JSON.stringify(input)}' ${controlUrl}/${operation}`;
+  const createKey = "select holdfast.create_key($$operate$$, $$me$$)";
   return `
 Project "${installed.name}" (with Holdfast's migrations and secrets)
 ${describeProject(installed)}
@@ -30,15 +32,16 @@ Functions of both, below <API URL>/functions/v1/
 S3, as the secrets that point to an empty bucket
 ${Object.entries(repository.secrets).map(([name, value]) => `  ${name}=${value}`).join("\n")}
 
-To apply Holdfast's migrations to "${empty.name}" too, and give it the same secrets
-  curl -d '${JSON.stringify({ project: empty.name })}' ${controlUrl}/migrate
-  curl -d '${JSON.stringify(secrets)}' ${controlUrl}/setSecrets
+To make a key of Holdfast in "${installed.name}", and to back up with it
+  ${command("applySql", { project: installed.name, sql: createKey })}
+  curl -X POST -H 'apikey: <the key>' ${installed.url}/functions/v1/holdfast-backup/runs
 
-To make a key of Holdfast (any SQL client does, with the database URL)
-  psql '${installed.databaseUrl}' -c "select holdfast.create_key('operate', 'me')"
+To apply Holdfast's migrations to "${empty.name}" too, and give it the same secrets
+  ${command("migrate", { project: empty.name })}
+  ${command("setSecrets", { project: empty.name, secrets: repository.secrets })}
 
 What the functions wrote
-  curl -d '${JSON.stringify({ project: installed.name })}' ${controlUrl}/functionLogs
+  ${command("functionLogs", { project: installed.name })}
 
 Ctrl-C ends all of it and leaves nothing behind.
 `;

@@ -47,8 +47,18 @@ export async function applyMigrations(databaseUrl: string, directory: string): P
   }
 }
 
-/** Runs a text of SQL, of any number of statements, in one transaction. */
-export async function applySql(databaseUrl: string, text: string): Promise<void> {
+/**
+ * Runs a text of SQL, of any number of statements, in one transaction. Returns the rows of the last.
+ *
+ * @throws the error of PostgreSQL
+ */
+export async function runSql(databaseUrl: string, text: string): Promise<SqlRow[]> {
   await using sql = connect(databaseUrl);
-  await sql.unsafe(text).simple();
+  const results = await sql.unsafe(text).simple();
+  // Of several statements there are several results, of one just its rows.
+  const last: unknown = results.at(-1);
+  return (Array.isArray(last) ? [...last] : [...results]) as SqlRow[];
 }
+
+/** A row by the names of its columns. */
+export type SqlRow = Record<string, unknown>;

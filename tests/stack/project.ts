@@ -3,7 +3,7 @@ import { type ApiKeys, createApiKeys } from "./edge/api_keys.ts";
 import { type FunctionsHost, type FunctionsMode, startFunctions } from "./edge/functions.ts";
 import { type Gateway, type GatewayServices, startGateway } from "./edge/gateway.ts";
 import type { ModuleCache } from "./edge/module_cache.ts";
-import { applyMigrations, applySql } from "./migrations.ts";
+import { applyMigrations, runSql, type SqlRow } from "./migrations.ts";
 import type { PostgresCluster, ProjectDatabase } from "./postgres/cluster.ts";
 import { type CronLauncher, startCron } from "./postgres/cron.ts";
 import { type NetWorker, startNet } from "./postgres/net.ts";
@@ -138,9 +138,12 @@ export class Project implements AsyncDisposable {
     await applyMigrations(this.info.databaseUrl, migrationsOf(this.options));
   }
 
-  /** Runs a text of SQL as the role `postgres`, in one transaction. */
-  async applySql(text: string): Promise<void> {
-    await applySql(this.info.databaseUrl, text);
+  /**
+   * Runs a text of SQL as the role `postgres`, in one transaction. Returns the rows of the last
+   * statement.
+   */
+  applySql(text: string): Promise<SqlRow[]> {
+    return runSql(this.info.databaseUrl, text);
   }
 
   /** Stops everything and drops the database. */

@@ -38,9 +38,12 @@ export class ProjectClient implements AsyncDisposable {
     await this.call("migrate", {});
   }
 
-  /** Runs a text of SQL as the role `postgres`, in one transaction. */
-  async applySql(sql: string): Promise<void> {
-    await this.call("applySql", { sql });
+  /**
+   * Runs a text of SQL as the role `postgres`, in one transaction. Returns the rows of the last
+   * statement, as JSON has them.
+   */
+  applySql(sql: string): Promise<Output<"applySql">> {
+    return this.call("applySql", { sql });
   }
 
   /** Calls a function; `path` is what follows `/functions/v1/`. */

@@ -36,6 +36,18 @@ Deno.test("migrations are applied in order as postgres, recorded, and not applie
   assert.equal(owner.tableowner, "postgres");
 });
 
+Deno.test("a text of SQL gives the rows of its last statement", async () => {
+  await using project = await createProject({ migrate: false });
+  assert.deepEqual(await project.applySql("select 1 as one, null as nothing"), [
+    { one: 1, nothing: null },
+  ]);
+  assert.deepEqual(
+    await project.applySql("select 1 as one; select g as two from generate_series(1, 2) g"),
+    [{ two: 1 }, { two: 2 }],
+  );
+  assert.deepEqual(await project.applySql("create table public.nothing ()"), []);
+});
+
 Deno.test("a failing statement comes back with PostgreSQL's code, and leaves nothing", async () => {
   await using project = await createProject();
   await assert.rejects(
