@@ -1,10 +1,10 @@
 /** A RepositoryStore on any S3 server. GET, PUT and parts go by fetch with a light signer. */
-import { AwsV4Signer } from "aws4fetch";
 import { HoldfastError, messageOf } from "../errors.ts";
 import { backoffMs, delay } from "../engine/retry.ts";
 import { bareEtag, retryAfter } from "../project/storage.ts";
 import type { RepositorySettings } from "../settings.ts";
 import { mayPass, parseS3Error, s3Error } from "./s3_errors.ts";
+import { createSigner, encodeKey } from "./sigv4.ts";
 import type { RepositoryStore } from "./store.ts";
 
 const REQUEST_TIMEOUT_MS = 60_000;
@@ -15,6 +15,7 @@ const EMPTY_SHA256 = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b78
 interface S3Request {
   readonly method: "GET" | "HEAD" | "PUT";
   readonly key: string;
+  /** Canonical: encoded, sorted by name. */
   readonly query?: string;
   readonly headers?: Record<string, string>;
   readonly body?: Uint8Array<ArrayBuffer>;
@@ -32,24 +33,23 @@ export function createS3Store(
   settings: RepositorySettings,
   request: typeof fetch = fetch,
 ): RepositoryStore {
-  const base = baseUrl(settings);
-  const signingKeys = new Map<string, ArrayBuffer>();
+  const base = place(settings);
+  const sign = createSigner(settings);
 
-  async function sign(asked: S3Request): Promise<Request> {
-    const signer = new AwsV4Signer({
+  function sendOnce(asked: S3Request): Promise<Response> {
+    const path = `${base.path}/${encodeKey(`${settings.prefix}/${asked.key}`)}`;
+    const query = asked.query ?? "";
+    const headers = sign({
       method: asked.method,
-      url: `${base}/${encodeKey(`${settings.prefix}/${asked.key}`)}${asked.query ?? ""}`,
-      headers: { ...asked.headers, "x-amz-content-sha256": asked.sha256 ?? EMPTY_SHA256 },
-      accessKeyId: settings.accessKeyId,
-      secretAccessKey: settings.secretAccessKey,
-      service: "s3",
-      region: settings.region,
-      cache: signingKeys,
-    });
-    const { method, url, headers } = await signer.sign();
-    return new Request(url, {
-      method,
-      headers,
+      host: base.host,
+      path,
+      query,
+      headers: asked.headers ?? {},
+      payloadSha256: asked.sha256 ?? EMPTY_SHA256,
+    }, new Date());
+    return request(`${base.origin}${path}${query && `?${query}`}`, {
+      method: asked.method,
+      headers: { ...asked.headers, ...headers },
       redirect: "manual",
       signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS),
       ...(asked.body ? { body: asked.body } : {}),
@@ -63,7 +63,7 @@ export function createS3Store(
       let failure: HoldfastError;
       let retryAfterMs: number | undefined;
       try {
-        const response = await request(await sign(asked));
+        const response = await sendOnce(asked);
         if (response.ok || asked.expected.includes(response.status)) return response;
         const { code, message } = parseS3Error(await response.text());
         failure = s3Error(action, response.status, code, message);
@@ -146,7 +146,7 @@ export function createS3Store(
       const response = await send({
         method: "PUT",
         key,
-        query: `?partNumber=${number}&uploadId=${encodeURIComponent(uploadId)}`,
+        query: `partNumber=${number}&uploadId=${encodeKey(uploadId).replaceAll("/", "%2F")}`,
         body: bytes,
         sha256,
         expected: [404],
@@ -166,21 +166,15 @@ function onlyIfAbsent(asked: S3Request): S3Request {
   return { ...asked, headers: { ...asked.headers, "if-none-match": "*" } };
 }
 
-function baseUrl(settings: RepositorySettings): string {
-  if (settings.forcePathStyle) return `${settings.endpoint}/${settings.bucket}`;
+/** Where requests go: the bucket in the path or in the host name. */
+function place(settings: RepositorySettings): { origin: string; host: string; path: string } {
   const url = new URL(settings.endpoint);
+  const folder = url.pathname.replace(/\/$/, "");
+  if (settings.forcePathStyle) {
+    return { origin: url.origin, host: url.host, path: `${folder}/${settings.bucket}` };
+  }
   url.hostname = `${settings.bucket}.${url.hostname}`;
-  return url.href.replace(/\/$/, "");
-}
-
-/** Percent-encodes as AWS signs: only unreserved characters and slashes stay. */
-function encodeKey(key: string): string {
-  return key.split("/").map((segment) =>
-    encodeURIComponent(segment).replace(
-      /[!'()*]/g,
-      (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`,
-    )
-  ).join("/");
+  return { origin: url.origin, host: url.host, path: folder };
 }
 
 function tooLarge(key: string, maxBytes: number): HoldfastError {

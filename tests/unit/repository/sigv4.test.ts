@@ -1,0 +1,88 @@
+import { equal } from "node:assert/strict";
+import {
+  createSigner,
+  encodeKey,
+  type SignedRequest,
+} from "../../../supabase/functions/_holdfast/repository/sigv4.ts";
+
+// The examples of "Signature Calculations for the Authorization Header" in Amazon S3's API
+// reference, with the key that AWS's documentation uses throughout.
+const EMPTY = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+const NOW = new Date("2013-05-24T00:00:00Z");
+const sign = createSigner({
+  accessKeyId: "AKIAIOSFODNN7EXAMPLE",
+  secretAccessKey: "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
+  region: "us-east-1",
+});
+
+const EXAMPLES: { name: string; request: Omit<SignedRequest, "host">; signature: string }[] = [
+  {
+    name: "GET Object",
+    request: {
+      method: "GET",
+      path: "/test.txt",
+      query: "",
+      headers: { range: "bytes=0-9" },
+      payloadSha256: EMPTY,
+    },
+    signature: "f0e8bdb87c964420e857bd35b5d6ed310bd44f0170aba48dd91039c6036bdb41",
+  },
+  {
+    name: "PUT Object",
+    request: {
+      method: "PUT",
+      path: "/test%24file.text",
+      query: "",
+      headers: {
+        date: "Fri, 24 May 2013 00:00:00 GMT",
+        "x-amz-storage-class": "REDUCED_REDUNDANCY",
+      },
+      payloadSha256: "44ce7dd67c959e0d3524ffac1771dfbba87d2b6b4b4e99e42034a8b803f8b072",
+    },
+    signature: "98ad721746da40c64f1a55b78f14c238d841ea1380cd77a1b5971af0ece108bd",
+  },
+  {
+    name: "GET Bucket Lifecycle",
+    request: { method: "GET", path: "/", query: "lifecycle=", headers: {}, payloadSha256: EMPTY },
+    signature: "fea454ca298b7da1c68078a5d1bdbfbbe0d65c699e0f91ac7a200a0136783543",
+  },
+  {
+    name: "Get Bucket (List Objects)",
+    request: {
+      method: "GET",
+      path: "/",
+      query: "max-keys=2&prefix=J",
+      headers: {},
+      payloadSha256: EMPTY,
+    },
+    signature: "34b48302e7b5fa45bde8084f4b7868a86f0a534bc59db6670ed5711ef69dc6f7",
+  },
+];
+
+for (const { name, request, signature } of EXAMPLES) {
+  Deno.test(`signs as AWS's example does: ${name}`, () => {
+    const headers = sign({ ...request, host: "examplebucket.s3.amazonaws.com" }, NOW);
+    equal(headers["authorization"]?.split("Signature=")[1], signature);
+    equal(headers["x-amz-date"], "20130524T000000Z");
+  });
+}
+
+Deno.test("a signer that lives past midnight signs with the new day's key", () => {
+  const request = {
+    method: "GET",
+    host: "h",
+    path: "/",
+    query: "",
+    headers: {},
+    payloadSha256: EMPTY,
+  };
+  const key = { accessKeyId: "a", secretAccessKey: "b", region: "r" };
+  const old = createSigner(key);
+  old(request, new Date("2026-01-01T23:59:59Z"));
+  const next = new Date("2026-01-02T00:00:01Z");
+  equal(old(request, next)["authorization"], createSigner(key)(request, next)["authorization"]);
+});
+
+Deno.test("encodes a key as AWS signs it", () => {
+  equal(encodeKey("a b/+&=é(1)*'!~_-./$"), "a%20b/%2B%26%3D%C3%A9%281%29%2A%27%21~_-./%24");
+});
