@@ -8,25 +8,29 @@ export interface NextStep {
 export const NEXT_STEPS: NextStep[] = [
   {
     why: "Once: log in, and link the folder to your project.",
-    commands: ["npx supabase login", "npx supabase link --project-ref YOUR_PROJECT_REF"],
+    commands: ["npx supabase login", "npx supabase link --project-ref <ref>"],
   },
-  { why: "Make the schema holdfast.", commands: ["npx supabase db push"] },
+  { why: "Apply the migrations.", commands: ["npx supabase db push"] },
   {
-    why: "In the SQL editor: what the first backup will read, write and cost in requests.",
+    why: "In the SQL editor: see what the first backup will read and cost.",
     commands: ["select * from holdfast.estimate();"],
   },
   {
-    why: "Say where backups go: the HOLDFAST_S3_* settings, in a file that you do not commit.",
-    commands: ["npx supabase secrets set --env-file supabase/.env.holdfast.local"],
+    why: "Say where the backups go.",
+    commands: [
+      "npx supabase secrets set HOLDFAST_S3_ENDPOINT=https://s3.eu-central-1.amazonaws.com " +
+      "HOLDFAST_S3_REGION=eu-central-1 \\\n" +
+      "  HOLDFAST_S3_BUCKET=my-backups HOLDFAST_S3_ACCESS_KEY_ID=… HOLDFAST_S3_SECRET_ACCESS_KEY=…",
+    ],
   },
   {
-    why: "Deploy the functions; no Docker is needed.",
+    why: "Deploy the functions. No Docker is needed.",
     commands: [
       "npx supabase functions deploy --use-api holdfast-backup holdfast-restore holdfast-api",
     ],
   },
   {
-    why: "In the SQL editor: a backup each night.",
-    commands: ["select holdfast.schedule('0 2 * * *');"],
+    why: "In the SQL editor: schedule it (times are UTC).",
+    commands: ["select holdfast.schedule('0 2 * * *', 'https://<ref>.supabase.co');"],
   },
 ];

@@ -17,12 +17,10 @@ export function describePlan(plan: Plan): string {
 
 /** The commands that come next, as the README has them. */
 export function describeNextSteps(): string {
-  return [
-    "Next, in the folder that holds supabase:\n",
-    ...NEXT_STEPS.map(({ why, commands }) =>
-      `  # ${why}\n${commands.map((command) => `  ${command}\n`).join("")}`
-    ),
-  ].join("\n");
+  const steps = NEXT_STEPS.map(({ why, commands }) =>
+    [`# ${why}`, ...commands].join("\n").replace(/^/gm, "  ")
+  );
+  return ["Next, in the folder that holds supabase:", ...steps].join("\n\n") + "\n";
 }
 
 function listing(title: string, changes: Change[]): string {

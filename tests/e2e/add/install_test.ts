@@ -121,22 +121,24 @@ Deno.test("config.toml with CR LF keeps it, and the CLI reads the result", async
 
 Deno.test("the task itself installs this checkout", async () => {
   await using scene = await Scene.create();
-  const output = await new Deno.Command(Deno.execPath(), {
-    args: ["task", "--quiet", "--config", join(REPOSITORY, "deno.json"), "add", "my app", "--yes"],
-    cwd: scene.workspace.path,
-    stdin: "null",
-  }).output();
-  assert.equal(output.code, 0, new TextDecoder().decode(output.stderr));
+  // A task passes on the INIT_CWD that it was given, as by the task that runs the tests.
+  const { INIT_CWD: _, ...env } = Deno.env.toObject();
+  const task = (...args: string[]) =>
+    new Deno.Command(Deno.execPath(), {
+      args: ["task", "--quiet", "--config", join(REPOSITORY, "deno.json"), "add", ...args],
+      cwd: scene.workspace.path,
+      clearEnv: true,
+      env,
+      stdin: "null",
+    }).output();
+  const done = await task("my app", "--yes");
+  assert.equal(done.code, 0, new TextDecoder().decode(done.stderr));
   const files = await scene.files();
   assert.ok(
     Object.keys(files).some((path) => /^migrations\/\d{14}_holdfast_schema.sql$/.test(path)),
   );
   assert.ok("functions/holdfast-restore/index.ts" in files);
-  const wrong = await new Deno.Command(Deno.execPath(), {
-    args: ["task", "--quiet", "--config", join(REPOSITORY, "deno.json"), "add", "--bogus"],
-    cwd: scene.workspace.path,
-    stdin: "null",
-  }).output();
+  const wrong = await task("--bogus");
   assert.equal(wrong.code, 2);
   assert.match(new TextDecoder().decode(wrong.stderr), /^error: Unknown option '--bogus'$/m);
 });

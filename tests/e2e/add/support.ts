@@ -143,17 +143,6 @@ export class Scene implements AsyncDisposable {
   }
 }
 
-/** The folders of this repository that ship, as a checkout. */
-export async function realCheckout(): Promise<Tree> {
-  const tree: Tree = {};
-  for (const folder of ["supabase/functions", "supabase/migrations"]) {
-    for (const [path, text] of Object.entries(await readTree(join(REPOSITORY, folder)))) {
-      tree[`${folder}/${path}`] = text;
-    }
-  }
-  return tree;
-}
-
 /** Writes files and the folders that they need. */
 export async function writeTree(folder: string, tree: Tree): Promise<void> {
   for (const [path, text] of Object.entries(tree)) {

@@ -1,0 +1,39 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { inspectMigrations } from "../../../tools/check/migrated_database.ts";
+import { connectStack } from "../../stack/client.ts";
+import { createWorkspace } from "../../stack/process/workspace.ts";
+
+const FAULTY = `
+create schema holdfast;
+comment on schema holdfast is 'A schema.';
+create table holdfast.silent (id bigint);
+create table holdfast.told (id bigint, name text);
+comment on table holdfast.told is 'A table.';
+comment on column holdfast.told.id is 'A column.';
+create view holdfast.seen as select id from holdfast.told;
+create function holdfast.loose() returns integer language sql security definer as 'select 1';
+comment on function holdfast.loose() is 'A function.';
+create function holdfast.tight() returns integer language sql security definer
+  set search_path = '' as 'select 1';
+create table public.stray (id bigint);
+`;
+
+Deno.test("what migrations made without comment, safe search_path or in the wrong schema is named", async () => {
+  await using stack = await connectStack();
+  await using project = await stack.createProject({ migrate: false, functions: [] });
+  await using workspace = await createWorkspace();
+  await Deno.writeTextFile(join(workspace.path, "20260101000000_holdfast_faulty.sql"), FAULTY);
+  const { databaseUrl, adminDatabaseUrl } = project.info;
+  const faults = await inspectMigrations(databaseUrl, adminDatabaseUrl, workspace.path);
+  const noComment = "has no comment (comment on … is '…')";
+  assert.deepEqual(faults.toSorted(), [
+    `column id of table holdfast.silent ${noComment}`,
+    `column name of table holdfast.told ${noComment}`,
+    `function holdfast.loose(): security definer without search_path = ''`,
+    `function holdfast.tight() ${noComment}`,
+    `table holdfast.silent ${noComment}`,
+    `table stray is not in schema holdfast`,
+    `view holdfast.seen ${noComment}`,
+  ]);
+});

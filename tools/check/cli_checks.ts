@@ -1,0 +1,111 @@
+import { join } from "node:path";
+import { editConfig } from "../add/config.ts";
+import { sameBytes } from "../add/files.ts";
+import { NEXT_STEPS } from "../add/next_steps.ts";
+import type { Check, Repository } from "./check.ts";
+import { callOf, type SupabaseCommand, supabaseCommands } from "./commands.ts";
+import { functionNames } from "./deno_checks.ts";
+import { codeBlocks } from "./markdown.ts";
+import { readSourceFiles } from "./source_files.ts";
+import { runSupabase } from "./supabase_cli.ts";
+
+/** What the pinned Supabase CLI says, without a network or Docker. */
+export const cliChecks: Check[] = [
+  {
+    name: "supabase/config.toml: as the pinned Supabase CLI reads it, and as add would leave it",
+    async run({ path, scratch }) {
+      const config = await Deno.readFile(join(path, "supabase/config.toml")).catch(() => undefined);
+      if (config === undefined) return ["supabase/config.toml is not there"];
+      if (!sameBytes(editConfig(config, await functionNames(path)), config)) {
+        return ["supabase/config.toml: a function lacks its section with verify_jwt = false"];
+      }
+      // Of the commands that need neither network nor Docker, 2.117.0 has this one read and check
+      // all of config.toml. The key that it prints is thrown away.
+      const args = ["--workdir", path, "gen", "signing-key"];
+      const { code, stdout, stderr } = await runSupabase(args, scratch);
+      return code === 0 ? [] : [(stderr || stdout).trim()];
+    },
+  },
+  {
+    name: "commands and flags of the Supabase CLI in *.md, in the pinned CLI's help",
+    async run(repository) {
+      const commands: SupabaseCommand[] = nextCommands();
+      for (const { path, text } of await readSourceFiles(repository.path)) {
+        if (path.endsWith(".md")) commands.push(...supabaseCommands(path, text));
+      }
+      return await findUnknown(commands, helpOf(repository));
+    },
+  },
+  {
+    name: "the commands that `deno task add` ends with, in README.md",
+    async run({ path }) {
+      const readme = await Deno.readTextFile(join(path, "README.md")).catch(() => undefined);
+      return readme === undefined ? ["README.md is not there"] : findMissing(readme);
+    },
+  },
+];
+
+/** Gives the help of a command, by its words; undefined where there is no such command. */
+export type Help = (words: string[]) => Promise<string | undefined>;
+
+/** Commands and flags that the CLI's help does not know. */
+export async function findUnknown(commands: SupabaseCommand[], help: Help): Promise<string[]> {
+  const faults: string[] = [];
+  for (const { args, place } of commands) {
+    const words: string[] = [];
+    let text = await help(words) ?? "";
+    for (const word of args) {
+      const subcommands = text.split("\nSUBCOMMANDS\n")[1];
+      if (subcommands === undefined) break;
+      if (word.startsWith("-")) continue;
+      words.push(word);
+      const deeper = isListed(word, subcommands) ? await help(words) : undefined;
+      if (deeper === undefined) {
+        faults.push(`${place}: there is no command supabase ${words.join(" ")}`);
+        break;
+      }
+      text = deeper;
+    }
+    for (const flag of args.filter((arg) => arg.startsWith("-")).map((arg) => arg.split("=")[0]!)) {
+      if (!new RegExp(`^ +(--\\S+, )?${flag}[ ,]`, "m").test(`${text}\n`)) {
+        faults.push(`${place}: supabase ${words.join(" ")} has no flag ${flag}`);
+      }
+    }
+  }
+  return faults;
+}
+
+/** The next steps' commands that no block of code of the README has, or has out of order. */
+export function findMissing(readme: string): string[] {
+  const code = codeBlocks(readme).map((block) => block.text).join("\n");
+  const faults: string[] = [];
+  let from = 0;
+  for (const command of NEXT_STEPS.flatMap((step) => step.commands)) {
+    const at = code.indexOf(command, from);
+    if (at === -1) faults.push(`README.md: ${command}: not there, or not in this order`);
+    else from = at;
+  }
+  return faults;
+}
+
+function nextCommands(): SupabaseCommand[] {
+  return NEXT_STEPS.flatMap((step) => step.commands).flatMap((command) => {
+    const args = callOf(command);
+    return args === undefined ? [] : [{ args, place: "tools/add/next_steps.ts" }];
+  });
+}
+
+function isListed(word: string, subcommands: string): boolean {
+  return subcommands.split("\n").some((line) => new RegExp(`^ {2}(\\S+, )?${word}[, ]`).test(line));
+}
+
+function helpOf({ scratch }: Repository): Help {
+  const known = new Map<string, Promise<string | undefined>>();
+  return (words) => {
+    const key = words.join(" ");
+    const help = known.get(key) ?? runSupabase([...words, "--help"], scratch)
+      .then(({ code, stdout }) => code === 0 ? stdout : undefined);
+    known.set(key, help);
+    return help;
+  };
+}

@@ -1,0 +1,30 @@
+/** Entry of `deno task check`: everything about the repository that needs no running stack. */
+import { fileURLToPath } from "node:url";
+import { runChecks } from "./check.ts";
+import { cliChecks } from "./cli_checks.ts";
+import { denoChecks } from "./deno_checks.ts";
+import { importsCheck } from "./imports.ts";
+import { linksCheck } from "./links.ts";
+import { migratedDatabaseCheck } from "./migrated_database.ts";
+import { migrationTextCheck } from "./migrations.ts";
+import { wordsCheck } from "./words.ts";
+
+const scratch = await Deno.makeTempDir({ prefix: "holdfast-check-" });
+try {
+  const failed = await runChecks(
+    [
+      ...denoChecks,
+      importsCheck,
+      migrationTextCheck,
+      migratedDatabaseCheck,
+      linksCheck,
+      wordsCheck,
+      ...cliChecks,
+    ],
+    { path: fileURLToPath(new URL("../..", import.meta.url)), scratch },
+    console.log,
+  );
+  Deno.exitCode = failed === 0 ? 0 : 1;
+} finally {
+  await Deno.remove(scratch, { recursive: true });
+}
