@@ -97,18 +97,21 @@ bucketTest("names: fetch takes `.` and `..` out silently, encoded or not", async
   assert.equal(pathname, "/b");
 });
 
-bucketTest(
-  "names: some 900 bytes are fine, beyond S3's limit the answer is a refusal",
-  async (bucket) => {
-    // Segments below 255 bytes: a file backend takes no longer ones.
-    const long = Array.from({ length: 9 }, () => "n".repeat(99)).join("/");
-    assert.equal(long.length, 899);
-    await assertRoundTrip(bucket, long);
-    const response = await call("POST", bucket.path(`${long}/${"n".repeat(140)}`), { body: "x" });
-    await response.body?.cancel();
-    assert.equal(response.ok, false);
-  },
-);
+/** In segments below 255 bytes: a file backend takes no longer ones. */
+const LONG_NAME = Array.from({ length: 9 }, () => "n".repeat(99)).join("/");
+
+bucketTest("names: some 900 bytes are fine", async (bucket) => {
+  assert.equal(LONG_NAME.length, 899);
+  await assertRoundTrip(bucket, LONG_NAME);
+});
+
+bucketTest("names: what S3 finds too long is refused", { needs: ["stand-in"] }, async (bucket) => {
+  await assertRefused(call("POST", bucket.path(`${LONG_NAME}/${"n".repeat(140)}`), { body: "x" }), {
+    statusCode: "400",
+    message: "KeyTooLongError",
+    code: "S3Error",
+  });
+});
 
 bucketTest("names: rows put in by SQL may hold any name, and no request reads them", {
   needs: ["sql"],

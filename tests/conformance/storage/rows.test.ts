@@ -215,9 +215,9 @@ bucketTest("rows: an upload enters the row whole", { needs: ["sql"] }, async (bu
   });
   const row = await bucket.row("new");
   assert(row);
-  const { lastModified, ...metadata } = row.metadata ?? {};
+  const { lastModified, eTag, ...metadata } = row.metadata ?? {};
+  assert.match(String(eTag), /^".+"$/);
   assert.deepEqual(metadata, {
-    eTag: '"5d41402abc4b2a76b9719d911017c592"',
     size: 5,
     mimetype: "text/css; charset=utf-8",
     cacheControl: "public, max-age=7",

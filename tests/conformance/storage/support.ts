@@ -6,7 +6,7 @@ import { project } from "./context.ts";
 
 /** A request's options beyond its method and path. */
 export interface CallOptions {
-  /** The key sent as `apikey` and as Bearer; the service key by default, null for none. */
+  /** The Bearer token; the service key by default, which goes along as `apikey`. Null for neither. */
   key?: string | null;
   headers?: Record<string, string>;
   body?: BodyInit;
@@ -15,7 +15,7 @@ export interface CallOptions {
   signal?: AbortSignal;
 }
 
-/** Sends a request to a path below `/storage/v1`, with the key as supabase-js sends it. */
+/** Sends a request to a path below `/storage/v1`, with the keys as supabase-js sends them. */
 export async function call(
   method: string,
   path: string,
@@ -23,7 +23,7 @@ export async function call(
 ): Promise<Response> {
   const auth: Record<string, string> = key === null
     ? {}
-    : { apikey: key, authorization: `Bearer ${key}` };
+    : { apikey: project.serviceKey, authorization: `Bearer ${key}` };
   return await fetch(`${project.url}/storage/v1${path}`, {
     method,
     headers: {
@@ -123,12 +123,14 @@ export class Bucket {
     return answer.Id;
   }
 
+  /** Past a CDN, which may be there and not know yet what a test just wrote. */
   async get(
     name: string,
     headers: Record<string, string> = {},
     signal?: AbortSignal,
   ): Promise<Response> {
-    return await call("GET", this.path(name, "/authenticated"), { headers, signal });
+    const path = `${this.path(name, "/authenticated")}?cacheNonce=${crypto.randomUUID()}`;
+    return await call("GET", path, { headers, signal });
   }
 
   /** The object's bytes, which must be there. */
