@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { bucketTest, call, randomBytes } from "./support.ts";
+import { lockKey } from "../../stack/storage/objects.ts";
+import { bucketTest, call, randomBytes, sqlOf, until } from "./support.ts";
 
 bucketTest(
   "racing: x-upsert false is not atomic: racing creations all succeed",
@@ -38,4 +39,29 @@ bucketTest("racing: racing moves to one name: one wins, the others get 409", asy
       assert.equal(await bucket.text(loser), loser);
     }
   }
+});
+
+bucketTest("racing: a write waits for the object's advisory lock, a single bigint", {
+  needs: ["sql"],
+}, async (bucket) => {
+  const key = lockKey(bucket.id, "a");
+  let writing: Promise<string> | undefined;
+  await sqlOf().begin(async (sql) => {
+    // The space of two integers is another one: nobody waits for this.
+    await sql`select pg_advisory_xact_lock(0, ${key & 0x7fffffff}::integer)`;
+    await bucket.put("a", "not waiting");
+    await sql`select pg_advisory_xact_lock(${key}::bigint)`;
+    writing = bucket.put("a", "waited");
+    await until(async () => {
+      const [{ waiting }] = await sql`
+        select count(*)::integer as waiting from pg_locks
+        where locktype = 'advisory' and objsubid = 1 and not granted
+          and objid = ${key} and database = (
+            select oid from pg_database where datname = current_database())`;
+      return waiting === 1;
+    });
+    assert.equal(await bucket.text("a"), "not waiting");
+  });
+  await writing;
+  assert.equal(await bucket.text("a"), "waited");
 });

@@ -80,6 +80,10 @@ export const refusal = {
       error: "invalid_range",
       status: 416,
     }),
+  lockTimeout: () =>
+    new StorageError("LockTimeout", 503, "acquiring lock timeout", {
+      error: "acquiring_lock_timeout",
+    }),
   /** What an S3 backend refuses comes through under its own name and message. */
   backend: (statusCode: number, name: string, message: string) =>
     new StorageError("S3Error", statusCode, name, { error: message }),

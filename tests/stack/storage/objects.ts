@@ -1,3 +1,4 @@
+import postgres from "postgres";
 import { refusing, type Sql } from "./database.ts";
 import { refusal, StorageError } from "./errors.ts";
 
@@ -134,11 +135,27 @@ export async function deleteObjects(
     returning *`;
 }
 
-/** Waits for other writers of one name, by the advisory lock that Storage takes: a single bigint. */
-export async function waitForObject(sql: Sql, bucket: string, name: string): Promise<void> {
+/** The key of an object's advisory lock: in the space of single bigints. */
+export function lockKey(bucket: string, name: string): number {
   let key = 5381;
   for (const char of `${bucket}/${name}`) key = (key * 33) ^ char.charCodeAt(0);
-  await sql`select pg_advisory_xact_lock(${key >>> 0}::bigint)`;
+  return key >>> 0;
+}
+
+/**
+ * Waits for other writers of one name, by the advisory lock that Storage takes.
+ *
+ * @throws StorageError LockTimeout after five seconds.
+ */
+export async function waitForObject(sql: Sql, bucket: string, name: string): Promise<void> {
+  await sql`select set_config('lock_timeout', '5s', true)`;
+  try {
+    await sql`select pg_advisory_xact_lock(${lockKey(bucket, name)}::bigint)`;
+  } catch (error) {
+    const late = error instanceof postgres.PostgresError && error.code === "55P03";
+    throw late ? refusal.lockTimeout() : error;
+  }
+  await sql`select set_config('lock_timeout', '0', true)`;
 }
 
 /** A row as a request shows it: the columns that Storage's answers name, owner never null. */
