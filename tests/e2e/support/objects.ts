@@ -44,12 +44,12 @@ export async function upload(
 }
 
 /** The value of an answer of supabase-js, which must be a success. */
-export async function ok<Data>(
-  answer: PromiseLike<{ data: Data; error: null } | { data: null; error: Error }>,
-): Promise<Data> {
+export async function ok<Answer extends { data: unknown; error: Error | null }>(
+  answer: PromiseLike<Answer>,
+): Promise<NonNullable<Answer["data"]>> {
   const { data, error } = await answer;
   assert.equal(error, null, error?.message);
-  return data as Data;
+  return data!;
 }
 
 /** Makes a bucket, private unless told otherwise. */

@@ -180,9 +180,17 @@ export class TestProject implements AsyncDisposable, ProjectDoors {
     await eventually(`the end of run ${id}`, async () => {
       const { state } = await this.run(id);
       return state !== "running" && state !== "sealing";
+    }).catch(async (error) => {
+      throw new Error(`${error.message}\n${await this.#errors()}`);
     });
     await this.client.functionsIdle();
     return await this.run(id);
+  }
+
+  /** What the functions wrote of errors, for whoever reads why a test failed. */
+  async #errors(): Promise<string> {
+    const lines = (await this.client.functionLogs()).map(({ text }) => text);
+    return lines.filter((line) => /error/i.test(line)).slice(-5).join("\n");
   }
 
   /** Waits for the end of a run, which must have succeeded. */

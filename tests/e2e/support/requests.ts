@@ -1,0 +1,27 @@
+import { stack, type TestProject } from "./project.ts";
+
+/** How many requests of each route were sent while something was done. */
+export interface Requests {
+  storage: Record<string, number>;
+  s3: Record<string, number>;
+}
+
+/** Does something and counts what Storage and the repository's bucket were asked meanwhile. */
+export async function countRequests<Result>(
+  project: TestProject,
+  action: () => Promise<Result>,
+): Promise<{ result: Result } & Requests> {
+  const { bucket } = project.repository;
+  const before = (await stack.s3Requests(bucket)).records.length;
+  await project.client.call("resetStorageRequests", {});
+  const result = await action();
+  const { records } = await stack.s3Requests(bucket);
+  const { counts } = await project.client.storageRequests();
+  return { result, storage: counts, s3: countRoutes(records.slice(before)) };
+}
+
+function countRoutes(records: { route: string }[]): Record<string, number> {
+  const counts: Record<string, number> = {};
+  for (const { route } of records) counts[route] = (counts[route] ?? 0) + 1;
+  return counts;
+}
