@@ -6,18 +6,24 @@ import { actOnPage, cutPage, pageObjects } from "./page.ts";
 
 /** Differences that one comparison returns; they are acted on page by page. */
 const MAX_ITEMS = 2_000;
+/** Rows that one comparison looks at; fewer where nearly all differ, as in a first backup. */
+const WINDOW_ROWS = 50_000;
+const CHANGED_WINDOW_ROWS = 2 * MAX_ITEMS;
 /** Names that one statement closes. */
 const CLOSE_ROWS = 10_000;
 
 /** Sweeps a bucket's range, window by window. */
 export function sweepStage(outside: CopyContext): Stage {
   return async (lease, context) => {
+    const maxItems = lease.attempts > 2 ? pageObjects(lease.attempts) : MAX_ITEMS;
+    let windowRows = WINDOW_ROWS;
     while (true) {
       const window = await context.commit<{ items: BackupItem[]; to: string | null }>(
         "backup_page",
         lease,
-        { max_items: lease.attempts > 2 ? pageObjects(lease.attempts) : MAX_ITEMS },
+        { max_items: maxItems, window_rows: windowRows },
       );
+      windowRows = window.items.length < maxItems ? WINDOW_ROWS : CHANGED_WINDOW_ROWS;
       if (window.to === null) {
         await context.commit("finish_cursor", lease);
         return "finished";
