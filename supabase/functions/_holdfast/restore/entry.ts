@@ -1,6 +1,6 @@
 /** Restoring one entry: what the target has decides what is done. */
 import { HoldfastError } from "../errors.ts";
-import type { ObjectPlace } from "../project/target.ts";
+import type { ObjectPlace, WriteOutcome } from "../project/target.ts";
 import { hexDigest } from "../repository/keys.ts";
 import {
   type HeldItem,
@@ -109,9 +109,24 @@ async function createByMove(
   const compared = await compare(item, scratch, outside);
   if (compared !== "same") return differs(item, compared);
   const moved = await outside.writer.move(scratch, place);
-  if (moved.kind !== "done") return refused(item, moved);
+  if (!await landed(item, place, moved, outside)) return refused(item, moved);
   const version = await versionNow(place, outside);
   return result(item, ["objects_restored", "objects_verified"], version);
+}
+
+/**
+ * Whether a write was done. A refusal may be the answer to its own repetition: Deno's fetch sends a
+ * request again when a kept connection closes without an answer. The bytes tell.
+ */
+async function landed(
+  item: HeldItem,
+  place: ObjectPlace,
+  outcome: WriteOutcome,
+  outside: RestoreContext,
+): Promise<boolean> {
+  if (outcome.kind === "done") return true;
+  return await versionNow(place, outside) !== undefined &&
+    await compare(item, place, outside) === "same";
 }
 
 /** Reads back what was put. The version is asked first: a later one is somebody else's. */
