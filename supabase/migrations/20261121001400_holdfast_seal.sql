@@ -118,7 +118,7 @@ declare
 begin
   -- A failure of an object that is gone or out of scope is nobody's concern any more.
   delete from holdfast.failures f where f.job = 'backup' and not exists (
-    select from holdfast.source_objects o where o.bucket_id = f.bucket_id and o.name = f.name
+    select from holdfast.source_objects o where o.bucket_id = f.bucket_id collate "default" and o.name = f.name
       and holdfast.in_scope(scope, o.bucket_id, o.name, o.size));
   return jsonb_build_object(
     'sealed_at', holdfast.utc(clock_timestamp()), 'started_at', holdfast.utc(r.started_at),
