@@ -60,6 +60,8 @@ export const s3Operations = {
       return { counts: countRoutes(records), records };
     },
   ),
+  /** Of all buckets, by route: all since the last reset, however many. */
+  s3RequestCounts: operation(z.strictObject({}), (stack) => stack.s3.requests.counts()),
   resetS3Requests: operation(z.strictObject({}), (stack) => stack.s3.requests.reset()),
   addS3Fault: operation(
     z.strictObject({ rule: faultRule }),

@@ -30,6 +30,11 @@ export const storageOperations = {
       mostInFlight: requests.mostInFlight,
     };
   }),
+  /** By route: all since the last reset, however many. */
+  storageRequestCounts: operation(
+    z.strictObject({ project }),
+    (stack, { project }) => stack.project(project).parts.storage.requests.counts(),
+  ),
   resetStorageRequests: operation(
     z.strictObject({ project }),
     (stack, { project }) => stack.project(project).parts.storage.requests.reset(),
