@@ -1,0 +1,59 @@
+import { DemoError } from "./errors.ts";
+import { isUnreadable, type LocalFile, walkFolder } from "./local_files.ts";
+
+/** Larger files are left out: the demo's independent reading holds a whole object in memory. */
+export const LARGEST_FILE_BYTES = 256 * 1024 * 1024;
+
+/** The files of a folder, and what of it was left out. */
+export interface GivenFiles {
+  readonly files: readonly LocalFile[];
+  readonly tooLarge: number;
+  readonly special: number;
+  readonly unreadable: number;
+}
+
+/**
+ * The files that `--files` names.
+ *
+ * @throws DemoError with exit status 2: `files_missing`, `files_not_a_folder`, `files_unreadable`
+ * or, where there is none to use, `files_empty`
+ */
+export async function readGivenFiles(folder: string): Promise<GivenFiles> {
+  await assertFolder(folder);
+  try {
+    const { files, special, unreadable } = await walkFolder(folder);
+    const usable = files.filter((file) => file.size <= LARGEST_FILE_BYTES);
+    const given = { files: usable, tooLarge: files.length - usable.length, special, unreadable };
+    if (usable.length > 0) return given;
+    throw refusal("files_empty", `${folder} has no file that the demo can use${whyEmpty(given)}`);
+  } catch (error) {
+    if (isUnreadable(error)) throw refusal("files_unreadable", `${folder} may not be read`);
+    throw error;
+  }
+}
+
+async function assertFolder(folder: string): Promise<void> {
+  try {
+    if ((await Deno.stat(folder)).isDirectory) return;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) {
+      throw refusal("files_missing", `there is no folder ${folder}`);
+    }
+    if (isUnreadable(error)) throw refusal("files_unreadable", `${folder} may not be read`);
+    if (!(error instanceof Deno.errors.NotADirectory)) throw error;
+  }
+  throw refusal("files_not_a_folder", `${folder} is not a folder`);
+}
+
+function whyEmpty({ tooLarge, special, unreadable }: GivenFiles): string {
+  const reasons = [
+    tooLarge > 0 && `${tooLarge} above 256 MiB`,
+    unreadable > 0 && `${unreadable} that may not be read`,
+    special > 0 && `${special} that are links or no files`,
+  ].filter((reason) => reason !== false);
+  return reasons.length > 0 ? `, only ${reasons.join(", ")}` : "";
+}
+
+function refusal(code: string, message: string): DemoError {
+  return new DemoError(code, `--files: ${message}.`, 2);
+}
