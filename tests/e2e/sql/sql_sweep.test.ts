@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { continueBackup, runBackup } from "./support/backup.ts";
-import { copied, Lane, type Lease } from "./support/lane.ts";
+import { copied, failed, type Item, Lane, type Lease } from "./support/lane.ts";
 import { Objects } from "./support/objects.ts";
 import { migrate, type SqlProject, sqlTest } from "./support/project.ts";
 import { Repository } from "./support/repository.ts";
@@ -160,6 +160,57 @@ sqlTest("a project without a bucket gets a snapshot of nothing", async (project)
   assert.equal(snapshot?.totals.objects, 0);
 });
 
+sqlTest("a page reads its window, not the bucket", async (project) => {
+  const { objects, repository } = await filled(project, 3000);
+  await runBackup(project, repository);
+  await project.admin`analyze storage.objects, holdfast.entries`;
+  await objects.remove("photos", "many/2");
+  await objects.upload("photos", "many/3", { text: "other" });
+  const { lane, lease } = await atSweep(project, repository);
+  const startAt = (name: string) =>
+    project.owner`
+      update holdfast.cursors set position = ${project.owner.json({ from: name })}
+      where id = ${lease.cursor}`;
+
+  await startAt("many/1000");
+  const before = await rowsRead(project);
+  const page = await lane.page(lease, 500, 20);
+  assert.equal(page.items.length, 0);
+  const unchanged = await rowsRead(project) - before;
+  assert.ok(unchanged < 300, `an unchanged window of 20 rows reads ${unchanged}`);
+
+  for (const name of ["many/2", "many/3"]) {
+    await startAt(name);
+    const before = await rowsRead(project);
+    const { items, to } = await lane.page(lease, 500, 20);
+    if (items.length > 0) await lane.commit(lease, items.map(copied), to ?? "");
+    const changed = await rowsRead(project) - before;
+    assert.ok(changed < 300, `a changed window of 20 rows reads ${changed}`);
+  }
+});
+
+sqlTest("the source's hash of a row is that of its metadata", async (project) => {
+  await filled(project);
+  await project.owner`update storage.objects set created_at = 'infinity' where name = 'a'`;
+  await project.owner`update storage.objects set user_metadata = null, owner_id = null,
+    metadata = '{"size": "12", "eTag": "plain"}' where name = 'b'`;
+  await project.owner`update storage.objects set metadata = null where name = '1'`;
+  for (const zone of ["UTC", "Asia/Kolkata"]) {
+    await project.owner`select set_config('timezone', ${zone}, false)`;
+    const rows = await project.owner`
+      select name, row_hash = holdfast.metadata_hash(metadata) as equal, size, etag,
+        metadata ->> 'updated_at' = holdfast.utc((
+          select updated_at from storage.objects where id = o.id)) as same_time
+      from holdfast.source_objects o where name in ('1', 'a', 'b') order by name collate "C"`;
+    assert.deepEqual(rows.map((row) => [row.name, row.equal, row.same_time, row.size]), [
+      ["1", true, true, null],
+      ["a", true, true, "1"],
+      ["b", true, true, "12"],
+    ]);
+    assert.equal(rows[2].etag, "plain");
+  }
+});
+
 sqlTest("a run goes on from where it was left", async (project) => {
   const { repository } = await filled(project);
   let pages = 0;
@@ -169,10 +220,14 @@ sqlTest("a run goes on from where it was left", async (project) => {
   assert.equal(snapshot?.totals.objects, NAMES.length);
 });
 
-async function filled(project: SqlProject) {
+async function filled(project: SqlProject, more = 0) {
   const objects = new Objects(project.owner);
   await objects.createBucket("photos");
   for (const name of NAMES) await objects.upload("photos", name, { text: name });
+  await project.owner`
+    insert into storage.objects (bucket_id, name, version, metadata)
+    select 'photos', 'many/' || number, gen_random_uuid(), '{"size": 1, "eTag": "x"}'
+    from generate_series(1, ${more}::int) as number`;
   return { objects, repository: new Repository() };
 }
 
@@ -185,6 +240,15 @@ async function atSweep(project: SqlProject, repository: Repository) {
   const lease: Lease | null = await lane.lease();
   assert.ok(lease);
   return { lane, lease };
+}
+
+/** How many rows of storage.objects were read so far, by an index or without. */
+async function rowsRead(project: SqlProject): Promise<number> {
+  await project.worker`select pg_stat_force_next_flush()`;
+  const [row] = await project.admin<{ read: number }[]>`
+    select (seq_tup_read + idx_tup_fetch)::int as read from pg_stat_user_tables
+    where relid = 'storage.objects'::regclass`;
+  return row.read;
 }
 
 async function missing(project: SqlProject): Promise<string[]> {

@@ -1,0 +1,94 @@
+import assert from "node:assert/strict";
+import { raised, type SqlProject, sqlTest } from "./support/project.ts";
+
+const API_ROLES = ["anon", "authenticated", "service_role"];
+const DENIED = "42501";
+
+sqlTest("the roles of the API can't use the schema at all", async ({ owner }) => {
+  for (const role of API_ROLES) {
+    await owner.unsafe(`set role ${role}`);
+    for (
+      const statement of [
+        "select * from holdfast.settings",
+        "select holdfast.all_settings()",
+        "select holdfast.create_key('restore', 'me')",
+        "select holdfast.start_backup('me')",
+      ]
+    ) {
+      const error = await raised(owner.unsafe(statement));
+      assert.deepEqual([error.code, error.message], [
+        DENIED,
+        "permission denied for schema holdfast",
+      ]);
+    }
+    await owner.unsafe("reset role");
+  }
+});
+
+sqlTest("no function is anybody's, and none but the worker's are granted", async ({ owner }) => {
+  const open = await owner`
+    select p.oid::regprocedure::text as name, coalesce(a.grantee::regrole::text, '-') as grantee
+    from pg_proc p
+      cross join lateral aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) as a
+    where p.pronamespace = 'holdfast'::regnamespace
+      and a.grantee not in (p.proowner, 'holdfast_worker'::regrole)`;
+  assert.deepEqual([...open], []);
+});
+
+sqlTest("no relation is granted to anybody", async ({ owner }) => {
+  const open = await owner`
+    select c.oid::regclass::text as name, a.grantee::regrole::text as grantee
+    from pg_class c cross join lateral aclexplode(c.relacl) as a
+    where c.relnamespace = 'holdfast'::regnamespace and c.relkind <> 'i'
+      and a.grantee <> c.relowner`;
+  assert.deepEqual([...open], []);
+  const [{ bare }] = await owner`
+    select count(*)::int as bare from pg_class
+    where relnamespace = 'holdfast'::regnamespace and relkind = 'r' and not relrowsecurity`;
+  assert.equal(bare, 0);
+});
+
+sqlTest("what the worker may call runs as its owner, under an empty path", async ({ owner }) => {
+  const loose = await owner`
+    select oid::regprocedure::text as name from pg_proc
+    where pronamespace = 'holdfast'::regnamespace
+      and has_function_privilege('holdfast_worker', oid, 'execute')
+      and (not prosecdef or not coalesce('search_path=""' = any (proconfig), false))`;
+  assert.deepEqual([...loose], []);
+});
+
+sqlTest("the worker reads no table, not even Storage's or a secret", async (project) => {
+  for (const relation of await relations(project)) {
+    const error = await raised(project.worker.unsafe(`select from ${relation}`));
+    assert.equal(error.code, DENIED, relation);
+  }
+});
+
+sqlTest("the worker may not do what only the owner does", async ({ worker }) => {
+  for (
+    const call of [
+      "set('lanes', '4')",
+      "create_key('restore', 'me')",
+      "revoke_key('worker')",
+      "start_run('backup', '{}', 'me')",
+      "end_run(gen_random_uuid(), 'succeeded')",
+      "require_lease(1, gen_random_uuid())",
+      "put_entries(1, 1, '[]')",
+      "save_repository('{}')",
+      "save_snapshot(1, '{}')",
+      "schedule('0 2 * * *')",
+      "unschedule()",
+    ]
+  ) {
+    assert.equal((await raised(worker.unsafe(`select holdfast.${call}`))).code, DENIED, call);
+  }
+});
+
+async function relations({ owner }: SqlProject): Promise<string[]> {
+  const rows = await owner<{ name: string }[]>`
+    select oid::regclass::text as name from pg_class
+    where relkind in ('r', 'v')
+      and relnamespace::regnamespace::text in ('holdfast', 'storage', 'vault', 'auth')`;
+  assert.ok(rows.length > 20);
+  return rows.map((row) => row.name);
+}
