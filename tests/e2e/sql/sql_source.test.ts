@@ -1,0 +1,104 @@
+import assert from "node:assert/strict";
+import { runBackup } from "./support/backup.ts";
+import { Objects } from "./support/objects.ts";
+import { migrate, type SqlProject, sqlTest } from "./support/project.ts";
+import { Repository } from "./support/repository.ts";
+
+const NAMES = ["1", "a", "aa", "b"];
+
+sqlTest("only a version or what a restore puts back makes a difference", async (project) => {
+  const { repository } = await filled(project);
+  await runBackup(project, repository);
+  await project.owner`update storage.objects set last_accessed_at = now()`;
+  assert.deepEqual((await runBackup(project, repository)).swept, []);
+  await project.owner`update storage.objects set owner_id = 'other' where name = 'a'`;
+  await project.owner`update storage.objects set created_at = now() where name = 'b'`;
+  await project.owner`
+    update storage.objects set metadata = metadata || '{"cacheControl": "no-cache"}'
+    where name = 'aa'`;
+  const third = await runBackup(project, repository);
+  assert.deepEqual(third.swept, ["photos/a", "photos/aa", "photos/b"]);
+  const [{ blobs }] = await project.owner`select count(*)::int as blobs from holdfast.blobs`;
+  assert.equal(blobs, NAMES.length);
+});
+
+sqlTest(
+  "rows of old projects, without a version, are told apart by their bytes",
+  async (project) => {
+    const { repository } = await filled(project);
+    await project.owner`update storage.objects set version = null`;
+    await runBackup(project, repository);
+    assert.deepEqual((await runBackup(project, repository)).swept, []);
+    await project.owner`
+    update storage.objects set metadata = metadata || '{"eTag": "\\"other\\""}' where name = 'a'`;
+    assert.deepEqual((await runBackup(project, repository)).swept, ["photos/a"]);
+  },
+);
+
+sqlTest("rows that Storage is about to version are swept while they live", async (project) => {
+  const { repository } = await filled(project);
+  await runBackup(project, repository);
+  await project.admin`update storage.objects set archived_at = now() where name = 'a'`;
+  await project.admin`update storage.objects set is_delete_marker = true where name = 'b'`;
+  const { snapshot } = await runBackup(project, repository);
+  assert.equal(snapshot?.totals.objects, NAMES.length - 2);
+});
+
+sqlTest(
+  "a Storage without versioning columns is read, and again once it has them",
+  async (project) => {
+    await project.admin.unsafe(`
+    drop view holdfast.source_objects cascade;
+    alter table storage.objects
+      drop column archived_at, drop column is_delete_marker, drop column is_versioned;`).simple();
+    await project.owner.unsafe("drop schema holdfast cascade");
+    await migrate(project.owner);
+    const { repository } = await filled(project);
+    await runBackup(project, repository);
+    await project.admin`alter table storage.objects add archived_at timestamptz,
+    add is_delete_marker boolean not null default false`;
+    await project.admin`update storage.objects set archived_at = now() where name = 'a'`;
+    const { snapshot } = await runBackup(project, repository);
+    assert.equal(snapshot?.totals.objects, NAMES.length - 1);
+  },
+);
+
+sqlTest("analytics buckets and Holdfast's own are not swept", async (project) => {
+  const { objects, repository } = await filled(project);
+  await objects.createBucket("holdfast-scratch");
+  await objects.upload("holdfast-scratch", "any");
+  await project.owner`
+    insert into storage.buckets (id, name, type) values ('events', 'events', 'ANALYTICS')`;
+  const { snapshot } = await runBackup(project, repository);
+  assert.equal(snapshot?.totals.objects, NAMES.length);
+  assert.deepEqual(snapshot.buckets.map((bucket) => bucket.id), ["photos"]);
+});
+
+sqlTest("the source's hash of a row is that of its metadata", async (project) => {
+  await filled(project);
+  await project.owner`update storage.objects set created_at = 'infinity' where name = 'a'`;
+  await project.owner`update storage.objects set user_metadata = null, owner_id = null,
+    metadata = '{"size": "12", "eTag": "plain"}' where name = 'b'`;
+  await project.owner`update storage.objects set metadata = null where name = '1'`;
+  for (const zone of ["UTC", "Asia/Kolkata"]) {
+    await project.owner`select set_config('timezone', ${zone}, false)`;
+    const rows = await project.owner`
+      select name, row_hash = holdfast.metadata_hash(metadata) as equal, size, etag,
+        metadata ->> 'updated_at' = holdfast.utc((
+          select updated_at from storage.objects where id = o.id)) as same_time
+      from holdfast.source_objects o where name in ('1', 'a', 'b') order by name collate "C"`;
+    assert.deepEqual(rows.map((row) => [row.name, row.equal, row.same_time, row.size]), [
+      ["1", true, true, null],
+      ["a", true, true, "1"],
+      ["b", true, true, "12"],
+    ]);
+    assert.equal(rows[2].etag, "plain");
+  }
+});
+
+async function filled(project: SqlProject) {
+  const objects = new Objects(project.owner);
+  await objects.createBucket("photos");
+  for (const name of NAMES) await objects.upload("photos", name, { text: name });
+  return { objects, repository: new Repository() };
+}
