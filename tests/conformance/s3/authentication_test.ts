@@ -49,24 +49,32 @@ s3Test("a signature holds for its path, query, method and headers alone", async 
   }
 });
 
-s3Test("an x-amz- header that is not signed is refused", async (s3) => {
+s3Test("an x-amz- header that is not signed", async (s3) => {
   const signed = await s3.sign(s3.url(s3.key("object")), { method: "PUT" });
   signed.headers.set("x-amz-meta-smuggled", "in");
   const answer = await send(signed, new Uint8Array(1));
-  assert.deepEqual([answer.status, answer.code], [403, "AccessDenied"]);
+  if (s3.behaviour.checksUnsignedHeaders) {
+    assert.deepEqual([answer.status, answer.code], [403, "AccessDenied"]);
+  } else {
+    assert.equal(answer.status, 200);
+  }
 });
 
-s3Test("a signature for another region is refused", async (s3) => {
+s3Test("a signature for another region", async (s3) => {
   const url = s3.url(await s3.put("object"));
   const answer = await s3.request(url, { sign: { region: "mars-north-1" } });
-  assert.deepEqual([answer.status, answer.code], [400, "AuthorizationHeaderMalformed"]);
+  if (s3.behaviour.checksRegion) {
+    assert.deepEqual([answer.status, answer.code], [400, "AuthorizationHeaderMalformed"]);
+  } else {
+    assert.equal(answer.status, 200);
+  }
 });
 
 s3Test("a header that is no signature is refused", async (s3) => {
   const signed = await s3.sign(s3.url(await s3.put("object")));
   signed.headers.set("authorization", "AWS4-HMAC-SHA256 Credential=nonsense");
   const answer = await send(signed);
-  assert.deepEqual([answer.status, answer.code], [400, "AuthorizationHeaderMalformed"]);
+  assert.deepEqual([answer.status, answer.code], [400, s3.behaviour.malformedSignatureCode]);
 });
 
 s3Test("presigned requests read and write", async (s3) => {
@@ -96,6 +104,5 @@ s3Test("a presigned request expires, and cannot be changed", async (s3) => {
 s3Test("a presigned request holds for a week at most", async (s3) => {
   const url = s3.url(await s3.put("object"), { "X-Amz-Expires": String(7 * 24 * 3600 + 1) });
   const answer = await s3.request(url, { sign: { signQuery: true } });
-  assert.equal(answer.status, 400);
-  assert.equal(answer.code, "AuthorizationQueryParametersError");
+  assert.deepEqual([answer.status, answer.code], s3.behaviour.longPresigned);
 });

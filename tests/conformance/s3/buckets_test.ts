@@ -17,7 +17,8 @@ s3Test("a bucket tells that it is there, where it is and that it keeps no versio
   const head = await s3.client.send(new HeadBucketCommand(place));
   assert.equal(head.$metadata.httpStatusCode, 200);
   const { LocationConstraint } = await s3.client.send(new GetBucketLocationCommand(place));
-  assert.equal(LocationConstraint ?? "", s3.behaviour.location(s3.target.region));
+  const { region } = s3.target;
+  assert.equal(LocationConstraint ?? "", region === "us-east-1" ? "" : region);
   const { Status } = await s3.client.send(new GetBucketVersioningCommand(place));
   assert.equal(Status, undefined);
 });
@@ -57,6 +58,5 @@ s3Test("a bucket can be made, is listed, and goes only when it is empty", async 
 s3Test("a bucket's name has rules", async (s3) => {
   const url = new URL("/No_Bucket", s3.target.endpoint);
   const answer = await s3.request(url, { method: "PUT", body: new Uint8Array(0) });
-  assert.equal(answer.status, s3.behaviour.strictBucketNames ? 400 : 200);
-  if (answer.status === 200) await s3.request(url, { method: "DELETE" });
+  assert.deepEqual([answer.status, answer.code], [400, "InvalidBucketName"]);
 });

@@ -24,7 +24,8 @@ s3Test("a body that is signed chunk by chunk is stored without its encoding", as
   assert.equal(answer.status, 200);
   const stored = await s3.request(s3.url(key));
   assert.deepEqual(stored.bytes, await new Blob(CHUNKS).bytes());
-  assert.notEqual(stored.headers.get("content-encoding"), "aws-chunked");
+  const encoding = s3.behaviour.keepsAwsChunked ? "aws-chunked" : null;
+  assert.equal(stored.headers.get("content-encoding"), encoding);
 });
 
 s3Test("a chunk that was changed after it was signed is refused", async (s3) => {
@@ -33,7 +34,7 @@ s3Test("a chunk that was changed after it was signed is refused", async (s3) => 
   const body = encodeSignedChunks(s3.target, signed, CHUNKS);
   body[10_000] ^= 1;
   const answer = await send(signed, body);
-  assert.equal(answer.code, s3.behaviour.changedChunkCode);
+  assert.deepEqual([answer.status, answer.code], [403, "SignatureDoesNotMatch"]);
   assert.equal(await s3.read(key), undefined);
 });
 

@@ -47,7 +47,8 @@ s3Test("If-Match puts only in place of what it names", async (s3) => {
   const url = s3.url(await s3.put("object", "old"));
   const put = (etag: string, target = url) =>
     s3.request(target, { method: "PUT", body: "new", headers: { "if-match": etag } });
-  const etag = (await s3.request(url, { method: "HEAD" })).headers.get("etag") ?? "";
+  const quoted = (await s3.request(url, { method: "HEAD" })).headers.get("etag") ?? "";
+  const etag = s3.behaviour.quotedIfMatch ? quoted : quoted.slice(1, -1);
   const wrong = await put('"00000000000000000000000000000000"');
   assert.deepEqual([wrong.status, wrong.code], [412, "PreconditionFailed"]);
   assert.equal((await put(etag)).status, 200);

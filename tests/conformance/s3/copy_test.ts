@@ -15,7 +15,8 @@ s3Test("a copy has its source's bytes and metadata, or its own metadata", async 
   const { CopyObjectResult } = await s3.client.send(
     new CopyObjectCommand({ ...place, Key: s3.key("kept") }),
   );
-  assert.equal(CopyObjectResult?.ETag, '"1cb251ec0d568de6a929b520c4aed8d1"');
+  const etag = "1cb251ec0d568de6a929b520c4aed8d1";
+  assert.equal(CopyObjectResult?.ETag, s3.behaviour.quotedCopyEtag ? `"${etag}"` : etag);
   const kept = await s3.request(s3.url(s3.key("kept")));
   assert.equal(kept.text, "text");
   assert.equal(kept.headers.get("content-type"), "text/plain");
@@ -61,10 +62,15 @@ s3Test("an object is copied onto itself only with other metadata", async (s3) =>
   assert.deepEqual([text, headers.get("x-amz-meta-a")], ["text", "1"]);
 });
 
-s3Test("a source that is not there, or not as wanted, is not copied", async (s3) => {
+s3Test("a source that is not there is not copied", async (s3) => {
   const Key = s3.key("copy");
   const missing = { Bucket: s3.bucket, Key, CopySource: source(s3, s3.key("nothing")) };
   await assert.rejects(s3.client.send(new CopyObjectCommand(missing)), named("NoSuchKey"));
+  assert.equal(await s3.read(Key), undefined);
+});
+
+s3Test("a copy can be made to depend on its source's tag", async (s3) => {
+  const Key = s3.key("copy");
   const original = await s3.put("original", "text");
   const changed = {
     Bucket: s3.bucket,
@@ -72,11 +78,10 @@ s3Test("a source that is not there, or not as wanted, is not copied", async (s3)
     CopySource: source(s3, original),
     CopySourceIfMatch: '"00000000000000000000000000000000"',
   };
-  await assert.rejects(
-    s3.client.send(new CopyObjectCommand(changed)),
-    named("PreconditionFailed"),
-  );
-  assert.equal(await s3.read(Key), undefined);
+  const copying = s3.client.send(new CopyObjectCommand(changed));
+  if (s3.behaviour.conditionalCopy) await assert.rejects(copying, named("PreconditionFailed"));
+  else await copying;
+  assert.equal(await s3.read(Key) === undefined, s3.behaviour.conditionalCopy);
 });
 
 s3Test("a part can be copied from a range of an object", async (s3) => {

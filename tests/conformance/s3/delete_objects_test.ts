@@ -33,11 +33,11 @@ s3Test("a quiet deletion names nothing that went well", async (s3) => {
   assert.equal(await s3.read(key), undefined);
 });
 
-s3Test("a deletion whose list arrived damaged deletes nothing", async (s3) => {
+s3Test("a deletion whose list arrived damaged", async (s3) => {
   const key = await s3.put("a", "1");
   const body = document([key]);
   const url = s3.url("", { delete: "" });
   const answer = await s3.request(url, { method: "POST", body, headers: md5(`${body} `) });
-  assert.equal(answer.status, 400);
-  assert.ok(await s3.read(key));
+  assert.equal(answer.status, s3.behaviour.verifiesDeletion ? 400 : 200);
+  assert.equal(await s3.read(key) !== undefined, s3.behaviour.verifiesDeletion);
 });

@@ -73,6 +73,7 @@ s3Test("pages go on where the last one ended, folders counted as keys", async (s
         assert.equal(page.KeyCount, keys.length + prefixes.length);
         assert.equal(page.IsTruncated, page.NextContinuationToken !== undefined);
         found.push(...keys, ...prefixes);
+        assert.ok(found.length <= names.length, "pages repeat themselves");
         ContinuationToken = page.NextContinuationToken;
       } while (ContinuationToken !== undefined);
       const expected = Delimiter === undefined ? names : ["a", "b/", "c", "d/", "e"];

@@ -32,10 +32,10 @@ s3Test("a range behind the end is refused", async (s3) => {
 
 s3Test("a range that makes no sense is the whole object", async (s3) => {
   const url = s3.url(await s3.put("object", DIGITS));
-  for (const range of ["bytes=5-2", "lines=1-2"]) {
-    const answer = await s3.request(url, { headers: { range } });
-    assert.deepEqual([answer.status, answer.text], [200, DIGITS], range);
-  }
+  const unknown = await s3.request(url, { headers: { range: "lines=1-2" } });
+  assert.deepEqual([unknown.status, unknown.text], [200, DIGITS]);
+  const reversed = await s3.request(url, { headers: { range: "bytes=5-2" } });
+  assert.equal(reversed.status, s3.behaviour.reversedRangeStatus);
 });
 
 s3Test("a range can be held to a tag", async (s3) => {

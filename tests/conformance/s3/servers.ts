@@ -3,45 +3,102 @@
  * either way: nothing is left unchecked because of an entry in this table.
  */
 export interface ServerBehaviour {
+  /** Refuses a signature for another region. */
+  readonly checksRegion: boolean;
+  /** Refuses `x-amz-` headers that the signature does not cover. */
+  readonly checksUnsignedHeaders: boolean;
+  /** The code for an Authorization header that cannot be read. */
+  readonly malformedSignatureCode: string;
+  /** What a presigned request that holds longer than a week is answered. */
+  readonly longPresigned: readonly [status: number, code: string];
+  /** Keeps `aws-chunked` as the object's Content-Encoding, though the body is stored without. */
+  readonly keepsAwsChunked: boolean;
+  /** `x-amz-checksum-sha256` is verified and kept; else it is ignored. */
+  readonly checksums: boolean;
+  /** The code for a key of more than 1,024 bytes. */
+  readonly keyTooLongCode: string;
+  /** The most bytes of user metadata; undefined where only the size of all headers is limited. */
+  readonly metadataBytes: number | undefined;
+  /** If-Match of a put takes the tag in quotes, as it was answered; else only without. */
+  readonly quotedIfMatch: boolean;
+  /** The status of a put with If-Match where there is no object. */
+  readonly ifMatchMissingStatus: number;
+  /** The status for a range that ends before it begins; 200 where that is ignored. */
+  readonly reversedRangeStatus: number;
+  /** CopyObject honours `x-amz-copy-source-if-match`. */
+  readonly conditionalCopy: boolean;
+  /** CopyObject answers the ETag in quotes. */
+  readonly quotedCopyEtag: boolean;
+  /** DeleteObjects verifies Content-MD5. */
+  readonly verifiesDeletion: boolean;
   /** CompleteMultipartUpload honours `If-None-Match: *`. */
   readonly conditionalComplete: boolean;
   /** CompleteMultipartUpload answers the object's ETag; else an empty one. */
   readonly completeAnswersEtag: boolean;
-  /** `x-amz-checksum-sha256` is verified and kept; else it is ignored. */
-  readonly checksums: boolean;
-  /** The code for a signed chunk that was changed on its way. */
-  readonly changedChunkCode: string;
-  /** The code for a key of more than 1,024 bytes. */
-  readonly keyTooLongCode: string;
-  /** The most bytes of user metadata. */
-  readonly metadataBytes: number;
-  /** The status of a put with If-Match where there is no object. */
-  readonly ifMatchMissingStatus: number;
-  /** Bucket names with capitals and underscores are refused. */
-  readonly strictBucketNames: boolean;
-  /** The LocationConstraint of a bucket in a region. */
-  location(region: string): string;
+  /** Parts that completing an upload does not list are left out; else it is InvalidPart. */
+  readonly leavesOutParts: boolean;
+  /** Parts must be listed in order; else they are sorted. */
+  readonly checksPartOrder: boolean;
+  /** Part numbers are held to 1 and 10,000. */
+  readonly checksPartNumbers: boolean;
+  /** The code for completing an upload that is not there. */
+  readonly completeMissingCode: string;
+  /** The code for listing the parts of an upload that is not there. */
+  readonly listPartsMissingCode: string;
 }
 
 const AMAZON: ServerBehaviour = {
-  conditionalComplete: true,
-  completeAnswersEtag: true,
+  checksRegion: true,
+  checksUnsignedHeaders: true,
+  malformedSignatureCode: "AuthorizationHeaderMalformed",
+  longPresigned: [400, "AuthorizationQueryParametersError"],
+  keepsAwsChunked: false,
   checksums: true,
-  changedChunkCode: "SignatureDoesNotMatch",
   keyTooLongCode: "KeyTooLongError",
   metadataBytes: 2048,
+  quotedIfMatch: true,
   ifMatchMissingStatus: 404,
-  strictBucketNames: true,
-  location: (region) => region === "us-east-1" ? "" : region,
+  reversedRangeStatus: 200,
+  conditionalCopy: true,
+  quotedCopyEtag: true,
+  verifiesDeletion: true,
+  conditionalComplete: true,
+  completeAnswersEtag: true,
+  leavesOutParts: true,
+  checksPartOrder: true,
+  checksPartNumbers: true,
+  completeMissingCode: "NoSuchUpload",
+  listPartsMissingCode: "NoSuchUpload",
+};
+
+/** Ceph 16.2.15, as Debian 12 has it. */
+const RADOSGW: ServerBehaviour = {
+  checksRegion: false,
+  checksUnsignedHeaders: false,
+  malformedSignatureCode: "InvalidArgument",
+  longPresigned: [403, "AccessDenied"],
+  keepsAwsChunked: true,
+  checksums: false,
+  keyTooLongCode: "InvalidObjectName",
+  metadataBytes: undefined,
+  quotedIfMatch: false,
+  ifMatchMissingStatus: 412,
+  reversedRangeStatus: 416,
+  conditionalCopy: false,
+  quotedCopyEtag: false,
+  verifiesDeletion: false,
+  conditionalComplete: false,
+  completeAnswersEtag: false,
+  leavesOutParts: false,
+  checksPartOrder: false,
+  checksPartNumbers: false,
+  // "This multipart completion is already in progress", with status 500.
+  completeMissingCode: "InternalError",
+  listPartsMissingCode: "NoSuchKey",
 };
 
 /** Servers by the name that HOLDFAST_TEST_S3_SERVER gives; `aws` where it gives none. */
-export const SERVERS = {
-  aws: AMAZON,
-  standin: AMAZON,
-  /** Ceph 16.2. */
-  radosgw: { ...AMAZON, conditionalComplete: false, completeAnswersEtag: false, checksums: false },
-} as const satisfies Record<string, ServerBehaviour>;
+export const SERVERS = { aws: AMAZON, standin: AMAZON, radosgw: RADOSGW } as const;
 
 /** The names of servers that the suite knows. */
 export type ServerName = keyof typeof SERVERS;

@@ -1,6 +1,29 @@
 import { S3Error } from "./errors.ts";
+import type { Operation } from "./router.ts";
 import type { Precondition } from "./store/bucket.ts";
 import type { StoredObject } from "./store/types.ts";
+import type { ConditionalWrites } from "./types.ts";
+
+/** Writes that a server may make conditional. */
+const CONDITIONAL: readonly Operation[] = [
+  "PutObject",
+  "CopyObject",
+  "DeleteObject",
+  "CompleteMultipartUpload",
+];
+
+/** The headers of a request without the conditions that a lesser server would not look at. */
+export function honouredHeaders(
+  request: { readonly operation: Operation; readonly headers: Headers },
+  honoured: ConditionalWrites,
+): Headers {
+  const { operation, headers } = request;
+  const ignored = honoured === "none"
+    ? CONDITIONAL.includes(operation)
+    : honoured === "put" && operation === "CompleteMultipartUpload";
+  if (!ignored) return headers;
+  return new Map([...headers].filter(([name]) => name !== "if-match" && name !== "if-none-match"));
+}
 
 type Headers = ReadonlyMap<string, string>;
 

@@ -16,6 +16,7 @@ export async function applyFault(
   stopping: AbortSignal,
 ): Promise<FaultOutcome> {
   if (fault?.delayMilliseconds) await delay(fault.delayMilliseconds, stopping);
+  if (stopping.aborted) return { kind: "cut" };
   switch (fault?.kind) {
     case "error":
       return { kind: "answer", reply: faultReply(fault) };

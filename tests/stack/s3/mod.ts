@@ -3,6 +3,7 @@ import { Store } from "./store/store.ts";
 import type { S3Options, S3Server } from "./types.ts";
 
 export type {
+  ConditionalWrites,
   Credential,
   Fault,
   FaultHook,

@@ -48,10 +48,12 @@ async function sendChunks(body: Chunks, target: ReplyTarget): Promise<void> {
   const { response, cutAfterBytes } = target;
   const gone = new Promise<void>((resolve) => response.once("close", resolve));
   let left = cutAfterBytes ?? Infinity;
+  let missing = body.bytes;
   for await (const chunk of body.chunks) {
     if (response.destroyed) return;
     const piece = chunk.subarray(0, Math.min(chunk.byteLength, left));
     left -= piece.byteLength;
+    missing -= piece.byteLength;
     target.sent(piece.byteLength);
     if (left === 0) {
       await cutAfter(response, piece);
@@ -61,6 +63,8 @@ async function sendChunks(body: Chunks, target: ReplyTarget): Promise<void> {
       await Promise.race([new Promise<void>((resolve) => response.once("drain", resolve)), gone]);
     }
   }
+  // A client that was promised more would wait for it for ever.
+  if (missing !== 0) response.destroy();
 }
 
 async function cutAfter(response: ServerResponse, piece: Uint8Array): Promise<void> {

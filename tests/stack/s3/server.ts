@@ -4,6 +4,7 @@ import type { AddressInfo } from "node:net";
 import { ConnectionLostError, IncomingBody } from "./body/incoming.ts";
 import { authenticate } from "./auth/authenticate.ts";
 import { authorize } from "./auth/permissions.ts";
+import { honouredHeaders } from "./conditions.ts";
 import { S3Error } from "./errors.ts";
 import { applyFault } from "./faults.ts";
 import { perform } from "./operations/mod.ts";
@@ -12,7 +13,14 @@ import { errorReply, sendReply } from "./reply.ts";
 import type { Reply } from "./request.ts";
 import { RequestLog } from "./request_log.ts";
 import type { Store } from "./store/store.ts";
-import type { Credential, FaultHook, S3Options, S3RequestRecord, S3Server } from "./types.ts";
+import type {
+  ConditionalWrites,
+  Credential,
+  FaultHook,
+  S3Options,
+  S3RequestRecord,
+  S3Server,
+} from "./types.ts";
 
 /** Longer than clients keep idle connections, so that none is cut just as one takes it again. */
 const KEEP_ALIVE_MILLISECONDS = 5 * 60 * 1000;
@@ -34,8 +42,10 @@ export class HttpServer implements S3Server {
   readonly region: string;
   onRequest: FaultHook | undefined;
   credentials: readonly Credential[];
+  conditionalWrites: ConditionalWrites;
   readonly #store: Store;
   readonly #server: Server;
+  #port = 0;
   readonly #scheme: "http" | "https";
   readonly #underWay = new Set<Promise<void>>();
   readonly #stopping = new AbortController();
@@ -46,6 +56,7 @@ export class HttpServer implements S3Server {
     this.region = options.region;
     this.credentials = options.credentials;
     this.onRequest = options.onRequest;
+    this.conditionalWrites = options.conditionalWrites ?? "all";
     const listener = (message: IncomingMessage, response: ServerResponse) => {
       const handling = this.#handle(message, response);
       this.#underWay.add(handling);
@@ -69,11 +80,12 @@ export class HttpServer implements S3Server {
       server.#server.once("error", reject);
       server.#server.listen(options.port ?? 0, "127.0.0.1", resolve);
     });
+    server.#port = (server.#server.address() as AddressInfo).port;
     return server;
   }
 
   get port(): number {
-    return (this.#server.address() as AddressInfo).port;
+    return this.#port;
   }
 
   get endpoint(): string {
@@ -160,7 +172,9 @@ export class HttpServer implements S3Server {
       const { accessKeyId, permissions = "all" } = authentication.credential;
       record.accessKeyId = accessKeyId;
       authorize(permissions, request.operation, request.headers);
-      return await perform({ ...request, authentication, body, endpoint, region }, this.#store);
+      const headers = honouredHeaders(request, this.conditionalWrites);
+      const checked = { ...request, headers, authentication, body, endpoint, region };
+      return await perform(checked, this.#store);
     } catch (error) {
       if (error instanceof ConnectionLostError) throw error;
       if (!(error instanceof S3Error)) console.error("S3 stand-in:", error);

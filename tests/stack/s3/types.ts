@@ -51,8 +51,19 @@ export type Fault =
     | { readonly kind: "lose_reply" }
   );
 
-/** Called for every request before its body is read or its signature looked at. */
+/**
+ * Called for every request before its body is read or its signature looked at.
+ *
+ * A fault that cuts a connection for one request alone may stay unseen: Deno 2.9.6's fetch sends a
+ * request of any method again, once, when a connection it used before ends without an answer.
+ */
 export type FaultHook = (record: Readonly<S3RequestRecord>) => Fault | undefined;
+
+/**
+ * Which writes honour If-None-Match and If-Match: `all` as Amazon's, `put` as Ceph's up to 16.2,
+ * which ignores them where an upload is completed, `none` as servers that know neither.
+ */
+export type ConditionalWrites = "all" | "put" | "none";
 
 /** How the server is started. */
 export interface S3Options {
@@ -66,6 +77,8 @@ export interface S3Options {
   /** PEM; with it the server speaks https only. */
   readonly tls?: { readonly cert: string; readonly key: string };
   readonly onRequest?: FaultHook;
+  /** `all` where absent. */
+  readonly conditionalWrites?: ConditionalWrites;
 }
 
 /** A running server. */
@@ -79,6 +92,8 @@ export interface S3Server extends AsyncDisposable {
   onRequest: FaultHook | undefined;
   /** What keys are good from now on, to revoke and rotate them. */
   credentials: readonly Credential[];
+  /** May be set at any time, to stand in for a lesser server. */
+  conditionalWrites: ConditionalWrites;
   /** Makes a bucket, without a request; nothing happens where it is there. */
   createBucket(name: string): Promise<void>;
   /** The files that hold an object's bytes, in order, for tests that damage them. */
