@@ -1,0 +1,81 @@
+import assert from "node:assert/strict";
+import { createBucket, ok, upload } from "./support/objects.ts";
+import { readRows } from "./support/project_reader.ts";
+import { TestProject } from "./support/project.ts";
+
+Deno.test("an object that the target refuses is recorded, and the restore goes on", async () => {
+  await using source = await TestProject.create();
+  await createBucket(source, "files");
+  for (const name of ["a", "b", "c"]) await upload(source, "files", name, `bytes of ${name}`);
+  await source.backup();
+  await using target = await TestProject.create({ repository: source.repository });
+  await target.addStorageFault({
+    route: "POST object",
+    pathContains: "files/b",
+    count: 100,
+    fault: { status: 413 },
+  });
+  const { id, result } = await target.restore();
+  assert.deepEqual([result.did.objects_restored, result.did.objects_failed], [2, 1]);
+  assert.deepEqual([...(await readRows(target.sql)).keys()], ["files/a", "files/c"]);
+  const failures = await target.sql`
+    select name, class, code, message from holdfast.failures where run = ${id}`;
+  const [{ message, ...failure }] = failures as unknown as [Record<string, string>];
+  assert.deepEqual(failure, { name: "b", class: "failed", code: "target_refused" });
+  assert.match(message!, /413/);
+
+  await target.client.call("clearStorageFaults", {});
+  const again = await target.restore();
+  assert.deepEqual(
+    [again.result.did.objects_restored, again.result.did.objects_already_right],
+    [1, 2],
+  );
+});
+
+Deno.test("a blob that is damaged in the repository is recorded, and the restore goes on", async () => {
+  await using source = await TestProject.create();
+  await createBucket(source, "files");
+  for (const name of ["a", "b", "c"]) await upload(source, "files", name, `bytes of ${name}`);
+  const { entries } = await source.backupSnapshot();
+  const { stack } = source.client;
+  const { bucket } = source.repository;
+  await stack.call("damageS3Object", {
+    bucket,
+    key: `holdfast/${entries.get("files/a")!.key}`,
+    at: 3,
+  });
+  await source.bucket.remove(`holdfast/${entries.get("files/c")!.key}`);
+  await using target = await TestProject.create({ repository: source.repository });
+  const { id, result } = await target.restore();
+  assert.deepEqual([result.did.objects_restored, result.did.objects_failed], [1, 2]);
+  assert.deepEqual([...(await readRows(target.sql)).keys()], ["files/b"]);
+  const failures = await target.sql`
+    select name, code from holdfast.failures where run = ${id} order by name`;
+  assert.deepEqual(failures.map((row) => ({ ...row })), [
+    { name: "a", code: "repository_damaged" },
+    { name: "c", code: "repository_damaged" },
+  ]);
+});
+
+Deno.test("a bucket that can't be made is no reason to lose the others", async () => {
+  await using source = await TestProject.create();
+  for (const bucket of ["good", "bad"]) {
+    await createBucket(source, bucket);
+    await upload(source, bucket, "a");
+  }
+  await source.backup();
+  await using target = await TestProject.create({ repository: source.repository });
+  await target.client.applySql(`
+    create function public.refuse() returns trigger language plpgsql as $$
+      begin raise exception 'no bucket named bad here'; end $$;
+    create trigger refuse before insert on storage.buckets
+      for each row when (new.id = 'bad') execute function public.refuse();`);
+  const run = await target.ended(await target.start("restore/runs", { dryRun: false }));
+  assert.deepEqual([...(await readRows(target.sql)).keys()], ["good/a"], JSON.stringify(run));
+  const failures = await target.sql`
+    select bucket_id, name, code from holdfast.failures where run = ${run.id}`;
+  assert.deepEqual(failures.map((row) => ({ ...row })), [
+    { bucket_id: "bad", name: "a", code: "target_refused" },
+  ]);
+  await ok(target.storage.from("good").download("a"));
+});
