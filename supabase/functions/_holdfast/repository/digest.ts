@@ -1,4 +1,5 @@
 /** Hashing a stream as a blob's digest is made: whole, or composite over its parts. */
+import { createHash } from "node:crypto";
 import { fromHex, hexDigest } from "./keys.ts";
 
 /** What a stream of bytes came to. */
@@ -14,36 +15,77 @@ export interface BlobShape {
   readonly part_size: number | null;
 }
 
+/** A piece up to this size is hashed off the main thread, in one buffer; S3 parts mostly are. */
+const MAX_BUFFER_BYTES = 16 * 1024 * 1024;
+
 /**
- * Reads a stream to its end as a blob's bytes, one part in memory. With a part size the digest is
- * S3's composite SHA-256: of the parts' digests, one after another; without one, of the bytes.
- * A stream longer than the blob is counted to its end, and its digest is not the blob's.
+ * Reads a stream to its end as a blob's bytes, at most one part in memory and never more than
+ * 16 MiB, whatever the shape says. With a part size the digest is S3's composite SHA-256: of the
+ * parts' digests, one after another; without one, of the first `shape.size` bytes. A stream that is
+ * longer is counted to its end: the size tells it from the blob.
  */
 export async function digestStream(
   stream: ReadableStream<Uint8Array>,
   shape: BlobShape,
 ): Promise<StreamDigest> {
-  const buffer = new Uint8Array(Math.max(1, shape.part_size ?? shape.size));
+  const pieceBytes = Math.max(1, shape.part_size ?? shape.size);
+  const piece = pieceBytes > MAX_BUFFER_BYTES ? hashedPiece() : bufferedPiece(pieceBytes);
   const digests: string[] = [];
   let filled = 0;
   let size = 0;
   for await (const chunk of stream) {
     size += chunk.length;
     for (let offset = 0; offset < chunk.length;) {
-      const taken = Math.min(buffer.length - filled, chunk.length - offset);
-      buffer.set(chunk.subarray(offset, offset + taken), filled);
+      const taken = Math.min(pieceBytes - filled, chunk.length - offset);
+      piece.add(chunk.subarray(offset, offset + taken));
       filled += taken;
       offset += taken;
-      if (filled === buffer.length) {
-        digests.push(await hexDigest(buffer));
+      if (filled === pieceBytes) {
+        digests.push(await piece.digest());
         filled = 0;
       }
     }
   }
-  if (filled > 0 || digests.length === 0) digests.push(await hexDigest(buffer.slice(0, filled)));
+  if (filled > 0 || digests.length === 0) digests.push(await piece.digest());
   return {
     size,
     sha256: shape.part_size === null ? digests[0] ?? "" : await compositeDigest(digests),
+  };
+}
+
+/** The piece of a stream that is being read; taking its digest begins the next one. */
+interface Piece {
+  add(bytes: Uint8Array): void;
+  /** Hex. */
+  digest(): Promise<string> | string;
+}
+
+function bufferedPiece(maxBytes: number): Piece {
+  const buffer = new Uint8Array(maxBytes);
+  let filled = 0;
+  return {
+    add(bytes) {
+      buffer.set(bytes, filled);
+      filled += bytes.length;
+    },
+    digest() {
+      const digest = hexDigest(buffer.subarray(0, filled));
+      filled = 0;
+      return digest;
+    },
+  };
+}
+
+/** Costs the main thread's CPU instead of memory. */
+function hashedPiece(): Piece {
+  let hash = createHash("sha256");
+  return {
+    add: (bytes) => void hash.update(bytes),
+    digest() {
+      const digest = hash.digest("hex");
+      hash = createHash("sha256");
+      return digest;
+    },
   };
 }
 
