@@ -44,6 +44,37 @@ export const ERRORS = {
     title: "There is no such setting",
     remedy: "See: select * from holdfast.settings.",
   },
+  project_url_missing: {
+    status: 400,
+    title: "Holdfast does not know the project's URL yet",
+    remedy: "Name it once: select holdfast.schedule('0 2 * * *', 'https://<ref>.supabase.co').",
+  },
+  project_url_invalid: {
+    status: 400,
+    title: "This is no project's URL",
+    remedy: "It looks like https://<ref>.supabase.co, without a path.",
+  },
+  schedule_invalid: {
+    status: 400,
+    title: "pg_cron can't read the schedule",
+    remedy:
+      "It takes five fields, minute hour day month weekday, in UTC: 0 2 * * * is 02:00 each night.",
+  },
+  scope_unknown: {
+    status: 400,
+    title: "There is no such scope",
+    remedy: "Use look, operate or restore.",
+  },
+  key_name_taken: {
+    status: 400,
+    title: "A live key has this name",
+    remedy: "Choose another name, or revoke that key first with select holdfast.revoke_key(name).",
+  },
+  key_unknown: {
+    status: 400,
+    title: "No live key has this name",
+    remedy: "See: select name, scope, created_at, revoked_at from holdfast.keys.",
+  },
   not_installed: {
     status: 503,
     title: "Holdfast's migrations are not applied",
