@@ -1,3 +1,4 @@
+import { createWorkspace } from "../../stack/process/workspace.ts";
 import { startS3 } from "../../stack/s3/mod.ts";
 import { type ServerName, SERVERS } from "./servers.ts";
 
@@ -56,16 +57,16 @@ function variable(name: string): string {
 }
 
 async function startStandIn(): Promise<OpenTarget> {
-  const directory = await Deno.makeTempDir({ prefix: "holdfast-s3-" });
+  const workspace = await createWorkspace();
   const { region, bucket } = STANDIN;
-  const server = await startS3({ directory, region, credentials: [STANDIN] });
+  const server = await startS3({ directory: workspace.path, region, credentials: [STANDIN] });
   await server.createBucket(bucket);
   return {
     ...STANDIN,
     endpoint: server.endpoint,
     async [Symbol.asyncDispose]() {
       await server.stop();
-      await Deno.remove(directory, { recursive: true });
+      await workspace.dispose();
     },
   };
 }

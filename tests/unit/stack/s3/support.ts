@@ -1,4 +1,5 @@
 import { AwsClient } from "aws4fetch";
+import { createWorkspace } from "../../../stack/process/workspace.ts";
 import { type Credential, type S3Options, type S3Server, startS3 } from "../../../stack/s3/mod.ts";
 
 /** The bucket that every test's server has. */
@@ -29,7 +30,8 @@ export interface TestAnswer {
 
 /** Starts a server in a folder of its own. */
 export async function startTestServer(options: Partial<S3Options> = {}): Promise<TestServer> {
-  const directory = await Deno.makeTempDir({ prefix: "holdfast-s3-" });
+  const workspace = await createWorkspace();
+  const directory = workspace.path;
   const start = () =>
     startS3({ directory, region: "eu-central-1", credentials: [OWNER], ...options });
   let server = await start();
@@ -59,7 +61,7 @@ export async function startTestServer(options: Partial<S3Options> = {}): Promise
     },
     async [Symbol.asyncDispose]() {
       await server.stop();
-      await Deno.remove(directory, { recursive: true });
+      await workspace.dispose();
     },
   };
 }
