@@ -20,7 +20,7 @@ const UNSHOWN = { expect() {}, reach() {}, advance() {} };
 interface Tampering {
   readonly name: string;
   readonly make: (scene: Scene, snapshot: string) => Promise<unknown>;
-  readonly found: RegExp;
+  readonly found: readonly RegExp[];
   /** Which numbers change: of the objects that are there, and of those that are the same. */
   readonly restored?: -1;
   readonly verified?: -1;
@@ -30,13 +30,16 @@ const TAMPERINGS: readonly Tampering[] = [
   {
     name: "one byte of an object in the target",
     make: ({ target }) => flipByte(target, "pictures/corner.svg"),
-    found: /^"site\/pictures\/corner\.svg": its bytes differ: SHA-256 /,
+    found: [/^"site\/pictures\/corner\.svg": its bytes differ: SHA-256 /],
     verified: -1,
   },
   {
     name: "one byte of a large object in the source",
     make: ({ source }) => flipByte(source, "media/recording.bin"),
-    found: /^"site\/media\/recording\.bin": its bytes differ: SHA-256 /,
+    found: [
+      /^"site\/media\/recording\.bin": its bytes differ: SHA-256 /,
+      /^"site\/media\/recording\.bin": its bytes in the repository are others than in the source$/,
+    ],
     verified: -1,
   },
   {
@@ -47,13 +50,13 @@ const TAMPERINGS: readonly Tampering[] = [
       const key = `${reader.prefix}/${entries.get("site/odd/a!b.txt")?.key}`;
       await stack.call("damageS3Object", { bucket: repository.bucket, key });
     },
-    found: /^"site\/odd\/a!b\.txt": the repository's bytes: data\/.* digest /,
+    found: [/^"site\/odd\/a!b\.txt": the repository's bytes: data\/.* digest /],
     verified: -1,
   },
   {
     name: "bytes that the target has lost",
     make: ({ target }) => target.loseBytes("site", "pictures/pixel.gif"),
-    found: /^"site\/pictures\/pixel\.gif": the target does not give its bytes: /,
+    found: [/^"site\/pictures\/pixel\.gif": the target does not give its bytes: /],
     verified: -1,
   },
   rowTampering("described/photo.txt", "user_metadata = user_metadata || '{\"iso\": 401}'"),
@@ -62,13 +65,13 @@ const TAMPERINGS: readonly Tampering[] = [
   rowTampering("odd/.hidden", "updated_at = updated_at - interval '1 microsecond'"),
   {
     ...rowTampering("odd/a b.txt", `metadata = metadata || '{"cacheControl": "no-store"}'`),
-    found: /^"site\/odd\/a b\.txt": cache_control is no-cache in the source and no-store in /,
+    found: [/^"site\/odd\/a b\.txt": cache_control is no-cache in the source and no-store in /],
   },
   {
     name: "an object that the target has not",
     make: ({ target }) =>
       mustSucceed("removing", storageClient(target.info).from("site").remove(["odd/a-b.txt"])),
-    found: /^"site\/odd\/a-b\.txt": is not in the target$/,
+    found: [/^"site\/odd\/a-b\.txt": is not in the target$/],
     restored: -1,
     verified: -1,
   },
@@ -76,13 +79,13 @@ const TAMPERINGS: readonly Tampering[] = [
     name: "an object that only the target has",
     make: ({ target }) =>
       mustSucceed("uploading", storageClient(target.info).from("site").upload("more", "more")),
-    found: /^"site\/more": is not in the source, but in the target$/,
+    found: [/^"site\/more": is not in the source, but in the target$/],
   },
   {
     name: "a bucket's limit",
     make: ({ target }) =>
       runSql(target, "update storage.buckets set file_size_limit = 1 where id = 'private-docs'"),
-    found: /^bucket private-docs: file_size_limit is 2000000 in the source and 1 in the target$/,
+    found: [/^bucket private-docs: file_size_limit is 2000000 in the source and 1 in the target$/],
   },
 ];
 
@@ -106,8 +109,8 @@ Deno.test("the comparison finds every kind of difference, by name", async (test)
       await make(scene, snapshot);
       const comparison = await compare(scene, snapshot);
       const news = comparison.differences.filter((words) => !expected.differences.includes(words));
-      assert.equal(news.length, 1, news.join("\n"));
-      assert.match(news[0]!, found);
+      assert.equal(news.length, found.length, news.join("\n"));
+      found.forEach((words, index) => assert.match(news[index]!, words));
       expected = {
         ...expected,
         restored: expected.restored + restored,
@@ -195,7 +198,7 @@ function rowTampering(name: string, assignment: string): Tampering {
     name: `the column ${column} of an object in the target`,
     make: ({ target }) =>
       runSql(target, `update storage.objects set ${assignment} where name = '${name}'`),
-    found: new RegExp(`^"site/${name}": ${column} is `),
+    found: [new RegExp(`^"site/${name}": ${column} is `)],
     verified: -1,
   };
 }
