@@ -97,22 +97,24 @@ function parseJson(key: string, bytes: Uint8Array): unknown {
   }
 }
 
+/** Each alone: a newer format may have made something else of the other. */
 const headSchema = z.object({
-  format: z.number().optional(),
-  requires: z.array(z.string()).optional(),
+  format: z.number().catch(FORMAT_VERSION),
+  requires: z.array(z.string()).catch([]),
 });
 
 /** Before the shape is judged: a newer format's shape is not known here. */
 function refuseNewer(key: string, value: unknown): void {
   const head = headSchema.safeParse(value).data;
-  const format = head?.format ?? FORMAT_VERSION;
+  if (!head) return;
+  const { format, requires } = head;
   if (format > FORMAT_VERSION) {
     throw new HoldfastError(
       "repository_format_unsupported",
       `${key} is of format ${format}; this Holdfast reads up to ${FORMAT_VERSION}`,
     );
   }
-  const unknown = (head?.requires ?? []).filter((name) => !KNOWN_REQUIREMENTS.has(name));
+  const unknown = requires.filter((name) => !KNOWN_REQUIREMENTS.has(name));
   if (unknown.length > 0) {
     throw new HoldfastError(
       "repository_format_unsupported",

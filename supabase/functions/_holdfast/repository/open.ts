@@ -1,4 +1,6 @@
 /** Opening a repository: who it is, whose it is, and whether its log and the catalog agree. */
+import { MAX_OBJECTS_IN_FLIGHT } from "../engine/budget.ts";
+import { mapPool, type PoolLimits } from "../engine/pool.ts";
 import { HoldfastError } from "../errors.ts";
 import type { Database } from "../project/database.ts";
 import type { RepositorySettings } from "../settings.ts";
@@ -14,6 +16,9 @@ import {
 } from "./formats.ts";
 import { hexDigest, HOLDFAST_KEY, LOG_PREFIX, logKey, sequenceOfLogKey } from "./keys.ts";
 import type { RepositoryStore } from "./store.ts";
+
+/** A log may have a thousand records on a page. */
+const RECORDS_AT_ONCE: PoolLimits = { items: MAX_OBJECTS_IN_FLIGHT, weight: Infinity };
 
 /** What the catalog is told of a repository that was opened. */
 export interface RepositoryFacts {
@@ -71,7 +76,7 @@ export async function openRepository(
 }
 
 /**
- * Log records after a sequence, in order, at most so many. The record of that sequence must be
+ * Log records after a sequence, in order. The record of that sequence must be
  * there itself, for a log without it was rolled back.
  * @throws HoldfastError `catalog_ahead`, `repository_damaged`.
  */
@@ -80,16 +85,16 @@ export async function readRecords(store: RepositoryStore, last: number): Promise
   let startAfter = last > 0 ? logKey(last - 1) : undefined;
   let expectLast = last > 0;
   while (true) {
-    const keys = (await store.list(LOG_PREFIX, startAfter)).filter((key) =>
-      sequenceOfLogKey(key) !== undefined
-    );
+    const listed = await store.list(LOG_PREFIX, startAfter);
+    // What else lies there is nobody's record.
+    const keys = listed.filter((key) => sequenceOfLogKey(key) !== undefined);
     if (expectLast && keys.shift() !== logKey(last)) {
       throw new HoldfastError("catalog_ahead", `the repository's log lacks its record ${last}`);
     }
     expectLast = false;
-    if (keys.length === 0) return records;
-    records.push(...await Promise.all(keys.map((key) => readRecord(store, key))));
-    startAfter = keys.at(-1);
+    if (listed.length === 0) return records;
+    records.push(...await mapPool(keys, RECORDS_AT_ONCE, () => 1, (key) => readRecord(store, key)));
+    startAfter = listed.at(-1);
   }
 }
 

@@ -29,7 +29,8 @@ export function s3Error(
   code: string,
   message: string,
 ): HoldfastError {
-  const kind = CODES[code] ??
+  const named = Object.hasOwn(CODES, code) ? CODES[code] : undefined;
+  const kind = named ??
     (mayPass(status, code)
       ? "repository_unreachable"
       : status === 401 || status === 403

@@ -1,0 +1,30 @@
+import assert from "node:assert/strict";
+import {
+  putDocument,
+  putOwnDocument,
+} from "../../../../../supabase/functions/_holdfast/repository/documents.ts";
+import { MemoryStore } from "../../memory_store.ts";
+
+Deno.test("a document is put, and put again with the same bytes after a lost reply", async () => {
+  const store = new MemoryStore();
+  assert.equal(await putDocument(store, "a.json", "{}\n"), true);
+  assert.equal(await putDocument(store, "a.json", "{}\n"), true);
+  await putOwnDocument(store, "a.json", "{}\n");
+  assert.equal(store.read("a.json"), "{}\n");
+});
+
+Deno.test("a document that is there with other bytes is left alone, and told", async () => {
+  const store = new MemoryStore();
+  for (const there of ["theirs", "{", "{} \n", ""]) {
+    store.write("a.json", there);
+    assert.equal(await putDocument(store, "a.json", "{}\n"), false);
+    await assert.rejects(putOwnDocument(store, "a.json", "{}\n"), { code: "catalog_behind" });
+    assert.equal(store.read("a.json"), there);
+  }
+});
+
+Deno.test("a document that vanished between the two requests is not taken for put", async () => {
+  const store = new MemoryStore();
+  store.put = () => Promise.resolve("exists");
+  assert.equal(await putDocument(store, "a.json", "{}\n"), false);
+});

@@ -1,0 +1,61 @@
+import type { RepositoryStore } from "../../../supabase/functions/_holdfast/repository/store.ts";
+
+/** A repository in memory, for what reads and writes whole objects. */
+export class MemoryStore implements RepositoryStore {
+  readonly objects = new Map<string, Uint8Array<ArrayBuffer>>();
+  /** Keys that one listing answers. */
+  pageKeys = 1_000;
+  /** Whether a put to a key that is taken is refused. */
+  conditional = true;
+
+  /** Writes a text, over what is there. */
+  write(key: string, text: string): void {
+    this.objects.set(key, new TextEncoder().encode(text));
+  }
+
+  /** The text of an object. */
+  read(key: string): string | undefined {
+    const bytes = this.objects.get(key);
+    return bytes && new TextDecoder().decode(bytes);
+  }
+
+  get(key: string, _maxBytes: number): Promise<Uint8Array<ArrayBuffer> | undefined> {
+    return Promise.resolve(this.objects.get(key));
+  }
+
+  head(key: string) {
+    const bytes = this.objects.get(key);
+    return Promise.resolve(bytes && { size: bytes.length, etag: "", sha256: undefined });
+  }
+
+  put(key: string, bytes: Uint8Array<ArrayBuffer>): Promise<"stored" | "exists"> {
+    if (this.conditional && this.objects.has(key)) return Promise.resolve("exists");
+    this.objects.set(key, bytes);
+    return Promise.resolve("stored");
+  }
+
+  list(prefix: string, startAfter = ""): Promise<string[]> {
+    const keys = [...this.objects.keys()].filter((key) => key.startsWith(prefix)).sort();
+    return Promise.resolve(keys.filter((key) => key > startAfter).slice(0, this.pageKeys));
+  }
+
+  open(): never {
+    throw new Error("not in memory");
+  }
+
+  beginUpload(): never {
+    return this.open();
+  }
+
+  putPart(): never {
+    return this.open();
+  }
+
+  completeUpload(): never {
+    return this.open();
+  }
+
+  abortUpload(): never {
+    return this.open();
+  }
+}
