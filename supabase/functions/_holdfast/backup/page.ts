@@ -16,7 +16,8 @@ import { PART_BYTES } from "./parts.ts";
 
 /** Objects on a page after so many deaths of its cursor: halved each time after the second. */
 export function pageObjects(attempts: number): number {
-  return Math.max(1, PAGE_OBJECTS >> Math.max(0, attempts - 2));
+  // No shift: one by 32 bits would be none.
+  return Math.max(1, Math.floor(PAGE_OBJECTS / 2 ** Math.max(0, attempts - 2)));
 }
 
 /** The first items that make one page, by number and by bytes to copy; at least one. */

@@ -60,7 +60,7 @@ export async function readObject(
       continue;
     }
     if (tries >= MAX_TRIES) return { kind: "failure", item: current, failure: attempt.failure };
-    await delay(Math.max(attempt.waitMs, backoffMs(tries)));
+    await delay(backoffMs(tries, attempt.waitMs));
   }
 }
 

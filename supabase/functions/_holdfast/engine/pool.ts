@@ -12,8 +12,9 @@ export interface PoolLimits {
 
 /**
  * Maps items in their order, several at once, and returns the results in the items' order: of all
- * of them, or of the first ones that were taken before there was enough. The first error stops the taking of further items and is thrown once those under way have ended,
- * so that nothing goes on behind the caller's back.
+ * of them, or of the first ones that were taken before there was enough. The first error stops the
+ * taking of further items and is thrown once those under way have ended, so that nothing goes on
+ * behind the caller's back.
  */
 export async function mapPool<Item, Result>(
   items: readonly Item[],

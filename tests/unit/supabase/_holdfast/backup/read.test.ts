@@ -1,0 +1,144 @@
+import assert from "node:assert/strict";
+import type { BackupItem } from "../../../../../supabase/functions/_holdfast/backup/items.ts";
+import { readObject } from "../../../../../supabase/functions/_holdfast/backup/read.ts";
+import type { Database } from "../../../../../supabase/functions/_holdfast/project/database.ts";
+import type {
+  ObjectReader,
+  StorageRead,
+} from "../../../../../supabase/functions/_holdfast/project/storage.ts";
+import { withoutWaiting } from "../../without_waiting.ts";
+
+const ITEM: BackupItem = {
+  bucket_id: "b",
+  name: "n",
+  object_id: "o",
+  version: "v1",
+  size: 4,
+  etag: '"e1"',
+  metadata: {},
+};
+
+function bytes(text: string, etag = "e1", headers: Record<string, string> = {}): StorageRead {
+  const response = new Response(text, {
+    headers: { "content-length": `${text.length}`, ...headers },
+  });
+  return { kind: "bytes", response, etag, fresh: true };
+}
+
+const busy: StorageRead = { kind: "failed", message: "Storage answered 503: busy" };
+
+/** Reads with these answers of Storage, one after the other, and these rows as they are asked. */
+async function read(
+  answers: StorageRead[],
+  rows: (BackupItem | null)[] = [],
+  item = ITEM,
+  range?: { first: number; last: number },
+) {
+  const [left, rowsLeft] = [[...answers], [...rows]];
+  const reader: ObjectReader = {
+    read: () => Promise.resolve(left.length > 1 ? left.shift()! : left[0]!),
+  };
+  const database: Database = {
+    call: <Result>() => Promise.resolve((rowsLeft.length > 0 ? rowsLeft.shift() : item) as Result),
+    close: () => Promise.resolve(),
+  };
+  const requests = { storage: 0 };
+  const { result: outcome, waits } = await withoutWaiting(() =>
+    readObject(item, reader, database, requests, range)
+  );
+  return { outcome, requests: requests.storage, waits };
+}
+
+async function failure(answers: StorageRead[], rows?: (BackupItem | null)[], item?: BackupItem) {
+  const { outcome, requests, waits } = await read(answers, rows, item);
+  assert.equal(outcome.kind, "failure");
+  return { ...(outcome as Extract<typeof outcome, { kind: "failure" }>).failure, requests, waits };
+}
+
+Deno.test("bytes that are as the row says are read with one request", async () => {
+  const { outcome, requests } = await read([bytes("1234")]);
+  assert.equal(outcome.kind, "read");
+  assert.equal(requests, 1);
+});
+
+Deno.test("a row that states neither size nor etag is believed of any bytes", async () => {
+  const { outcome } = await read([bytes("12", "x")], [], { ...ITEM, size: null, etag: null });
+  assert.equal(outcome.kind, "read");
+});
+
+Deno.test("a stale answer of a cache is read again", async () => {
+  const { outcome, requests } = await read([bytes("old!", "e0"), bytes("1234")]);
+  assert.equal(outcome.kind, "read");
+  assert.equal(requests, 2);
+});
+
+Deno.test("an object that was overwritten under the read is read as it is now", async () => {
+  const now = { ...ITEM, version: "v2", etag: "e2", size: 2 };
+  const { outcome } = await read([bytes("12", "e2"), bytes("12", "e2")], [now]);
+  assert.deepEqual(outcome, { kind: "read", item: now, bytes: new TextEncoder().encode("12") });
+});
+
+Deno.test("a part of an object that was overwritten is not mixed with the other parts", async () => {
+  const now = { ...ITEM, version: "v2", etag: "e2" };
+  const range = { first: 0, last: 1 };
+  const { outcome } = await read([bytes("12", "e2")], [now], ITEM, range);
+  assert.deepEqual(outcome, { kind: "changed", item: now });
+});
+
+Deno.test("an object whose row is gone is gone", async () => {
+  const { outcome } = await read([{ kind: "missing" }], [null]);
+  assert.deepEqual(outcome, { kind: "gone" });
+});
+
+Deno.test("bytes that stay missing are unavailable", async () => {
+  const { class: kind, code, requests } = await failure([{ kind: "missing" }]);
+  assert.deepEqual([kind, code, requests], ["unavailable", "bytes_missing", 4]);
+});
+
+Deno.test("bytes that stay others than the row's are unavailable, by etag and by length", async () => {
+  const etag = await failure([
+    bytes("1234", "e9"),
+    bytes("1234", "e9"),
+    bytes("1234", "e9"),
+    bytes("1234", "e9"),
+  ]);
+  assert.deepEqual([etag.class, etag.code], ["unavailable", "bytes_differ"]);
+  assert.match(etag.message, /e1.*e9/);
+  const length = await failure([1, 2, 3, 4].map(() => bytes("123")));
+  assert.deepEqual([length.class, length.code], ["unavailable", "bytes_differ"]);
+});
+
+Deno.test("a body that is cut short is a failure, not bytes", async () => {
+  const short = () => {
+    const response = new Response("12");
+    return { kind: "bytes", response, etag: "e1", fresh: true } as const;
+  };
+  const { class: kind, code } = await failure([short(), short(), short(), short()]);
+  assert.deepEqual([kind, code], ["failed", "storage_failed"]);
+});
+
+Deno.test("a name that cannot be fetched is not tried again", async () => {
+  const answer = await failure([{ kind: "unfetchable", message: "no" }]);
+  assert.deepEqual([answer.class, answer.code, answer.requests], [
+    "unavailable",
+    "name_unfetchable",
+    1,
+  ]);
+});
+
+Deno.test("a Storage that stays busy fails the object after four tries", async () => {
+  const answer = await failure([busy]);
+  assert.deepEqual([answer.class, answer.code, answer.requests], ["failed", "storage_failed", 4]);
+});
+
+Deno.test("a server that asks for an hour does not get it", async () => {
+  const { waits } = await failure([{ ...busy, retryAfterMs: 3_600_000 } as StorageRead]);
+  assert.deepEqual(waits, [5_000, 5_000, 5_000]);
+});
+
+Deno.test("an object that changes under every read is left to the next run", async () => {
+  const rows = Array.from({ length: 9 }, (_, index) => ({ ...ITEM, version: `v${index + 2}` }));
+  const { code, requests } = await failure([{ kind: "missing" }], rows);
+  assert.equal(code, "storage_failed");
+  assert.equal(requests, 6);
+});

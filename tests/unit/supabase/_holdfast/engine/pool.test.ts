@@ -1,0 +1,139 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { mapPool } from "../../../../../supabase/functions/_holdfast/engine/pool.ts";
+
+/** Resolves after so many turns of the microtask queue: an order without a clock. */
+async function turns(count: number): Promise<void> {
+  for (let turn = 0; turn < count; turn++) await Promise.resolve();
+}
+
+interface Item {
+  weight: number;
+  turns: number;
+}
+
+const items = fc.array(fc.record({ weight: fc.nat(12), turns: fc.nat(20) }), { maxLength: 40 });
+const weigh = (item: Item) => item.weight;
+
+/** Watches what is under way at once. */
+class Watch {
+  items = 0;
+  weight = 0;
+  mostItems = 0;
+  /** The most weight of two or more at once. */
+  mostWeight = 0;
+
+  async act(item: Item): Promise<Item> {
+    this.items++;
+    this.weight += item.weight;
+    this.mostItems = Math.max(this.mostItems, this.items);
+    if (this.items > 1) this.mostWeight = Math.max(this.mostWeight, this.weight);
+    await turns(item.turns);
+    this.items--;
+    this.weight -= item.weight;
+    return item;
+  }
+}
+
+Deno.test("results are in the order of the items, and no limit is ever passed", async () => {
+  await fc.assert(
+    fc.asyncProperty(
+      items,
+      fc.integer({ min: 1, max: 6 }),
+      fc.integer({ min: 1, max: 15 }),
+      async (all, most, weight) => {
+        const watch = new Watch();
+        const results = await mapPool(
+          all,
+          { items: most, weight },
+          weigh,
+          (item) => watch.act(item),
+        );
+        assert.deepEqual(results, all);
+        assert.ok(watch.mostItems <= most, `${watch.mostItems} items at once`);
+        assert.ok(watch.mostWeight <= weight, `a weight of ${watch.mostWeight} at once`);
+      },
+    ),
+    { numRuns: 300 },
+  );
+});
+
+Deno.test("several go at once, as many as may", async () => {
+  const watch = new Watch();
+  const all = Array.from({ length: 20 }, () => ({ weight: 1, turns: 10 }));
+  await mapPool(all, { items: 4, weight: 100 }, weigh, (item) => watch.act(item));
+  assert.equal(watch.mostItems, 4);
+});
+
+Deno.test("an item heavier than the limit goes, and goes alone", async () => {
+  const watch = new Watch();
+  const all = [1, 99, 1, 99, 99].map((weight) => ({ weight, turns: 5 }));
+  await mapPool(all, { items: 4, weight: 10 }, weigh, (item) => watch.act(item));
+  assert.ok(watch.mostWeight <= 10);
+});
+
+Deno.test("the first error is thrown, once nothing is under way any more", async () => {
+  await fc.assert(
+    fc.asyncProperty(
+      items.filter((all) => all.length > 0),
+      fc.array(fc.nat(39), { minLength: 1, maxLength: 4 }),
+      async (all, places) => {
+        const failing = new Set(places.map((place) => place % all.length));
+        const watch = new Watch();
+        const failed: number[] = [];
+        const begun: number[] = [];
+        const outcome = mapPool(
+          all.map((item, index) => ({ ...item, index })),
+          { items: 3, weight: 20 },
+          weigh,
+          async (item) => {
+            // None is begun after an error was seen.
+            assert.equal(failed.length, 0, `${item.index} was begun after ${failed}`);
+            begun.push(item.index);
+            await watch.act(item);
+            if (!failing.has(item.index)) return;
+            failed.push(item.index);
+            throw new Error(`item ${item.index}`);
+          },
+        );
+        await assert.rejects(outcome, (error: Error) => {
+          assert.equal(error.message, `item ${failed[0]}`);
+          return true;
+        });
+        assert.equal(watch.items, 0);
+        assert.deepEqual(begun, begun.map((_, index) => index), "taken in order");
+      },
+    ),
+    { numRuns: 300 },
+  );
+});
+
+Deno.test("an error of weighing or of a call that throws at once is no less an error", async () => {
+  const boom = () => {
+    throw new Error("boom");
+  };
+  await assert.rejects(mapPool([1], { items: 1, weight: 1 }, boom, turns), /boom/);
+  await assert.rejects(mapPool([1], { items: 1, weight: 1 }, () => 1, boom), /boom/);
+});
+
+Deno.test("when there is enough no more is taken, and what was taken is whole", async () => {
+  await fc.assert(fc.asyncProperty(items, fc.nat(50), async (all, until) => {
+    let asked = 0;
+    const results = await mapPool(
+      all,
+      { items: 3, weight: 20, enough: () => ++asked > until },
+      weigh,
+      async (item) => {
+        await turns(item.turns);
+        return item;
+      },
+    );
+    // The first is taken unasked: a page that does nothing would never end.
+    assert.deepEqual(results, all.slice(0, until + 1));
+  }));
+});
+
+Deno.test("nothing at all comes to nothing", async () => {
+  const limits = { items: 1, weight: 1, enough: () => true };
+  assert.deepEqual(await mapPool([], limits, () => 1, turns), []);
+});
