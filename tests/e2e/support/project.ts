@@ -27,7 +27,7 @@ export interface ProjectOptions {
   migrate?: boolean;
   cdn?: boolean;
   name?: string;
-  cron?: boolean | "manual";
+  cron?: boolean | "manual" | "pg_cron";
 }
 
 /** What a function answered. */

@@ -1,0 +1,19 @@
+import type { TestProject } from "./project.ts";
+
+/** Schedules backups at a time that a test never meets, so that there is a tick to fire. */
+export async function schedule(project: TestProject): Promise<void> {
+  await project.sql`select holdfast.schedule('0 0 29 2 *', ${project.url})`;
+}
+
+/** Lets a minute pass, as far as the tick is concerned: all that it posts is sent and answered. */
+export async function tick(project: TestProject): Promise<void> {
+  await project.client.fireCron("holdfast tick");
+  await project.client.drainNet();
+}
+
+/** Lets every lease run out, as it would a minute after its lane died. */
+export async function expireLeases(project: TestProject): Promise<void> {
+  await project.sql`
+    update holdfast.cursors set lease_expires_at = clock_timestamp() - interval '1 second'
+    where lease_expires_at is not null`;
+}
