@@ -43,7 +43,7 @@ export class Stack implements AsyncDisposable {
   /** What goes wrong with requests to the S3 server on purpose. */
   readonly s3Faults = new S3Faults();
   readonly #projects = new Map<string, Project>();
-  readonly #modules = new ModuleCache();
+  readonly #modules: ModuleCache;
   #made = 0;
   #stopped: Promise<void> | undefined;
 
@@ -53,6 +53,7 @@ export class Stack implements AsyncDisposable {
     readonly s3: S3Server,
     readonly credentials: ReadonlyMap<Permissions, S3Credentials>,
   ) {
+    this.#modules = new ModuleCache(workspace.path);
     s3.onRequest = (record) => this.s3Faults.take(record);
   }
 

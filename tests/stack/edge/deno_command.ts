@@ -12,6 +12,8 @@ export interface FunctionSource {
   functionsDirectory: string;
   /** Path of the Deno binary. */
   deno: string;
+  /** Path of the lock file that caching its modules writes and its processes are held to. */
+  lockFile: string;
 }
 
 /**
@@ -28,13 +30,15 @@ const DENO_VARIABLES = [
 ];
 
 /** The path of a function's main module. */
-export function mainModule(source: FunctionSource): string {
+export function mainModule(
+  source: Pick<FunctionSource, "functionsDirectory" | "name">,
+): string {
   return join(source.functionsDirectory, source.name, "index.ts");
 }
 
 /**
- * How a function's process is started: with its own deno.json, no lock file, no access to the
- * network but to this machine, no writing, no other processes, and modules from the cache only.
+ * How a function's process is started: with its own deno.json, no access to the network but to
+ * this machine, no writing, no other processes, and modules from the cache only.
  */
 export function functionCommand(
   source: FunctionSource,
@@ -50,6 +54,7 @@ export function functionCommand(
       "--quiet",
       "--no-prompt",
       "--cached-only",
+      "--frozen",
       ...moduleOptions(source),
       "--allow-env",
       "--allow-net=127.0.0.1,localhost",
@@ -66,6 +71,10 @@ export function functionCommand(
 /**
  * Loads a function's modules into Deno's cache, so that its processes start fast and without the
  * network. Returns what went wrong, for the function's log.
+ *
+ * The lock file holds the processes to the versions that were cached: they import the function
+ * dynamically, and Deno may then choose other versions of what packages depend on than it does here,
+ * where it also installs all that deno.json names.
  */
 export async function cacheModules(source: FunctionSource): Promise<string | undefined> {
   const { success, stderr } = await new Deno.Command(source.deno, {
@@ -80,7 +89,7 @@ export async function cacheModules(source: FunctionSource): Promise<string | und
 
 function moduleOptions(source: FunctionSource): string[] {
   const config = join(dirname(mainModule(source)), "deno.json");
-  return ["--no-lock", "--node-modules-dir=none", "--config", config];
+  return [`--lock=${source.lockFile}`, "--node-modules-dir=none", "--config", config];
 }
 
 function denoEnvironment(): Record<string, string> {

@@ -98,7 +98,7 @@ class Host implements FunctionsHost {
     this.#environment = options.environment;
     this.#options = options;
     this.#denoPath = denoPath;
-    this.#modules = options.modules ?? new ModuleCache();
+    this.#modules = options.modules ?? new ModuleCache(options.workspace.path);
   }
 
   async prepare(name: string): Promise<void> {
@@ -215,7 +215,8 @@ class Host implements FunctionsHost {
 
   #source(name: string): FunctionSource {
     const { functionsDirectory } = this.#options;
-    return { name, functionsDirectory, deno: this.#denoPath };
+    const source = { name, functionsDirectory, deno: this.#denoPath };
+    return { ...source, lockFile: this.#modules.lockFile(source) };
   }
 
   #log(name: string, text: string): void {

@@ -1,8 +1,19 @@
+import { createHash } from "node:crypto";
+import { join } from "node:path";
 import { cacheModules, type FunctionSource, mainModule } from "./deno_command.ts";
 
 /** Loads each function's modules into Deno's cache once for each Deno. */
 export class ModuleCache {
   readonly #cached = new Map<string, Promise<string | undefined>>();
+
+  /** @param folder where lock files are kept */
+  constructor(readonly folder: string) {}
+
+  /** Where the lock file of a function is. */
+  lockFile(source: Omit<FunctionSource, "lockFile">): string {
+    const digest = createHash("sha256").update(key(source)).digest("hex").slice(0, 16);
+    return join(this.folder, `${source.name}-${digest}.lock`);
+  }
 
   /** Resolves when the modules are cached, to what went wrong where something did. */
   prepare(source: FunctionSource): Promise<string | undefined> {
@@ -19,6 +30,6 @@ export class ModuleCache {
   }
 }
 
-function key(source: FunctionSource): string {
+function key(source: Omit<FunctionSource, "lockFile">): string {
   return `${source.deno} ${mainModule(source)}`;
 }
