@@ -67,15 +67,23 @@ async function request(runs: RunsOf, path: string, init: RequestInit = {}): Prom
   const text = await response.text();
   if (response.ok) return JSON.parse(text);
   const what = `${init.method ?? "GET"} ${runs.functionName}/${path}`;
-  throw new DemoError("run_refused", `${what} answered ${response.status}: ${text}`);
+  throw await withLogs(runs, "run_refused", `${what} answered ${response.status}: ${text}`);
 }
 
-/** Why a run failed: Holdfast's own words, and what its function wrote last. */
-async function failure({ project, functionName }: RunsOf, run: Run): Promise<DemoError> {
-  const words = [run.code, run.message, run.remedy].filter(Boolean).join("; ");
+/** Why a run failed, in Holdfast's own words. */
+function failure(runs: RunsOf, { state, code, message, remedy }: Run): Promise<DemoError> {
+  const words = [code, message, remedy].filter(Boolean).join("; ");
+  return withLogs(runs, "run_failed", `${runs.functionName}: ${state}. ${words}`);
+}
+
+/** An error with what the function wrote last. */
+async function withLogs(
+  { project, functionName }: RunsOf,
+  code: string,
+  message: string,
+): Promise<DemoError> {
   const logs = (await project.functionLogs(functionName)).slice(-TOLD_LOG_LINES);
-  const lines = [`${functionName}: ${run.state}. ${words}`, ...logs.map(({ text }) => `  ${text}`)];
-  return new DemoError("run_failed", lines.join("\n"));
+  return new DemoError(code, [message, ...logs.map(({ text }) => `  ${text}`)].join("\n"));
 }
 
 /** A number among a run's counters; 0 where it is not there. */
