@@ -29,8 +29,7 @@ export function reportInWords(report: DryRunReport): string[] {
   return [
     `snapshot ${report.snapshot} (${report.snapshot_state}) would make the buckets ` +
     `${listInWords(report.buckets_to_create)}, restore ${countOf(report.to_restore, "object")} ` +
-    `(${bytes}) and overwrite ` +
-    `${report.would_overwrite.length || "none"}`,
+    `(${bytes}), overwrite${NO_BREAK_SPACE}${report.would_overwrite.length || "none"}`,
     ...(policies.length > 0
       ? [`not in the target: policy ${listInWords(policies)}, which is shown and not made`]
       : []),

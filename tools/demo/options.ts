@@ -6,17 +6,19 @@ export const USAGE = `Shows Holdfast at work, and proves it, on this machine alo
 
   deno task demo [--files DIR]
 
-Starts two empty Supabase projects (real PostgreSQL, stand-ins for Storage and S3, the Edge
-Functions as they ship), uploads files to one, backs it up, changes a little, backs it up again,
-restores the second snapshot into the other project, and compares every object and row of the two
-and of the repository. Nothing leaves this machine, and nothing of it stays behind.
+Starts two empty Supabase projects (a real PostgreSQL, stand-ins for Storage and
+S3, the Edge Functions as they ship), uploads files to one, backs it up, changes
+a little, backs it up again, restores the second snapshot into the other project,
+and compares every object and row of the two and of the repository. All of it
+happens on this machine, and nothing of it stays behind.
 
 Options
-  --files DIR  upload the files below DIR; without it, files of this checkout and its packages
+  --files DIR  upload the files below DIR; without it, files of this checkout
+               and of its packages
   --help, -h   show this
 
-Exit status: 0 all is equal, 1 something differs or went wrong, 2 wrong command line or no file
-that can be used, 130 ended by Ctrl-C.
+Exit status: 0 all is equal, 1 something differs or went wrong, 2 wrong command
+line or no file that can be used, 130 ended by Ctrl-C.
 `;
 
 /** What the command line asks for; `files` is a folder as it was typed. */
