@@ -28,6 +28,17 @@ export interface ProjectSettings {
 const url = z.url({ protocol: /^https?$/, error: "must be an http or https URL" })
   .transform((text) => text.replace(/\/+$/, ""));
 
+/** Nothing beside the place: it is kept in the database, and requests have a query of their own. */
+const endpoint = url.refine((text) => {
+  const { username, password, search, hash } = new URL(text);
+  return username + password + search + hash === "";
+}, { error: "may not have a user, a password, a query or a fragment" });
+
+/** As S3 servers give them out; headers take nothing else, and an ellipsis is a left-over. */
+const accessKey = z.string().regex(/^[\x21-\x7e]+$/, {
+  error: "has characters that no access key has",
+});
+
 const prefix = z.string()
   .regex(/^[A-Za-z0-9!_.*'()-]+(\/[A-Za-z0-9!_.*'()-]+)*$/, {
     error: "may have letters, digits, ! _ . * ' ( ) - and single slashes between them",
@@ -39,14 +50,15 @@ const prefix = z.string()
 const required = z.string({ error: "is not set" }).min(1, { error: "is empty" });
 
 const repositorySchema = z.object({
-  HOLDFAST_S3_ENDPOINT: required.pipe(url),
-  HOLDFAST_S3_REGION: required.default("us-east-1"),
+  HOLDFAST_S3_ENDPOINT: required.pipe(endpoint),
+  HOLDFAST_S3_REGION: z.string().regex(/^[A-Za-z0-9._-]+$/, { error: "is not a region's name" })
+    .default("us-east-1"),
   HOLDFAST_S3_BUCKET: required.pipe(
     z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{1,62}$/, { error: "is not a bucket name" }),
   ),
   HOLDFAST_S3_PREFIX: prefix.default("holdfast"),
-  HOLDFAST_S3_ACCESS_KEY_ID: required,
-  HOLDFAST_S3_SECRET_ACCESS_KEY: required,
+  HOLDFAST_S3_ACCESS_KEY_ID: required.pipe(accessKey),
+  HOLDFAST_S3_SECRET_ACCESS_KEY: required.pipe(accessKey),
   HOLDFAST_S3_FORCE_PATH_STYLE: z.enum(["true", "false"], { error: "must be true or false" })
     .optional(),
 });
@@ -94,7 +106,7 @@ export function readProjectSettings(
   environment: Environment = runtimeEnvironment,
 ): ProjectSettings {
   const value = check(projectSchema, environment);
-  const secretKey = firstSecretKey(value.SUPABASE_SECRET_KEYS) ?? value.SUPABASE_SERVICE_ROLE_KEY;
+  const secretKey = firstSecretKey(value.SUPABASE_SECRET_KEYS) || value.SUPABASE_SERVICE_ROLE_KEY;
   if (!secretKey) {
     throw invalid([{
       path: "SUPABASE_SECRET_KEYS",

@@ -36,9 +36,7 @@ async function readText(request: Request): Promise<string> {
   const chunks: Uint8Array[] = [];
   for await (const chunk of request.body ?? []) {
     size += chunk.length;
-    if (size > MAX_BODY_BYTES) {
-      throw new HoldfastError("request_invalid", `the body is larger than ${MAX_BODY_BYTES} bytes`);
-    }
+    if (size > MAX_BODY_BYTES) throw bodyFault(`is larger than ${MAX_BODY_BYTES} bytes`);
     chunks.push(chunk);
   }
   const whole = new Uint8Array(size);
@@ -47,7 +45,11 @@ async function readText(request: Request): Promise<string> {
     whole.set(chunk, offset);
     offset += chunk.length;
   }
-  return new TextDecoder().decode(whole);
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(whole);
+  } catch (error) {
+    throw bodyFault("is not UTF-8", error);
+  }
 }
 
 function parse(text: string): unknown {
@@ -55,9 +57,11 @@ function parse(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch (error) {
-    throw new HoldfastError("request_invalid", "body: is not JSON", {
-      faults: [{ path: "body", message: "is not JSON" }],
-      cause: error,
-    });
+    throw bodyFault("is not JSON", error);
   }
+}
+
+function bodyFault(message: string, cause?: unknown): HoldfastError {
+  const faults = [{ path: "body", message }];
+  return new HoldfastError("request_invalid", `body: ${message}`, { faults, cause });
 }

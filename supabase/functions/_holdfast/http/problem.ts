@@ -11,7 +11,7 @@ export function problemResponse(error: unknown): Response {
   if (!known) logUnexpected(error);
   const code = known ? error.code : "internal";
   const { status, title } = ERRORS[code];
-  const body = {
+  const problem = {
     type: `https://github.com/holdfast-backup/holdfast/blob/main/docs/ERRORS.md#${code}`,
     title,
     status,
@@ -19,8 +19,9 @@ export function problemResponse(error: unknown): Response {
     detail: known ? error.message : "The function's log has the details.",
     remedy: known ? error.remedy : ERRORS.internal.remedy,
     ...(known && error.faults.length > 0 ? { errors: error.faults } : {}),
-    ...(known ? error.facts : {}),
   };
+  // Behind the problem's own fields, and in place of none.
+  const body = known ? { ...problem, ...error.facts, ...problem } : problem;
   return new Response(`${JSON.stringify(body, null, 2)}\n`, {
     status,
     headers: {

@@ -1,0 +1,236 @@
+import assert from "node:assert/strict";
+import { inspect } from "node:util";
+import fc from "fast-check";
+import { HoldfastError } from "../../../../supabase/functions/_holdfast/errors.ts";
+import {
+  checkBackupSettings,
+  readProjectSettings,
+  readRepositorySettings,
+} from "../../../../supabase/functions/_holdfast/settings.ts";
+
+type Variables = Record<string, string | undefined>;
+
+const REPOSITORY: Variables = {
+  HOLDFAST_S3_ENDPOINT: "https://s3.eu-central-1.amazonaws.com/",
+  HOLDFAST_S3_REGION: "eu-central-1",
+  HOLDFAST_S3_BUCKET: "my-backups",
+  HOLDFAST_S3_PREFIX: "teams/holdfast",
+  HOLDFAST_S3_ACCESS_KEY_ID: "AKIAIOSFODNN7EXAMPLE",
+  HOLDFAST_S3_SECRET_ACCESS_KEY: "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
+  HOLDFAST_S3_FORCE_PATH_STYLE: "true",
+};
+
+const PROJECT: Variables = {
+  SUPABASE_URL: "https://abc.supabase.co",
+  SUPABASE_DB_URL: "postgresql://postgres:password@db.abc.supabase.co:5432/postgres",
+  SUPABASE_SECRET_KEYS: '{"default":"sb_secret_1"}',
+};
+
+const repository = (changes: Variables = {}) => {
+  const variables = { ...REPOSITORY, ...changes };
+  return readRepositorySettings((name) => variables[name]);
+};
+const project = (changes: Variables = {}) => {
+  const variables = { ...PROJECT, ...changes };
+  return readProjectSettings((name) => variables[name]);
+};
+
+/** The names that a refusal gives, each with what is wrong. */
+function faults(read: () => unknown): Record<string, string> {
+  try {
+    read();
+  } catch (error) {
+    assert.ok(error instanceof HoldfastError, String(error));
+    assert.equal(error.code, "settings_invalid");
+    for (const { path } of error.faults) assert.ok(error.message.includes(path));
+    return Object.fromEntries(error.faults.map(({ path, message }) => [path, message]));
+  }
+  return {};
+}
+
+Deno.test("the repository's settings are read", () => {
+  assert.deepEqual(repository(), {
+    endpoint: "https://s3.eu-central-1.amazonaws.com",
+    region: "eu-central-1",
+    bucket: "my-backups",
+    prefix: "teams/holdfast",
+    accessKeyId: "AKIAIOSFODNN7EXAMPLE",
+    secretAccessKey: "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
+    forcePathStyle: true,
+  });
+});
+
+Deno.test("what is not needed has its default, also where it is set to nothing", () => {
+  for (const nothing of [undefined, "", "  "]) {
+    const { region, prefix, forcePathStyle } = repository({
+      HOLDFAST_S3_REGION: nothing,
+      HOLDFAST_S3_PREFIX: nothing,
+      HOLDFAST_S3_FORCE_PATH_STYLE: nothing,
+    });
+    assert.deepEqual({ region, prefix, forcePathStyle }, {
+      region: "us-east-1",
+      prefix: "holdfast",
+      forcePathStyle: false,
+    });
+  }
+});
+
+Deno.test("only Amazon has the bucket in the host name unless told otherwise", () => {
+  const style = (HOLDFAST_S3_ENDPOINT: string, HOLDFAST_S3_FORCE_PATH_STYLE?: string) =>
+    repository({ HOLDFAST_S3_ENDPOINT, HOLDFAST_S3_FORCE_PATH_STYLE }).forcePathStyle;
+  assert.equal(style("https://s3.us-east-1.amazonaws.com"), false);
+  assert.equal(style("https://s3.us-east-1.amazonaws.com", "true"), true);
+  assert.equal(style("https://abc.r2.cloudflarestorage.com"), true);
+  assert.equal(style("https://amazonaws.com.example.org"), true);
+  assert.equal(style("http://127.0.0.1:9000", "false"), false);
+});
+
+Deno.test("space around a value, as it comes off a clipboard, is no part of it", () => {
+  const given = Object.fromEntries(
+    Object.entries(REPOSITORY).map(([name, value]) => [name, `\t ${value}\r\n`]),
+  );
+  assert.deepEqual(repository(given), repository());
+});
+
+Deno.test("every variable that is missing is named at once", () => {
+  const none = Object.fromEntries(Object.keys(REPOSITORY).map((name) => [name, undefined]));
+  const missing = "is not set";
+  assert.deepEqual(faults(() => repository(none)), {
+    HOLDFAST_S3_ENDPOINT: missing,
+    HOLDFAST_S3_BUCKET: missing,
+    HOLDFAST_S3_ACCESS_KEY_ID: missing,
+    HOLDFAST_S3_SECRET_ACCESS_KEY: missing,
+  });
+  assert.deepEqual(faults(() => readProjectSettings(() => undefined)), {
+    SUPABASE_URL: missing,
+    SUPABASE_DB_URL: missing,
+  });
+});
+
+const WRONG: [name: string, values: string[]][] = [
+  ["HOLDFAST_S3_ENDPOINT", [
+    "s3.eu-central-1.amazonaws.com",
+    "ftp://example.com",
+    "https://",
+    "https://key:secret@example.com",
+    "https://example.com/?bucket=b",
+    "https://example.com/#there",
+  ]],
+  ["HOLDFAST_S3_BUCKET", ["b", "my backups", "a/b", "../b", "-b", "b".repeat(64), "…"]],
+  ["HOLDFAST_S3_PREFIX", ["/a", "a/", "a//b", "..", "a/../b", "a/.", "a b", "a?b", "é", "a\\b"]],
+  ["HOLDFAST_S3_ACCESS_KEY_ID", ["…", "two words", "a\nb", "é"]],
+  ["HOLDFAST_S3_SECRET_ACCESS_KEY", ["…", "two words", "a\u0000b"]],
+  ["HOLDFAST_S3_REGION", ["eu central", "…", "a/b", "eu-central-1,"]],
+  ["HOLDFAST_S3_FORCE_PATH_STYLE", ["yes", "TRUE", "1"]],
+];
+for (const [name, values] of WRONG) {
+  Deno.test(`a wrong ${name} is named alone`, () => {
+    for (const value of values) {
+      assert.deepEqual(Object.keys(faults(() => repository({ [name]: value }))), [name], value);
+    }
+  });
+}
+
+Deno.test("everything that is wrong is named at once", () => {
+  const wrong = Object.fromEntries(WRONG.map(([name, values]) => [name, values[0]]));
+  assert.deepEqual(Object.keys(faults(() => repository(wrong))).sort(), Object.keys(wrong).sort());
+});
+
+Deno.test("the project's key is the default one, else the first, else the legacy one", () => {
+  const key = (keys: string | undefined, legacy?: string) =>
+    project({ SUPABASE_SECRET_KEYS: keys, SUPABASE_SERVICE_ROLE_KEY: legacy }).secretKey;
+  assert.equal(key('{"a":"1","default":"2"}', "3"), "2");
+  assert.equal(key('{"a":"1","b":"2"}', "3"), "1");
+  assert.equal(key(undefined, "3"), "3");
+  assert.equal(key("{}", "3"), "3");
+  assert.equal(key('{"default":""}', "3"), "3");
+});
+
+Deno.test("a project without a key, or with keys that are none, is told so", () => {
+  for (const keys of [undefined, "{}", "sb_secret_1", "[]", '"a"', '{"default":1}', "null", "{"]) {
+    assert.deepEqual(Object.keys(faults(() => project({ SUPABASE_SECRET_KEYS: keys }))), [
+      "SUPABASE_SECRET_KEYS",
+    ]);
+  }
+});
+
+Deno.test("a slash at the end of the project's URL is no part of it", () => {
+  assert.equal(project({ SUPABASE_URL: "https://abc.supabase.co//" }).url, PROJECT.SUPABASE_URL);
+});
+
+Deno.test("no secret is ever in what an error says", () => {
+  const SECRET = "wJalrXUtnFEMIplanted";
+  const names = [...Object.keys(REPOSITORY), ...Object.keys(PROJECT), "SUPABASE_SERVICE_ROLE_KEY"];
+  const around = fc.oneof(
+    fc.string({ unit: "binary", maxLength: 8 }),
+    fc.constantFrom(
+      "",
+      "https://a:",
+      "@b",
+      "{",
+      '{"default":',
+      '"',
+      "}",
+      "postgresql://x:",
+      "[",
+      "…",
+    ),
+  );
+  const value = fc.oneof(
+    fc.tuple(around, around).map(([before, after]) => `${before}${SECRET}${after}`),
+    fc.constantFrom(undefined, "", "https://example.com"),
+  );
+  const environment = fc.record(Object.fromEntries(names.map((name) => [name, value])));
+  let refused = 0;
+  fc.assert(
+    fc.property(environment, (variables: Variables) => {
+      for (const read of [readRepositorySettings, readProjectSettings]) {
+        try {
+          read((name) => variables[name]);
+        } catch (error) {
+          assert.ok(error instanceof HoldfastError, String(error));
+          refused++;
+          const { message, remedy, faults: named, facts, stack } = error;
+          const told = JSON.stringify({ message, remedy, named, facts, stack }) + inspect(error);
+          assert.ok(!told.includes(SECRET), told);
+        }
+      }
+    }),
+    { numRuns: 1_000 },
+  );
+  assert.ok(refused > 500, "most of them are refused");
+});
+
+const BACKUP = {
+  buckets: null,
+  include: ["**"],
+  exclude: [],
+  max_object_bytes: null,
+  lanes: 4,
+  maximum_age_hours: 26,
+};
+
+Deno.test("what is to be backed up is checked, and every wrong setting named", () => {
+  checkBackupSettings(BACKUP);
+  checkBackupSettings({ ...BACKUP, buckets: ["a"], max_object_bytes: 1, maximum_age_hours: null });
+  const wrong = {
+    buckets: ["a", ""],
+    include: [],
+    exclude: "**",
+    max_object_bytes: 1.5,
+    lanes: 0,
+    maximum_age_hours: "a day",
+  };
+  const named = Object.keys(faults(() => checkBackupSettings(wrong)));
+  assert.deepEqual(named, [
+    "holdfast.settings buckets.1",
+    "holdfast.settings include",
+    "holdfast.settings exclude",
+    "holdfast.settings max_object_bytes",
+    "holdfast.settings lanes",
+    "holdfast.settings maximum_age_hours",
+  ]);
+  for (const nothing of [undefined, null, 1, "text", []]) {
+    assert.ok(Object.keys(faults(() => checkBackupSettings(nothing))).length > 0);
+  }
+});
