@@ -89,10 +89,11 @@ $$;
 comment on function holdfast.repository_prepared(bigint, uuid, jsonb, text) is
   'Ends the prepare stage of a run that reads a repository: records it and begins the next stage.';
 
-create function holdfast.start_import(started_by text) returns uuid
+create function holdfast.start_import(started_by text, plan jsonb default '{}') returns uuid
   language sql security definer set search_path = ''
-as $$ select holdfast.start_run('import', '{}', start_import.started_by) $$;
-comment on function holdfast.start_import(text) is 'Starts an import of the repository''s log into the catalog.';
+as $$ select holdfast.start_run('import', start_import.plan, start_import.started_by) $$;
+comment on function holdfast.start_import(text, jsonb) is
+  'Starts an import of the repository''s log into the catalog; with take_over in its plan the repository becomes this project''s after it.';
 
 create function holdfast.import_done(cursor_id bigint, owner uuid) returns void
   language plpgsql security definer set search_path = ''
@@ -114,10 +115,10 @@ comment on function holdfast.import_done(bigint, uuid) is
 revoke all on function holdfast.import_begin(bigint, uuid),
   holdfast.import_page(bigint, uuid, integer, jsonb, jsonb, jsonb),
   holdfast.import_record(bigint, uuid, jsonb, jsonb),
-  holdfast.repository_prepared(bigint, uuid, jsonb, text), holdfast.start_import(text),
+  holdfast.repository_prepared(bigint, uuid, jsonb, text), holdfast.start_import(text, jsonb),
   holdfast.import_done(bigint, uuid) from public;
 grant execute on function holdfast.import_begin(bigint, uuid),
   holdfast.import_page(bigint, uuid, integer, jsonb, jsonb, jsonb),
   holdfast.import_record(bigint, uuid, jsonb, jsonb),
-  holdfast.repository_prepared(bigint, uuid, jsonb, text), holdfast.start_import(text),
+  holdfast.repository_prepared(bigint, uuid, jsonb, text), holdfast.start_import(text, jsonb),
   holdfast.import_done(bigint, uuid) to holdfast_worker;

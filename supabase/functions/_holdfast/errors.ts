@@ -170,7 +170,15 @@ export const ERRORS = {
   repository_not_ours: {
     status: 409,
     title: "This repository belongs to another project",
-    remedy: "Set another HOLDFAST_S3_PREFIX for this project, or take the repository over.",
+    remedy: "Set another HOLDFAST_S3_PREFIX for this project, or take the repository over: " +
+      "POST /functions/v1/holdfast-backup/take-over. A restore from it needs neither.",
+  },
+  take_over_too_soon: {
+    status: 409,
+    title: "The repository's owner wrote to it within a day",
+    remedy:
+      "Make sure that the other project backs up no more (select holdfast.unschedule() there), " +
+      'then wait a day or take it over with {"force": true}.',
   },
   repository_format_unsupported: {
     status: 409,

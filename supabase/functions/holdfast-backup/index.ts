@@ -29,11 +29,25 @@ app.post("/runs", async (context) => {
 app.post("/imports", async (context) => {
   const caller = await authorize(context, "operate");
   await readBody(context.req.raw, z.strictObject({}));
+  return await beginImport(caller.name, {});
+});
+
+app.post("/take-over", async (context) => {
+  const caller = await authorize(context, "operate");
+  const { force } = await readBody(
+    context.req.raw,
+    z.strictObject({ force: z.boolean({ error: "must be true or false" }).default(false) }),
+  );
+  return await beginImport(caller.name, { take_over: true, force });
+});
+
+/** Reads the repository's log into the catalog, and with take_over in the plan becomes its owner. */
+async function beginImport(startedBy: string, plan: Record<string, boolean>): Promise<Response> {
   const { database, project } = isolate();
   readRepositorySettings();
   await database.call("enter_project", { project_url: project.url });
-  const run = await database.call<string>("start_import", { started_by: caller.name });
+  const run = await database.call<string>("start_import", { started_by: startedBy, plan });
   return beginRun(NAME, run, stages);
-});
+}
 
 Deno.serve(app.fetch);

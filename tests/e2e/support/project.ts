@@ -133,7 +133,10 @@ export class TestProject implements AsyncDisposable, ProjectDoors {
   }
 
   /** Starts a run, which must be accepted; answers its id. */
-  async start(path: "backup/runs" | "backup/imports" | "restore/runs", body?: unknown) {
+  async start(
+    path: "backup/runs" | "backup/imports" | "backup/take-over" | "restore/runs",
+    body?: unknown,
+  ) {
     const key = await this.key(path === "restore/runs" ? "restore" : "operate");
     const answer = await this.call("POST", `holdfast-${path}`, { key, body });
     assert.equal(answer.status, 202, JSON.stringify(answer.body));

@@ -41,7 +41,7 @@ export function backupStages(project: ProjectSettings, database: Database): Stag
     "backup.gone": within(goneStage),
     "backup.close": closeStage,
     "import.prepare": within(({ store }) => prepareReading(store, "import")),
-    "import.import": within(({ store }) => importStage(store)),
+    "import.import": within(({ store }) => importStage(store, project.url)),
     "backup.seal": within(({ store }) => sealStage(store, project.url)),
   };
 }

@@ -52,6 +52,7 @@ const FATAL: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   "repository_access_denied",
   "repository_missing",
   "repository_not_ours",
+  "take_over_too_soon",
   "repository_format_unsupported",
   "repository_damaged",
   "catalog_behind",

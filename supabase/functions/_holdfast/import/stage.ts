@@ -14,6 +14,7 @@ import { hexDigest, snapshotKey } from "../repository/keys.ts";
 import { readRecords } from "../repository/open.ts";
 import type { RepositoryStore } from "../repository/store.ts";
 import { type CatalogLine, parseLine } from "./lines.ts";
+import { takeOver } from "./take_over.ts";
 
 /** Lines that one transaction takes. */
 const LINES_PER_PAGE = 2_000;
@@ -38,7 +39,7 @@ interface ImportPosition {
 }
 
 /** Replays record after record; each snapshot joins the catalog when all its lines have. */
-export function importStage(store: RepositoryStore): Stage {
+export function importStage(store: RepositoryStore, projectUrl: string): Stage {
   return async (lease, context) => {
     // Read once a slice: one GET a record, however many there are.
     let ahead: LogRecord[] | undefined;
@@ -47,6 +48,8 @@ export function importStage(store: RepositoryStore): Stage {
       ahead ??= await readRecords(store, state.last_record);
       const record = ahead.shift();
       if (!record) {
+        const owner = await takeOver(lease, state.last_record, store, projectUrl);
+        if (owner) await context.commit("import_record", lease, { record: owner, document: null });
         await context.commit("import_done", lease);
         return "finished";
       }

@@ -87,18 +87,19 @@ export async function readRecords(store: RepositoryStore, last: number): Promise
   while (true) {
     const listed = await store.list(LOG_PREFIX, startAfter);
     // What else lies there is nobody's record.
-    const keys = listed.filter((key) => sequenceOfLogKey(key) !== undefined);
+    const keys = listed.keys.filter((key) => sequenceOfLogKey(key) !== undefined);
     if (expectLast && keys.shift() !== logKey(last)) {
       throw new HoldfastError("catalog_ahead", `the repository's log lacks its record ${last}`);
     }
     expectLast = false;
-    if (listed.length === 0) return records;
     records.push(...await mapPool(keys, RECORDS_AT_ONCE, () => 1, (key) => readRecord(store, key)));
-    startAfter = listed.at(-1);
+    if (!listed.more) return records;
+    startAfter = listed.keys.at(-1);
   }
 }
 
-async function readRecord(store: RepositoryStore, key: string): Promise<LogRecord> {
+/** One log record by its key, held to the sequence in it. @throws HoldfastError `repository_damaged`. */
+export async function readRecord(store: RepositoryStore, key: string): Promise<LogRecord> {
   const bytes = await store.get(key, MAX_DOCUMENT_BYTES);
   if (!bytes) throw new HoldfastError("repository_damaged", `${key} is listed and can't be read`);
   const record = parseDocument(key, bytes, recordSchema);

@@ -44,9 +44,10 @@ export function createRareOperations(settings: RepositorySettings): RareOperatio
             ...(startAfter ? { StartAfter: full(startAfter) } : {}),
           }),
         ));
-      return (page.Contents ?? []).flatMap(({ Key }) =>
+      const keys = (page.Contents ?? []).flatMap(({ Key }) =>
         Key?.startsWith(`${settings.prefix}/`) ? [Key.slice(settings.prefix.length + 1)] : []
       );
+      return { keys, more: page.IsTruncated === true && keys.length > 0 };
     },
     async beginUpload(key, contentType) {
       const begun = await guarded("begin a multipart upload", () =>

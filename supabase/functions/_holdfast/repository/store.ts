@@ -17,6 +17,12 @@ export interface UploadedPart {
   readonly sha256: string;
 }
 
+/** Some keys, and whether there are more behind the last of them. */
+export interface KeyPage {
+  readonly keys: readonly string[];
+  readonly more: boolean;
+}
+
 /** How to put an object. */
 export interface PutOptions {
   /** SHA-256 of the bytes, hex: signed, so the server verifies it, and kept with the object. */
@@ -41,8 +47,8 @@ export interface RepositoryStore {
     bytes: Uint8Array<ArrayBuffer>,
     options: PutOptions,
   ): Promise<"stored" | "exists">;
-  /** Up to 1,000 keys below a prefix and after a key, in byte order. */
-  list(prefix: string, startAfter?: string): Promise<string[]>;
+  /** Keys below a prefix and after a key, in byte order: as many as the server gives at once. */
+  list(prefix: string, startAfter?: string): Promise<KeyPage>;
   /** Begins a multipart upload and returns its id. */
   beginUpload(key: string, contentType: string): Promise<string>;
   /** Puts one part and returns its etag; undefined where the upload no longer exists. */

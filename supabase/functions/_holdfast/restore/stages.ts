@@ -28,7 +28,7 @@ export function restoreStages(project: ProjectSettings, database: Database): Sta
   };
   return {
     "restore.prepare": within(({ store }) => prepareReading(store, "import")),
-    "restore.import": within(({ store }) => importStage(store)),
+    "restore.import": within(({ store }) => importStage(store, project.url)),
     "restore.plan": planStage,
     "restore.buckets": within(bucketsStage),
     "restore.objects": within(objectsStage),
