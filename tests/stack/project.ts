@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { type ApiKeys, createApiKeys } from "./edge/api_keys.ts";
 import { type FunctionsHost, type FunctionsMode, startFunctions } from "./edge/functions.ts";
 import { type Gateway, type GatewayServices, startGateway } from "./edge/gateway.ts";
+import type { IsolateLimits } from "./edge/isolate_limits.ts";
 import type { ModuleCache } from "./edge/module_cache.ts";
 import { applyMigrations, runSql, type SqlRow } from "./migrations.ts";
 import type { PostgresCluster, ProjectDatabase } from "./postgres/cluster.ts";
@@ -48,6 +49,8 @@ export interface ProjectOptions {
   secrets: Secrets;
   deno: DenoVersion;
   mode: FunctionsMode;
+  /** What each of the functions' isolates may use; absent: whatever it wants. */
+  limits?: IsolateLimits;
   /** Whether a CDN stands before Storage, as on hosted projects. */
   cdn: boolean;
 }
@@ -116,6 +119,7 @@ export class Project implements AsyncDisposable {
       environment: environmentOf(info, options.secrets),
       deno: options.deno,
       mode: options.mode,
+      limits: options.limits,
       modules: around.modules,
     });
     services.functions = disposal.use(functions);

@@ -71,6 +71,11 @@ export class ProjectClient implements AsyncDisposable {
     return this.call("functionLogs", { name });
   }
 
+  /** The isolates of the functions, or of one: those that ended, with why, and those that run. */
+  isolates(name?: string): Promise<Output<"isolates">> {
+    return this.call("isolates", { name });
+  }
+
   /** Kills all processes of a function; answers how many there were. */
   killFunction(name: string): Promise<number> {
     return this.call("killFunction", { name });

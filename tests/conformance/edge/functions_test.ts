@@ -1,64 +1,7 @@
 import assert from "node:assert/strict";
-import { fileURLToPath } from "node:url";
-import { createApiKeys } from "../../stack/edge/api_keys.ts";
-import {
-  type FunctionsHost,
-  type FunctionsMode,
-  startFunctions,
-} from "../../stack/edge/functions.ts";
-import { type Gateway, startGateway } from "../../stack/edge/gateway.ts";
-import {
-  CURRENT_DENO,
-  type DenoVersion,
-  EDGE_RUNTIME_DENO,
-} from "../../stack/process/deno_versions.ts";
+import { CURRENT_DENO, EDGE_RUNTIME_DENO } from "../../stack/process/deno_versions.ts";
 import { eventually } from "../../support/eventually.ts";
-import { createWorkspace } from "../../stack/process/workspace.ts";
-
-const FUNCTIONS = fileURLToPath(new URL("../../stack/edge/fixtures/functions", import.meta.url));
-
-interface Site {
-  functions: FunctionsHost;
-  gateway: Gateway;
-  /** Calls a function and returns the status and the text. */
-  call(
-    path: string,
-    init?: RequestInit,
-  ): Promise<{ status: number; text: string; headers: Headers }>;
-  /** Waits for a line in a function's log that matches. */
-  logged(pattern: RegExp): Promise<void>;
-}
-
-async function withFunctions(
-  options: { deno: DenoVersion; mode?: FunctionsMode; environment?: Record<string, string> },
-  body: (site: Site) => Promise<void>,
-): Promise<void> {
-  await using workspace = await createWorkspace();
-  await using functions = await startFunctions({
-    workspace,
-    functionsDirectory: FUNCTIONS,
-    names: ["sample", "broken", "silent", "exported"],
-    environment: options.environment ?? {},
-    deno: options.deno,
-    mode: options.mode ?? "shared",
-  });
-  await using gateway = startGateway(createApiKeys("edge"), { functions });
-  await body({
-    functions,
-    gateway,
-    async call(path, init) {
-      const response = await fetch(`${gateway.url}/functions/v1/${path}`, init);
-      return { status: response.status, text: await response.text(), headers: response.headers };
-    },
-    logged: (pattern) =>
-      eventually(
-        `a line like ${pattern}`,
-        () => functions.logs().some((line) => pattern.test(line.text)),
-      ),
-  });
-}
-
-const POST = { method: "POST" };
+import { POST, withFunctions } from "./support.ts";
 
 for (const deno of [CURRENT_DENO, EDGE_RUNTIME_DENO]) {
   Deno.test(`Deno ${deno}: a shared isolate serves all requests`, async () => {

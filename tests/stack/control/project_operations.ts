@@ -1,9 +1,20 @@
 import { z } from "zod";
+import { LIMITS } from "../edge/isolate_limits.ts";
 import type { Stack } from "../stack.ts";
 import { operation } from "./operation.ts";
 
 const name = z.string().regex(/^[a-z][a-z0-9_]{0,40}$/);
 const secrets = z.record(z.string(), z.string());
+
+/** A platform's limits by its name, or any others. */
+const limits = z.union([
+  z.enum(["hosted", "selfHosted"]).transform((platform) => LIMITS[platform]),
+  z.strictObject({
+    memoryBytes: z.int().positive(),
+    cpuMilliseconds: z.int().positive(),
+    wallMilliseconds: z.int().positive(),
+  }),
+]);
 
 const options = z.strictObject({
   name: name.optional(),
@@ -16,6 +27,7 @@ const options = z.strictObject({
   secrets: secrets.optional(),
   deno: z.enum(["2.1.4", "2.9.6"]).optional(),
   mode: z.enum(["shared", "per_post"]).optional(),
+  limits: limits.optional(),
   cdn: z.boolean().optional(),
 });
 
@@ -65,6 +77,10 @@ export const functionOperations = {
   functionLogs: operation(
     ofProject({ name: z.string().optional() }),
     (stack, { project, name }) => stack.project(project).parts.functions.logs(name),
+  ),
+  isolates: operation(
+    ofProject({ name: z.string().optional() }),
+    (stack, { project, name }) => stack.project(project).parts.functions.isolates(name),
   ),
   killFunction: operation(
     ofProject({ name: z.string() }),

@@ -1,6 +1,7 @@
 import { dirname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import type { SpawnOptions } from "../process/supervised.ts";
+import type { IsolateLimits } from "./isolate_limits.ts";
 import { type Boot, BOOT_VARIABLE } from "./runtime/protocol.ts";
 
 const BOOTSTRAP = fileURLToPath(new URL("./runtime/bootstrap.ts", import.meta.url));
@@ -38,12 +39,14 @@ export function mainModule(
 
 /**
  * How a function's process is started: with its own deno.json, no access to the network but to
- * this machine, no writing, no other processes, and modules from the cache only.
+ * this machine, no writing, no other processes, and modules from the cache only. Of the limits, only
+ * the size of V8's heap is for the command to set.
  */
 export function functionCommand(
   source: FunctionSource,
   environment: Record<string, string>,
   boot: Omit<Boot, "module" | "variables">,
+  limits: IsolateLimits | undefined,
 ): SpawnOptions {
   const module = pathToFileURL(mainModule(source)).href;
   const settings: Boot = { ...boot, module, variables: Object.keys(environment) };
@@ -56,6 +59,7 @@ export function functionCommand(
       "--cached-only",
       "--frozen",
       ...moduleOptions(source),
+      ...heapOptions(limits),
       "--allow-env",
       "--allow-net=127.0.0.1,localhost",
       `--allow-read=${source.functionsDirectory}`,
@@ -85,6 +89,12 @@ export async function cacheModules(source: FunctionSource): Promise<string | und
     stdout: "null",
   }).output();
   return success ? undefined : new TextDecoder().decode(stderr);
+}
+
+/** V8 ends the process where its heap fills faster than anybody could see it. */
+function heapOptions(limits: IsolateLimits | undefined): string[] {
+  if (limits === undefined) return [];
+  return [`--v8-flags=--max-old-space-size=${Math.ceil(limits.memoryBytes / 1024 / 1024)}`];
 }
 
 function moduleOptions(source: FunctionSource): string[] {

@@ -2,15 +2,27 @@ import type { SupervisedProcess } from "../process/supervised.ts";
 import type { Workspace } from "../process/workspace.ts";
 import type { Channel, ProcessConnection } from "./channel.ts";
 import { functionCommand, type FunctionSource } from "./deno_command.ts";
+import type { IsolateLimits, LimitedResource } from "./isolate_limits.ts";
+import { IsolateWatch, type Watched } from "./isolate_watch.ts";
+import {
+  describeEnd,
+  type IsolateEnd,
+  type IsolateRecord,
+  type Isolates,
+  type Recorded,
+} from "./isolates.ts";
 import type { FunctionLogs } from "./logs.ts";
 import { PendingWork } from "./pending_work.ts";
-import type { Report, ShutdownReason } from "./runtime/protocol.ts";
+import type { Order, Report, ShutdownReason } from "./runtime/protocol.ts";
 
 /** So long may a module take to load and serve. */
 const BOOT_SECONDS = 60;
 
 /** So long may the listeners of `beforeunload` take. */
 const STOP_SECONDS = 5;
+
+/** What V8 writes where its heap is full and the watch had no time to see it grow. */
+const HEAP_FULL = /^# Fatal JavaScript out of memory/;
 
 /** The process ended, or served nothing, before it could take a request. */
 export class FunctionBootError extends Error {
@@ -22,25 +34,40 @@ export interface FunctionProcessOptions {
   workspace: Workspace;
   channel: Channel;
   logs: FunctionLogs;
+  isolates: Isolates;
   source: FunctionSource;
   /** All that the function finds in its environment. */
   environment: Record<string, string>;
+  limits: IsolateLimits | undefined;
 }
 
-/**
- * One process of a function: what an isolate is on Supabase. Limits on CPU, memory and wall time
- * belong here: whoever watches them ends the process by `stop` with the reason.
- */
-export class FunctionProcess {
+/** One process of a function: what an isolate is on Supabase. */
+export class FunctionProcess implements Watched, Recorded {
+  readonly work = new PendingWork();
+  readonly watch: IsolateWatch;
+  readonly process: SupervisedProcess;
+  readonly #listening = Promise.withResolvers<number>();
+  #port = 0;
+  #connection: ProcessConnection | undefined;
+  #served = false;
   #retired: ShutdownReason | undefined;
+  #end: IsolateEnd | undefined;
 
-  private constructor(
-    readonly process: SupervisedProcess,
-    /** Where its handler listens on 127.0.0.1. */
-    readonly port: number,
-    readonly connection: ProcessConnection,
-    readonly work: PendingWork,
-  ) {}
+  private constructor(readonly options: FunctionProcessOptions) {
+    const { workspace, channel, logs, isolates, source, environment, limits } = options;
+    const token = channel.expect((report, connection) => this.#onReport(report, connection));
+    const boot = { hostPort: channel.port, token };
+    this.process = workspace.spawn(`function ${source.name}`, {
+      ...functionCommand(source, environment, boot, limits),
+      onLine: (text, stream) => {
+        if (HEAP_FULL.test(text)) this.#end ??= "memory";
+        logs.add({ at: Date.now(), function: source.name, pid: this.pid, stream, text });
+      },
+    });
+    this.watch = new IsolateWatch(this, limits);
+    isolates.begin(this);
+    this.process.status.then((status) => this.#onEnd(status));
+  }
 
   /**
    * Starts a process and waits until its handler serves.
@@ -48,46 +75,55 @@ export class FunctionProcess {
    * @throws {FunctionBootError} where it does not get so far
    */
   static async boot(options: FunctionProcessOptions): Promise<FunctionProcess> {
-    const { workspace, channel, logs, source } = options;
-    const listening = Promise.withResolvers<{ port: number; connection: ProcessConnection }>();
-    const work = new PendingWork();
-    const onReport = (report: Report, connection: ProcessConnection) => {
-      if (report.type === "listening") listening.resolve({ port: report.port, connection });
-      if (report.type === "not_serving") listening.reject(new FunctionBootError("serves nothing"));
-      if (report.type === "pending") work.set("pending", report.count);
-    };
-    const token = channel.expect(onReport);
-    const command = functionCommand(source, options.environment, { hostPort: channel.port, token });
-    const process = workspace.spawn(`function ${source.name}`, {
-      ...command,
-      onLine: (text, stream) =>
-        logs.add({ at: Date.now(), function: source.name, pid: process.pid, stream, text }),
-    });
-    process.status.then(() => {
-      listening.reject(new FunctionBootError("ended while it loaded"));
-      work.end();
-    });
+    const process = new FunctionProcess(options);
+    const { promise, reject } = process.#listening;
     const timer = setTimeout(
-      () => listening.reject(new FunctionBootError(`not up after ${BOOT_SECONDS} s`)),
+      () => reject(new FunctionBootError(`not up after ${BOOT_SECONDS} s`)),
       BOOT_SECONDS * 1000,
     );
     try {
-      const { port, connection } = await listening.promise;
-      return new FunctionProcess(process, port, connection, work);
+      process.#port = await promise;
+      return process;
     } catch (error) {
-      await kill(process);
+      process.kill("crash");
+      await process.process.status;
       throw error;
     } finally {
       clearTimeout(timer);
     }
   }
 
+  #onReport(report: Report, connection: ProcessConnection): void {
+    this.#connection = connection;
+    const { resolve, reject } = this.#listening;
+    if (report.type === "listening") resolve(report.port);
+    if (report.type === "not_serving") reject(new FunctionBootError("serves nothing"));
+    if (report.type === "pending") this.work.set("pending", report.count);
+    if (report.type === "memory") this.watch.setMemory(report.bytes);
+  }
+
+  #onEnd(status: Deno.CommandStatus): void {
+    this.#end ??= status.success && this.#retired !== undefined ? this.#retired : "crash";
+    this.#listening.reject(new FunctionBootError(`ended while it loaded (${this.#end})`));
+    this.work.end();
+    this.watch.end();
+    const { isolates, logs, source } = this.options;
+    isolates.end(this);
+    const text = describeEnd(this.record());
+    logs.add({ at: Date.now(), function: source.name, pid: this.pid, stream: "stderr", text });
+  }
+
   get pid(): number {
     return this.process.pid;
   }
 
+  /** Where its handler listens on 127.0.0.1. */
+  get port(): number {
+    return this.#port;
+  }
+
   get ended(): boolean {
-    return this.process.ended;
+    return this.#end !== undefined || this.process.ended;
   }
 
   /** True once it takes no more requests. */
@@ -95,42 +131,78 @@ export class FunctionProcess {
     return this.#retired !== undefined || this.ended;
   }
 
+  get idle(): boolean {
+    return this.work.isIdle;
+  }
+
+  /** Why it ended, once it has. */
+  get end(): IsolateEnd | undefined {
+    return this.#end;
+  }
+
+  record(): IsolateRecord {
+    return {
+      function: this.options.source.name,
+      pid: this.pid,
+      startedAt: this.watch.startedAt,
+      ...(this.#end !== undefined && { end: this.#end }),
+      cpuMilliseconds: this.watch.cpuMilliseconds,
+      wallMilliseconds: this.watch.wallMilliseconds,
+      peakMemoryBytes: this.watch.peakMemoryBytes,
+    };
+  }
+
   /** Holds the process for one request, until {@link release}. */
   hold(): void {
+    this.#served = true;
     this.work.change("held", 1);
   }
 
   release(): void {
     this.work.change("held", -1);
+    if (this.#retired !== undefined) this.#orderRetirement();
+  }
+
+  /**
+   * Lets the process end by itself when it is held by none and nothing is pending. One that used
+   * half of a limit to load still gets the request for which it was started.
+   */
+  retire(reason: ShutdownReason = "early_drop"): void {
+    if (this.retired || !this.#served) return;
+    this.#retired = reason;
     this.#orderRetirement();
   }
 
-  /** Lets the process end by itself when it is held by none and nothing is pending. */
-  retire(reason: ShutdownReason): void {
-    this.#retired ??= reason;
-    this.#orderRetirement();
+  /** As {@link retire}, though it has not served anything yet. */
+  discard(): void {
+    this.#served = true;
+    this.retire();
   }
 
   #orderRetirement(): void {
-    if (this.#retired === undefined || this.work.held > 0) return;
-    this.connection.order({ type: "retire", reason: this.#retired });
+    if (this.work.held === 0) this.#order({ type: "retire", reason: this.#retired! });
+  }
+
+  warn(reason: LimitedResource): void {
+    this.#order({ type: "warn", reason });
+  }
+
+  #order(order: Order): void {
+    this.#connection?.order(order);
   }
 
   /** Ends the process now, after `beforeunload`. */
   async stop(reason: ShutdownReason): Promise<void> {
-    this.connection.order({ type: "stop", reason });
+    this.#end ??= reason;
+    this.#order({ type: "stop", reason });
     const timer = setTimeout(() => this.process.kill("SIGKILL"), STOP_SECONDS * 1000);
     await this.process.status;
     clearTimeout(timer);
   }
 
   /** Kills the process without a word. */
-  async kill(): Promise<void> {
-    await kill(this.process);
+  kill(reason: IsolateEnd): void {
+    this.#end ??= reason;
+    this.process.kill("SIGKILL");
   }
-}
-
-async function kill(process: SupervisedProcess): Promise<void> {
-  process.kill("SIGKILL");
-  await process.status;
 }

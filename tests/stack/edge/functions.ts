@@ -3,11 +3,13 @@ import type { Workspace } from "../process/workspace.ts";
 import { type Channel, openChannel } from "./channel.ts";
 import { type FunctionSource, mainModule } from "./deno_command.ts";
 import { FunctionBootError, FunctionProcess } from "./function_process.ts";
+import type { IsolateLimits } from "./isolate_limits.ts";
+import { endedByLimit, type IsolateRecord, Isolates } from "./isolates.ts";
 import { FunctionLogs, type LogLine } from "./logs.ts";
 import { ModuleCache } from "./module_cache.ts";
 
 export { FunctionBootError };
-export type { LogLine };
+export type { IsolateLimits, IsolateRecord, LogLine };
 
 /**
  * `shared`: one process of a function takes all its requests, as an isolate does that is not
@@ -25,6 +27,8 @@ export interface FunctionsOptions {
   environment: Record<string, string>;
   deno: DenoVersion;
   mode: FunctionsMode;
+  /** What each process may use; absent: whatever it wants. CPU is only limited on Linux. */
+  limits?: IsolateLimits;
   /** Shared by hosts that run the same functions, so that modules are cached once. */
   modules?: ModuleCache;
 }
@@ -37,6 +41,8 @@ export interface FunctionLease {
   release(): void;
   /** To be called where the process did not respond: it gets no more requests. */
   condemn(): void;
+  /** Where the process hung up: whether a limit was why. */
+  limited(): Promise<boolean>;
 }
 
 /** The functions of one project. */
@@ -55,6 +61,10 @@ export interface FunctionsHost extends AsyncDisposable {
   setMode(mode: FunctionsMode): void;
   /** What the functions wrote, or one of them: the last 20,000 lines of each. */
   logs(name?: string): LogLine[];
+  /** The process ids of a function, for whoever measures what they use. */
+  pids(name: string): number[];
+  /** Every process of a function, or of all: the last 10,000 that ended, and those that run. */
+  isolates(name?: string): IsolateRecord[];
   /** Kills all processes of a function; returns how many there were. */
   kill(name: string): Promise<number>;
   /** Resolves when no process has a request, or a promise given to `EdgeRuntime.waitUntil`. */
@@ -84,6 +94,7 @@ class Host implements FunctionsHost {
   readonly #modules: ModuleCache;
   readonly #channel: Channel = openChannel();
   readonly #logs = new FunctionLogs();
+  readonly #isolates = new Isolates();
   /** The process of each function that takes the next shared request. */
   readonly #shared = new Map<string, Promise<FunctionProcess>>();
   readonly #booting = new Set<Promise<FunctionProcess>>();
@@ -114,14 +125,15 @@ class Host implements FunctionsHost {
     return {
       port: process.port,
       release: () => process.release(),
-      condemn: () => process.retire("early_drop"),
+      condemn: () => process.retire(),
+      limited: () => endedByLimitSoon(process),
     };
   }
 
   async #holdOwn(name: string): Promise<FunctionProcess> {
     const process = await this.#boot(name);
     process.hold();
-    process.retire("early_drop");
+    process.retire();
     return process;
   }
 
@@ -130,6 +142,7 @@ class Host implements FunctionsHost {
     this.#shared.set(name, current);
     try {
       const process = await current;
+      process.watch.look();
       if (!process.retired) {
         process.hold();
         return process;
@@ -167,8 +180,10 @@ class Host implements FunctionsHost {
       workspace: this.#options.workspace,
       channel: this.#channel,
       logs: this.#logs,
+      isolates: this.#isolates,
       source: this.#source(name),
       environment: this.#environment,
+      limits: this.#options.limits,
     });
     this.#running.set(process, name);
     process.process.status.then(() => this.#running.delete(process));
@@ -178,7 +193,7 @@ class Host implements FunctionsHost {
   setEnvironment(environment: Record<string, string>): void {
     this.#environment = environment;
     for (const booted of this.#shared.values()) {
-      booted.then((process) => process.retire("early_drop"), () => undefined);
+      booted.then((process) => process.discard(), () => undefined);
     }
     this.#shared.clear();
   }
@@ -191,10 +206,21 @@ class Host implements FunctionsHost {
     return this.#logs.read(name);
   }
 
+  pids(name: string): number[] {
+    return [...this.#running].filter(([, owner]) => owner === name).map(([{ pid }]) => pid);
+  }
+
+  isolates(name?: string): IsolateRecord[] {
+    return this.#isolates.records().filter((record) =>
+      name === undefined || record.function === name
+    );
+  }
+
   async kill(name: string): Promise<number> {
     const processes = [...this.#running].filter(([, owner]) => owner === name);
     this.#shared.delete(name);
-    await Promise.all(processes.map(([process]) => process.kill()));
+    for (const [process] of processes) process.kill("kill");
+    await Promise.all(processes.map(([process]) => process.process.status));
     return processes.length;
   }
 
@@ -222,4 +248,16 @@ class Host implements FunctionsHost {
   #log(name: string, text: string): void {
     this.#logs.add({ at: Date.now(), function: name, pid: 0, stream: "stderr", text });
   }
+}
+
+/** So long may it take until the end of a process that hung up is known. */
+const END_MILLISECONDS = 2_000;
+
+/** Whether a process that hung up did so because a limit ends it; it may also live on. */
+async function endedByLimitSoon(process: FunctionProcess): Promise<boolean> {
+  const { promise: patience, resolve } = Promise.withResolvers<void>();
+  const timer = setTimeout(resolve, END_MILLISECONDS);
+  if (!process.ended) await Promise.race([process.process.status, patience]);
+  clearTimeout(timer);
+  return endedByLimit(process.record());
 }

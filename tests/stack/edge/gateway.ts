@@ -103,9 +103,9 @@ async function forwardToFunction(
         lease.condemn();
         return forwardToFunction(request, functions, name, attempts - 1);
       },
-      hungUp() {
+      async hungUp() {
         lease.condemn();
-        return WORKER_ERROR;
+        return await lease.limited() ? WORKER_RESOURCE_LIMIT : WORKER_ERROR;
       },
       done: lease.release,
     };
@@ -154,6 +154,13 @@ const WORKER_ERROR = functionFailure(
   500,
   "WORKER_ERROR",
   "Function exited due to an error (please check logs)",
+);
+
+/** Called WORKER_LIMIT until May 2026. */
+const WORKER_RESOURCE_LIMIT = functionFailure(
+  546,
+  "WORKER_RESOURCE_LIMIT",
+  "Function failed due to not having enough compute resources (please check logs)",
 );
 
 /** As Supabase answers where a function cannot. */

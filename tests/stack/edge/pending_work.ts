@@ -26,15 +26,16 @@ export class PendingWork {
 
   /** Resolves when neither requests nor promises are left, or the process has ended. */
   idle(): Promise<void> {
-    return this.#isIdle() ? Promise.resolve() : new Promise((wake) => this.#waiting.push(wake));
+    return this.isIdle ? Promise.resolve() : new Promise((wake) => this.#waiting.push(wake));
   }
 
-  #isIdle(): boolean {
+  /** Whether neither requests nor promises are left, or the process has ended. */
+  get isIdle(): boolean {
     return this.#ended || this.#counts.held + this.#counts.pending === 0;
   }
 
   #wake(): void {
-    if (!this.#isIdle()) return;
+    if (!this.isIdle) return;
     for (const wake of this.#waiting.splice(0)) wake();
   }
 }

@@ -4,6 +4,7 @@
  */
 import { type Boot, BOOT_VARIABLE, type ShutdownReason } from "./protocol.ts";
 import { connectToHost } from "./host_connection.ts";
+import { reportMemory } from "./memory.ts";
 import { removeMissing } from "./missing.ts";
 import { redirectServe } from "./serve.ts";
 
@@ -15,8 +16,12 @@ const host = await connectToHost(boot.hostPort, boot.token);
 let pending = 0;
 let retiring: ShutdownReason | undefined;
 
-function end(reason: ShutdownReason): never {
+function dispatchBeforeUnload(reason: ShutdownReason): void {
   globalThis.dispatchEvent(new CustomEvent("beforeunload", { detail: { reason } }));
+}
+
+function end(reason: ShutdownReason): never {
+  dispatchBeforeUnload(reason);
   exit(0);
 }
 
@@ -39,10 +44,12 @@ function waitUntil<T>(promise: T): T {
 }
 
 host.onOrder((order) => {
+  if (order.type === "warn") return dispatchBeforeUnload(order.reason);
   if (order.type === "stop" || pending === 0) end(order.reason);
   retiring = order.reason;
 });
 
+reportMemory((bytes) => host.report({ type: "memory", bytes }));
 Object.assign(globalThis, { EdgeRuntime: { waitUntil } });
 const serving = redirectServe((port) => host.report({ type: "listening", port }));
 removeMissing();

@@ -13,14 +13,18 @@ export type Report =
   /** The module is loaded and serves nothing. */
   | { type: "not_serving" }
   /** So many promises given to `EdgeRuntime.waitUntil` are not settled. */
-  | { type: "pending"; count: number };
+  | { type: "pending"; count: number }
+  /** V8's heap and ArrayBuffers take so much. */
+  | { type: "memory"; bytes: number };
 
 /** From the host to the process. */
 export type Order =
   /** Fire `beforeunload` and end at once, whatever is still going on. */
   | { type: "stop"; reason: ShutdownReason }
   /** Do so as soon as no promise is pending: no further request will come. */
-  | { type: "retire"; reason: ShutdownReason };
+  | { type: "retire"; reason: ShutdownReason }
+  /** Fire `beforeunload` and go on: a limit is near. */
+  | { type: "warn"; reason: ShutdownReason };
 
 /** The environment variable that holds a {@link Boot} as JSON. */
 export const BOOT_VARIABLE = "HOLDFAST_EDGE_BOOT";

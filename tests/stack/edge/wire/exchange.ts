@@ -15,7 +15,7 @@ export interface Forward {
   /** What becomes of the request where no server listens on the port; nothing of it was sent. */
   refused: () => Promise<Answer | Forward> | Answer | Forward;
   /** What the client gets where the server hangs up without a response. */
-  hungUp: () => Answer;
+  hungUp: () => Promise<Answer> | Answer;
   /** Called once, when the response is sent or the exchange is broken off. */
   done?: () => void;
 }
@@ -77,7 +77,7 @@ export class Exchange {
     const reader = new WireReader(this.server);
     const head = await this.#finalHead(reader);
     if (head === undefined) {
-      await sendAnswer(this.client, this.chosen.hungUp(), true);
+      await sendAnswer(this.client, await this.chosen.hungUp(), true);
       return false;
     }
     const method = this.head.startLine.split(" ")[0]!;
