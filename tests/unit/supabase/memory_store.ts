@@ -1,4 +1,7 @@
-import type { RepositoryStore } from "../../../supabase/functions/_holdfast/repository/store.ts";
+import type {
+  KeyPage,
+  RepositoryStore,
+} from "../../../supabase/functions/_holdfast/repository/store.ts";
 
 /** A repository in memory, for what reads and writes whole objects. */
 export class MemoryStore implements RepositoryStore {
@@ -34,9 +37,13 @@ export class MemoryStore implements RepositoryStore {
     return Promise.resolve("stored");
   }
 
-  list(prefix: string, startAfter = ""): Promise<string[]> {
-    const keys = [...this.objects.keys()].filter((key) => key.startsWith(prefix)).sort();
-    return Promise.resolve(keys.filter((key) => key > startAfter).slice(0, this.pageKeys));
+  list(prefix: string, startAfter = ""): Promise<KeyPage> {
+    const keys = [...this.objects.keys()].sort()
+      .filter((key) => key.startsWith(prefix) && key > startAfter);
+    return Promise.resolve({
+      keys: keys.slice(0, this.pageKeys),
+      more: keys.length > this.pageKeys,
+    });
   }
 
   open(): never {

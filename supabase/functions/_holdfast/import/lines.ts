@@ -2,18 +2,29 @@
 import { z } from "zod";
 import { HoldfastError } from "../errors.ts";
 
-const text = z.string().max(4_096);
+/** Longer names fit no index of Postgres, however well they compress. */
+const MAX_TEXT_CHARACTERS = 1_048_576;
+/** S3 takes no more parts of one upload; each is hashed alone when an object is read back. */
+const MAX_PARTS = 10_000;
+/** Levels that a user's metadata may be nested; far more would exhaust the stack of a parser. */
+const MAX_DEPTH = 2_000;
+
+const text = z.string().max(MAX_TEXT_CHARACTERS);
 
 /** A key that stays below the prefix and among the data. */
 const dataKeySchema = z.string().max(1_024).regex(/^data\/./).refine(
   (key) => key.split("/").every((segment) => segment !== "." && segment !== ".." && segment !== ""),
+  { error: "leaves its place" },
 );
+
+const time = text.refine(isTime, { error: "is no time" });
 
 const putSchema = z.object({
   op: z.literal("put"),
-  bucket: text.min(1),
+  bucket: text,
   name: text,
-  id: z.uuid().nullish(),
+  // Any UUID that Postgres takes: the rows of a seed are seldom of a version that RFC 9562 knows.
+  id: z.guid().nullish(),
   version: text,
   key: dataKeySchema.optional(),
   size: z.int().nonnegative().optional(),
@@ -22,18 +33,27 @@ const putSchema = z.object({
   assumed: z.boolean().optional(),
   wanted_version: text.optional(),
   code: z.string().max(100).optional(),
-  type: z.string().nullish(),
-  cache_control: z.string().nullish(),
+  type: text.nullish(),
+  cache_control: text.nullish(),
   user_metadata: z.unknown(),
-  owner_id: z.string().nullish(),
-  created_at: z.string().nullish(),
-  updated_at: z.string().nullish(),
-  etag: z.string().nullish(),
+  owner_id: text.nullish(),
+  created_at: time.nullish(),
+  updated_at: time.nullish(),
+  etag: text.nullish(),
+}).refine(
+  ({ key, size, sha256 }) => (key === undefined) === (size === undefined || sha256 === undefined),
+  {
+    error: "must come with its size and sha256",
+    path: ["key"],
+  },
+).refine(({ size = 0, part_size = Infinity }) => size <= part_size * MAX_PARTS, {
+  error: `makes more than ${MAX_PARTS} parts`,
+  path: ["part_size"],
 });
 
 const lineSchema = z.discriminatedUnion("op", [
   putSchema,
-  z.object({ op: z.literal("remove"), bucket: text.min(1), name: text }),
+  z.object({ op: z.literal("remove"), bucket: text, name: text }),
 ]);
 
 /** A line as import_page takes it. */
@@ -49,17 +69,51 @@ export interface CatalogLine {
  * @throws HoldfastError `repository_damaged` that names the part and the line.
  */
 export function parseLine(part: string, number: number, line: string): CatalogLine {
-  const parsed = lineSchema.safeParse(jsonOf(line));
+  const read = jsonOf(line);
+  const parsed = lineSchema.safeParse(read);
   if (!parsed.success) {
     const fault = parsed.error.issues[0];
-    throw new HoldfastError(
-      "repository_damaged",
-      `${part}, line ${number}: ${fault?.path.join(".") || "line"} ${fault?.message ?? ""}`,
-    );
+    throw damaged(part, number, `${fault?.path.join(".") || "line"} ${fault?.message ?? ""}`);
   }
+  if (!isStorable(read)) throw damaged(part, number, "holds what Postgres can't store");
   const value = parsed.data;
   if (value.op === "remove") return { op: "remove", bucket_id: value.bucket, name: value.name };
   return putLine(value);
+}
+
+function damaged(part: string, number: number, fault: string): HoldfastError {
+  return new HoldfastError("repository_damaged", `${part}, line ${number}: ${fault}`);
+}
+
+/** ISO 8601 in UTC, as the writer has it and Postgres reads it: a day that there is. */
+function isTime(text: string): boolean {
+  const found = /^(\d{4,6})-(\d\d)-(\d\d)T([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d+)?Z$/.exec(text);
+  if (!found) return false;
+  const [year, month, day] = found.slice(1, 4).map(Number) as [number, number, number];
+  // Leap years come round every 400; Postgres knows none before 1 and none after 294,276.
+  const date = new Date(Date.UTC(2000 + year % 400, month - 1, day));
+  return year > 0 && year < 294_276 && date.getUTCMonth() === month - 1 &&
+    date.getUTCDate() === day;
+}
+
+/** Whether jsonb takes it: no text with a NUL or half a character, and not nested beyond measure. */
+function isStorable(value: unknown): boolean {
+  let level = [value];
+  for (let depth = 0; level.length > 0; depth++) {
+    if (depth > MAX_DEPTH) return false;
+    const next: unknown[] = [];
+    for (const item of level) {
+      if (typeof item === "string") {
+        if (item.includes("\0") || !item.isWellFormed()) return false;
+      } else if (item !== null && typeof item === "object") {
+        for (const inner of Array.isArray(item) ? item : Object.entries(item).flat()) {
+          next.push(inner);
+        }
+      }
+    }
+    level = next;
+  }
+  return true;
 }
 
 function jsonOf(line: string): unknown {

@@ -6,6 +6,8 @@ import { FORMAT_VERSION } from "../version.ts";
 
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
 const count = z.int().nonnegative();
+/** The catalog counts in Postgres's integers; a larger one was never given. */
+const sequence = z.int().positive().max(2_147_483_647);
 
 /** What this version of Holdfast understands of `requires`. */
 const KNOWN_REQUIREMENTS: ReadonlySet<string> = new Set();
@@ -22,13 +24,13 @@ export type Identity = z.output<typeof identitySchema>;
 export const recordSchema = z.discriminatedUnion("kind", [
   z.object({
     kind: z.literal("owner"),
-    sequence: z.int().positive(),
+    sequence,
     at: z.string(),
     project_url: z.string().max(500),
   }),
   z.object({
     kind: z.literal("snapshot"),
-    sequence: z.int().positive(),
+    sequence,
     at: z.string(),
     snapshot: z.string().regex(/^\d{8}T\d{6}Z-\d{1,16}$/),
     sha256,
@@ -41,7 +43,7 @@ export type LogRecord = z.output<typeof recordSchema>;
 export const partSchema = z.object({
   key: z.string().regex(/^lists\/[0-9a-f]{64}\.ndjson\.gz$/),
   kind: z.enum(["full", "changes"]),
-  sequence: z.int().positive(),
+  sequence,
   entries: count,
   bytes: count,
 });
@@ -52,7 +54,7 @@ export const snapshotSchema = z.object({
   format: z.int().positive(),
   requires: z.array(z.string()).default([]),
   id: z.string().regex(/^\d{8}T\d{6}Z-\d{1,16}$/),
-  sequence: z.int().positive(),
+  sequence,
   repository_id: z.uuid(),
   state: z.enum(["complete", "partial"]),
   project_url: z.string().max(500),

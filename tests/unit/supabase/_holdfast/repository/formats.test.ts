@@ -107,7 +107,12 @@ const DAMAGED: [what: string, value: unknown, schema: Schema, message: RegExp][]
   ["an unknown kind of record", { ...RECORD, kind: "x" }, recordSchema, /kind/],
   ["a sequence of 0", { ...RECORD, sequence: 0 }, recordSchema, /sequence/],
   ["a sequence with a fraction", { ...RECORD, sequence: 1.5 }, recordSchema, /sequence/],
-  ["a sequence above 2^53", { ...RECORD, sequence: 2 ** 54 }, recordSchema, /sequence/],
+  [
+    "a sequence that Postgres can't count",
+    { ...RECORD, sequence: 2 ** 31 },
+    recordSchema,
+    /sequence/,
+  ],
   ["a snapshot's id that is a path", { ...RECORD, snapshot: "../x" }, recordSchema, /snapshot/],
   ["a digest in upper case", { ...RECORD, sha256: "B".repeat(64) }, recordSchema, /sha256/],
   ["an id with more behind", { ...SNAPSHOT, id: `${SNAPSHOT.id}\n` }, snapshotSchema, /id/],
