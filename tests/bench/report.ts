@@ -1,0 +1,39 @@
+/** How what was measured is shown. */
+import { type Limit, type Measure, reached } from "./row.ts";
+
+/** One measure as a line of JSON. */
+export function formatJson(measure: Measure): string {
+  const { name, value, unit, target, note } = measure;
+  return JSON.stringify({
+    name,
+    value: value ?? null,
+    unit,
+    target: target ? formatLimit(target) : null,
+    ok: reached(measure) ?? null,
+    ...(note !== undefined && { note }),
+  });
+}
+
+/** Measures as a table of Markdown. */
+export function formatTable(measures: readonly Measure[]): string {
+  const rows = measures.map((measure) => {
+    const { name, value, unit, target, note = "" } = measure;
+    const shown = value === undefined ? "not measured here" : `${formatNumber(value)} ${unit}`;
+    const ok = { true: "yes", false: "**no**", undefined: "" }[String(reached(measure))];
+    return `| ${[name, shown, target ? formatLimit(target) : "", ok, note].join(" | ")} |`;
+  });
+  return ["| what | measured | target | reached | |", "| --- | --- | --- | --- | --- |", ...rows]
+    .join("\n");
+}
+
+function formatLimit(limit: Limit): string {
+  return "atMost" in limit
+    ? `at most ${formatNumber(limit.atMost)}`
+    : `at least ${formatNumber(limit.atLeast)}`;
+}
+
+/** Three digits that count, and thousands told apart. */
+function formatNumber(value: number): string {
+  const rounded = Math.abs(value) >= 100 ? Math.round(value) : Number(value.toPrecision(3));
+  return rounded.toLocaleString("en-US", { maximumFractionDigits: 6 });
+}

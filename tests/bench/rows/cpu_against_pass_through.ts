@@ -1,0 +1,45 @@
+import { CURRENT_DENO, EDGE_RUNTIME_DENO } from "../../stack/process/deno_versions.ts";
+import type { Bench } from "../bench.ts";
+import type { Measure, Row } from "../row.ts";
+import { contest, type ContestResult, type Load, LOADS } from "../support/contest.ts";
+
+/** The most that listing, digest, signature, checks and commit may add to moving the bytes. */
+const AT_MOST = new Map<Load, number>([
+  [LOADS.small, 2.2],
+  [LOADS.medium, 1.8],
+  [LOADS.large, 2.8],
+]);
+
+/** Main-thread CPU of a lane against a bare pass-through of the same objects. */
+export const cpuAgainstPassThrough: Row = {
+  name: "cpu-against-pass-through",
+  async measure(bench: Bench): Promise<Measure[]> {
+    const measures: Measure[] = [];
+    for (const [load, atMost] of AT_MOST) {
+      for (const deno of [CURRENT_DENO, EDGE_RUNTIME_DENO]) {
+        const result = await contest(bench, load, deno);
+        measures.push({
+          name: `CPU, ${load.name} objects, against a pass-through, Deno ${deno}`,
+          value: result.againstPassThrough,
+          unit: "times",
+          // The figures are promised for the Deno of today; Edge Runtime's stands beside it.
+          ...(deno === CURRENT_DENO && { target: { atMost } }),
+          note: describe(load, result),
+        });
+      }
+    }
+    return measures;
+  },
+};
+
+function describe(load: Load, { laneMs, passThroughMs, objects }: ContestResult): string {
+  if (load !== LOADS.large) {
+    return `${laneMs.toFixed(3)} against ${
+      passThroughMs.toFixed(3)
+    } ms an object, ${objects} objects`;
+  }
+  const secondsPerGb = (ms: number) => (ms / load.size * 1e6).toFixed(2);
+  return `${secondsPerGb(laneMs)} against ${
+    secondsPerGb(passThroughMs)
+  } s a GB, ${objects} objects`;
+}

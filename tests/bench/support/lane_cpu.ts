@@ -1,0 +1,34 @@
+import type { DenoVersion } from "../../stack/process/deno_versions.ts";
+import { mainThreadCpuMs } from "./cpu.ts";
+import { type BenchProject, LANE } from "./project.ts";
+import { type EndedRun, endOf } from "./run.ts";
+import type { Target } from "./target.ts";
+
+/** A backup and what its lane used. */
+export interface LaneUse {
+  readonly run: EndedRun;
+  /** Main-thread CPU from the request that starts the backup to its end, without loading. */
+  readonly cpuMs: number;
+}
+
+/**
+ * Backs a project up to a bucket of the target by one process that is loaded already. Listing,
+ * digests, commits and the seal are all in what it used.
+ *
+ * @throws Error where more than one process worked
+ */
+export async function backUpInOneProcess(
+  project: BenchProject,
+  where: { deno: DenoVersion; target: Target; bucket: string },
+): Promise<LaneUse> {
+  await using lanes = await project.startLanes(where);
+  const pid = await lanes.boot();
+  const before = mainThreadCpuMs(pid);
+  const run = await endOf(project.sql, await lanes.startBackup());
+  await lanes.functions.idle();
+  const cpuMs = mainThreadCpuMs(pid) - before;
+  if (lanes.functions.isolates(LANE).length > 1) {
+    throw new Error("more than one process worked on the backup");
+  }
+  return { run, cpuMs };
+}

@@ -1,0 +1,60 @@
+/** Objects for a project's Storage, laid down without its API: rows by SQL, bytes as files. */
+import { createHash, randomBytes } from "node:crypto";
+import { ByteStore } from "../../stack/storage/byte_store.ts";
+import type { Connection } from "../../stack/postgres/connection.ts";
+
+/** Which objects. */
+export interface ObjectsToLay {
+  readonly bucket: string;
+  readonly count: number;
+  /** Bytes of each. */
+  readonly size: number;
+}
+
+const CHUNK_BYTES = 1024 * 1024;
+const ROWS_AT_ONCE = 1_000;
+
+/** Lays objects down whose bytes nothing can guess or compress, under names in no order. */
+export async function layObjects(
+  sql: Connection,
+  directory: string,
+  { bucket, count, size }: ObjectsToLay,
+): Promise<void> {
+  await sql`insert into storage.buckets (id, name) values (${bucket}, ${bucket})`;
+  const store = new ByteStore(directory);
+  const chunk = randomBytes(Math.min(size, CHUNK_BYTES));
+  let rows = [];
+  for (let index = 0; index < count; index++) {
+    const name = nameOf(index);
+    const version = crypto.randomUUID();
+    const facts = await store.write(
+      { bucket, name, version },
+      bytesOf(chunk, index, size),
+      { mimetype: "image/png", cacheControl: "max-age=3600" },
+    );
+    const metadata = { ...facts, contentLength: size, httpStatusCode: 200 };
+    rows.push({ bucket_id: bucket, name, version, metadata });
+    if (rows.length === ROWS_AT_ONCE || index === count - 1) {
+      await sql`
+        insert into storage.objects (bucket_id, name, version, metadata, user_metadata, owner_id)
+        select x.bucket_id, x.name, x.version, x.metadata, '{}', gen_random_uuid()::text
+        from jsonb_to_recordset(${sql.json(rows)})
+          as x (bucket_id text, name text, version text, metadata jsonb)`;
+      rows = [];
+    }
+  }
+}
+
+/** A name as an app makes them: a user's folder and something unique. */
+export function nameOf(index: number): string {
+  const digest = createHash("md5").update(String(index)).digest("hex");
+  return `${digest.slice(0, 8)}-${digest.slice(8, 12)}/${digest.slice(12)}.png`;
+}
+
+async function* bytesOf(chunk: Uint8Array, index: number, size: number) {
+  const marked = chunk.slice();
+  new DataView(marked.buffer).setUint32(0, index);
+  for (let left = size; left > 0; left -= chunk.length) {
+    yield marked.subarray(0, Math.min(left, chunk.length));
+  }
+}
