@@ -162,6 +162,9 @@ comment on function holdfast.backup_items(integer, integer, holdfast.source_obje
 create function holdfast.mark_missing(repository integer, sequence integer, scope holdfast.scope,
   bucket_id text, from_name text, to_name text) returns integer
   language plpgsql security definer set search_path = '' set plan_cache_mode = force_custom_plan
+  -- Tables that were just filled have no statistics: one row is expected of each side, and the loop
+  -- over both takes a minute for 6,000 names.
+  set enable_nestloop = off
 as $$
 declare
   marked integer;
