@@ -1,8 +1,13 @@
 /** A step that follows `add`; README.md has the same commands in the same order. */
 export interface NextStep {
   why: string;
+  /** A file to write first, with its path from the folder that holds supabase. */
+  file?: { path: string; text: string };
   commands: string[];
 }
+
+/** `supabase init` has git pass `.env.*.local` by. */
+const SECRETS_FILE = "supabase/.env.holdfast.local";
 
 /** From the files in the folder to a scheduled backup. */
 export const NEXT_STEPS: NextStep[] = [
@@ -16,12 +21,18 @@ export const NEXT_STEPS: NextStep[] = [
     commands: ["select * from holdfast.estimate();"],
   },
   {
-    why: "Say where the backups go.",
-    commands: [
-      "npx supabase secrets set HOLDFAST_S3_ENDPOINT=https://s3.eu-central-1.amazonaws.com " +
-      "HOLDFAST_S3_REGION=eu-central-1 \\\n" +
-      "  HOLDFAST_S3_BUCKET=my-backups HOLDFAST_S3_ACCESS_KEY_ID=… HOLDFAST_S3_SECRET_ACCESS_KEY=…",
-    ],
+    why: `Say where the backups go, in ${SECRETS_FILE}:`,
+    file: {
+      path: SECRETS_FILE,
+      text: [
+        "HOLDFAST_S3_ENDPOINT=https://s3.eu-central-1.amazonaws.com",
+        "HOLDFAST_S3_REGION=eu-central-1",
+        "HOLDFAST_S3_BUCKET=my-backups",
+        "HOLDFAST_S3_ACCESS_KEY_ID=…",
+        "HOLDFAST_S3_SECRET_ACCESS_KEY=…",
+      ].join("\n"),
+    },
+    commands: [`npx supabase secrets set --env-file ${SECRETS_FILE}`],
   },
   {
     why: "Deploy the functions. No Docker is needed.",

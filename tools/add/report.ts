@@ -17,8 +17,9 @@ export function describePlan(plan: Plan): string {
 
 /** The commands that come next, as the README has them. */
 export function describeNextSteps(): string {
-  const steps = NEXT_STEPS.map(({ why, commands }) =>
-    [`# ${why}`, ...commands].join("\n").replace(/^/gm, "  ")
+  const steps = NEXT_STEPS.map(({ why, file, commands }) =>
+    [`# ${why}`, ...(file ? [file.text.replace(/^/gm, "#   ")] : []), ...commands]
+      .join("\n").replace(/^/gm, "  ")
   );
   return ["Next, in the folder that holds supabase:", ...steps].join("\n\n") + "\n";
 }

@@ -75,14 +75,17 @@ export async function findUnknown(commands: SupabaseCommand[], help: Help): Prom
   return faults;
 }
 
-/** The next steps' commands that no block of code of the README has, or has out of order. */
+/** The next steps' files and commands that no block of the README has, or has out of order. */
 export function findMissing(readme: string): string[] {
   const code = codeBlocks(readme).map((block) => block.text).join("\n");
   const faults: string[] = [];
   let from = 0;
-  for (const command of NEXT_STEPS.flatMap((step) => step.commands)) {
-    const at = code.indexOf(command, from);
-    if (at === -1) faults.push(`README.md: ${command}: not there, or not in this order`);
+  const parts = NEXT_STEPS.flatMap((
+    { file, commands },
+  ) => [...(file ? [file.text] : []), ...commands]);
+  for (const part of parts) {
+    const at = code.indexOf(part, from);
+    if (at === -1) faults.push(`README.md: ${part}: not there, or not in this order`);
     else from = at;
   }
   return faults;
@@ -99,7 +102,8 @@ function isListed(word: string, subcommands: string): boolean {
   return subcommands.split("\n").some((line) => new RegExp(`^ {2}(\\S+, )?${word}[, ]`).test(line));
 }
 
-function helpOf({ scratch }: Repository): Help {
+/** The pinned CLI's own help, asked once for each command. */
+export function helpOf({ scratch }: Pick<Repository, "scratch">): Help {
   const known = new Map<string, Promise<string | undefined>>();
   return (words) => {
     const key = words.join(" ");

@@ -37,8 +37,10 @@ Deno.test("commands and flags that the help does not know are named with their p
   assert.deepEqual(await find("deploy"), ["a.md:1: there is no command supabase deploy"]);
 });
 
-Deno.test("the README must have each command of the next steps, in order", () => {
-  const commands = NEXT_STEPS.flatMap((step) => step.commands);
+Deno.test("the README must have each file and command of the next steps, in order", () => {
+  const commands = NEXT_STEPS.flatMap(({ file, commands }) =>
+    file ? [file.text, ...commands] : commands
+  );
   const readme = (list: string[]) =>
     list.map((command) => `\`\`\`sh\n${command}\n\`\`\`\n`).join("");
   assert.deepEqual(findMissing(readme(commands)), []);
