@@ -1,0 +1,34 @@
+import assert from "node:assert/strict";
+import { runBackup } from "./support/backup.ts";
+import { Objects } from "./support/objects.ts";
+import { sqlTest } from "./support/project.ts";
+import { Repository } from "./support/repository.ts";
+
+/** A loop over both tables would look at tens of millions of pairs, for a long time. */
+const OBJECTS = 8_000;
+
+sqlTest(
+  "tables that were just filled, without statistics, are swept in one pass",
+  async (project) => {
+    const { admin, worker, owner } = project;
+    for (const table of ["storage.objects", "holdfast.entries"]) {
+      await admin.unsafe(`alter table ${table} set (autovacuum_enabled = false)`);
+    }
+    const objects = new Objects(owner);
+    await objects.createBucket("photos");
+    await owner`
+    insert into storage.objects (bucket_id, name, version, metadata)
+    select 'photos', 'photo ' || n, gen_random_uuid(), '{"eTag": "\\"0\\"", "size": 1}'
+    from generate_series(1, ${OBJECTS}) as n`;
+    const repository = new Repository();
+    const first = await runBackup(project, repository, { maxItems: 2_000 });
+    assert.equal(first.swept.length, OBJECTS);
+
+    await objects.upload("photos", "photo 7", { text: "other" });
+    await objects.remove("photos", "photo 8");
+    await worker`set statement_timeout = '6s'`;
+    const second = await runBackup(project, repository);
+    assert.deepEqual(second.swept, ["photos/photo 7"]);
+    assert.equal(second.snapshot?.totals.objects, OBJECTS - 1);
+  },
+);
