@@ -25,6 +25,9 @@ export interface ProjectOptions {
   /** Other secrets than those of the repository. */
   secrets?: Record<string, string>;
   migrate?: boolean;
+  /** Another folder `supabase` than this repository's, and which of its functions are served. */
+  directory?: string;
+  functions?: string[];
   cdn?: boolean;
   name?: string;
   cron?: boolean | "manual" | "pg_cron";
