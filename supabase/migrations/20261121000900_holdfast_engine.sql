@@ -30,6 +30,7 @@ begin
   insert into holdfast.runs (kind, plan, started_by)
   values (start_run.kind, start_run.plan, start_run.started_by) returning runs.id into id;
   insert into holdfast.cursors (run, stage) values (id, 'prepare');
+  perform holdfast.ensure_tick();
   perform holdfast.record_audit(start_run.started_by, start_run.kind || '.start', jsonb_build_object('run', id));
   return id;
 end

@@ -95,6 +95,31 @@ $$;
 comment on function holdfast.prune_job_runs() is
   'Removes what pg_cron recorded of Holdfast''s own jobs more than seven days ago; null where it may not.';
 
+create function holdfast.ensure_tick() returns void
+  language plpgsql security definer set search_path = ''
+as $$
+begin
+  if not exists (select from cron.job j where j.jobname = 'holdfast tick') then
+    perform cron.schedule('holdfast tick', '* * * * *', 'select holdfast.tick()');
+  end if;
+end
+$$;
+comment on function holdfast.ensure_tick() is
+  'Makes the tick''s job where there is none: a run whose slices die would else stand still where nothing is scheduled, as in a project that is restored into.';
+
+create function holdfast.drop_idle_tick() returns void
+  language plpgsql security definer set search_path = ''
+as $$
+begin
+  if not exists (select from cron.job j where j.jobname = 'holdfast backup')
+    and not exists (select from holdfast.runs r where r.state in ('running', 'sealing'))
+    and holdfast.setting('maximum_age_hours') = 'null' and holdfast.setting('backup_waiting') = 'null' then
+    perform cron.unschedule(j.jobname) from cron.job j where j.jobname = 'holdfast tick';
+  end if;
+end
+$$;
+comment on function holdfast.drop_idle_tick() is 'Removes the tick''s job where nothing is scheduled and nothing runs.';
+
 create function holdfast.tick() returns jsonb
   language plpgsql security definer set search_path = ''
 as $$
@@ -120,6 +145,7 @@ begin
       refused := sqlerrm;
     end;
   end if;
+  perform holdfast.drop_idle_tick();
   return jsonb_strip_nulls(jsonb_build_object('posted', posted, 'stuck', to_jsonb(nullif(stuck, '{}')),
     'started', started, 'refused', refused,
     -- pg_cron's table has no index that would serve.
@@ -130,4 +156,5 @@ comment on function holdfast.tick() is
   'What pg_cron runs each minute: posts a slice for each free lane, ends stuck runs, starts a backup that waits or is overdue. Returns what it did.';
 
 revoke all on function holdfast.own_repository(), holdfast.post_free_lanes(uuid), holdfast.end_if_stuck(uuid),
-  holdfast.backup_due(), holdfast.prune_job_runs(), holdfast.tick() from public;
+  holdfast.backup_due(), holdfast.prune_job_runs(), holdfast.ensure_tick(), holdfast.drop_idle_tick(),
+  holdfast.tick() from public;

@@ -118,3 +118,13 @@ Deno.test("a run without progress for six hours is ended by the tick, with what 
   assert.deepEqual([run.state, run.code], ["failed", "run_stuck"]);
   assert.match(run.remedy!, /holdfast-backup/);
 });
+
+Deno.test("a run has a tick while it lasts, also where nothing is scheduled", async () => {
+  await using project = await createProject();
+  assert.deepEqual(await jobsOf(project), []);
+  await project.backup();
+  const [job] = await jobsOf(project);
+  assert.equal(job?.jobname, "holdfast tick");
+  await tick(project);
+  assert.deepEqual(await jobsOf(project), []);
+});

@@ -150,7 +150,9 @@ async function settle(error: unknown, lease: Lease, context: SliceContext): Prom
   if (known) logError({ ...where, code: error.code, message: error.message });
   else logUnexpected(error, where);
   if (known && error.code.startsWith("database_")) return; // nothing could be written down
-  if (passing && !first && lease.attempts < MAX_ATTEMPTS) return;
+  // An outage may last for hours: the tick tries each minute, until six hours without progress.
+  const outage = known && error.code.endsWith("_unreachable");
+  if (passing && !first && (outage || lease.attempts < MAX_ATTEMPTS)) return;
   await context.commit("fail_run", lease, {
     code: known ? error.code : "internal",
     message: messageOf(error),
