@@ -1,18 +1,24 @@
 import type { DenoVersion } from "../stack/process/deno_versions.ts";
 import { CURRENT_DENO, EDGE_RUNTIME_DENO } from "../stack/process/deno_versions.ts";
+import type { Part } from "./parts.ts";
 
 /** Tests that run in one process, on one Deno. */
 export interface Group {
   /** What the command line calls it. */
   name: string;
-  /** The folder of its test files, below tests/. */
-  folder: string;
+  /** Its test files, and folders of them, below tests/. */
+  paths: readonly string[];
   /** Folders below tests/ that it leaves out. */
   without?: readonly string[];
   /** The Deno that runs the tests themselves. */
   deno: DenoVersion | "current";
-  /** Whether they talk to the running stack. */
-  stack: boolean;
+  /**
+   * The running stack that they talk to: on the npm package's PostgreSQL, or on one with pg_cron
+   * where the machine has it.
+   */
+  stack?: "packaged" | "pg_cron";
+  /** The part without which it is not run. */
+  needs?: Part;
   environment?: Record<string, string>;
 }
 
@@ -22,29 +28,46 @@ export const FUNCTIONS_DENO_VARIABLE = "HOLDFAST_TEST_FUNCTIONS_DENO";
 /** End-to-end tests that call no function, and so are run once. */
 const WITHOUT_FUNCTIONS = ["e2e/add", "e2e/sql"];
 
+/** A backup and a restore as a whole, small objects and large ones. */
+const ROUND_TRIPS = ["e2e/first_backup.test.ts", "e2e/round_trip.test.ts", "e2e/docs"];
+
 /** All tests, in the order in which they run: the quick ones first. */
 export const GROUPS: readonly Group[] = [
-  { name: "unit", folder: "unit", deno: "current", stack: false },
+  { name: "unit", paths: ["unit"], deno: "current" },
   // What ships must also run on the Deno that Edge Runtime is compatible with.
-  { name: "unit-2.1.4", folder: "unit/supabase", deno: EDGE_RUNTIME_DENO, stack: false },
+  { name: "unit-2.1.4", paths: ["unit/supabase"], deno: EDGE_RUNTIME_DENO },
   ...["postgres", "storage", "s3", "edge", "stack"].map((part): Group => ({
     name: `conformance/${part}`,
-    folder: `conformance/${part}`,
+    paths: [`conformance/${part}`],
     deno: "current",
-    stack: true,
+    stack: "packaged",
   })),
-  endToEnd(CURRENT_DENO, []),
-  endToEnd(EDGE_RUNTIME_DENO, WITHOUT_FUNCTIONS),
+  {
+    name: "conformance/postgres-pg_cron",
+    paths: ["conformance/postgres"],
+    deno: "current",
+    stack: "pg_cron",
+    needs: "pg_cron",
+  },
+  { name: "conformance/s3-radosgw", paths: ["conformance/s3"], deno: "current", needs: "radosgw" },
+  endToEnd(CURRENT_DENO, { stack: "packaged" }),
+  // The other Deno and the other PostgreSQL at once: each is seen with all tests, in two runs.
+  endToEnd(EDGE_RUNTIME_DENO, { stack: "pg_cron", without: WITHOUT_FUNCTIONS }),
+  {
+    ...endToEnd(CURRENT_DENO, { stack: "packaged" }),
+    name: "e2e-radosgw",
+    paths: ROUND_TRIPS,
+    needs: "radosgw",
+  },
 ];
 
-function endToEnd(version: DenoVersion, without: readonly string[]): Group {
+function endToEnd(version: DenoVersion, options: Pick<Group, "stack" | "without">): Group {
   return {
     name: `e2e-${version}`,
-    folder: "e2e",
-    without,
+    paths: ["e2e"],
     deno: "current",
-    stack: true,
     environment: { [FUNCTIONS_DENO_VARIABLE]: version },
+    ...options,
   };
 }
 

@@ -10,7 +10,10 @@ const TESTS = fileURLToPath(new URL("../", import.meta.url));
 /** Whether a group has a test file at all. */
 export async function hasTests(group: Group): Promise<boolean> {
   const left = (group.without ?? []).map((folder) => join(TESTS, folder));
-  return await hasTestsBelow(join(TESTS, group.folder), left);
+  for (const path of group.paths) {
+    if (path.endsWith(".ts") || await hasTestsBelow(join(TESTS, path), left)) return true;
+  }
+  return false;
 }
 
 async function hasTestsBelow(directory: string, left: string[]): Promise<boolean> {
@@ -32,6 +35,8 @@ async function hasTestsBelow(directory: string, left: string[]): Promise<boolean
 /** What a group is run with. */
 export interface RunOptions {
   stackUrl: string | undefined;
+  /** Further variables, such as where a real part is. */
+  environment: Record<string, string>;
   /** A folder for the report, which is deleted with it. */
   reports: string;
   /** Further arguments for `deno test`. */
@@ -54,10 +59,10 @@ export async function runGroup(group: Group, options: RunOptions): Promise<Count
       ...versionArguments(group),
       ...(group.without ?? []).map((folder) => `--ignore=${join(TESTS, folder)}`),
       ...options.passedOn,
-      join(TESTS, group.folder),
+      ...group.paths.map((path) => join(TESTS, path)),
     ],
     clearEnv: true,
-    env: testEnvironment(group, options.stackUrl),
+    env: testEnvironment(group, options),
     stdin: "null",
   }).spawn();
   const abort = () => child.kill("SIGKILL");
@@ -68,7 +73,8 @@ export async function runGroup(group: Group, options: RunOptions): Promise<Count
   return countsOfRun(xml, success);
 }
 
-function testEnvironment(group: Group, stackUrl: string | undefined): Record<string, string> {
+function testEnvironment(group: Group, options: RunOptions): Record<string, string> {
+  const { stackUrl, environment } = options;
   // `deno task` notes there where it was called, and a test that calls a task would pass it on.
   const { INIT_CWD: _, ...inherited } = Deno.env.toObject();
   return {
@@ -76,6 +82,7 @@ function testEnvironment(group: Group, stackUrl: string | undefined): Record<str
     // Deno 2.1.4 trusts only its built-in authorities unless told otherwise.
     DENO_TLS_CA_STORE: "mozilla,system",
     ...group.environment,
+    ...environment,
     ...(stackUrl !== undefined && { [STACK_URL_VARIABLE]: stackUrl }),
   };
 }

@@ -16,11 +16,15 @@ export interface LaunchedStack extends AsyncDisposable {
 /**
  * Starts a stack in a process of its own, which ends itself when ours does.
  *
+ * @param environment further variables, such as HOLDFAST_POSTGRES_BIN
  * @throws Error where it does not come up; why, it has written to standard error
  */
-export async function launchStack(): Promise<LaunchedStack> {
+export async function launchStack(
+  environment: Record<string, string> = {},
+): Promise<LaunchedStack> {
   const child = new Deno.Command(Deno.execPath(), {
     args: ["run", "--quiet", "--allow-all", SERVE],
+    env: environment,
     stdin: "piped",
     stdout: "piped",
     stderr: "inherit",

@@ -15,6 +15,34 @@ export const stack = await connectStack();
 /** A bucket for a repository, as the stack makes it. */
 export type RepositoryBucket = Output<"createRepositoryBucket">;
 
+/**
+ * An empty repository: a bucket of the stack's, or a prefix of its own in the bucket of the server
+ * that HOLDFAST_TEST_S3_ENDPOINT and its like name.
+ */
+export async function createRepository(): Promise<RepositoryBucket> {
+  const given = (name: string) => Deno.env.get(`HOLDFAST_TEST_S3_${name}`) ?? "";
+  if (given("ENDPOINT") === "") return await stack.createRepositoryBucket();
+  const place = {
+    bucket: given("BUCKET"),
+    endpoint: given("ENDPOINT"),
+    region: given("REGION"),
+    accessKeyId: given("ACCESS_KEY_ID"),
+    secretAccessKey: given("SECRET_ACCESS_KEY"),
+  };
+  return {
+    ...place,
+    secrets: {
+      HOLDFAST_S3_ENDPOINT: place.endpoint,
+      HOLDFAST_S3_REGION: place.region,
+      HOLDFAST_S3_BUCKET: place.bucket,
+      HOLDFAST_S3_PREFIX: `test/${crypto.randomUUID()}`,
+      HOLDFAST_S3_ACCESS_KEY_ID: place.accessKeyId,
+      HOLDFAST_S3_SECRET_ACCESS_KEY: place.secretAccessKey,
+      HOLDFAST_S3_FORCE_PATH_STYLE: given("FORCE_PATH_STYLE") || "true",
+    },
+  };
+}
+
 /** A scope of Holdfast's keys. */
 export type Scope = "look" | "operate" | "restore" | "worker";
 
@@ -68,7 +96,7 @@ export class TestProject implements AsyncDisposable, ProjectDoors {
 
   /** Makes a project on the Deno and in the mode that the environment asks for. */
   static async create(options: ProjectOptions = {}): Promise<TestProject> {
-    const { repository = await stack.createRepositoryBucket(), ...rest } = options;
+    const { repository = await createRepository(), ...rest } = options;
     const client = await stack.createProject({
       cron: "manual",
       secrets: repository.secrets,

@@ -7,7 +7,7 @@ import { type CliResult, runSupabase } from "../../../../tools/check/supabase_cl
 import { connect } from "../../../stack/postgres/connection.ts";
 import { CURRENT_DENO } from "../../../stack/process/deno_versions.ts";
 import { createWorkspace, type Workspace } from "../../../stack/process/workspace.ts";
-import { type RepositoryBucket, stack, TestProject } from "../../support/project.ts";
+import { createRepository, type RepositoryBucket, TestProject } from "../../support/project.ts";
 import { curl } from "./curl.ts";
 import { readShell, type ShellCommand } from "./shell.ts";
 
@@ -52,7 +52,7 @@ export class User implements AsyncDisposable {
   /** A user with a folder as `supabase init` makes it, and an S3 bucket. */
   static async create(repository?: RepositoryBucket): Promise<User> {
     const workspace = await createWorkspace();
-    const user = new User(workspace, repository ?? await stack.createRepositoryBucket());
+    const user = new User(workspace, repository ?? await createRepository());
     await Deno.mkdir(user.folder);
     const { code, stderr } = await user.#supabase(["init"]);
     assert.equal(code, 0, stderr);
@@ -187,6 +187,9 @@ export class User implements AsyncDisposable {
       assert.ok(name in secrets, `${line}: not one of the secrets`);
       return `${name}=${secrets[name]}`;
     });
+    // What this server needs beyond the example, as it would for a reader of the table of settings.
+    const prefix = secrets.HOLDFAST_S3_PREFIX;
+    if (prefix !== undefined) lines.push(`HOLDFAST_S3_PREFIX=${prefix}`);
     const file = join(this.folder, path);
     await Deno.writeTextFile(file, lines.join("\n"));
     const written = (await Deno.readTextFile(file)).split("\n");

@@ -1,0 +1,49 @@
+import { type Radosgw, startRadosgw } from "../radosgw/start.ts";
+import { StackClient } from "../stack/client.ts";
+import { type LaunchedStack, launchStack } from "../stack/launch.ts";
+import { BIN_DIRECTORY_VARIABLE } from "../stack/postgres/binaries.ts";
+import type { Group } from "./groups.ts";
+import type { FoundParts } from "./parts.ts";
+
+/** What groups of tests run against, each started for the first group that wants it. */
+export class Servers implements AsyncDisposable {
+  /** By the folder of their PostgreSQL; the packaged one has none. */
+  readonly #stacks = new Map<string | undefined, LaunchedStack>();
+  #radosgw: Radosgw | undefined;
+
+  constructor(readonly parts: FoundParts) {}
+
+  /** The control API of the stack that a group talks to; undefined where it talks to none. */
+  async stackUrl(group: Group): Promise<string | undefined> {
+    if (group.stack === undefined) return undefined;
+    const bin = group.stack === "pg_cron" ? this.parts.pg_cron : undefined;
+    const running = this.#stacks.get(bin);
+    if (running) return running.url;
+    const stack = await launchStack(bin === undefined ? {} : { [BIN_DIRECTORY_VARIABLE]: bin });
+    this.#stacks.set(bin, stack);
+    await assertPgCron(stack.url, bin);
+    return stack.url;
+  }
+
+  /** The variables by which a group finds the real part that it needs. */
+  async environment(group: Group): Promise<Record<string, string>> {
+    if (group.stack === "pg_cron" && this.parts.pg_cron) {
+      // For tests that start a PostgreSQL of their own.
+      return { [BIN_DIRECTORY_VARIABLE]: this.parts.pg_cron };
+    }
+    if (group.needs !== "radosgw") return {};
+    this.#radosgw ??= await startRadosgw();
+    return this.#radosgw.environment;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all([...this.#stacks.values(), this.#radosgw].map((server) => server?.stop()));
+  }
+}
+
+/** What was found must also work: else the real pg_cron would be left out in silence. */
+async function assertPgCron(url: string, bin: string | undefined): Promise<void> {
+  if (bin === undefined) return;
+  const { hasPgCron } = await new StackClient(url).call("stackInfo", {});
+  if (!hasPgCron) throw new Error(`the PostgreSQL in ${bin} does not offer pg_cron`);
+}
