@@ -1,9 +1,19 @@
 /** The rows of the bench, in the order of the table. */
 import type { Row } from "../row.ts";
+import { coldIsolate } from "./cold_isolate.ts";
 import { cpuAgainstPassThrough } from "./cpu_against_pass_through.ts";
 import { cpuAgainstRclone } from "./cpu_against_rclone.ts";
+import { loadLane } from "./load_lane.ts";
+import { requestsPerObject } from "./requests_per_object.ts";
+import { unchanged } from "./unchanged.ts";
+import { unchangedAgainstRclone } from "./unchanged_against_rclone.ts";
 
 export const ROWS: readonly Row[] = [
   cpuAgainstPassThrough,
   cpuAgainstRclone,
+  coldIsolate,
+  loadLane,
+  requestsPerObject,
+  unchanged,
+  unchangedAgainstRclone,
 ];

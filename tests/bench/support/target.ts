@@ -14,14 +14,18 @@ export interface Target extends AsyncDisposable {
   readonly secretAccessKey: string;
 }
 
-/** Starts an empty one. */
-export async function startTarget(bench: Bench): Promise<Target> {
+/** Starts one that is empty, or holds a bucket with so many empty objects. */
+export async function startTarget(
+  bench: Bench,
+  filled?: { bucket: string; objects: number },
+): Promise<Target> {
   await using made = new AsyncDisposableStack();
   const workspace = await bench.workspace;
   const directory = await workspace.makeFolder(join("s3", crypto.randomUUID()));
   made.defer(() => Deno.remove(directory, { recursive: true }));
   const credentials = { accessKeyId: "BENCH", secretAccessKey: crypto.randomUUID() };
   const server = made.use(Child.start("target.ts"));
+  if (filled) await server.ask("fill", { directory, ...filled });
   const endpoint = await server.ask<string>("start", {
     directory,
     credentials: [credentials],

@@ -1,0 +1,62 @@
+/** Rows of a project and of the catalog made by SQL: a million are there in a minute. */
+import type { Connection } from "../../stack/postgres/connection.ts";
+
+const ROWS_AT_ONCE = 100_000;
+
+/**
+ * Adds rows of objects `from` to `to` (numbers from 1) to a bucket, with entries that say that the
+ * last sealed snapshot holds them as they are. There are no bytes behind them.
+ */
+export async function addHeldRows(
+  sql: Connection,
+  bucket: string,
+  from: number,
+  to: number,
+): Promise<void> {
+  for (let first = from; first <= to; first += ROWS_AT_ONCE) {
+    await addRows(sql, bucket, first, Math.min(to, first + ROWS_AT_ONCE - 1));
+    await hold(sql, bucket, first);
+  }
+  await sql`vacuum (analyze) storage.objects`;
+  await sql`vacuum (analyze) holdfast.entries`;
+  await sql`vacuum (analyze) holdfast.blobs`;
+}
+
+/** Adds rows alone: objects that no snapshot holds yet. Metadata is as Storage writes it. */
+export async function addRows(
+  sql: Connection,
+  bucket: string,
+  first: number,
+  last: number,
+): Promise<void> {
+  await sql`
+    insert into storage.objects (bucket_id, name, version, metadata, user_metadata, owner_id)
+    select ${bucket}, left(h, 8) || '-' || substr(h, 9, 4) || '/' || substr(h, 13) || '.png',
+      gen_random_uuid()::text,
+      jsonb_build_object('eTag', '"' || h || '"', 'size', 10000, 'mimetype', 'image/png',
+        'cacheControl', 'max-age=3600', 'lastModified', '2026-01-01T00:00:00.000Z',
+        'contentLength', 10000, 'httpStatusCode', 200),
+      '{}', gen_random_uuid()::text
+    from generate_series(${first}::bigint, ${last}::bigint) i, md5(i::text) h`;
+}
+
+/** Makes blobs and entries for the objects of a bucket that have none. */
+async function hold(sql: Connection, bucket: string, first: number): Promise<void> {
+  await sql`
+    with repository as (
+      select s.repository, max(s.sequence) as sequence from holdfast.snapshots s group by s.repository
+    ), fresh as (
+      select o.*, 'data/' || o.bucket_id || '/' || o.name || '/' || o.version as key
+      from holdfast.source_objects o
+      where o.bucket_id = ${bucket} and (${first} = 1 or not exists (
+        select from holdfast.entries e where e.bucket_id = o.bucket_id and e.name = o.name))
+    ), held as (
+      insert into holdfast.blobs (repository, key, size, sha256)
+      select r.repository, f.key, f.size, sha256(f.version::bytea) from fresh f, repository r
+      returning id, key
+    )
+    insert into holdfast.entries (repository, bucket_id, name, added_in, object_id, version, blob,
+      row_hash, metadata)
+    select r.repository, f.bucket_id, f.name, r.sequence, f.id, f.version, h.id, f.row_hash, f.metadata
+    from fresh f join held h on h.key = f.key, repository r`;
+}

@@ -1,0 +1,24 @@
+/** What Postgres spent on the statements of lanes, by pg_stat_statements. */
+import type { Connection } from "../../stack/postgres/connection.ts";
+
+/** A statement and what all its executions took. */
+export interface Statement {
+  readonly query: string;
+  readonly calls: number;
+  readonly ms: number;
+}
+
+/** Forgets what was. */
+export async function resetStatements(sql: Connection): Promise<void> {
+  await sql`select extensions.pg_stat_statements_reset()`;
+}
+
+/** The statements that lanes sent since the last reset, planning included, dearest first. */
+export async function laneStatements(sql: Connection): Promise<Statement[]> {
+  return await sql<Statement[]>`
+    select s.query, s.calls::float8 as calls, s.total_plan_time + s.total_exec_time as ms
+    from extensions.pg_stat_statements s
+    where s.userid = 'holdfast_worker'::regrole
+      and s.dbid = (select oid from pg_database where datname = current_database())
+    order by ms desc`;
+}

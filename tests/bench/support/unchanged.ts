@@ -1,0 +1,82 @@
+/** Backups of a project in which nothing changed, at growing numbers of rows. */
+import { CURRENT_DENO } from "../../stack/process/deno_versions.ts";
+import type { Bench } from "../bench.ts";
+import { median } from "../row.ts";
+import { addHeldRows } from "./catalog.ts";
+import { type BenchProject, createBenchProject, type Lanes } from "./project.ts";
+import { endOf } from "./run.ts";
+import { laneStatements, resetStatements } from "./statements.ts";
+import { startTarget, type Target } from "./target.ts";
+
+const BUCKET = "files";
+const RUNS = { quick: 1, usual: 3, full: 3 };
+const SIZES = {
+  quick: [1_000, 10_000],
+  usual: [10_000, 100_000, 1_000_000],
+  full: [10_000, 100_000, 1_000_000, 5_000_000],
+};
+
+/** What runs over so many unchanged rows came to. */
+export interface UnchangedResult {
+  readonly rows: number;
+  readonly storageRequests: number;
+  /** By operation. */
+  readonly s3Requests: Record<string, number>;
+  /** Medians. */
+  readonly postgresMs: number;
+  readonly wallMs: number;
+}
+
+/** Measures every number of rows once in a run of the bench, fewest first. */
+export function unchangedRuns(bench: Bench): Promise<UnchangedResult[]> {
+  return bench.once("unchanged", async () => {
+    await using project = await createBenchProject(bench, "unchanged");
+    await using target = await startTarget(bench);
+    await using lanes = await project.startLanes({
+      deno: CURRENT_DENO,
+      target,
+      bucket: "backed-up",
+    });
+    await project.sql`insert into storage.buckets (id, name) values (${BUCKET}, ${BUCKET})`;
+    // Makes the repository and the snapshot that rows are then said to be in.
+    await endOf(project.sql, await lanes.startBackup());
+    const results: UnchangedResult[] = [];
+    for (const rows of bench.pick(SIZES)) {
+      bench.say(`making ${rows} rows`);
+      await addHeldRows(project.sql, BUCKET, (results.at(-1)?.rows ?? 0) + 1, rows);
+      results.push(await runUnchanged(bench, project, lanes, target, rows));
+    }
+    return results;
+  });
+}
+
+async function runUnchanged(
+  bench: Bench,
+  project: BenchProject,
+  lanes: Lanes,
+  target: Target,
+  rows: number,
+): Promise<UnchangedResult> {
+  const [postgresMs, wallMs]: [number[], number[]] = [[], []];
+  for (let run = 0; run < bench.pick(RUNS); run++) {
+    await lanes.functions.idle();
+    await Promise.all([project.source.ask("reset"), target.server.ask("reset")]);
+    await resetStatements(project.sql);
+    const { seconds } = await endOf(project.sql, await lanes.startBackup());
+    wallMs.push(seconds * 1000);
+    await lanes.functions.idle();
+    const statements = await laneStatements(project.sql);
+    postgresMs.push(statements.reduce((sum, { ms }) => sum + ms, 0));
+    for (const { query, calls, ms } of statements.slice(0, 4)) {
+      bench.say(`${rows} rows: ${Math.round(ms)} ms in ${calls} ${query.replace(/\s+/g, " ")}`);
+    }
+  }
+  const storage = await project.source.ask<Record<string, number>>("counts");
+  return {
+    rows,
+    storageRequests: Object.values(storage).reduce((sum, times) => sum + times, 0),
+    s3Requests: await target.server.ask("counts"),
+    postgresMs: median(postgresMs),
+    wallMs: median(wallMs),
+  };
+}
