@@ -1,0 +1,142 @@
+import assert from "node:assert/strict";
+import {
+  bareEtag,
+  createObjectReader,
+  retryAfter,
+} from "../../../../../supabase/functions/_holdfast/project/storage.ts";
+import { type Answer, FakeFetch } from "../../fake_fetch.ts";
+
+const PROJECT = { url: "https://abc.supabase.co", secretKey: "sb_secret_1" };
+
+function open(...answers: Answer[]) {
+  const door = new FakeFetch(...answers);
+  return { reader: createObjectReader(PROJECT, door.fetch), sent: door.sent };
+}
+
+/** Storage's way to tell of an error: nearly always HTTP 400, and what it is in the body. */
+const error = (body: Record<string, unknown>, status = 400, headers: Record<string, string> = {}) =>
+  Response.json(body, { status, headers });
+
+const read = (...answers: Answer[]) => open(...answers).reader.read("b", "n");
+
+Deno.test("an object is asked for as supabase-js does, and past every cache", async () => {
+  const { reader, sent } = open(new Response("x"));
+  for (const name of ["a b/c", "a b/c"]) {
+    const answer = await reader.read("my bucket", name);
+    if (answer.kind === "bytes") await answer.response.body?.cancel();
+  }
+  const [first, second] = sent;
+  assert.equal(first!.url.pathname, "/storage/v1/object/authenticated/my%20bucket/a%20b/c");
+  assert.equal(first!.headers.get("apikey"), PROJECT.secretKey);
+  assert.equal(first!.headers.get("authorization"), `Bearer ${PROJECT.secretKey}`);
+  assert.equal(first!.headers.get("accept-encoding"), "identity");
+  assert.equal(first!.headers.get("range"), null);
+  const nonces = [first, second].map((request) => request!.url.searchParams.get("cacheNonce"));
+  assert.notEqual(nonces[0], nonces[1]);
+});
+
+Deno.test("bytes come with their etag, and whether they came from a cache", async () => {
+  const headers = { etag: 'W/"e-2"', "cf-cache-status": "HIT" };
+  for (const [cache, fresh] of [["HIT", false], ["MISS", true], ["DYNAMIC", true]] as const) {
+    const answer = await read(
+      new Response("x", { headers: { ...headers, "cf-cache-status": cache } }),
+    );
+    assert.ok(answer.kind === "bytes");
+    assert.deepEqual([answer.etag, answer.fresh], ["e-2", fresh]);
+    await answer.response.body?.cancel();
+  }
+});
+
+Deno.test("a range must be answered as one", async () => {
+  const part = () => open(new Response("xy", { status: 206 }));
+  const { reader, sent } = part();
+  const answer = await reader.read("b", "n", { first: 8, last: 9 });
+  assert.equal(answer.kind, "bytes");
+  if (answer.kind === "bytes") await answer.response.body?.cancel();
+  assert.equal(sent[0]!.headers.get("range"), "bytes=8-9");
+  const whole = await open(new Response("all of it")).reader.read("b", "n", { first: 8, last: 9 });
+  assert.equal(whole.kind, "failed", "the whole object in place of a part");
+  assert.equal((await part().reader.read("b", "n")).kind, "failed", "a part in place of the whole");
+});
+
+const ANSWERS: [what: string, answer: () => Answer, kind: string][] = [
+  [
+    "no row",
+    () => error({ statusCode: "404", error: "not_found", message: "Object not found" }),
+    "missing",
+  ],
+  [
+    "a row without bytes",
+    () => error({ statusCode: "404", error: "Not found", message: "gone" }),
+    "missing",
+  ],
+  ["a number for a status", () => error({ statusCode: 404, error: "not_found" }), "missing"],
+  [
+    "a name that it refuses",
+    () => error({ statusCode: "400", error: "InvalidKey", message: "no" }),
+    "unfetchable",
+  ],
+  [
+    "the same by its code",
+    () => error({ statusCode: "400", code: "InvalidKey", error: "x" }),
+    "unfetchable",
+  ],
+  [
+    "an error of its own",
+    () => error({ statusCode: "500", error: "InternalError" }, 500),
+    "failed",
+  ],
+  [
+    "a timeout of its database",
+    () => error({ statusCode: "544", error: "DatabaseTimeout" }, 544),
+    "failed",
+  ],
+  ["a proxy's page", () => new Response("<html>Bad Gateway</html>", { status: 502 }), "failed"],
+  // Storage answers with JSON: a bare 404 is somebody else's.
+  ["a proxy's 404", () => new Response("not here", { status: 404 }), "failed"],
+  ["too many requests", () => new Response("", { status: 429 }), "failed"],
+  ["no content", () => new Response(null, { status: 204 }), "failed"],
+  ["a connection that breaks", () => new TypeError("connection reset"), "failed"],
+];
+for (const [what, answer, kind] of ANSWERS) {
+  Deno.test(`${what} is ${kind}`, async () => assert.equal((await read(answer())).kind, kind));
+}
+
+Deno.test("a key that is refused ends it all: no object could be read", async () => {
+  for (const statusCode of ["401", "403", 403]) {
+    await assert.rejects(
+      read(error({ statusCode, error: "Unauthorized", message: "jwt malformed" })),
+      { code: "storage_key_refused" },
+    );
+  }
+  await assert.rejects(read(new Response("", { status: 401 })), { code: "storage_key_refused" });
+});
+
+Deno.test("a name that no URL can have is not asked for", async () => {
+  const { reader, sent } = open(new Response("x"));
+  assert.equal((await reader.read("b", "../b/other")).kind, "unfetchable");
+  assert.deepEqual(sent, []);
+});
+
+Deno.test("a server that is busy says when to come again", async () => {
+  const answer = await read(error({ statusCode: "503" }, 503, { "retry-after": "3" }));
+  assert.ok(answer.kind === "failed");
+  assert.equal(answer.retryAfterMs, 3_000);
+});
+
+Deno.test("Retry-After is read in both of its forms, and nonsense is none", () => {
+  const after = (value: string) =>
+    retryAfter(new Response("", { headers: { "retry-after": value } }));
+  assert.equal(after("0"), 0);
+  assert.equal(after("1.5"), 1_500);
+  assert.equal(after("-5"), 0);
+  assert.equal(after("Fri, 01 Jan 2021 00:00:00 GMT"), 0);
+  assert.ok(after(new Date(Date.now() + 60_000).toUTCString())! > 50_000);
+  for (const nonsense of ["soon", "Infinity", "NaN"]) assert.equal(after(nonsense), undefined);
+  assert.equal(retryAfter(new Response("")), undefined);
+});
+
+Deno.test("an etag is the same with and without quotes and the mark of a weak one", () => {
+  for (const etag of ["e-1", '"e-1"', 'W/"e-1"']) assert.equal(bareEtag(etag), "e-1");
+  assert.equal(bareEtag(null), "");
+});

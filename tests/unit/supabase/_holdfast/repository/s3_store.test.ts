@@ -1,0 +1,186 @@
+import assert from "node:assert/strict";
+import { HoldfastError } from "../../../../../supabase/functions/_holdfast/errors.ts";
+import { createS3Store } from "../../../../../supabase/functions/_holdfast/repository/s3_store.ts";
+import type { RepositoryStore } from "../../../../../supabase/functions/_holdfast/repository/store.ts";
+import type { RepositorySettings } from "../../../../../supabase/functions/_holdfast/settings.ts";
+import { type Answer, FakeFetch } from "../../fake_fetch.ts";
+import { withoutWaiting } from "../../without_waiting.ts";
+
+const SETTINGS: RepositorySettings = {
+  endpoint: "https://s3.example.com",
+  region: "eu-central-1",
+  bucket: "backups",
+  prefix: "team/holdfast",
+  accessKeyId: "AKIDEXAMPLE",
+  secretAccessKey: "the-secret-of-this-test",
+  forcePathStyle: true,
+};
+
+const BYTES = new TextEncoder().encode("some bytes");
+const SHA256 = "1".repeat(64);
+
+function open(settings: Partial<RepositorySettings>, ...answers: Answer[]) {
+  const door = new FakeFetch(...answers);
+  return { store: createS3Store({ ...SETTINGS, ...settings }, door.fetch), sent: door.sent };
+}
+
+const xml = (status: number, code: string, headers: Record<string, string> = {}) =>
+  new Response(`<Error><Code>${code}</Code><Message>why</Message></Error>`, { status, headers });
+const empty = (status: number, headers: Record<string, string> = {}) =>
+  new Response(null, { status, headers });
+const ok = () => new Response(BYTES);
+
+/** Expects an error by its code, which must not tell the secret. */
+async function refused(act: Promise<unknown>, code: string, message?: RegExp) {
+  await assert.rejects(withoutWaiting(() => act), (error) => {
+    assert.ok(error instanceof HoldfastError, String(error));
+    assert.equal(error.code, code);
+    assert.ok(!Deno.inspect(error).includes(SETTINGS.secretAccessKey));
+    if (message) assert.match(error.message, message);
+    return true;
+  });
+}
+
+const PLACES: [what: string, settings: Partial<RepositorySettings>, url: string][] = [
+  ["in the path", {}, "https://s3.example.com/backups/team/holdfast/data/a%20b/%C3%A9%2B"],
+  [
+    "in the host name",
+    { forcePathStyle: false },
+    "https://backups.s3.example.com/team/holdfast/data/a%20b/%C3%A9%2B",
+  ],
+  [
+    "below a folder of the endpoint",
+    { endpoint: "http://127.0.0.1:9/s3" },
+    "http://127.0.0.1:9/s3/backups/team/holdfast/data/a%20b/%C3%A9%2B",
+  ],
+];
+for (const [what, settings, url] of PLACES) {
+  Deno.test(`the bucket is ${what}, and the key below the prefix`, async () => {
+    const { store, sent } = open(settings, ok());
+    await store.get("data/a b/é+", 100);
+    assert.equal(sent[0]!.url.href, url);
+  });
+}
+
+Deno.test("every request is signed for its place and its bytes", async () => {
+  const { store, sent } = open({}, ok());
+  await store.put("a", BYTES, { sha256: SHA256 });
+  const { headers } = sent[0]!;
+  assert.match(
+    headers.get("authorization")!,
+    /^AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE\/\d{8}\/eu-central-1\/s3\/aws4_request,SignedHeaders=content-type;host;if-none-match;x-amz-content-sha256;x-amz-date;x-amz-meta-sha256,/,
+  );
+  assert.equal(headers.get("x-amz-content-sha256"), SHA256);
+  assert.equal(headers.get("x-amz-meta-sha256"), SHA256);
+});
+
+Deno.test("a whole object is read, and none is not an error", async () => {
+  assert.deepEqual(await open({}, ok()).store.get("a", 100), BYTES);
+  for (const missing of [xml(404, "NoSuchKey"), empty(404)]) {
+    assert.equal(await open({}, missing).store.get("a", 100), undefined);
+    assert.equal(await open({}, missing).store.open("a"), undefined);
+    assert.equal(await open({}, missing).store.head("a"), undefined);
+  }
+});
+
+Deno.test("a bucket that is gone is not an object that is missing", async () => {
+  const gone = () => open({}, xml(404, "NoSuchBucket")).store;
+  await refused(gone().get("a", 100), "repository_bucket_missing", /^GET a: NoSuchBucket, why$/);
+  await refused(gone().open("a"), "repository_bucket_missing");
+  await refused(gone().put("a", BYTES, { sha256: SHA256 }), "repository_bucket_missing");
+});
+
+Deno.test("an object larger than it may be is refused, stated or not", async () => {
+  const stated = new Response(BYTES, { headers: { "content-length": "10" } });
+  await refused(open({}, stated).store.get("a", 9), "repository_damaged", /larger than 9 bytes/);
+  await refused(open({}, ok()).store.get("a", 9), "repository_damaged");
+});
+
+Deno.test("what an object is, is told by its headers", async () => {
+  const answer = empty(200, {
+    "content-length": "10",
+    etag: '"e"',
+    "x-amz-meta-sha256": SHA256,
+  });
+  assert.deepEqual(await open({}, answer).store.head("a"), { size: 10, etag: "e", sha256: SHA256 });
+  const bare = empty(200, { "content-length": "0" });
+  assert.deepEqual(await open({}, bare).store.head("a"), { size: 0, etag: "", sha256: undefined });
+});
+
+Deno.test("a put says whether something is there already", async () => {
+  const { store, sent } = open({}, empty(200), xml(412, "PreconditionFailed"));
+  assert.equal(await store.put("a", BYTES, { sha256: SHA256 }), "stored");
+  assert.equal(await store.put("a", BYTES, { sha256: SHA256 }), "exists");
+  assert.deepEqual(sent.map(({ headers }) => headers.get("if-none-match")), ["*", "*"]);
+  assert.deepEqual(sent.map(({ method, body }) => [method, body]), [["PUT", BYTES], [
+    "PUT",
+    BYTES,
+  ]]);
+});
+
+Deno.test("a server without conditional writes is asked for one once", async () => {
+  const { store, sent } = open({}, xml(501, "NotImplemented"), empty(200), empty(200));
+  assert.equal(await store.put("a", BYTES, { sha256: SHA256 }), "stored");
+  assert.equal(await store.put("b", BYTES, { sha256: SHA256 }), "stored");
+  assert.deepEqual(sent.map(({ headers }) => headers.get("if-none-match")), ["*", null, null]);
+});
+
+Deno.test("a server that can't put at all is told", async () => {
+  const { store } = open({}, xml(501, "NotImplemented"));
+  await refused(store.put("a", BYTES, { sha256: SHA256 }), "repository_unreachable");
+});
+
+Deno.test("a part goes by its number and its upload, and a lost upload is told", async () => {
+  const { store, sent } = open({}, empty(200, { etag: '"p"' }), xml(404, "NoSuchUpload"));
+  assert.equal(await store.putPart("a", "2~x/y+z=&", 3, BYTES, SHA256), '"p"');
+  assert.equal(sent[0]!.url.search, "?partNumber=3&uploadId=2~x%2Fy%2Bz%3D%26");
+  assert.equal(sent[0]!.headers.get("if-none-match"), null);
+  assert.equal(await store.putPart("a", "u", 3, BYTES, SHA256), undefined);
+});
+
+const PASSING: [what: string, answer: () => Answer][] = [
+  ["busy", () => xml(503, "SlowDown")],
+  ["broken", () => empty(500)],
+  ["overrun", () => empty(429)],
+  ["cut off", () => new TypeError("connection reset")],
+];
+for (const [what, answer] of PASSING) {
+  Deno.test(`a server that is ${what} is asked again, four times in all`, async () => {
+    const passing = open({}, answer(), answer(), answer(), ok());
+    const { result, waits } = await withoutWaiting(() => passing.store.get("a", 100));
+    assert.deepEqual(result, BYTES);
+    assert.equal(waits.length, 3);
+    const { store, sent } = open({}, answer());
+    await refused(store.get("a", 100), "repository_unreachable");
+    assert.equal(sent.length, 4);
+  });
+}
+
+Deno.test("a server is given the time that it asks for", async () => {
+  const { store } = open({}, xml(503, "SlowDown", { "retry-after": "2" }), ok());
+  const { waits } = await withoutWaiting(() => store.get("a", 100));
+  assert.deepEqual(waits, [2_000]);
+});
+
+const FINAL: [answer: Response, code: string][] = [
+  [xml(403, "SignatureDoesNotMatch"), "repository_key_refused"],
+  [xml(403, "AccessDenied"), "repository_access_denied"],
+  [empty(403), "repository_access_denied"],
+  [xml(400, "BadDigest"), "repository_refused"],
+  [empty(301, { location: "https://elsewhere" }), "repository_refused"],
+];
+for (const [answer, code] of FINAL) {
+  Deno.test(`${answer.status} is ${code}, and is not tried again`, async () => {
+    const acts: ((store: RepositoryStore) => Promise<unknown>)[] = [
+      (store) => store.get("a", 100),
+      (store) => store.head("a"),
+      (store) => store.put("a", BYTES, { sha256: SHA256 }),
+      (store) => store.putPart("a", "u", 1, BYTES, SHA256),
+    ];
+    for (const act of acts) {
+      const { store, sent } = open({}, answer);
+      await refused(act(store), code);
+      assert.equal(sent.length, 1);
+    }
+  });
+}

@@ -1,0 +1,34 @@
+/** A request as it was sent. */
+export interface SentRequest {
+  method: string;
+  url: URL;
+  headers: Headers;
+  body: Uint8Array | undefined;
+}
+
+/** What is answered to one request; an error is what fetch itself throws. */
+export type Answer = Response | Error | ((request: SentRequest) => Response);
+
+/** A fetch that gives these answers, the last one again and again, and keeps what was sent. */
+export class FakeFetch {
+  readonly sent: SentRequest[] = [];
+  readonly #answers: Answer[];
+
+  constructor(...answers: Answer[]) {
+    this.#answers = answers;
+  }
+
+  readonly fetch: typeof fetch = (input, init = {}) => {
+    const request: SentRequest = {
+      method: init.method ?? "GET",
+      url: new URL(String(input)),
+      headers: new Headers(init.headers),
+      body: init.body as Uint8Array | undefined,
+    };
+    this.sent.push(request);
+    const answer = this.#answers.length > 1 ? this.#answers.shift()! : this.#answers[0]!;
+    if (answer instanceof Error) return Promise.reject(answer);
+    // A body can be read once: the same answer again is a copy.
+    return Promise.resolve(typeof answer === "function" ? answer(request) : answer.clone());
+  };
+}
