@@ -50,7 +50,7 @@ begin
     from (
       select id, bucket_id, name collate "C" as name,
         coalesce(version, 'none-' || md5(concat_ws('|', id, metadata ->> 'eTag', metadata ->> 'size'))) as version,
-        case when metadata ->> 'size' ~ '^[0-9]{1,18}$' then (metadata ->> 'size')::bigint end as size,
+        case when metadata ->> 'size' ~ '^[0-9]{1,15}$' then (metadata ->> 'size')::bigint end as size,
         trim(both '"' from metadata ->> 'eTag') as etag,
         metadata ->> 'mimetype' as type, metadata ->> 'cacheControl' as cache_control,
         nullif(user_metadata, 'null') as user_metadata, coalesce(owner_id, owner::text) as owner_id,

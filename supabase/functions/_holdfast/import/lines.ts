@@ -1,6 +1,7 @@
 /** Lines of listings as the catalog takes them. Nothing that is read from a bucket is trusted. */
 import { z } from "zod";
 import { HoldfastError } from "../errors.ts";
+import { parseExactly } from "../json.ts";
 
 /** Longer names fit no index of Postgres, however well they compress. */
 const MAX_TEXT_CHARACTERS = 1_048_576;
@@ -118,7 +119,7 @@ function isStorable(value: unknown): boolean {
 
 function jsonOf(line: string): unknown {
   try {
-    return JSON.parse(line);
+    return parseExactly(line);
   } catch (error) {
     if (error instanceof SyntaxError) return undefined;
     throw error;

@@ -1,6 +1,7 @@
 /** The project's Postgres: one connection an isolate, and only calls of holdfast's functions. */
 import postgres from "postgres";
 import { HoldfastError, isErrorCode } from "../errors.ts";
+import { parseExactly } from "../json.ts";
 
 /** Longest that one statement may run: a window of 50,000 rows read from a cold disk. */
 const STATEMENT_TIMEOUT_MS = 60_000;
@@ -9,6 +10,14 @@ const IDLE_TRANSACTION_TIMEOUT_MS = 10_000;
 const CONNECT_TIMEOUT_SECONDS = 10;
 /** An idle connection would keep a finished isolate alive. */
 const IDLE_TIMEOUT_SECONDS = 5;
+
+/** json and jsonb: what passes through a function on its way back to the database is not rounded. */
+const EXACT_JSON: postgres.PostgresType = {
+  to: 3802,
+  from: [114, 3802],
+  serialize: (value: unknown) => JSON.stringify(value),
+  parse: parseExactly,
+};
 
 /** The one way to Postgres: every call is one statement, so one transaction. */
 export interface Database {
@@ -28,6 +37,7 @@ export function connectDatabase(databaseUrl: string): Database {
     connect_timeout: CONNECT_TIMEOUT_SECONDS,
     fetch_types: false,
     onnotice: () => {},
+    types: { json: EXACT_JSON },
     connection: {
       application_name: "holdfast",
       // At start-up, so that no statement ever runs with the login role's rights.
