@@ -33,11 +33,15 @@ export class Bench implements AsyncDisposable {
     return this.#workspace ??= (async () => this.#disposal.use(await createWorkspace()))();
   }
 
-  /** Postgres as durable as a project's: fsync on, and its statements counted. */
+  /** Postgres as durable as a project's and with a small one's memory; statements are counted. */
   get postgres(): Promise<PostgresCluster> {
     return this.#postgres ??= (async () => {
       const workspace = await this.workspace;
-      const settings = { shared_preload_libraries: "pg_stat_statements" };
+      const settings = {
+        shared_preload_libraries: "pg_stat_statements",
+        shared_buffers: "256MB",
+        max_wal_size: "8GB",
+      };
       return this.#disposal.use(await startPostgres({ workspace, fsync: true, settings }));
     })();
   }

@@ -13,10 +13,14 @@ export async function addHeldRows(
   from: number,
   to: number,
 ): Promise<void> {
+  await sql`set session_replication_role = replica`; // references are right by construction
   for (let first = from; first <= to; first += ROWS_AT_ONCE) {
-    await addRows(sql, bucket, first, Math.min(to, first + ROWS_AT_ONCE - 1));
-    await hold(sql, bucket, first);
+    const last = Math.min(to, first + ROWS_AT_ONCE - 1);
+    await addRows(sql, bucket, first, last);
+    await sql`analyze storage.objects`;
+    await hold(sql, bucket, first, last);
   }
+  await sql`reset session_replication_role`;
   await sql`vacuum (analyze) storage.objects`;
   await sql`vacuum (analyze) holdfast.entries`;
   await sql`vacuum (analyze) holdfast.blobs`;
@@ -40,16 +44,18 @@ export async function addRows(
     from generate_series(${first}::bigint, ${last}::bigint) i, md5(i::text) h`;
 }
 
-/** Makes blobs and entries for the objects of a bucket that have none. */
-async function hold(sql: Connection, bucket: string, first: number): Promise<void> {
+/** Makes blobs and entries for these objects. */
+async function hold(sql: Connection, bucket: string, first: number, last: number): Promise<void> {
   await sql`
-    with repository as (
+    with wanted as materialized (
+      select left(h, 8) || '-' || substr(h, 9, 4) || '/' || substr(h, 13) || '.png' as name
+      from generate_series(${first}::bigint, ${last}::bigint) i, md5(i::text) h
+    ), repository as (
       select s.repository, max(s.sequence) as sequence from holdfast.snapshots s group by s.repository
     ), fresh as (
       select o.*, 'data/' || o.bucket_id || '/' || o.name || '/' || o.version as key
-      from holdfast.source_objects o
-      where o.bucket_id = ${bucket} and (${first} = 1 or not exists (
-        select from holdfast.entries e where e.bucket_id = o.bucket_id and e.name = o.name))
+      from wanted w join holdfast.source_objects o
+        on o.bucket_id = ${bucket} and o.name = w.name collate "C"
     ), held as (
       insert into holdfast.blobs (repository, key, size, sha256)
       select r.repository, f.key, f.size, sha256(f.version::bytea) from fresh f, repository r

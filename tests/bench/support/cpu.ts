@@ -1,4 +1,4 @@
-/** CPU that processes use, read from the kernel: no process is asked, so none is disturbed. */
+/** CPU and memory that processes use, read from the kernel: no process is asked, so none is disturbed. */
 
 /** Clock ticks a second of /proc/<pid>/stat: fixed for user space on every Linux. */
 const TICKS_PER_SECOND = 100;
@@ -20,19 +20,14 @@ export function mainThreadCpuMs(pid: number): number {
   }
 }
 
-/** CPU of all threads of a process so far, milliseconds; in steps of 10. */
-export function processCpuMs(pid: number): number {
-  return ticksMs(Deno.readTextFileSync(`/proc/${pid}/stat`));
-}
-
 /** utime and stime, the 14th and 15th field; the name before them may hold spaces. */
 function ticksMs(stat: string): number {
   const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
   return (Number(fields[11]) + Number(fields[12])) * 1000 / TICKS_PER_SECOND;
 }
 
-/** Resident memory of a process now, bytes. @throws as {@link mainThreadCpuMs} */
-export function residentBytes(pid: number): number {
+/** The most memory that a process ever had resident, bytes. @throws as {@link mainThreadCpuMs} */
+export function peakResidentBytes(pid: number): number {
   const status = Deno.readTextFileSync(`/proc/${pid}/status`);
-  return Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1] ?? 0) * 1024;
+  return Number(/^VmHWM:\s+(\d+) kB$/m.exec(status)?.[1] ?? 0) * 1024;
 }

@@ -58,6 +58,8 @@ export interface Lanes extends AsyncDisposable {
   boot(): Promise<number>;
   /** Starts a backup and returns its id. */
   startBackup(): Promise<string>;
+  /** POSTs that were handed to a process so far. */
+  invocations(): number;
 }
 
 /** Makes a project; nothing of it is left when it is disposed of. */
@@ -125,11 +127,20 @@ async function startLanes(
       limits,
     }),
   );
-  const gateway = made.use(startGateway(project.keys, { functions }));
+  let invocations = 0;
+  const counted = {
+    names: functions.names,
+    acquire(name: string, method: string) {
+      if (method === "POST") invocations++;
+      return functions.acquire(name, method);
+    },
+  };
+  const gateway = made.use(startGateway(project.keys, { functions: counted }));
   const key = await prepareCalls(project.sql, gateway.url);
   const disposal = made.move();
   return {
     functions,
+    invocations: () => invocations,
     async boot() {
       (await functions.acquire(LANE, "GET")).release();
       return functions.pids(LANE).at(-1)!;

@@ -13,8 +13,11 @@ import {
 export interface GatewayServices {
   /** The Storage server, http://127.0.0.1:… ; its API lies at `/storage/v1` below it. */
   storageUrl?: string;
-  functions?: FunctionsHost;
+  functions?: Callable;
 }
+
+/** Of functions, what a gateway needs. */
+type Callable = Pick<FunctionsHost, "names" | "acquire">;
 
 /** A project's gateway: the server at SUPABASE_URL. */
 export interface Gateway extends AsyncDisposable {
@@ -87,7 +90,7 @@ async function routeToFunction(
 /** Hands the request to a process; to another one where that died before it took the request. */
 async function forwardToFunction(
   request: ProxyRequest,
-  functions: FunctionsHost,
+  functions: Callable,
   name: string,
   attempts: number,
 ): Promise<Route> {
