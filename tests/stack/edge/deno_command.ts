@@ -91,10 +91,13 @@ export async function cacheModules(source: FunctionSource): Promise<string | und
   return success ? undefined : new TextDecoder().decode(stderr);
 }
 
-/** V8 ends the process where its heap fills faster than anybody could see it. */
+/**
+ * V8 sizes the parts of its heap by the limit, and so how soon it collects garbage; Edge Runtime sets
+ * it too. It ends the process where the heap fills faster than anybody could see.
+ */
 function heapOptions(limits: IsolateLimits | undefined): string[] {
   if (limits === undefined) return [];
-  return [`--v8-flags=--max-old-space-size=${Math.ceil(limits.memoryBytes / 1024 / 1024)}`];
+  return [`--v8-flags=--max-heap-size=${Math.ceil(limits.memoryBytes / 1024 / 1024)}`];
 }
 
 function moduleOptions(source: FunctionSource): string[] {
