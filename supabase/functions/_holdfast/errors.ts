@@ -100,6 +100,11 @@ export const ERRORS = {
     title: "The run made no progress for six hours",
     remedy: "Look at the function's logs, then start another: it goes on from what was copied.",
   },
+  spent: {
+    status: 503,
+    title: "This invocation has used what the platform gives it",
+    remedy: "Nothing to do: nothing was begun, and the next tick's post reaches a fresh one.",
+  },
   lease_lost: {
     status: 409,
     title: "Another lane has this work",

@@ -70,6 +70,13 @@ const projectSchema = z.object({
   SUPABASE_SERVICE_ROLE_KEY: z.string().optional(),
 });
 
+const budgetSchema = z.object({
+  HOLDFAST_CPU_MILLISECONDS: z.coerce.number({ error: "is not a number" })
+    .int({ error: "is not a whole number" })
+    // Loading alone takes a hundred.
+    .min(200, { error: "is below 200" }).max(60_000, { error: "is above 60000" }).optional(),
+});
+
 /** Reads one variable; the default asks the runtime. */
 export type Environment = (name: string) => string | undefined;
 
@@ -96,6 +103,16 @@ export function readRepositorySettings(
       ? !new URL(endpoint).hostname.endsWith(".amazonaws.com")
       : value.HOLDFAST_S3_FORCE_PATH_STYLE === "true",
   };
+}
+
+/**
+ * What an isolate may use before it hands on, where the platform gives more or less than Supabase's.
+ * @throws HoldfastError `settings_invalid` that names the variable.
+ */
+export function readBudgetSettings(
+  environment: Environment = runtimeEnvironment,
+): { readonly cpuMilliseconds?: number | undefined } {
+  return { cpuMilliseconds: check(budgetSchema, environment).HOLDFAST_CPU_MILLISECONDS };
 }
 
 /**

@@ -42,10 +42,15 @@ export async function copyObject(
     case "changed":
       throw new Error("a read of a whole object can't end as changed");
     case "read":
-      return {
-        ...outcome.item,
-        stored: await storeBytes(outcome.item, outcome.bytes, context.store, requests),
-      };
+      try {
+        return {
+          ...outcome.item,
+          stored: await storeBytes(outcome.item, outcome.bytes, context.store, requests),
+        };
+      } finally {
+        // Frees them now: garbage counts against the isolate's memory until it is collected.
+        outcome.bytes.buffer.transfer(0);
+      }
   }
 }
 

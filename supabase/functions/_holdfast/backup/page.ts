@@ -1,7 +1,6 @@
 /** Cutting what a window holds into pages, and acting on one page. */
 import {
   type Budget,
-  MAX_BYTES_IN_FLIGHT,
   MAX_OBJECTS_IN_FLIGHT,
   PAGE_BYTES,
   PAGE_OBJECTS,
@@ -39,7 +38,7 @@ function bytesToCopy(item: BackupItem): number {
 
 /**
  * Acts on a page: copies what must be copied, and counts what was done. `taken` is how many of the
- * page's items that were: the page also ends when its time is up.
+ * page's items that were: the page also ends when its time is up or the budget is spent.
  */
 export async function actOnPage(
   page: readonly BackupItem[],
@@ -47,9 +46,14 @@ export async function actOnPage(
   budget: Budget,
 ): Promise<{ taken: number; results: BackupResult[]; counters: Counters }> {
   const requests: CopyRequests = { storage: 0, s3: 0 };
+  const timeIsUp = pageClock();
   const acted = await mapPool(
     page,
-    { items: MAX_OBJECTS_IN_FLIGHT, weight: MAX_BYTES_IN_FLIGHT, enough: pageClock() },
+    {
+      items: MAX_OBJECTS_IN_FLIGHT,
+      weight: budget.bytesInFlight,
+      enough: () => timeIsUp() || budget.spent(),
+    },
     bytesToCopy,
     async (item) => {
       const result = await copyOrRecord(item, context, requests);

@@ -42,7 +42,9 @@ export function uploadStage(outside: CopyContext): Stage {
         await complete(state, lease, context, outside);
         return "finished";
       }
-      const outcome = await uploadPart(state, state.upload_id, missing, lease, context, outside);
+      const leave = await context.budget.bytesInFlight.enter(state.part_size);
+      const outcome = await uploadPart(state, state.upload_id, missing, lease, context, outside)
+        .finally(leave);
       if (outcome.kind === "lost") await restart(state.object, lease, context);
       else if (outcome.kind === "changed") {
         await outside.store.abortUpload(state.key, state.upload_id);
@@ -88,9 +90,11 @@ async function uploadPart(
   const read = await readObject(state.object, outside.reader, outside.database, requests, part);
   if (read.kind !== "read") return read;
   const sha256 = await hexDigest(read.bytes);
-  const etag = await outside.store.putPart(state.key, uploadId, part.number, read.bytes, sha256);
-  if (etag === undefined) return { kind: "lost" };
   const size = read.bytes.length;
+  const etag = await outside.store.putPart(state.key, uploadId, part.number, read.bytes, sha256)
+    // Frees them now: garbage counts against the isolate's memory until it is collected.
+    .finally(() => read.bytes.buffer.transfer(0));
+  if (etag === undefined) return { kind: "lost" };
   await context.commit("upload_part_done", lease, {
     part: { number: part.number, size, etag, sha256 },
   });

@@ -1,19 +1,33 @@
-/** What one slice may use before it hands on. */
-
-/** Half of the shortest wall time of a platform (60 s self-hosted would drop an idle isolate at 30). */
-const SLICE_MS = 40_000;
 /**
- * Main-thread CPU that a slice may be charged before it hands on: the platform kills at 2 s over
- * the isolate's whole life, loading included.
+ * What an isolate may use. The platform's limits belong to the isolate and not to an invocation, and
+ * several slices can share one: so there is one budget, which all slices in the isolate charge.
  */
-const SLICE_CPU_MS = 1_200;
-/** Estimates where the runtime can't measure: per object, and per byte (about 4 s a GB). */
-const CPU_MS_PER_OBJECT = 0.5;
+import { Semaphore } from "./semaphore.ts";
+
+/** From its load on, so long is an isolate sure to live: the shortest limit is self-hosting's 60 s. */
+const SURE_LIFE_MS = 40_000;
+/**
+ * Main-thread CPU after which an isolate leases no more. It lies above the platform's soft limit of
+ * 1 s on purpose, so that the platform has retired the isolate when the next slice is posted, and
+ * below the hard limit of 2 s, at which it is killed with whatever it was doing.
+ */
+export const CPU_MS = 1_500;
+/** The soft limit, and as a share of what is allowed where that is set to less. */
+const SOFT_LIMIT_MS = 1_000;
+const SOFT_LIMIT_SHARE = SOFT_LIMIT_MS / CPU_MS;
+/** Spent on loading before anything could be measured or charged: 60 to 100 ms on Deno 2.1.4. */
+const LOADING_CPU_MS = 100;
+/** Estimates where the runtime can't measure, by what was measured on Deno 2.1.4. */
+const CPU_MS_PER_OBJECT = 0.6;
 const CPU_MS_PER_BYTE = 4_000 / 1e9;
 
-/** At most this many bytes of objects in memory at once, over all slices of an isolate. */
-export const MAX_BYTES_IN_FLIGHT = 64 * 1024 * 1024;
-/** Objects at once; 16 to 32 is where CPU per object is least. */
+/**
+ * At most this many bytes of objects in memory at once, over all slices of an isolate. The runtime
+ * holds each byte up to three times, for the digest and for the request that sends it, and garbage
+ * beside them: 24 MiB came to 96 MB on Deno 2.1.4, 64 MiB to 200 MB, where self-hosting ends at 150.
+ */
+export const MAX_BYTES_IN_FLIGHT = 24 * 1024 * 1024;
+/** Objects at once in a slice; 16 to 32 is where CPU per object is least. */
 export const MAX_OBJECTS_IN_FLIGHT = 16;
 /** A page ends at whichever comes first: this many objects, bytes, or this much time. */
 export const PAGE_OBJECTS = 500;
@@ -26,22 +40,85 @@ export function pageClock(now: () => number = () => performance.now()): () => bo
   return () => now() >= deadline;
 }
 
-/** Tells a slice when to stop. */
+/** Tells slices when to stop. */
 export interface Budget {
+  /** Bytes of objects in memory: entered before they are read, left when they are let go. */
+  readonly bytesInFlight: Semaphore;
   /** Charges work that was done. */
   charge(objects: number, bytes: number): void;
-  /** Whether the slice should hand on at the next commit. */
+  /** Whether slices should end their page now and hand on. */
   spent(): boolean;
+  /** Takes down that a request reached the isolate, and says whether a slice may begin. */
+  admit(): boolean;
+  /** The platform said that it is about to end the isolate. */
+  close(): void;
+  /** Sets the CPU after which nothing is leased, milliseconds. */
+  allowCpu(milliseconds: number): void;
 }
 
-/** A budget for a slice that begins now. `now` gives milliseconds that never go back. */
-export function createBudget(now: () => number = () => performance.now()): Budget {
-  const deadline = now() + SLICE_MS;
-  let cpuMs = 0;
+/** What a budget reads time from; each gives milliseconds that never go back. */
+export interface BudgetClocks {
+  readonly now: () => number;
+  /** CPU of the main thread; absent where the runtime can't tell, and then it is estimated. */
+  readonly cpu?: (() => number) | undefined;
+}
+
+/** A budget for an isolate that was loaded just now. */
+export function createBudget(
+  clocks: BudgetClocks = { now: () => performance.now(), cpu: threadCpu() },
+): Budget {
+  const loadedAt = clocks.now();
+  let deadline = loadedAt + SURE_LIFE_MS;
+  let allowedCpuMs = CPU_MS;
+  let chargedMs = 0;
+  const used = clocks.cpu ?? (() => chargedMs);
+  let usedBefore = used() - LOADING_CPU_MS;
+  let closed = false;
   return {
+    bytesInFlight: new Semaphore(MAX_BYTES_IN_FLIGHT),
     charge(objects, bytes) {
-      cpuMs += objects * CPU_MS_PER_OBJECT + bytes * CPU_MS_PER_BYTE;
+      chargedMs += objects * CPU_MS_PER_OBJECT + bytes * CPU_MS_PER_BYTE;
     },
-    spent: () => now() >= deadline || cpuMs >= SLICE_CPU_MS,
+    spent: () => closed || clocks.now() >= deadline || used() - usedBefore >= allowedCpuMs,
+    admit() {
+      if (closed) return false;
+      // A platform gives no requests to an isolate that has used half of its time or of its CPU. So
+      // it will live as long again, and if we think that it used more CPU, the estimate is too high
+      // or there is no such limit. It is better evidence than any estimate.
+      const now = clocks.now();
+      deadline = Math.max(deadline, now + (now - loadedAt) * 0.8);
+      const softLimitMs = Math.min(SOFT_LIMIT_MS, allowedCpuMs * SOFT_LIMIT_SHARE);
+      usedBefore = Math.max(usedBefore, used() - softLimitMs);
+      return true;
+    },
+    close() {
+      closed = true;
+    },
+    allowCpu(milliseconds) {
+      allowedCpuMs = milliseconds;
+    },
   };
 }
+
+/**
+ * How much CPU this thread has used, where the runtime tells: `process.threadCpuUsage`, which Deno
+ * 2.1.4 and so Edge Runtime lack. `process.cpuUsage` would charge the threads that hash and collect
+ * garbage too, and answers zeros there.
+ */
+function threadCpu(): (() => number) | undefined {
+  const { process } = globalThis as {
+    process?: { threadCpuUsage?: () => { user: number; system: number } };
+  };
+  if (process?.threadCpuUsage === undefined) return undefined;
+  return () => {
+    const { user, system } = process.threadCpuUsage!();
+    return (user + system) / 1000;
+  };
+}
+
+/** The budget of this isolate. */
+export const isolateBudget = createBudget();
+
+// Nine tenths of a limit are used, or the isolate is dropped: what is under way can still be
+// committed, but no more may be begun. https://supabase.com/docs/guides/functions/background-tasks
+addEventListener("beforeunload", () => isolateBudget.close());

@@ -1,11 +1,12 @@
 /** Acting on many items at once, within a number and a weight. */
+import type { Semaphore } from "./semaphore.ts";
 
 /** How much may be under way. */
 export interface PoolLimits {
   /** Items at once. */
   readonly items: number;
-  /** Sum of the weights at once; an item heavier than that goes alone. */
-  readonly weight: number;
+  /** Holds back what is too heavy together with all else that enters it; absent: nothing is. */
+  readonly weight?: Semaphore;
   /** Asked before each item but the first: whether to take no more. */
   readonly enough?: () => boolean;
 }
@@ -25,16 +26,13 @@ export async function mapPool<Item, Result>(
   const results: Result[] = [];
   const underWay = new Set<Promise<void>>();
   const errors: unknown[] = [];
-  let weight = 0;
   for (const [index, item] of items.entries()) {
-    const itemWeight = weigh(item);
-    while (
-      underWay.size >= limits.items || (underWay.size > 0 && weight + itemWeight > limits.weight)
-    ) {
-      await Promise.race(underWay);
+    while (underWay.size >= limits.items) await Promise.race(underWay);
+    const leave = limits.weight && await limits.weight.enter(weigh(item));
+    if (errors.length > 0 || (index > 0 && limits.enough?.())) {
+      leave?.();
+      break;
     }
-    if (errors.length > 0 || (index > 0 && limits.enough?.())) break;
-    weight += itemWeight;
     const task: Promise<void> = act(item)
       .then((result) => {
         results[index] = result;
@@ -42,7 +40,7 @@ export async function mapPool<Item, Result>(
         errors.push(error);
       })
       .finally(() => {
-        weight -= itemWeight;
+        leave?.();
         underWay.delete(task);
       });
     underWay.add(task);

@@ -3,7 +3,7 @@ import { HoldfastError, messageOf } from "../errors.ts";
 import type { ErrorCode } from "../errors.ts";
 import { logError, logUnexpected } from "../log.ts";
 import type { Database } from "../project/database.ts";
-import { type Budget, createBudget } from "./budget.ts";
+import { type Budget, isolateBudget } from "./budget.ts";
 
 /** A cursor that this slice holds, with what its run was asked to do. */
 export interface Lease {
@@ -73,11 +73,10 @@ export async function runSlice(
   stages: Stages,
   run: string | null = null,
 ): Promise<void> {
-  const budget = createBudget();
   const owner = crypto.randomUUID();
   const context: SliceContext = {
     database,
-    budget,
+    budget: isolateBudget,
     owner,
     commit: (name, lease, parameters = {}) =>
       database.call(name, { cursor_id: lease.cursor, owner, ...parameters }),

@@ -1,8 +1,9 @@
 /** What the three functions share: the hono app, its errors, and what an isolate keeps. */
 import { type Context, Hono } from "hono";
+import { isolateBudget } from "../engine/budget.ts";
 import { HoldfastError } from "../errors.ts";
 import { connectDatabase, type Database } from "../project/database.ts";
-import { type ProjectSettings, readProjectSettings } from "../settings.ts";
+import { type ProjectSettings, readBudgetSettings, readProjectSettings } from "../settings.ts";
 import { type Caller, requireKey, type Scope } from "./keys.ts";
 import { problemResponse } from "./problem.ts";
 
@@ -18,6 +19,8 @@ let kept: Isolate | undefined;
 export function isolate(): Isolate {
   if (!kept) {
     const project = readProjectSettings();
+    const { cpuMilliseconds } = readBudgetSettings();
+    if (cpuMilliseconds !== undefined) isolateBudget.allowCpu(cpuMilliseconds);
     kept = { project, database: connectDatabase(project.databaseUrl) };
   }
   return kept;

@@ -1,6 +1,7 @@
 /** Routes that every function with runs has: work, show, cancel. */
 import type { Hono } from "hono";
 import { z } from "zod";
+import { isolateBudget } from "../engine/budget.ts";
 import { runSlice, type Stages } from "../engine/slice.ts";
 import { HoldfastError } from "../errors.ts";
 import { accepted, afterAnswer, authorize, isolate } from "./app.ts";
@@ -17,6 +18,9 @@ export function addWorkRoute(app: Hono, functionName: string, stages: MakeStages
   app.post("/work", async (context) => {
     await authorize(context, "worker");
     const { run = null } = await readBody(context.req.raw, workSchema);
+    if (!isolateBudget.admit()) {
+      throw new HoldfastError("spent", "The platform is about to end this isolate.");
+    }
     const { database, project } = isolate();
     await database.call("enter_project", { project_url: project.url });
     afterAnswer(runSlice(database, functionName, stages(), run));
@@ -24,9 +28,14 @@ export function addWorkRoute(app: Hono, functionName: string, stages: MakeStages
   });
 }
 
-/** Answers 202 and begins to work on a run that was just started. */
+/** Answers 202 and begins to work on a run that was just started, or has another isolate do so. */
 export function beginRun(functionName: string, run: string, stages: MakeStages): Response {
-  afterAnswer(runSlice(isolate().database, functionName, stages(), run));
+  const { database } = isolate();
+  afterAnswer(
+    isolateBudget.admit()
+      ? runSlice(database, functionName, stages(), run)
+      : database.call("post_slice", { run_id: run }),
+  );
   return accepted(functionName, run);
 }
 

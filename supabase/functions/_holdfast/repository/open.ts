@@ -18,7 +18,7 @@ import { hexDigest, HOLDFAST_KEY, LOG_PREFIX, logKey, sequenceOfLogKey } from ".
 import type { RepositoryStore } from "./store.ts";
 
 /** A log may have a thousand records on a page. */
-const RECORDS_AT_ONCE: PoolLimits = { items: MAX_OBJECTS_IN_FLIGHT, weight: Infinity };
+const RECORDS_AT_ONCE: PoolLimits = { items: MAX_OBJECTS_IN_FLIGHT };
 
 /** What the catalog is told of a repository that was opened. */
 export interface RepositoryFacts {

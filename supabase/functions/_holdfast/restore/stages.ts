@@ -1,5 +1,5 @@
 /** The restore job: its stages, and what each needs of the outside. */
-import { MAX_BYTES_IN_FLIGHT, MAX_OBJECTS_IN_FLIGHT, pageClock } from "../engine/budget.ts";
+import { MAX_OBJECTS_IN_FLIGHT, pageClock } from "../engine/budget.ts";
 import { mapPool } from "../engine/pool.ts";
 import type { Lease, SliceContext, Stage, Stages } from "../engine/slice.ts";
 import { pageObjects } from "../backup/page.ts";
@@ -70,7 +70,7 @@ function bucketPlan(lease: Lease, bucket: SnapshotBucket | undefined): BucketPla
   };
 }
 
-/** Acts on what fits a page's time and commits it; the rest comes with the next page. */
+/** Acts on what fits a page's time and the budget, and commits it; the rest comes with the next page. */
 async function restorePage(
   items: readonly RestoreItem[],
   plan: BucketPlan,
@@ -78,9 +78,14 @@ async function restorePage(
   context: SliceContext,
   outside: RestoreContext,
 ): Promise<void> {
+  const timeIsUp = pageClock();
   const results = await mapPool(
     items,
-    { items: MAX_OBJECTS_IN_FLIGHT, weight: MAX_BYTES_IN_FLIGHT, enough: pageClock() },
+    {
+      items: MAX_OBJECTS_IN_FLIGHT,
+      weight: context.budget.bytesInFlight,
+      enough: () => timeIsUp() || context.budget.spent(),
+    },
     inMemory,
     async (item) => {
       const result = await restoreEntry(item, plan, outside);
@@ -95,9 +100,9 @@ async function restorePage(
   });
 }
 
-/** Bytes that restoring an entry holds in memory: the blob, and the buffer it is read back into. */
+/** Bytes of an entry that are in memory at once: the blob, later what is read back of it. */
 function inMemory(item: RestoreItem): number {
-  return 2 * Math.min(item.size ?? 0, item.part_size ?? Infinity);
+  return Math.min(item.size ?? 0, item.part_size ?? Infinity);
 }
 
 function count(

@@ -4,6 +4,7 @@ import fc from "fast-check";
 import { HoldfastError } from "../../../../supabase/functions/_holdfast/errors.ts";
 import {
   checkBackupSettings,
+  readBudgetSettings,
   readProjectSettings,
   readRepositorySettings,
 } from "../../../../supabase/functions/_holdfast/settings.ts";
@@ -232,5 +233,15 @@ Deno.test("what is to be backed up is checked, and every wrong setting named", (
   ]);
   for (const nothing of [undefined, null, 1, "text", []]) {
     assert.ok(Object.keys(faults(() => checkBackupSettings(nothing))).length > 0);
+  }
+});
+
+Deno.test("the CPU of an isolate may be set, within reason", () => {
+  const read = (value?: string) =>
+    readBudgetSettings((name) => name === "HOLDFAST_CPU_MILLISECONDS" ? value : undefined);
+  assert.deepEqual(read(), { cpuMilliseconds: undefined });
+  assert.deepEqual(read("1900"), { cpuMilliseconds: 1_900 });
+  for (const wrong of ["199", "60001", "1500.5", "much"]) {
+    assert.deepEqual(Object.keys(faults(() => read(wrong))), ["HOLDFAST_CPU_MILLISECONDS"], wrong);
   }
 });

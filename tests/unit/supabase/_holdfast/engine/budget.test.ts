@@ -1,6 +1,9 @@
 import assert from "node:assert/strict";
 import {
+  type Budget,
+  CPU_MS,
   createBudget,
+  isolateBudget,
   PAGE_MS,
   pageClock,
 } from "../../../../../supabase/functions/_holdfast/engine/budget.ts";
@@ -11,28 +14,128 @@ function clock() {
   return { time, now: () => time.ms };
 }
 
-Deno.test("a slice hands on after 40 s, counted from its own beginning", () => {
-  const { time, now } = clock();
-  const budget = createBudget(now);
-  time.ms += 39_999;
+/** An isolate whose clocks a test sets, and whose CPU is measured. */
+function measured() {
+  const wall = clock();
+  const cpu = clock();
+  const budget = createBudget({ now: wall.now, cpu: cpu.now });
+  return { budget, wall: wall.time, cpu: cpu.time };
+}
+
+/** Loading took some of the CPU before anything could measure it. */
+const LOADING_MS = 100;
+
+/** The platform sends no more requests to an isolate that has used so much. */
+const SOFT_LIMIT_MS = 1_000;
+
+/** Copying so many bytes is reckoned to take a millisecond of CPU. */
+const MILLISECOND_BYTES = 250_000;
+
+/** Charges work, millisecond by millisecond, until the budget is spent; answers how many. */
+function millisecondsUntilSpent(budget: Budget): number {
+  let milliseconds = 0;
+  for (; !budget.spent(); milliseconds++) budget.charge(0, MILLISECOND_BYTES);
+  return milliseconds;
+}
+
+Deno.test("40 s after its load an isolate leases no more", () => {
+  const { budget, wall } = measured();
+  wall.ms += 39_999;
   assert.equal(budget.spent(), false);
-  time.ms += 1;
+  wall.ms += 1;
   assert.equal(budget.spent(), true);
 });
 
-Deno.test("a slice hands on when the CPU that it was charged nears what the platform gives", () => {
-  const { now } = clock();
-  const objects = createBudget(now);
-  objects.charge(2_399, 0);
-  assert.equal(objects.spent(), false);
-  objects.charge(1, 0);
-  assert.equal(objects.spent(), true);
+Deno.test("a request that reaches an isolate proves that it has not lived half of its life", () => {
+  const { budget, wall } = measured();
+  wall.ms += 60_000;
+  assert.equal(budget.spent(), true);
+  assert.equal(budget.admit(), true);
+  wall.ms += 47_999;
+  assert.equal(budget.spent(), false, "108 s, where a limit below 120 would have retired it");
+  wall.ms += 1;
+  assert.equal(budget.spent(), true);
 
-  const bytes = createBudget(now);
-  bytes.charge(0, 299_000_000);
-  assert.equal(bytes.spent(), false);
-  bytes.charge(0, 1_000_001);
-  assert.equal(bytes.spent(), true);
+  const young = measured();
+  young.wall.ms += 1_000;
+  young.budget.admit();
+  young.wall.ms += 38_999;
+  assert.equal(young.budget.spent(), false, "it shortens no life");
+});
+
+Deno.test("measured CPU ends leasing between the platform's soft and hard limits", () => {
+  const { budget, cpu } = measured();
+  cpu.ms += CPU_MS - LOADING_MS - 1;
+  assert.equal(budget.spent(), false);
+  cpu.ms += 1;
+  assert.equal(budget.spent(), true);
+  assert.ok(CPU_MS > SOFT_LIMIT_MS && CPU_MS < 2 * SOFT_LIMIT_MS);
+});
+
+Deno.test("what is measured counts, whatever was charged", () => {
+  const { budget } = measured();
+  budget.charge(100_000, 1e12);
+  assert.equal(budget.spent(), false);
+});
+
+Deno.test("where CPU can't be measured, objects and bytes are charged", () => {
+  const { now } = clock();
+  assert.equal(millisecondsUntilSpent(createBudget({ now })), CPU_MS - LOADING_MS);
+  const objects = createBudget({ now });
+  objects.charge(2_000, 0);
+  assert.equal(objects.spent(), false);
+  objects.charge(1_000, 0);
+  assert.equal(objects.spent(), true);
+});
+
+Deno.test("a request that reaches an isolate proves that its CPU is below the soft limit", () => {
+  const { now } = clock();
+  const budget = createBudget({ now });
+  millisecondsUntilSpent(budget);
+  assert.equal(budget.admit(), true);
+  assert.equal(millisecondsUntilSpent(budget), CPU_MS - SOFT_LIMIT_MS);
+  assert.equal(budget.admit(), true);
+  assert.equal(
+    millisecondsUntilSpent(budget),
+    CPU_MS - SOFT_LIMIT_MS,
+    "so on where none limits it",
+  );
+
+  const fresh = createBudget({ now });
+  fresh.admit();
+  assert.equal(millisecondsUntilSpent(fresh), CPU_MS - LOADING_MS, "it takes none from others");
+});
+
+Deno.test("the CPU that is allowed can be set", () => {
+  const { budget, cpu } = measured();
+  budget.allowCpu(1_900);
+  cpu.ms += 1_900 - LOADING_MS - 1;
+  assert.equal(budget.spent(), false);
+  cpu.ms += 1;
+  assert.equal(budget.spent(), true);
+});
+
+Deno.test("where less CPU is allowed, the soft limit is taken to be lower, too", () => {
+  const { now } = clock();
+  const budget = createBudget({ now });
+  budget.allowCpu(300);
+  assert.equal(millisecondsUntilSpent(budget), 300 - LOADING_MS);
+  budget.admit();
+  assert.equal(millisecondsUntilSpent(budget), 100);
+});
+
+Deno.test("an isolate that is about to end is spent for good", () => {
+  const { budget } = measured();
+  budget.close();
+  assert.equal(budget.spent(), true);
+  assert.equal(budget.admit(), false);
+  assert.equal(budget.spent(), true);
+});
+
+Deno.test("beforeunload closes the budget of this isolate", () => {
+  assert.equal(isolateBudget.admit(), true);
+  dispatchEvent(new CustomEvent("beforeunload", { detail: { reason: "cpu" } }));
+  assert.equal(isolateBudget.admit(), false);
 });
 
 Deno.test("a page's clock is up after its time", () => {

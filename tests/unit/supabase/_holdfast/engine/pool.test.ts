@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { mapPool } from "../../../../../supabase/functions/_holdfast/engine/pool.ts";
+import { Semaphore } from "../../../../../supabase/functions/_holdfast/engine/semaphore.ts";
 
 /** Resolves after so many turns of the microtask queue: an order without a clock. */
 async function turns(count: number): Promise<void> {
@@ -20,16 +21,20 @@ class Watch {
   items = 0;
   weight = 0;
   mostItems = 0;
-  /** The most weight of two or more at once. */
+  /** The most weight of two or more at once that have any. */
   mostWeight = 0;
+  #weighty = 0;
 
   async act(item: Item): Promise<Item> {
+    const weighty = item.weight > 0 ? 1 : 0;
     this.items++;
+    this.#weighty += weighty;
     this.weight += item.weight;
     this.mostItems = Math.max(this.mostItems, this.items);
-    if (this.items > 1) this.mostWeight = Math.max(this.mostWeight, this.weight);
+    if (this.#weighty > 1) this.mostWeight = Math.max(this.mostWeight, this.weight);
     await turns(item.turns);
     this.items--;
+    this.#weighty -= weighty;
     this.weight -= item.weight;
     return item;
   }
@@ -45,7 +50,7 @@ Deno.test("results are in the order of the items, and no limit is ever passed", 
         const watch = new Watch();
         const results = await mapPool(
           all,
-          { items: most, weight },
+          { items: most, weight: new Semaphore(weight) },
           weigh,
           (item) => watch.act(item),
         );
@@ -61,14 +66,14 @@ Deno.test("results are in the order of the items, and no limit is ever passed", 
 Deno.test("several go at once, as many as may", async () => {
   const watch = new Watch();
   const all = Array.from({ length: 20 }, () => ({ weight: 1, turns: 10 }));
-  await mapPool(all, { items: 4, weight: 100 }, weigh, (item) => watch.act(item));
+  await mapPool(all, { items: 4, weight: new Semaphore(100) }, weigh, (item) => watch.act(item));
   assert.equal(watch.mostItems, 4);
 });
 
 Deno.test("an item heavier than the limit goes, and goes alone", async () => {
   const watch = new Watch();
   const all = [1, 99, 1, 99, 99].map((weight) => ({ weight, turns: 5 }));
-  await mapPool(all, { items: 4, weight: 10 }, weigh, (item) => watch.act(item));
+  await mapPool(all, { items: 4, weight: new Semaphore(10) }, weigh, (item) => watch.act(item));
   assert.ok(watch.mostWeight <= 10);
 });
 
@@ -84,7 +89,7 @@ Deno.test("the first error is thrown, once nothing is under way any more", async
         const begun: number[] = [];
         const outcome = mapPool(
           all.map((item, index) => ({ ...item, index })),
-          { items: 3, weight: 20 },
+          { items: 3, weight: new Semaphore(20) },
           weigh,
           async (item) => {
             // None is begun after an error was seen.
@@ -112,8 +117,8 @@ Deno.test("an error of weighing or of a call that throws at once is no less an e
   const boom = () => {
     throw new Error("boom");
   };
-  await assert.rejects(mapPool([1], { items: 1, weight: 1 }, boom, turns), /boom/);
-  await assert.rejects(mapPool([1], { items: 1, weight: 1 }, () => 1, boom), /boom/);
+  await assert.rejects(mapPool([1], { items: 1, weight: new Semaphore(1) }, boom, turns), /boom/);
+  await assert.rejects(mapPool([1], { items: 1, weight: new Semaphore(1) }, () => 1, boom), /boom/);
 });
 
 Deno.test("when there is enough no more is taken, and what was taken is whole", async () => {
@@ -121,7 +126,7 @@ Deno.test("when there is enough no more is taken, and what was taken is whole", 
     let asked = 0;
     const results = await mapPool(
       all,
-      { items: 3, weight: 20, enough: () => ++asked > until },
+      { items: 3, weight: new Semaphore(20), enough: () => ++asked > until },
       weigh,
       async (item) => {
         await turns(item.turns);
@@ -134,6 +139,6 @@ Deno.test("when there is enough no more is taken, and what was taken is whole", 
 });
 
 Deno.test("nothing at all comes to nothing", async () => {
-  const limits = { items: 1, weight: 1, enough: () => true };
+  const limits = { items: 1, weight: new Semaphore(1), enough: () => true };
   assert.deepEqual(await mapPool([], limits, () => 1, turns), []);
 });
