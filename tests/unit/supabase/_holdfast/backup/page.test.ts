@@ -46,8 +46,9 @@ Deno.test("pages follow one another without a gap, each within its number and by
   }));
 });
 
-Deno.test("no items make no page", () => {
+Deno.test("no items make no page, and any items one", () => {
   assert.deepEqual(cutPage([], 500), []);
+  assert.equal(cutPage([item("a", 1), item("b", 1)], 0).length, 1, "and any items at least one");
 });
 
 Deno.test("an object of unknown size counts as a whole part, one that is held as nothing", () => {
