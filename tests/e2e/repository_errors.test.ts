@@ -46,7 +46,7 @@ Deno.test("a bucket that is not there", async () => {
 });
 
 Deno.test("a wrong secret", async () => {
-  await using project = await createProject({ HOLDFAST_S3_SECRET_ACCESS_KEY: "not the secret" });
+  await using project = await createProject({ HOLDFAST_S3_SECRET_ACCESS_KEY: "not-the-secret" });
   await assertFails(project, {
     code: "repository_key_refused",
     message: /SignatureDoesNotMatch/,

@@ -19,6 +19,21 @@ const EXACT_JSON: postgres.PostgresType = {
   parse: parseExactly,
 };
 
+/**
+ * Functions that only read. They are asked once more where the connection ended under them, as a
+ * kept one does when the server restarts: every request begins with one of them.
+ */
+const READING: ReadonlySet<string> = new Set([
+  "find_key",
+  "all_settings",
+  "known_repository",
+  "repository_at",
+  "snapshot_ids",
+  "show_run",
+  "list_runs",
+  "list_snapshots",
+]);
+
 /** The one way to Postgres: every call is one statement, so one transaction. */
 export interface Database {
   /**
@@ -47,20 +62,30 @@ export function connectDatabase(databaseUrl: string): Database {
       idle_in_transaction_session_timeout: IDLE_TRANSACTION_TIMEOUT_MS,
     },
   });
+  async function ask<Result>(name: string, parameters: Record<string, unknown>): Promise<Result> {
+    const names = Object.keys(parameters);
+    const list = names.map((parameter, index) => `${parameter} => $${index + 1}`).join(", ");
+    const values = names.map((parameter) => parameters[parameter] ?? null);
+    try {
+      const rows = await sql.unsafe(
+        `select holdfast.${name}(${list}) as result`,
+        values as postgres.ParameterOrJSON<never>[],
+        { prepare: true },
+      );
+      return rows[0]?.result as Result;
+    } catch (error) {
+      throw expected(error);
+    }
+  }
+
   return {
     async call<Result>(name: string, parameters: Record<string, unknown>) {
-      const names = Object.keys(parameters);
-      const list = names.map((parameter, index) => `${parameter} => $${index + 1}`).join(", ");
-      const values = names.map((parameter) => parameters[parameter] ?? null);
       try {
-        const rows = await sql.unsafe(
-          `select holdfast.${name}(${list}) as result`,
-          values as postgres.ParameterOrJSON<never>[],
-          { prepare: true },
-        );
-        return rows[0]?.result as Result;
+        return await ask<Result>(name, parameters);
       } catch (error) {
-        throw expected(error);
+        const ended = error instanceof HoldfastError && error.code === "database_unreachable";
+        if (!ended || !READING.has(name)) throw error;
+        return await ask<Result>(name, parameters);
       }
     },
     close: () => sql.end({ timeout: 5 }),
