@@ -1,5 +1,6 @@
 /** The project's Postgres: one connection an isolate, and only calls of holdfast's functions. */
 import postgres from "postgres";
+import { delay } from "../engine/retry.ts";
 import { HoldfastError, isErrorCode } from "../errors.ts";
 import { parseExactly } from "../json.ts";
 
@@ -8,6 +9,8 @@ const STATEMENT_TIMEOUT_MS = 60_000;
 const LOCK_TIMEOUT_MS = 10_000;
 const IDLE_TRANSACTION_TIMEOUT_MS = 10_000;
 const CONNECT_TIMEOUT_SECONDS = 10;
+/** At once, the client would hand out the same connection, whose end it has not read yet. */
+const RECONNECT_MS = 100;
 /** An idle connection would keep a finished isolate alive. */
 const IDLE_TIMEOUT_SECONDS = 5;
 
@@ -85,6 +88,7 @@ export function connectDatabase(databaseUrl: string): Database {
       } catch (error) {
         const ended = error instanceof HoldfastError && error.code === "database_unreachable";
         if (!ended || !READING.has(name)) throw error;
+        await delay(RECONNECT_MS);
         return await ask<Result>(name, parameters);
       }
     },
