@@ -103,6 +103,9 @@ Deno.test("net: requests from SQL", async (t) => {
     ]);
     await worker.drain();
     assert.deepEqual(receiver.paths(), ["/hang"]);
+    // It was not even tried: the stack leaves this machine alone.
+    const [row] = await sql`select error_msg from net._http_response where id = ${far}`;
+    assert.equal(row.error_msg, "Couldn't resolve host name");
   });
 
   await t.step("a batch waits for its slowest request", async () => {

@@ -1,5 +1,10 @@
 import { join } from "node:path";
-import { type SpawnOptions, spawnSupervised, type SupervisedProcess } from "./supervised.ts";
+import {
+  type SpawnOptions,
+  spawnSupervised,
+  STOP_SECONDS,
+  type SupervisedProcess,
+} from "./supervised.ts";
 import { startWatchdog } from "./watchdog.ts";
 
 /**
@@ -20,7 +25,7 @@ export interface Workspace extends AsyncDisposable {
 /**
  * Makes a workspace in the system's folder for temporary files.
  *
- * @throws Error on disposal, when the folder could not be removed.
+ * @throws Error on disposal, where the folder could not be removed or a process not be ended.
  */
 export async function createWorkspace(): Promise<Workspace> {
   // No await between the two: nothing but a kill in this very moment leaves an empty folder.
@@ -32,7 +37,7 @@ export async function createWorkspace(): Promise<Workspace> {
 
   async function disposeOnce() {
     await watchdog.finish();
-    await Promise.all([...processes].map((process) => process.status));
+    await Promise.all([...processes].map(assertEnds));
   }
   const dispose = () => disposal ??= disposeOnce();
 
@@ -55,4 +60,16 @@ export async function createWorkspace(): Promise<Workspace> {
     dispose,
     [Symbol.asyncDispose]: dispose,
   };
+}
+
+/** Who was left out by the watchdog would hold its output open, and us with it, for ever. */
+async function assertEnds(process: SupervisedProcess) {
+  const { promise: late, resolve } = Promise.withResolvers<"late">();
+  const timer = setTimeout(() => resolve("late"), STOP_SECONDS * 1000);
+  try {
+    if (await Promise.race([process.status, late]) !== "late") return;
+    throw new Error(`${process.name} or a process it started is still there after its end`);
+  } finally {
+    clearTimeout(timer);
+  }
 }

@@ -3,15 +3,39 @@ export function tokenOf(name: string): string {
   return `holdfast-test-${name}-${crypto.randomUUID()}`;
 }
 
-/** Whether any process but the asking one has `text` in its command line. */
+/** Whether any process has `text` in its command line. */
 export async function livesWith(text: string): Promise<boolean> {
-  return (await readLines("pgrep", ["-f", text])).length > 0;
+  return (await processesWith(text)).length > 0;
 }
 
-/** The lines a command prints; none where it fails. */
-export async function readLines(command: string, args: string[]): Promise<string[]> {
-  const { stdout } = await new Deno.Command(command, { args, stdin: "null" }).output();
-  return new TextDecoder().decode(stdout).split("\n").filter((line) => line !== "");
+/** The numbers of the processes that have `text` in their command line; zombies have none. */
+export async function processesWith(text: string): Promise<number[]> {
+  const found: number[] = [];
+  for (const { pid, command } of await commandLines()) {
+    if (command.includes(text)) found.push(pid);
+  }
+  return found;
+}
+
+/** From /proc where there is one, for slim images have no `ps`. */
+async function commandLines(): Promise<{ pid: number; command: string }[]> {
+  if (Deno.build.os !== "linux") return await commandLinesByPs();
+  const lines: { pid: number; command: string }[] = [];
+  for await (const { name } of Deno.readDir("/proc")) {
+    if (!/^\d+$/.test(name)) continue;
+    // It may have ended since the folder was read.
+    const text = await Deno.readTextFile(`/proc/${name}/cmdline`).catch(() => "");
+    lines.push({ pid: Number(name), command: text.replaceAll("\0", " ") });
+  }
+  return lines;
+}
+
+async function commandLinesByPs() {
+  const { stdout } = await new Deno.Command("ps", { args: ["-A", "-o", "pid=,args="] }).output();
+  return new TextDecoder().decode(stdout).trim().split("\n").map((line) => {
+    const [, pid, command] = /^\s*(\d+)\s+(.*)$/.exec(line) ?? [];
+    return { pid: Number(pid), command: command ?? "" };
+  });
 }
 
 export async function exists(path: string): Promise<boolean> {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { createWorkspace } from "../../../stack/process/workspace.ts";
-import { exists, gone, livesWith, readLines, tokenOf } from "./support.ts";
+import { exists, gone, livesWith, processesWith, tokenOf } from "./support.ts";
 
 const ownerScript = new URL("./owner.ts", import.meta.url).pathname;
 
@@ -74,9 +74,9 @@ Deno.test("a folder that lost its permissions is removed all the same", async ()
 Deno.test("a workspace whose watchdog was killed is still cleaned", async () => {
   const workspace = await createWorkspace();
   const process = workspace.spawn("sleeper", { command: "sleep", args: ["600"] });
-  const watchdogs = await readLines("pgrep", ["-f", `watchdog ${workspace.path}`]);
+  const watchdogs = await processesWith(`watchdog ${workspace.path}`);
   assert.equal(watchdogs.length, 1);
-  Deno.kill(Number(watchdogs[0]), "SIGKILL");
+  Deno.kill(watchdogs[0], "SIGKILL");
   await gone(() => livesWith(`watchdog ${workspace.path}`));
   await process.stop();
   await workspace.dispose();
@@ -84,23 +84,26 @@ Deno.test("a workspace whose watchdog was killed is still cleaned", async () => 
 });
 
 for (const signal of ["SIGKILL", "SIGTERM", "SIGINT", "SIGHUP"] as const) {
-  Deno.test(`nothing is left when the owner dies of ${signal}`, async () => {
-    const token = tokenOf(signal);
-    const owner = new Deno.Command(Deno.execPath(), {
-      args: ["run", "--allow-all", "--no-lock", ownerScript, token],
-      stdin: "null",
-      stdout: "piped",
-    }).spawn();
-    const path = await firstLine(owner.stdout);
-    assert.equal(await livesWith(token), true);
-    assert.equal(await exists(path), true);
-    // To the whole group as Ctrl-C does it would be no different: nobody else is in it.
-    owner.kill(signal);
-    assert.equal((await owner.status).signal, signal);
-    await gone(() => exists(path));
-    assert.equal(await livesWith(token), false);
-    assert.equal(await livesWith(`watchdog ${path}`), false);
-  });
+  // Ctrl-C and a closed terminal reach the whole group of the owner; a supervisor, the owner alone.
+  for (const whom of ["the owner", "the owner's whole group"] as const) {
+    Deno.test(`nothing is left when ${whom} gets ${signal}`, async () => {
+      const token = tokenOf(signal);
+      const owner = new Deno.Command(Deno.execPath(), {
+        args: ["run", "--allow-all", "--no-lock", ownerScript, token],
+        detached: true,
+        stdin: "null",
+        stdout: "piped",
+      }).spawn();
+      const path = await firstLine(owner.stdout);
+      assert.equal(await livesWith(token), true);
+      assert.equal(await exists(path), true);
+      Deno.kill(whom === "the owner" ? owner.pid : -owner.pid, signal);
+      assert.equal((await owner.status).signal, signal);
+      await gone(() => exists(path));
+      await gone(() => livesWith(`watchdog ${path}`));
+      assert.equal(await livesWith(token), false);
+    });
+  }
 }
 
 const DETACHED_CHILD = `
