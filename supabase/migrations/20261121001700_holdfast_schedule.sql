@@ -181,15 +181,18 @@ create function holdfast.unschedule() returns text
 as $$
 declare
   removed integer;
+  running boolean := exists (select from holdfast.runs r where r.state in ('running', 'sealing'));
 begin
+  -- A run that is on keeps its tick, which goes when the run has ended.
   select count(cron.unschedule(j.jobid)) into removed from cron.job j
-  where j.jobname in ('holdfast backup', 'holdfast tick') and j.username = current_user;
+  where j.username = current_user
+    and (j.jobname = 'holdfast backup' or (j.jobname = 'holdfast tick' and not running));
   perform holdfast.set('backup_waiting', 'null');
   if removed = 0 then
     return 'Nothing was scheduled.';
   end if;
   perform holdfast.record_audit(session_user::text, 'unschedule');
-  return 'No backup is scheduled any more. A run that is under way goes on, but nothing revives it.';
+  return 'No backup is scheduled any more.' || case when running then ' The run that is on goes on.' else '' end;
 end
 $$;
 comment on function holdfast.unschedule() is 'Removes the schedule and the tick, if they are there.';

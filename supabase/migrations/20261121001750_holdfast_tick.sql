@@ -60,18 +60,25 @@ $$;
 comment on function holdfast.end_if_stuck(uuid) is
   'Ends a run as failed (run_stuck) where nothing was committed in it for six hours; returns whether it did.';
 
+create function holdfast.maximum_age() returns interval
+  language sql stable security definer set search_path = ''
+as $$
+  select case when jsonb_typeof(s.value) = 'number' and s.value #>> '{}' ~ '^[0-9]{1,6}(\.[0-9]+)?$'
+    then make_interval(secs => 3600 * (s.value #>> '{}')::float) end
+  from holdfast.settings s where s.name = 'maximum_age_hours'
+$$;
+comment on function holdfast.maximum_age() is 'The setting maximum_age_hours; null where it is none or not valid.';
+
 create function holdfast.backup_due() returns boolean
   language sql stable security definer set search_path = ''
 as $$
   select holdfast.setting('backup_waiting') <> 'null' or (
-    s.maximum_age is not null
-    and coalesce((holdfast.last_snapshot(holdfast.own_repository())).sealed_at, '-infinity') < now() - s.maximum_age
+    holdfast.maximum_age() is not null
+    and coalesce((holdfast.last_snapshot(holdfast.own_repository())).sealed_at, '-infinity')
+      < now() - holdfast.maximum_age()
     -- One that fails at once would else fail each minute.
     and not exists (
       select from holdfast.runs r where r.kind = 'backup' and r.started_at > now() - interval '1 hour'))
-  from (
-    select case when holdfast.setting('maximum_age_hours') #>> '{}' ~ '^[0-9]{1,6}(\.[0-9]+)?$'
-      then make_interval(secs => 3600 * (holdfast.setting('maximum_age_hours') #>> '{}')::float) end) as s (maximum_age)
 $$;
 comment on function holdfast.backup_due() is
   'Whether a backup waits for its turn, or the last snapshot is older than maximum_age_hours and none was tried within the hour.';
@@ -99,7 +106,7 @@ create function holdfast.ensure_tick() returns void
   language plpgsql security definer set search_path = ''
 as $$
 begin
-  if not exists (select from cron.job j where j.jobname = 'holdfast tick') then
+  if not exists (select from cron.job j where j.jobname = 'holdfast tick' and j.username = current_user) then
     perform cron.schedule('holdfast tick', '* * * * *', 'select holdfast.tick()');
   end if;
 end
@@ -113,8 +120,8 @@ as $$
 begin
   if not exists (select from cron.job j where j.jobname = 'holdfast backup')
     and not exists (select from holdfast.runs r where r.state in ('running', 'sealing'))
-    and holdfast.setting('maximum_age_hours') = 'null' and holdfast.setting('backup_waiting') = 'null' then
-    perform cron.unschedule(j.jobname) from cron.job j where j.jobname = 'holdfast tick';
+    and holdfast.maximum_age() is null and holdfast.setting('backup_waiting') = 'null' then
+    perform cron.unschedule(j.jobid) from cron.job j where j.jobname = 'holdfast tick' and j.username = current_user;
   end if;
 end
 $$;
@@ -156,5 +163,5 @@ comment on function holdfast.tick() is
   'What pg_cron runs each minute: posts a slice for each free lane, ends stuck runs, starts a backup that waits or is overdue. Returns what it did.';
 
 revoke all on function holdfast.own_repository(), holdfast.post_free_lanes(uuid), holdfast.end_if_stuck(uuid),
-  holdfast.backup_due(), holdfast.prune_job_runs(), holdfast.ensure_tick(), holdfast.drop_idle_tick(),
+  holdfast.maximum_age(), holdfast.backup_due(), holdfast.prune_job_runs(), holdfast.ensure_tick(), holdfast.drop_idle_tick(),
   holdfast.tick() from public;
