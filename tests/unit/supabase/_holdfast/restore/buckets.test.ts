@@ -1,0 +1,47 @@
+import assert from "node:assert/strict";
+import {
+  limitsOf,
+  scratchBucket,
+  type SnapshotBucket,
+} from "../../../../../supabase/functions/_holdfast/restore/buckets.ts";
+import type { RestoreItem } from "../../../../../supabase/functions/_holdfast/restore/items.ts";
+
+const BUCKET: SnapshotBucket = {
+  id: "b",
+  name: "b",
+  public: false,
+  file_size_limit: null,
+  allowed_mime_types: null,
+  exists: false,
+  empty: true,
+};
+
+function takes(bucket: Partial<SnapshotBucket>, size: number | null, type: string | null): boolean {
+  const item = { size, metadata: { type, cache_control: null } } as RestoreItem;
+  return limitsOf({ ...BUCKET, ...bucket }).take(item);
+}
+
+Deno.test("a bucket without limits takes everything, and so does one that nobody knows", () => {
+  assert.ok(takes({}, 10 ** 12, null));
+  assert.ok(takes({ allowed_mime_types: [] }, 1, "any/thing"));
+  assert.ok(limitsOf(undefined).take({ size: 1, metadata: { type: "x" } } as RestoreItem));
+});
+
+Deno.test("a size up to the limit is taken, and not a byte more", () => {
+  assert.ok(takes({ file_size_limit: 10 }, 10, null));
+  assert.ok(!takes({ file_size_limit: 10 }, 11, null));
+  assert.ok(takes({ file_size_limit: 0 }, 0, null));
+});
+
+Deno.test("a type is taken where it is listed exactly, as Storage compares it", () => {
+  const allowed_mime_types = ["image/png", "text/*"];
+  assert.ok(takes({ allowed_mime_types }, 1, "image/png"));
+  for (const type of ["image/PNG", "image/png; q=1", "text/html", null, ""]) {
+    // Through the scratch bucket it gets there all the same.
+    assert.ok(!takes({ allowed_mime_types }, 1, type), String(type));
+  }
+});
+
+Deno.test("each run has a scratch bucket of its own, of a name that a bucket may have", () => {
+  assert.match(scratchBucket(crypto.randomUUID()), /^[a-z0-9-]{1,63}$/);
+});

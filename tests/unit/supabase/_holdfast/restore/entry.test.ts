@@ -1,0 +1,209 @@
+import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
+import fc from "fast-check";
+import type { Database } from "../../../../../supabase/functions/_holdfast/project/database.ts";
+import type { ObjectReader } from "../../../../../supabase/functions/_holdfast/project/storage.ts";
+import type {
+  ObjectPlace,
+  ObjectWriter,
+} from "../../../../../supabase/functions/_holdfast/project/target.ts";
+import { restoreEntry } from "../../../../../supabase/functions/_holdfast/restore/entry.ts";
+import type {
+  RestoreItem,
+  TargetObject,
+} from "../../../../../supabase/functions/_holdfast/restore/items.ts";
+import { MemoryStore } from "../../memory_store.ts";
+import { withoutWaiting } from "../../without_waiting.ts";
+
+const BLOB = "what was backed up";
+const KEY = "data/b/n/v";
+
+const ITEM: RestoreItem = {
+  bucket_id: "b",
+  name: "n",
+  version: "v",
+  metadata: { type: "text/plain", cache_control: null },
+  code: null,
+  blob: 1,
+  key: KEY,
+  size: BLOB.length,
+  sha256: createHash("sha256").update(BLOB).digest("hex"),
+  part_size: null,
+  target: null,
+};
+
+/** A project's Storage: what lies where, and each write that was asked of it. */
+class Target implements ObjectReader, ObjectWriter, Database {
+  readonly objects = new Map<string, { bytes: string; version: string }>();
+  readonly writes: string[] = [];
+  /** What becomes of the bytes of an upload. */
+  spoil = (bytes: string) => bytes;
+  #made = 0;
+
+  place(bucket: string, name: string, bytes: string): string {
+    const version = `made ${++this.#made}`;
+    this.objects.set(`${bucket}/${name}`, { bytes, version });
+    return version;
+  }
+
+  async upload(
+    bucket: string,
+    name: string,
+    body: () => Promise<Uint8Array<ArrayBuffer> | ReadableStream>,
+    { upsert }: { upsert: boolean },
+  ) {
+    this.writes.push(`${upsert ? "overwrite" : "create"} ${bucket}/${name}`);
+    const bytes = new TextDecoder().decode(await body() as Uint8Array);
+    if (!upsert && this.objects.has(`${bucket}/${name}`)) return { kind: "exists" } as const;
+    this.place(bucket, name, this.spoil(bytes));
+    return { kind: "done" } as const;
+  }
+
+  move(from: ObjectPlace, to: ObjectPlace) {
+    this.writes.push(`move to ${to.bucket}/${to.name}`);
+    const moved = this.objects.get(`${from.bucket}/${from.name}`)!;
+    if (this.objects.has(`${to.bucket}/${to.name}`)) {
+      return Promise.resolve({ kind: "exists" } as const);
+    }
+    this.objects.delete(`${from.bucket}/${from.name}`);
+    this.place(to.bucket, to.name, moved.bytes);
+    return Promise.resolve({ kind: "done" } as const);
+  }
+
+  read(bucket: string, name: string) {
+    const object = this.objects.get(`${bucket}/${name}`);
+    return Promise.resolve(
+      object
+        ? { kind: "bytes", response: new Response(object.bytes), etag: "", fresh: true } as const
+        : { kind: "missing" } as const,
+    );
+  }
+
+  call<Result>(name: string, { bucket_id, name: of }: Record<string, unknown>): Promise<Result> {
+    assert.equal(name, "object_now");
+    return Promise.resolve((this.objects.get(`${bucket_id}/${of}`) ?? null) as Result);
+  }
+
+  createBucket(): never {
+    throw new Error("no part of an entry");
+  }
+
+  dropBucket(): never {
+    throw new Error("a restore deletes nothing");
+  }
+
+  close(): Promise<void> {
+    return Promise.resolve();
+  }
+}
+
+interface Case {
+  /** What lies under the name: nothing, the blob's bytes or others. */
+  there: "nothing" | "same" | "other";
+  overwrite: "never" | "if-changed" | "always";
+  held: boolean;
+  direct: boolean;
+}
+
+async function restore(
+  given: Case,
+  change: (target: Target, store: MemoryStore) => void = () => {},
+) {
+  const [target, store] = [new Target(), new MemoryStore()];
+  store.write(KEY, BLOB);
+  let known: TargetObject | null = null;
+  if (given.there !== "nothing") {
+    const version = target.place("b", "n", given.there === "same" ? BLOB : "others' bytes");
+    known = { version, size: 1, right: false, same_metadata: false, held: given.held };
+  }
+  change(target, store);
+  const { overwrite, direct } = given;
+  const { result } = await withoutWaiting(() =>
+    restoreEntry(
+      { ...ITEM, target: known },
+      { overwrite, scratch: "scratch", direct: () => direct },
+      { store, reader: target, writer: target, database: target },
+    )
+  );
+  return { result, target, there: target.objects.get("b/n")?.bytes };
+}
+
+const cases: fc.Arbitrary<Case> = fc.record({
+  there: fc.constantFrom("nothing", "same", "other"),
+  overwrite: fc.constantFrom("never", "if-changed", "always"),
+  held: fc.boolean(),
+  direct: fc.boolean(),
+});
+
+Deno.test("nothing is overwritten that was not to be, or that no snapshot holds", async () => {
+  await fc.assert(fc.asyncProperty(cases, async (given) => {
+    const { result, target, there } = await restore(given);
+    const may = given.overwrite !== "never" && given.held && given.there === "other";
+    assert.equal(target.writes.includes("overwrite b/n"), may);
+    assert.equal(there, given.there === "other" && !may ? "others' bytes" : BLOB);
+    if (given.there === "other" && !may) assert.equal(result.failure?.code, "target_differs");
+    else assert.equal(result.failure, undefined);
+    if (given.there === "same") assert.deepEqual(target.writes, []);
+  }));
+});
+
+Deno.test("an object that appears while it is restored stays as it is", async () => {
+  for (const direct of [true, false]) {
+    const given: Case = { there: "nothing", overwrite: "always", held: false, direct };
+    const { result, there } = await restore(given, (target) => target.place("b", "n", "new"));
+    assert.equal(there, "new");
+    assert.equal(result.failure?.code, "target_differs");
+  }
+});
+
+Deno.test("what does not read back as it was is no success, and goes to no one's place by move", async () => {
+  for (const direct of [true, false]) {
+    const given: Case = { there: "nothing", overwrite: "never", held: false, direct };
+    const { result, there } = await restore(given, (target) => {
+      target.spoil = (bytes) => `${bytes}!`;
+    });
+    assert.equal(result.failure?.code, "restored_bytes_differ");
+    assert.ok(!result.counts.includes("objects_verified"));
+    if (!direct) assert.equal(there, undefined);
+  }
+});
+
+Deno.test("a damaged blob is never written", async () => {
+  for (const damage of ["what was backed UP", "short", "what was backed up and more"]) {
+    const given: Case = { there: "nothing", overwrite: "always", held: true, direct: true };
+    const { result, target } = await restore(given, (_, store) => store.write(KEY, damage));
+    assert.equal(result.failure?.code, "repository_damaged");
+    assert.equal(target.objects.size, 0);
+  }
+  const given: Case = { there: "other", overwrite: "always", held: true, direct: true };
+  const { result, there } = await restore(given, (_, store) => store.objects.clear());
+  assert.equal(result.failure?.code, "repository_damaged");
+  assert.equal(there, "others' bytes");
+});
+
+Deno.test("what is known to be right is not read again", async () => {
+  const target = new Target();
+  const version = target.place("b", "n", BLOB);
+  target.read = () => {
+    throw new Error("it was read");
+  };
+  const outside = { store: new MemoryStore(), reader: target, writer: target, database: target };
+  for (const same_metadata of [true, false]) {
+    const known = { version, size: 1, right: true, held: true, same_metadata };
+    const plan = { overwrite: "if-changed", scratch: "s", direct: () => true } as const;
+    const result = await restoreEntry({ ...ITEM, target: known }, plan, outside);
+    assert.equal(result.restored_version, same_metadata ? undefined : version);
+    assert.deepEqual(target.writes, []);
+  }
+});
+
+Deno.test("an entry without bytes says why, and is no failure of the restore", async () => {
+  const item = { ...ITEM, blob: null, key: null, size: null, sha256: null, code: "bytes_missing" };
+  const target = new Target();
+  const outside = { store: new MemoryStore(), reader: target, writer: target, database: target };
+  const plan = { overwrite: "always", scratch: "s", direct: () => true } as const;
+  const { failure, counts } = await restoreEntry(item, plan, outside);
+  assert.deepEqual([failure?.class, failure?.code], ["unavailable", "bytes_missing"]);
+  assert.deepEqual(counts, ["objects_unavailable"]);
+  assert.deepEqual(target.writes, []);
+});
