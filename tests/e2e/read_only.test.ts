@@ -18,7 +18,7 @@ async function setReadOnly(project: TestProject, on: boolean): Promise<void> {
   await project.sql.unsafe(`alter database ${name} set default_transaction_read_only = ${on}`);
   // It holds for new connections; those that are open are ended.
   await project.sql`
-    select pg_terminate_backend(pid) from pg_stat_activity
+    select pg_terminate_backend(pid, 5000) from pg_stat_activity
     where datname = ${name} and application_name = 'holdfast'`;
 }
 
