@@ -14,8 +14,32 @@ $$;
 comment on function holdfast.put_blobs(integer, jsonb) is
   'Records the bytes that results say were stored. A key already known keeps what is known of it.';
 
+create function holdfast.analyze_grown() returns void
+  language plpgsql security definer set search_path = ''
+as $$
+declare
+  grown regclass;
+begin
+  for grown in
+    select c.oid from pg_catalog.pg_class c
+    where c.oid = any (array['holdfast.blobs', 'holdfast.entries']::regclass[])
+      and pg_relation_size(c.oid) > 4 * current_setting('block_size')::bigint * c.relpages
+    order by c.oid
+  loop
+    -- Whoever holds this lock is analyzing or vacuuming already: nothing to wait for.
+    execute format('lock table %s in share update exclusive mode nowait', grown);
+    execute format('analyze %s', grown);
+  end loop;
+exception when lock_not_available then
+  null;
+end
+$$;
+comment on function holdfast.analyze_grown() is
+  'Gathers statistics on the catalog''s tables when they have grown fourfold. Without them each page of a first backup would be joined with all of the pages before it, until autovacuum comes.';
+
 create function holdfast.put_entries(repository integer, sequence integer, results jsonb) returns void
   language plpgsql security definer set search_path = ''
+  set plan_cache_mode = force_custom_plan
 as $$
 declare
   repo integer := put_entries.repository;
@@ -31,17 +55,19 @@ begin
   -- An entry that this same run added is in no sealed snapshot yet, so it is replaced in place.
   insert into holdfast.entries (repository, bucket_id, name, added_in, object_id, version, blob,
     row_hash, metadata, assumed, wanted_version, code)
-  select repo, x.bucket_id, x.name, seq, x.object_id, x.version, b.id,
+  select repo, x.bucket_id, x.name, seq, x.object_id, x.version, coalesce(known.id, put.id),
     holdfast.metadata_hash(x.metadata), x.metadata, coalesce(x.assumed, false), x.wanted_version, x.code
   from jsonb_to_recordset(put_entries.results) as x (bucket_id text, name text, object_id uuid,
       version text, metadata jsonb, blob bigint, stored jsonb, assumed boolean, wanted_version text, code text)
-    left join holdfast.blobs b on b.repository = repo
-      and (b.id = x.blob or (x.stored is not null and b.key = x.stored ->> 'key'))
-  where b.id is not null or x.wanted_version is not null
+    left join holdfast.blobs known on known.repository = repo and known.id = x.blob
+    left join holdfast.blobs put on put.repository = repo and put.key = x.stored ->> 'key'
+  where known.id is not null or put.id is not null or x.wanted_version is not null
   on conflict on constraint entries_pkey do update
   set object_id = excluded.object_id, version = excluded.version, blob = excluded.blob,
     row_hash = excluded.row_hash, metadata = excluded.metadata, assumed = excluded.assumed,
     removed_in = null, missing_in = null, wanted_version = excluded.wanted_version, code = excluded.code;
+
+  perform holdfast.analyze_grown();
 end
 $$;
 comment on function holdfast.put_entries(integer, integer, jsonb) is
@@ -49,6 +75,7 @@ comment on function holdfast.put_entries(integer, integer, jsonb) is
 
 create function holdfast.mark_entries(repository integer, sequence integer, results jsonb) returns void
   language plpgsql security definer set search_path = ''
+  set plan_cache_mode = force_custom_plan
 as $$
 declare
   repo integer := mark_entries.repository;
@@ -93,6 +120,7 @@ comment on function holdfast.mark_entries(integer, integer, jsonb) is
 
 create function holdfast.record_failures(run_id uuid, job text, results jsonb) returns void
   language sql security definer set search_path = ''
+  set plan_cache_mode = force_custom_plan
 as $$
   delete from holdfast.failures f
   using jsonb_to_recordset(record_failures.results) as x (bucket_id text, name text, failure jsonb, upload jsonb)
@@ -127,5 +155,5 @@ $$;
 comment on function holdfast.record_failures(uuid, text, jsonb) is
   'Records each result''s failure, and forgets the failures of those that succeeded.';
 
-revoke all on function holdfast.put_blobs(integer, jsonb), holdfast.put_entries(integer, integer, jsonb),
+revoke all on function holdfast.put_blobs(integer, jsonb), holdfast.analyze_grown(), holdfast.put_entries(integer, integer, jsonb),
   holdfast.mark_entries(integer, integer, jsonb), holdfast.record_failures(uuid, text, jsonb) from public;

@@ -257,6 +257,7 @@ comment on function holdfast.backup_page(bigint, uuid, integer, integer) is
 
 create function holdfast.record_results(r holdfast.runs, results jsonb) returns void
   language plpgsql security definer set search_path = ''
+  set plan_cache_mode = force_custom_plan
 as $$
 begin
   perform holdfast.put_entries((r).repository, (r).sequence, record_results.results);
