@@ -10,6 +10,7 @@ create table holdfast.uploads (
   key text collate "C" not null,
   part_size bigint not null check (part_size > 0),
   upload_id text,
+  restarts integer not null default 0,
   started_at timestamptz not null default now(),
   unique (run, bucket_id, name)
 );
@@ -23,6 +24,7 @@ comment on column holdfast.uploads.object is 'The row as it was when the sweep m
 comment on column holdfast.uploads.key is 'Key it will have, below the repository''s prefix.';
 comment on column holdfast.uploads.part_size is 'Bytes of each part but the last.';
 comment on column holdfast.uploads.upload_id is 'S3''s id of the upload, once it has begun.';
+comment on column holdfast.uploads.restarts is 'How often it began anew: the object was overwritten, or S3 forgot the upload.';
 comment on column holdfast.uploads.started_at is 'When the sweep met it.';
 
 create table holdfast.upload_parts (

@@ -9,7 +9,7 @@ declare
 begin
   return (
     select jsonb_build_object('id', u.id, 'object', u.object, 'key', u.key, 'part_size', u.part_size,
-      'upload_id', u.upload_id,
+      'upload_id', u.upload_id, 'restarts', u.restarts,
       'parts', coalesce((
         select jsonb_agg(jsonb_build_object('number', p.number, 'size', p.size, 'etag', p.etag,
           'sha256', encode(p.sha256, 'hex')) order by p.number)
@@ -59,7 +59,8 @@ declare
 begin
   delete from holdfast.upload_parts p where p.upload = (c.position ->> 'upload')::bigint;
   update holdfast.uploads u
-  set object = upload_restart.object, key = upload_restart.key, part_size = upload_restart.part_size, upload_id = null
+  set object = upload_restart.object, key = upload_restart.key, part_size = upload_restart.part_size, upload_id = null,
+    restarts = restarts + 1
   where u.id = (c.position ->> 'upload')::bigint;
   perform holdfast.commit_cursor(c.id, upload_restart.owner, c.position, '{}');
 end

@@ -62,6 +62,10 @@ export class MemoryStore implements RepositoryStore {
     return this.open();
   }
 
+  hasUpload(): never {
+    return this.open();
+  }
+
   abortUpload(): never {
     return this.open();
   }

@@ -5,7 +5,7 @@ import type { Database } from "../project/database.ts";
 import type { ObjectReader } from "../project/storage.ts";
 import type { BackupItem, BackupResult, StoredBytes } from "./items.ts";
 import { readObject, type RequestCount } from "./read.ts";
-import { PART_BYTES, partSizeFor } from "./parts.ts";
+import { goesByParts, partSizeFor } from "./parts.ts";
 
 /** Copies of one version that may lie under further keys; more means that something is wrong. */
 const MAX_COPIES = 9;
@@ -32,7 +32,7 @@ export async function copyObject(
   requests: CopyRequests,
 ): Promise<BackupResult | undefined> {
   if (item.blob) return item;
-  if (item.size !== null && item.size > PART_BYTES) return await asUpload(item);
+  if (goesByParts(item)) return await asUpload(item);
   const outcome = await readObject(item, context.reader, context.database, requests);
   switch (outcome.kind) {
     case "gone":
@@ -40,7 +40,7 @@ export async function copyObject(
     case "failure":
       return { ...outcome.item, failure: outcome.failure };
     case "changed":
-      throw new Error("a read of a whole object can't end as changed");
+      return await asUpload(outcome.item);
     case "read":
       try {
         return {

@@ -11,7 +11,7 @@ import { HoldfastError, messageOf } from "../errors.ts";
 import { logUnexpected } from "../log.ts";
 import { type CopyContext, copyObject, type CopyRequests } from "./copy.ts";
 import type { BackupItem, BackupResult, Counters } from "./items.ts";
-import { PART_BYTES } from "./parts.ts";
+import { goesByParts, PART_BYTES } from "./parts.ts";
 
 /** Objects on a page after so many deaths of its cursor: halved each time after the second. */
 export function pageObjects(attempts: number): number {
@@ -33,7 +33,7 @@ export function cutPage(items: readonly BackupItem[], maxObjects: number): Backu
 
 /** Bytes that copying an item holds in memory: none for one that is held or goes by parts. */
 function bytesToCopy(item: BackupItem): number {
-  return item.blob || (item.size ?? 0) > PART_BYTES ? 0 : item.size ?? PART_BYTES;
+  return item.blob || goesByParts(item) ? 0 : item.size ?? PART_BYTES;
 }
 
 /**

@@ -3,6 +3,7 @@ import { backoffMs, delay } from "../engine/retry.ts";
 import type { Database } from "../project/database.ts";
 import { bareEtag, type ByteRange, type ObjectReader } from "../project/storage.ts";
 import type { BackupItem, ObjectFailure } from "./items.ts";
+import { goesByParts } from "./parts.ts";
 
 /** Tries of one version before it is given up for this run. */
 const MAX_TRIES = 4;
@@ -18,6 +19,8 @@ export type ReadOutcome =
 
 type Attempt =
   | { readonly kind: "read"; readonly bytes: Uint8Array<ArrayBuffer> }
+  /** More than goes through memory at once; its row states no size. */
+  | { readonly kind: "large"; readonly size: number }
   | { readonly kind: "again"; readonly failure: ObjectFailure; readonly waitMs: number }
   | { readonly kind: "final"; readonly failure: ObjectFailure };
 
@@ -28,8 +31,8 @@ export interface RequestCount {
 
 /**
  * Reads an object whole, or a range of it. What does not match the row is read again: the row may
- * have changed, and then the object is read as it is now; `changed` is returned instead for a
- * range, whose earlier parts would belong to another version.
+ * have changed, and then the object is read as it is now. `changed` is returned instead for a
+ * range, whose earlier parts would belong to another version, and for what has to go by parts.
  */
 export async function readObject(
   item: BackupItem,
@@ -44,6 +47,9 @@ export async function readObject(
     requests.storage += 1;
     const attempt = await attemptRead(current, reader, range);
     if (attempt.kind === "read") return { kind: "read", item: current, bytes: attempt.bytes };
+    if (attempt.kind === "large") {
+      return { kind: "changed", item: { ...current, size: attempt.size } };
+    }
     if (attempt.kind === "final") {
       return { kind: "failure", item: current, failure: attempt.failure };
     }
@@ -53,7 +59,7 @@ export async function readObject(
     });
     if (now === null) return { kind: "gone" };
     if (now.version !== current.version) {
-      if (range) return { kind: "changed", item: now };
+      if (range || goesByParts(now)) return { kind: "changed", item: now };
       if (++changes > MAX_CHANGES) return { kind: "failure", item: now, failure: restless };
       current = now;
       tries = 0;
@@ -107,6 +113,11 @@ async function readBody(
         ? `the row's etag is ${item.etag}, the bytes' is ${etag}`
         : `the row says ${expected} bytes, Storage answers ${stated}`,
     );
+  }
+  const size = Number(stated);
+  if (!range && expected === null && goesByParts({ size })) {
+    await response.body?.cancel();
+    return { kind: "large", size };
   }
   let bytes: Uint8Array<ArrayBuffer>;
   try {

@@ -146,7 +146,7 @@ export function createS3Store(
       const response = await send({
         method: "PUT",
         key,
-        query: `partNumber=${number}&uploadId=${encodeKey(uploadId).replaceAll("/", "%2F")}`,
+        query: `partNumber=${number}&uploadId=${encodeParameter(uploadId)}`,
         body: bytes,
         sha256,
         expected: [404],
@@ -158,8 +158,23 @@ export function createS3Store(
     beginUpload: async (key, contentType) => (await rareOperations()).beginUpload(key, contentType),
     completeUpload: async (key, uploadId, parts) =>
       (await rareOperations()).completeUpload(key, uploadId, parts),
+    async hasUpload(key, uploadId) {
+      const response = await send({
+        method: "GET",
+        key,
+        query: `max-parts=1&uploadId=${encodeParameter(uploadId)}`,
+        // 403: a key that may put objects need not be allowed to list their parts.
+        expected: [403, 404],
+      });
+      await response.body?.cancel();
+      return response.status !== 404;
+    },
     abortUpload: async (key, uploadId) => (await rareOperations()).abortUpload(key, uploadId),
   };
+}
+
+function encodeParameter(value: string): string {
+  return encodeKey(value).replaceAll("/", "%2F");
 }
 
 function onlyIfAbsent(asked: S3Request): S3Request {

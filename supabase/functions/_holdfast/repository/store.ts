@@ -65,5 +65,7 @@ export interface RepositoryStore {
     uploadId: string,
     parts: readonly UploadedPart[],
   ): Promise<"stored" | "exists" | "gone">;
+  /** Whether an upload is still under way; true as well where the key may not ask. */
+  hasUpload(key: string, uploadId: string): Promise<boolean>;
   abortUpload(key: string, uploadId: string): Promise<void>;
 }

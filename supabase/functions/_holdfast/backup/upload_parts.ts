@@ -1,0 +1,164 @@
+/** Sending an upload's parts: ranged GETs held to one etag, one part in memory, each part a row. */
+import type { Lease, SliceContext } from "../engine/slice.ts";
+import { HoldfastError } from "../errors.ts";
+import { compositeDigest } from "../repository/digest.ts";
+import { dataKey, hexDigest } from "../repository/keys.ts";
+import type { UploadedPart } from "../repository/store.ts";
+import type { CopyContext, CopyRequests } from "./copy.ts";
+import type { BackupItem, BackupResult, Counters, ObjectFailure } from "./items.ts";
+import { type PartRange, partRanges } from "./parts.ts";
+import { readObject } from "./read.ts";
+
+/** An upload as its row says. */
+export interface UploadState {
+  readonly object: BackupItem;
+  readonly key: string;
+  readonly part_size: number;
+  /** Null until it has begun. */
+  readonly upload_id: string | null;
+  /** Times that it began anew. */
+  readonly restarts: number;
+  readonly parts: readonly UploadedPart[];
+}
+
+/** What one step of an upload came to. */
+export type UploadStep =
+  | { readonly kind: "begun" }
+  /** The budget is spent; what was sent is recorded. */
+  | { readonly kind: "more" }
+  /** Held, or with null gone from the source. */
+  | { readonly kind: "done"; readonly result: BackupResult | null; readonly done: Counters }
+  | { readonly kind: "failed"; readonly failure: ObjectFailure }
+  /** To begin anew, at `key` or the object's first; `failure` is what to record instead at the end of patience. */
+  | {
+    readonly kind: "restart";
+    readonly object: BackupItem;
+    readonly key?: string;
+    readonly failure: ObjectFailure;
+  };
+
+/** Sends what is missing, part by part, and completes the upload. */
+export async function sendParts(
+  state: UploadState,
+  uploadId: string,
+  lease: Lease,
+  context: SliceContext,
+  outside: CopyContext,
+): Promise<UploadStep> {
+  const parts = new Map(state.parts.map((part) => [part.number, part]));
+  for (const range of partRanges(state.object.size ?? 0, state.part_size)) {
+    if (parts.has(range.number)) continue;
+    const sent = await sendPart(state, uploadId, range, outside);
+    if ("kind" in sent) return sent;
+    await context.commit("upload_part_done", lease, { part: sent });
+    parts.set(sent.number, sent);
+    context.budget.charge(1, sent.size);
+    if (context.budget.spent()) return { kind: "more" };
+  }
+  return await complete(state, uploadId, [...parts.values()].sort(byNumber), outside);
+}
+
+const byNumber = (a: UploadedPart, b: UploadedPart) => a.number - b.number;
+
+async function sendPart(
+  state: UploadState,
+  uploadId: string,
+  range: PartRange,
+  outside: CopyContext,
+): Promise<UploadedPart | UploadStep> {
+  // upload_part_done counts the requests of a part that was sent.
+  const requests: CopyRequests = { storage: 0, s3: 0 };
+  const read = await readObject(state.object, outside.reader, outside.database, requests, range);
+  switch (read.kind) {
+    case "gone":
+      return { kind: "done", result: null, done: {} };
+    case "failure":
+      return { kind: "failed", failure: read.failure };
+    case "changed":
+      return { kind: "restart", object: read.item, failure: restless };
+    case "read": {
+      const sha256 = await hexDigest(read.bytes);
+      const { number } = range;
+      const etag = await outside.store.putPart(state.key, uploadId, number, read.bytes, sha256);
+      return etag === undefined
+        ? lost(state, state.key)
+        : { number, size: read.bytes.length, etag, sha256 };
+    }
+  }
+}
+
+const restless: ObjectFailure = {
+  class: "failed",
+  code: "storage_failed",
+  message: "the object was overwritten again and again while its parts were read",
+};
+
+/** S3 knows the upload no more, or has other bytes under its key. */
+function lost({ object }: UploadState, key: string): UploadStep {
+  const failure: ObjectFailure = {
+    class: "failed",
+    code: "repository_refused",
+    message: "S3 forgot the upload again and again",
+  };
+  return { kind: "restart", object, key, failure };
+}
+
+/** Completes the upload, with the composite digest of its parts. */
+async function complete(
+  state: UploadState,
+  uploadId: string,
+  parts: readonly UploadedPart[],
+  outside: CopyContext,
+): Promise<UploadStep> {
+  const outcome = await tryToComplete(state, uploadId, parts, outside);
+  if (outcome === "taken") return lost(state, await nextKey(state));
+  if (outcome === "gone") return lost(state, state.key);
+  const stored = {
+    key: state.key,
+    size: state.object.size ?? 0,
+    sha256: await compositeDigest(parts.map((part) => part.sha256)),
+    part_size: state.part_size,
+  };
+  return {
+    kind: "done",
+    result: { ...state.object, stored },
+    done: { objects_copied: 1, s3_requests: 2 },
+  };
+}
+
+/**
+ * Whatever the answer, the key tells: no other bytes than this version's are put there. An upload
+ * whose completion was done and its answer lost is complete again at Amazon, NoSuchUpload at MinIO,
+ * and at radosgw, like any that it does not know, an InternalError.
+ */
+async function tryToComplete(
+  { key, object }: UploadState,
+  uploadId: string,
+  parts: readonly UploadedPart[],
+  { store }: CopyContext,
+): Promise<"stored" | "taken" | "gone"> {
+  let passing: HoldfastError | undefined;
+  let outcome: "stored" | "exists" | "gone" | undefined;
+  try {
+    outcome = await store.completeUpload(key, uploadId, parts);
+  } catch (error) {
+    if (!(error instanceof HoldfastError && error.code === "repository_unreachable")) throw error;
+    passing = error;
+  }
+  if (outcome === "stored" || (await store.head(key))?.size === object.size) return "stored";
+  if (passing && await store.hasUpload(key, uploadId)) throw passing;
+  return outcome === "exists" ? "taken" : "gone";
+}
+
+/** Copies of one version are tried up to, as for small objects. */
+const MAX_COPIES = 9;
+
+/** The key for a further copy of the version; the same at the last. */
+async function nextKey({ key, object: { bucket_id, name, version } }: UploadState) {
+  for (let copy = 1; copy < MAX_COPIES; copy++) {
+    if (await dataKey(bucket_id, name, version, copy) === key) {
+      return await dataKey(bucket_id, name, version, copy + 1);
+    }
+  }
+  return key;
+}
