@@ -1,23 +1,27 @@
 -- Import: the catalog is built again from the repository's log and listings. It moves no bytes.
 
+create function holdfast.forget_unsealed(repository integer) returns void
+  language plpgsql security definer set search_path = ''
+as $$
+declare
+  base integer := coalesce((holdfast.last_snapshot(forget_unsealed.repository)).sequence, 0);
+begin
+  delete from holdfast.entries e where e.repository = forget_unsealed.repository and e.added_in > base;
+  update holdfast.entries e set removed_in = null
+  where e.repository = forget_unsealed.repository and e.removed_in > base;
+end
+$$;
+comment on function holdfast.forget_unsealed(integer) is
+  'Takes the catalog back to its newest snapshot. What was never sealed here would seem to belong to the snapshots that are about to come.';
+
 create function holdfast.import_begin(cursor_id bigint, owner uuid) returns jsonb
   language plpgsql security definer set search_path = ''
 as $$
 declare
   c holdfast.cursors := holdfast.require_lease(import_begin.cursor_id, import_begin.owner);
   r holdfast.runs := (select runs from holdfast.runs where runs.id = c.run);
-  base integer := coalesce((holdfast.last_snapshot(r.repository)).sequence, 0);
 begin
-  -- What was never sealed here would seem to belong to the snapshots that are about to come.
-  -- Once, before the first page: an import's own entries lie above the base too.
-  if c.position = '{}' then
-    delete from holdfast.entries e where e.repository = r.repository and e.added_in > base;
-    update holdfast.entries e set removed_in = null
-    where e.repository = r.repository and e.removed_in > base;
-    perform holdfast.commit_cursor(c.id, import_begin.owner, '{"begun": true}', '{}');
-    c.position := '{"begun": true}';
-  end if;
-  return jsonb_build_object('position', c.position, 'base', nullif(base, 0),
+  return jsonb_build_object('position', c.position, 'base', (holdfast.last_snapshot(r.repository)).sequence,
     'last_record', (select last_record from holdfast.repositories where id = r.repository));
 end
 $$;
@@ -32,6 +36,11 @@ declare
   c holdfast.cursors := holdfast.require_lease(import_page.cursor_id, import_page.owner);
   repo integer := (select r.repository from holdfast.runs r where r.id = c.run);
 begin
+  -- Once, before the first page: an import's own entries lie above the base too. And not before
+  -- there is one: a log without news leaves alone what a backup copied and has not sealed yet.
+  if not c.position ? 'begun' then
+    perform holdfast.forget_unsealed(repo);
+  end if;
   perform holdfast.put_entries(repo, import_page.sequence, lines);
 
   update holdfast.entries e set removed_in = import_page.sequence
@@ -47,7 +56,7 @@ begin
       and (replaces ->> 'to_bucket' is null
         or (e.bucket_id, e.name) <= (replaces ->> 'to_bucket', replaces ->> 'to_name'));
   end if;
-  perform holdfast.commit_cursor(c.id, import_page.owner, new_position,
+  perform holdfast.commit_cursor(c.id, import_page.owner, new_position || '{"begun": true}',
     jsonb_build_object('entries_imported', jsonb_array_length(lines)));
 end
 $$;
@@ -62,13 +71,17 @@ declare
   repo integer := (select r.repository from holdfast.runs r where r.id = c.run);
 begin
   if import_record.document is not null then
+    if not c.position ? 'begun' then
+      perform holdfast.forget_unsealed(repo);
+    end if;
+    c.position := '{"begun": true}';
     perform holdfast.save_snapshot(repo, import_record.document);
   end if;
   update holdfast.repositories r
   set last_record = greatest(r.last_record, (record ->> 'sequence')::integer),
     owner_project = case when record ->> 'kind' = 'owner' then record ->> 'project_url' else r.owner_project end
   where r.id = repo;
-  perform holdfast.commit_cursor(c.id, import_record.owner, '{"begun": true}',
+  perform holdfast.commit_cursor(c.id, import_record.owner, c.position,
     jsonb_build_object('snapshots_imported', (import_record.document is not null)::integer));
 end
 $$;
@@ -112,7 +125,7 @@ $$;
 comment on function holdfast.import_done(bigint, uuid) is
   'Ends the import stage: of an import, the run; of a restore, the way to its plan.';
 
-revoke all on function holdfast.import_begin(bigint, uuid),
+revoke all on function holdfast.forget_unsealed(integer), holdfast.import_begin(bigint, uuid),
   holdfast.import_page(bigint, uuid, integer, jsonb, jsonb, jsonb),
   holdfast.import_record(bigint, uuid, jsonb, jsonb),
   holdfast.repository_prepared(bigint, uuid, jsonb, text), holdfast.start_import(text, jsonb),
