@@ -85,9 +85,7 @@ async function readSnapshot(
 
 /** The parts that lead from the catalog's newest snapshot to this one. */
 export function partsToApply(parts: readonly ListPart[], base: number | null): ListPart[] {
-  const full = parts.find((part) => part.kind === "full");
-  const startsOver = base === null || (full !== undefined && full.sequence > base);
-  return startsOver ? [...parts] : parts.filter((part) => part.sequence > base);
+  return base === null ? [...parts] : parts.filter((part) => part.sequence > base);
 }
 
 /** Whether all lines were taken; false when the budget ended before. */
@@ -100,6 +98,9 @@ async function importParts(
 ): Promise<boolean> {
   const parts = partsToApply(document.parts, state.base);
   let position = state.position;
+  if (position.part === undefined && beginsWithNothing(document.parts, state.base)) {
+    await clear(document.sequence, lease, context);
+  }
   for (let index = position.part ?? 0; index < parts.length; index++) {
     const part = parts[index];
     if (!part) break;
@@ -120,13 +121,28 @@ async function importParts(
         sequence: document.sequence,
         lines: page,
         replaces: covers,
-        new_position: { begun: true, ...position },
+        new_position: position,
       });
       context.budget.charge(page.length / 10, 0);
       if (context.budget.spent()) return false;
     }
   }
   return true;
+}
+
+/** Whether the parts begin, past the catalog's snapshot, with a full listing that has no part: of nothing. */
+function beginsWithNothing([first]: readonly ListPart[], base: number | null): boolean {
+  return first?.kind !== "full" && (base === null || first === undefined || first.sequence > base);
+}
+
+/** Closes everything, as a full listing without a line would if there were a part for it. */
+async function clear(sequence: number, lease: Lease, context: SliceContext): Promise<void> {
+  await context.commit("import_page", lease, {
+    sequence,
+    lines: [],
+    replaces: coverage({}, undefined, true),
+    new_position: {},
+  });
 }
 
 /** The keys that a page of a full listing speaks for; to_bucket is null behind its last line. */
