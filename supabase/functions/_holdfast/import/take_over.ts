@@ -26,8 +26,11 @@ export async function takeOver(
   projectUrl: string,
 ): Promise<OwnerRecord | undefined> {
   if (lease.plan["take_over"] !== true) return undefined;
-  if (lastRecord > 0 && lease.plan["force"] !== true) {
-    refuseIfAlive(await readRecord(store, logKey(lastRecord)));
+  if (lastRecord > 0) {
+    const last = await readRecord(store, logKey(lastRecord));
+    // Written already, by a slice that died before it was known.
+    if (last.kind === "owner" && last.project_url === projectUrl) return undefined;
+    if (lease.plan["force"] !== true) refuseIfAlive(last);
   }
   const record: OwnerRecord = {
     kind: "owner",
