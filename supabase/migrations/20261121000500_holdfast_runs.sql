@@ -49,6 +49,8 @@ create table holdfast.cursors (
   position jsonb not null default '{}',
   counters jsonb not null default '{}',
   attempts integer not null default 0,
+  deaths integer not null default 0,
+  careful integer not null default 0,
   lease_owner uuid,
   lease_expires_at timestamptz,
   committed_at timestamptz not null default now(),
@@ -64,6 +66,8 @@ comment on column holdfast.cursors.range_to is 'Last name of its range, inclusiv
 comment on column holdfast.cursors.position is 'How far it is; opaque to the engine.';
 comment on column holdfast.cursors.counters is 'What it did so far, by name; summed for the run.';
 comment on column holdfast.cursors.attempts is 'Leases since the last commit.';
+comment on column holdfast.cursors.deaths is 'Of these, the ones that ran out without a word from their lane.';
+comment on column holdfast.cursors.careful is 'So many commits to come are of one object each: something among them killed two lanes.';
 comment on column holdfast.cursors.lease_owner is 'The lane that holds it.';
 comment on column holdfast.cursors.lease_expires_at is 'Until when, by this database''s clock.';
 comment on column holdfast.cursors.committed_at is 'When it last made progress.';

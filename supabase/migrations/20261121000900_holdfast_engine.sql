@@ -47,6 +47,22 @@ as $$
 $$;
 comment on function holdfast.plan_lanes(jsonb) is 'How many slices may work on a run at once.';
 
+create function holdfast.page_objects() returns integer
+  language sql immutable set search_path = '' as $$ select 500 $$;
+comment on function holdfast.page_objects() is
+  'The most objects that one commit is of; after two deaths, so many commits are of one object each.';
+
+create function holdfast.free_lanes(r holdfast.runs) returns integer
+  language sql stable security definer set search_path = ''
+as $$
+  -- What kills its lane kills all lanes in its isolate: which object it is can be found out only alone.
+  select case when coalesce(max(c.careful), 0) > 0 then 1 else holdfast.plan_lanes((free_lanes.r).plan) end
+    - count(*) filter (where c.lease_expires_at > clock_timestamp())
+  from holdfast.cursors c where c.run = (free_lanes.r).id and c.finished_at is null
+$$;
+comment on function holdfast.free_lanes(holdfast.runs) is
+  'How many more lanes may work on a run; while a cursor is careful, there is one lane.';
+
 create function holdfast.lease_cursor(owner uuid, function_name text, run uuid default null) returns jsonb
   language plpgsql security definer set search_path = ''
 as $$
@@ -59,26 +75,28 @@ begin
     and holdfast.function_of(runs.kind) = lease_cursor.function_name
     and (lease_cursor.run is null or runs.id = lease_cursor.run)
   for update;
-  if not found or (
-    select count(*) from holdfast.cursors cc
-    where cc.run = r.id and cc.finished_at is null and cc.lease_expires_at > clock_timestamp()
-  ) >= holdfast.plan_lanes(r.plan) then
+  if not found or holdfast.free_lanes(r) <= 0 then
     return null;
   end if;
   select cc.* into c from holdfast.cursors cc
   where cc.run = r.id and cc.finished_at is null
     and (cc.lease_expires_at is null or cc.lease_expires_at <= clock_timestamp())
-  order by cc.id limit 1 for update skip locked;
+  order by cc.careful > 0 desc, cc.id limit 1 for update skip locked;
   if not found then
     return null;
   end if;
+  -- A lane that ends in any other way gives up its name.
+  c.deaths := c.deaths + (c.lease_owner is not null)::integer;
+  if c.deaths >= 2 and c.careful = 0 then
+    c.careful := holdfast.page_objects();
+  end if;
   update holdfast.cursors cc
-  set lease_owner = lease_cursor.owner, attempts = attempts + 1,
+  set lease_owner = lease_cursor.owner, attempts = attempts + 1, deaths = c.deaths, careful = c.careful,
     lease_expires_at = clock_timestamp() + make_interval(secs => holdfast.lease_seconds())
   where cc.id = c.id;
   return jsonb_build_object(
     'cursor', c.id, 'run', r.id, 'kind', r.kind, 'stage', c.stage, 'bucket_id', c.bucket_id,
-    'position', c.position, 'attempts', c.attempts + 1, 'plan', r.plan,
+    'position', c.position, 'attempts', c.attempts + 1, 'deaths', c.deaths, 'careful', c.careful > 0, 'plan', r.plan,
     'repository', r.repository, 'sequence', r.sequence, 'frozen', r.frozen,
     'started_at', holdfast.utc(r.started_at));
 end
@@ -142,7 +160,8 @@ as $$
 begin
   perform holdfast.require_lease(commit_cursor.cursor_id, commit_cursor.owner);
   update holdfast.cursors
-  set position = commit_cursor.new_position, attempts = 0, committed_at = clock_timestamp(),
+  set position = commit_cursor.new_position, attempts = 0, deaths = 0, careful = greatest(careful - 1, 0),
+    committed_at = clock_timestamp(),
     counters = holdfast.add_counters(counters, commit_cursor.done),
     lease_expires_at = clock_timestamp() + make_interval(secs => holdfast.lease_seconds())
   where id = commit_cursor.cursor_id;
@@ -234,6 +253,17 @@ $$;
 comment on function holdfast.release_cursor(bigint, uuid) is
   'Gives a cursor back with work left in it, which is not a death, and asks for the next slice in the same transaction.';
 
+create function holdfast.leave_cursor(cursor_id bigint, owner uuid) returns void
+  language plpgsql security definer set search_path = ''
+as $$
+begin
+  perform holdfast.require_lease(leave_cursor.cursor_id, leave_cursor.owner);
+  update holdfast.cursors set lease_owner = null where id = leave_cursor.cursor_id;
+end
+$$;
+comment on function holdfast.leave_cursor(bigint, uuid) is
+  'Leaves a cursor until its lease runs out, after a failure that may pass: it is no death, and nobody tries again at once.';
+
 create function holdfast.end_run(run_id uuid, new_state text, code text default null, message text default null,
   remedy text default null, result jsonb default null)
   returns void language plpgsql security definer set search_path = ''
@@ -294,12 +324,13 @@ comment on function holdfast.cancel_run(uuid, text) is
   'Cancels a running run. What it committed stays and is used by the next.';
 
 revoke all on function holdfast.lease_seconds(), holdfast.function_of(text), holdfast.start_run(text, jsonb, text), holdfast.plan_lanes(jsonb),
-  holdfast.lease_cursor(uuid, text, uuid), holdfast.require_lease(bigint, uuid), holdfast.heartbeat(bigint, uuid),
+  holdfast.page_objects(), holdfast.free_lanes(holdfast.runs), holdfast.lease_cursor(uuid, text, uuid),
+  holdfast.require_lease(bigint, uuid), holdfast.heartbeat(bigint, uuid), holdfast.leave_cursor(bigint, uuid),
   holdfast.add_counters(jsonb, jsonb), holdfast.commit_cursor(bigint, uuid, jsonb, jsonb),
   holdfast.stage_after(text, text), holdfast.finish_cursor(bigint, uuid, jsonb), holdfast.post_slice(uuid),
   holdfast.release_cursor(bigint, uuid), holdfast.end_run(uuid, text, text, text, text, jsonb),
   holdfast.fail_run(bigint, uuid, text, text, text), holdfast.cancel_run(uuid, text) from public;
 grant execute on function holdfast.lease_cursor(uuid, text, uuid), holdfast.heartbeat(bigint, uuid),
   holdfast.commit_cursor(bigint, uuid, jsonb, jsonb), holdfast.finish_cursor(bigint, uuid, jsonb),
-  holdfast.post_slice(uuid), holdfast.release_cursor(bigint, uuid),
+  holdfast.post_slice(uuid), holdfast.release_cursor(bigint, uuid), holdfast.leave_cursor(bigint, uuid),
   holdfast.fail_run(bigint, uuid, text, text, text), holdfast.cancel_run(uuid, text) to holdfast_worker;

@@ -19,7 +19,7 @@ as $$
 declare
   wanted integer;
 begin
-  select least(holdfast.plan_lanes(r.plan) - count(*) filter (where c.lease_expires_at > clock_timestamp()),
+  select least(holdfast.free_lanes(r),
     count(*) filter (where c.lease_expires_at is null or c.lease_expires_at <= clock_timestamp()))
   into wanted
   from holdfast.runs r join holdfast.cursors c on c.run = r.id and c.finished_at is null

@@ -222,6 +222,13 @@ export const ERRORS = {
     title: "No URL can name this object",
     remedy: "Move it to a name without . or .. segments and with characters that Storage allows.",
   },
+  copying_killed: {
+    status: 502,
+    title: "Copying this object ended every function that tried",
+    remedy:
+      "The next run tries again. Look at the function's logs for the limit that it reached; " +
+      "an object that stays can be left out with the setting exclude.",
+  },
   storage_failed: {
     status: 502,
     title: "Storage did not give the object",

@@ -7,16 +7,16 @@ import {
   pageClock,
 } from "../engine/budget.ts";
 import { mapPool } from "../engine/pool.ts";
+import type { Lease } from "../engine/slice.ts";
 import { HoldfastError, messageOf } from "../errors.ts";
 import { logUnexpected } from "../log.ts";
 import { type CopyContext, copyObject, type CopyRequests } from "./copy.ts";
-import type { BackupItem, BackupResult, Counters } from "./items.ts";
+import type { BackupItem, BackupResult, Counters, ObjectFailure } from "./items.ts";
 import { goesByParts, PART_BYTES } from "./parts.ts";
 
-/** Objects on a page after so many deaths of its cursor: halved each time after the second. */
-export function pageObjects(attempts: number): number {
-  // No shift: one by 32 bits would be none.
-  return Math.max(1, Math.floor(PAGE_OBJECTS / 2 ** Math.max(0, attempts - 2)));
+/** Objects on a page: one where what kills lanes is to be found out. */
+export function pageObjects(lease: Pick<Lease, "careful">): number {
+  return lease.careful ? 1 : PAGE_OBJECTS;
 }
 
 /** The first items that make one page, by number and by bytes to copy; at least one. */
@@ -64,6 +64,21 @@ export async function actOnPage(
   const results = acted.filter((result) => result !== undefined);
   return { taken: acted.length, results, counters: count(results, requests) };
 }
+
+/** A page of the one object that killed too many lanes: it is recorded and not touched again. */
+export function passKiller(
+  item: BackupItem,
+): { taken: number; results: BackupResult[]; counters: Counters } {
+  const results: BackupResult[] = [{ ...item, failure: KILLED }];
+  return { taken: 1, results, counters: count(results, { storage: 0, s3: 0 }) };
+}
+
+/** What is recorded of an object that kills its lanes. */
+export const KILLED: ObjectFailure = {
+  class: "failed",
+  code: "copying_killed",
+  message: "each slice that copied it was ended by the platform before it was done",
+};
 
 /** Copies one object; what goes wrong with this one alone is recorded and stops nothing. */
 async function copyOrRecord(

@@ -1,11 +1,14 @@
 /** The sweep of one bucket's range, and the look at names that are gone. */
-import type { Lease, SliceContext, Stage } from "../engine/slice.ts";
+import type { Budget } from "../engine/budget.ts";
+import { firstObjectKills, type Lease, type SliceContext, type Stage } from "../engine/slice.ts";
 import type { CopyContext } from "./copy.ts";
-import type { BackupItem } from "./items.ts";
-import { actOnPage, cutPage, pageObjects } from "./page.ts";
+import type { BackupItem, BackupResult, Counters } from "./items.ts";
+import { actOnPage, cutPage, pageObjects, passKiller } from "./page.ts";
 
 /** Differences that one comparison returns; they are acted on page by page. */
 const MAX_ITEMS = 2_000;
+/** The same where something in them kills: what is at hand is made small, too. */
+const CAREFUL_ITEMS = 100;
 /** Rows that one comparison looks at; fewer where nearly all differ, as in a first backup. */
 const WINDOW_ROWS = 50_000;
 const CHANGED_WINDOW_ROWS = 2 * MAX_ITEMS;
@@ -15,8 +18,9 @@ const CLOSE_ROWS = 10_000;
 /** Sweeps a bucket's range, window by window. */
 export function sweepStage(outside: CopyContext): Stage {
   return async (lease, context) => {
-    const maxItems = lease.attempts > 2 ? pageObjects(lease.attempts) : MAX_ITEMS;
+    const maxItems = lease.careful ? CAREFUL_ITEMS : MAX_ITEMS;
     let windowRows = WINDOW_ROWS;
+    let killer = firstObjectKills(lease);
     while (true) {
       const window = await context.commit<{ items: BackupItem[]; to: string | null }>(
         "backup_page",
@@ -28,7 +32,10 @@ export function sweepStage(outside: CopyContext): Stage {
         await context.commit("finish_cursor", lease);
         return "finished";
       }
-      if (!await actOnWindow(window.items, window.to, lease, context, outside)) return "more";
+      if (!await actOnWindow(window.items, window.to, killer, lease, context, outside)) {
+        return "more";
+      }
+      killer = false;
       if (context.budget.spent()) return "more";
     }
   };
@@ -38,14 +45,17 @@ export function sweepStage(outside: CopyContext): Stage {
 async function actOnWindow(
   items: readonly BackupItem[],
   to: string,
+  killer: boolean,
   lease: Lease,
   context: SliceContext,
   outside: CopyContext,
 ): Promise<boolean> {
   let rest = items;
   while (rest.length > 0) {
-    const page = cutPage(rest, pageObjects(lease.attempts));
-    const { taken, results, counters } = await actOnPage(page, outside, context.budget);
+    const page = cutPage(rest, pageObjects(lease));
+    const { taken, results, counters } = killer && rest === items
+      ? passKiller(items[0]!)
+      : await actOnPage(page, outside, context.budget);
     const last = rest[taken - 1];
     rest = rest.slice(taken);
     await context.commit("backup_commit", lease, {
@@ -62,34 +72,54 @@ async function actOnWindow(
 /** Backs up objects whose name is gone and that live under another one. */
 export function goneStage(outside: CopyContext): Stage {
   return async (lease, context) => {
+    let maxItems = pageObjects(lease);
+    let killer = firstObjectKills(lease);
     while (true) {
       const page = await context.commit<{ items: BackupItem[]; position: unknown }>(
         "gone_page",
         lease,
-        { max_items: pageObjects(lease.attempts) },
+        { max_items: maxItems },
       );
       if (page.position === null) {
         await context.commit("finish_cursor", lease);
         return "finished";
       }
-      const results = [];
-      const totals: Record<string, number> = {};
-      for (let rest = page.items; rest.length > 0;) {
-        const acted = await actOnPage(cutPage(rest, rest.length), outside, context.budget);
-        rest = rest.slice(acted.taken);
-        results.push(...acted.results);
-        for (const [name, value] of Object.entries(acted.counters)) {
-          totals[name] = (totals[name] ?? 0) + value;
-        }
+      if (cutPage(page.items, maxItems).length < page.items.length) {
+        // It is committed as a whole: fewer names, until what is to be copied is one page.
+        maxItems = Math.ceil(maxItems / 4);
+        continue;
       }
+      const { results, counters } = killer && page.items.length > 0
+        ? passKiller(page.items[0]!)
+        : await actOnAll(page.items, outside, context.budget);
+      killer = false;
       await context.commit("gone_commit", lease, {
         results,
         new_position: page.position,
-        done: totals,
+        done: counters,
       });
       if (context.budget.spent()) return "more";
     }
   };
+}
+
+/** Acts on a page to its end, whatever its time. */
+async function actOnAll(
+  items: readonly BackupItem[],
+  outside: CopyContext,
+  budget: Budget,
+): Promise<{ results: BackupResult[]; counters: Counters }> {
+  const results: BackupResult[] = [];
+  const counters: Counters = {};
+  for (let rest = items; rest.length > 0;) {
+    const acted = await actOnPage(rest, outside, budget);
+    rest = rest.slice(acted.taken);
+    results.push(...acted.results);
+    for (const [name, value] of Object.entries(acted.counters)) {
+      counters[name] = (counters[name] ?? 0) + value;
+    }
+  }
+  return { results, counters };
 }
 
 /** Closes the names that are gone, each by what became of its object. */

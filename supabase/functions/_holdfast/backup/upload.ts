@@ -1,11 +1,11 @@
 /** One object above one part: its upload begins, goes on, begins anew where it has to, and ends. */
-import type { Lease, SliceContext, Stage } from "../engine/slice.ts";
+import { firstObjectKills, type Lease, type SliceContext, type Stage } from "../engine/slice.ts";
 import { HoldfastError, messageOf } from "../errors.ts";
 import { logError } from "../log.ts";
 import { dataKey } from "../repository/keys.ts";
 import type { CopyContext } from "./copy.ts";
 import type { BackupItem, BackupResult, Counters, ObjectFailure } from "./items.ts";
-import { actOnPage } from "./page.ts";
+import { actOnPage, KILLED } from "./page.ts";
 import { goesByParts, partSizeFor } from "./parts.ts";
 import { sendParts, type UploadState, type UploadStep } from "./upload_parts.ts";
 
@@ -45,6 +45,7 @@ async function advance(
   context: SliceContext,
   outside: CopyContext,
 ): Promise<UploadStep> {
+  if (firstObjectKills(lease)) return { kind: "failed", failure: KILLED };
   if (!goesByParts(state.object)) return await copyWhole(state.object, context, outside);
   if (state.upload_id !== null) {
     return await sendParts(state, state.upload_id, lease, context, outside);

@@ -48,7 +48,8 @@ export async function sendParts(
   const parts = new Map(state.parts.map((part) => [part.number, part]));
   for (const range of partRanges(state.object.size ?? 0, state.part_size)) {
     if (parts.has(range.number)) continue;
-    const sent = await sendPart(state, uploadId, range, outside);
+    const leave = await context.budget.bytesInFlight.enter(state.part_size);
+    const sent = await sendPart(state, uploadId, range, outside).finally(leave);
     if ("kind" in sent) return sent;
     await context.commit("upload_part_done", lease, { part: sent });
     parts.set(sent.number, sent);
@@ -79,10 +80,11 @@ async function sendPart(
     case "read": {
       const sha256 = await hexDigest(read.bytes);
       const { number } = range;
-      const etag = await outside.store.putPart(state.key, uploadId, number, read.bytes, sha256);
-      return etag === undefined
-        ? lost(state, state.key)
-        : { number, size: read.bytes.length, etag, sha256 };
+      const size = read.bytes.length;
+      const etag = await outside.store.putPart(state.key, uploadId, number, read.bytes, sha256)
+        // Frees them now: garbage counts against the isolate's memory until it is collected.
+        .finally(() => read.bytes.buffer.transfer(0));
+      return etag === undefined ? lost(state, state.key) : { number, size, etag, sha256 };
     }
   }
 }

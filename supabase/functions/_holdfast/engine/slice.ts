@@ -15,6 +15,10 @@ export interface Lease {
   readonly position: Record<string, unknown>;
   /** Leases since the last commit, this one included. */
   readonly attempts: number;
+  /** Lanes that died since then: whoever killed their isolates, it was over what comes now. */
+  readonly deaths: number;
+  /** Whether one object is acted on and committed at a time, to find out which one kills. */
+  readonly careful: boolean;
   readonly plan: Record<string, unknown>;
   readonly repository: number | null;
   readonly sequence: number | null;
@@ -63,8 +67,16 @@ const FATAL: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
 /** Failures that may pass: the slice ends and the next tick tries again, so many times. */
 const MAX_ATTEMPTS = 5;
 
+/** Lanes that one object may kill, the last of them alone, before it is recorded and passed. */
+const MAX_KILLS = 3;
+
 /** Three in a lease of 60 s: one lost to a busy connection is no matter. */
 const HEARTBEAT_MS = 20_000;
+
+/** Whether the first object of what is leased has killed as many lanes as it may. */
+export function firstObjectKills(lease: Lease): boolean {
+  return lease.careful && lease.deaths >= MAX_KILLS;
+}
 
 /** Works as one lane of the running run until it is done, the budget is spent, or nothing is free. */
 export async function runSlice(
@@ -148,13 +160,26 @@ async function settle(error: unknown, lease: Lease, context: SliceContext): Prom
   const where = { run: lease.run, stage: lease.stage };
   if (known) logError({ ...where, code: error.code, message: error.message });
   else logUnexpected(error, where);
-  if (known && error.code.startsWith("database_")) return; // nothing could be written down
+  // An end of the run could not be written down.
+  if (known && error.code.startsWith("database_")) return await leave(lease, context);
   // An outage may last for hours: the tick tries each minute, until six hours without progress.
   const outage = known && error.code.endsWith("_unreachable");
-  if (passing && !first && (outage || lease.attempts < MAX_ATTEMPTS)) return;
+  if (passing && !first && (outage || lease.attempts < MAX_ATTEMPTS)) {
+    return await leave(lease, context);
+  }
   await context.commit("fail_run", lease, {
     code: known ? error.code : "internal",
     message: messageOf(error),
     remedy: known ? error.remedy : null,
   });
+}
+
+/** Says that the lane lives; where even that fails, it is taken for dead. */
+async function leave(lease: Lease, context: SliceContext): Promise<void> {
+  try {
+    await context.commit("leave_cursor", lease);
+  } catch (error) {
+    // What it came from is in the log already.
+    if (!(error instanceof HoldfastError)) throw error;
+  }
 }

@@ -1,5 +1,5 @@
 /** Restoring one entry: what the target has decides what is done. */
-import { HoldfastError } from "../errors.ts";
+import { type ErrorCode, HoldfastError } from "../errors.ts";
 import type { ObjectPlace, WriteOutcome } from "../project/target.ts";
 import { hexDigest } from "../repository/keys.ts";
 import {
@@ -20,6 +20,12 @@ export interface BucketPlan {
   readonly direct: (item: RestoreItem) => boolean;
 }
 
+/** The one blob is damaged or refused, not the restore: it goes on and says so. */
+const ONE_BLOB: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  "repository_damaged",
+  "repository_refused",
+]);
+
 /** Restores one entry and says what became of it. Never deletes; overwrites only as told. */
 export async function restoreEntry(
   item: RestoreItem,
@@ -32,8 +38,7 @@ export async function restoreEntry(
       ? await create(item, plan, outside)
       : await settleExisting(item, item.target, plan, outside);
   } catch (error) {
-    // The one blob is damaged, not the restore: it goes on and says so.
-    if (error instanceof HoldfastError && error.code === "repository_damaged") {
+    if (error instanceof HoldfastError && ONE_BLOB.has(error.code)) {
       return failed(item, error.code, error.message);
     }
     throw error;
@@ -48,18 +53,19 @@ async function settleExisting(
   outside: RestoreContext,
 ): Promise<RestoreResult> {
   const place = placeOf(item);
+  const keepsMetadata = plan.overwrite === "never" && !target.same_metadata && !target.of_this_run;
+  const metadataKept = keepsMetadata ? ["objects_metadata_kept"] : [];
   if (target.right) {
-    return plan.overwrite === "never" && !target.same_metadata
-      ? result(item, ["objects_already_right", "objects_metadata_kept"])
-      : result(item, ["objects_already_right"], target.same_metadata ? undefined : target.version);
+    const patched = target.same_metadata || keepsMetadata ? undefined : target.version;
+    return result(item, ["objects_already_right", ...metadataKept], patched);
   }
   const compared = await compare(item, place, outside);
   if (compared === "same") {
     const same = await versionNow(place, outside) === target.version;
     return result(
       item,
-      ["objects_already_right", "objects_verified"],
-      same ? target.version : undefined,
+      ["objects_already_right", "objects_verified", ...metadataKept],
+      same && !keepsMetadata ? target.version : undefined,
     );
   }
   if (plan.overwrite === "never") {
@@ -73,6 +79,10 @@ async function settleExisting(
       item,
       "what is there is in no snapshot yet: run a backup first, then it may be overwritten",
     );
+  }
+  // Comparing may have taken a while, and what came in meanwhile is in no snapshot.
+  if (await versionNow(place, outside) !== target.version) {
+    return kept(item, "another object took this name while the restore ran");
   }
   const outcome = await putBlob(item, place, true, outside);
   if (outcome.kind !== "done") return refused(item, outcome);
@@ -165,6 +175,12 @@ function result(
 
 function failed(item: RestoreItem, code: string, message: string): RestoreResult {
   return { ...result(item, ["objects_failed"]), failure: { class: "failed", code, message } };
+}
+
+/** What becomes of an entry that killed too many lanes: it is recorded and not touched again. */
+export function passKiller(item: RestoreItem): RestoreResult {
+  const message = "each slice that restored it was ended by the platform before it was done";
+  return failed(item, "copying_killed", message);
 }
 
 function kept(item: RestoreItem, message: string): RestoreResult {

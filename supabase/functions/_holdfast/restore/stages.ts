@@ -1,14 +1,20 @@
 /** The restore job: its stages, and what each needs of the outside. */
-import { MAX_OBJECTS_IN_FLIGHT, pageClock } from "../engine/budget.ts";
+import { type Budget, MAX_OBJECTS_IN_FLIGHT, pageClock } from "../engine/budget.ts";
 import { mapPool } from "../engine/pool.ts";
-import type { Lease, SliceContext, Stage, Stages } from "../engine/slice.ts";
+import {
+  firstObjectKills,
+  type Lease,
+  type SliceContext,
+  type Stage,
+  type Stages,
+} from "../engine/slice.ts";
 import { pageObjects } from "../backup/page.ts";
 import type { Database } from "../project/database.ts";
 import { createObjectReader } from "../project/storage.ts";
 import { createObjectWriter } from "../project/target.ts";
 import { createS3Store } from "../repository/s3_store.ts";
 import { type ProjectSettings, readRepositorySettings } from "../settings.ts";
-import { type BucketPlan, restoreEntry } from "./entry.ts";
+import { type BucketPlan, passKiller, restoreEntry } from "./entry.ts";
 import { bucketsStage, limitsOf, scratchBucket, type SnapshotBucket } from "./buckets.ts";
 import { importStage } from "../import/stage.ts";
 import type { Overwrite, RestoreItem, RestoreResult } from "./items.ts";
@@ -46,15 +52,22 @@ function objectsStage(outside: RestoreContext): Stage {
   return async (lease, context) => {
     const buckets = await context.commit<SnapshotBucket[]>("restore_buckets", lease);
     const plan = bucketPlan(lease, buckets.find((bucket) => bucket.id === lease.bucket_id));
+    let killer = firstObjectKills(lease);
     while (true) {
       const items = await context.commit<RestoreItem[]>("restore_page", lease, {
-        max_items: pageObjects(lease.attempts),
+        max_items: pageObjects(lease),
       });
       if (items.length === 0) {
         await context.commit("finish_cursor", lease);
         return "finished";
       }
-      await restorePage(items, plan, lease, context, outside);
+      await commitPage(
+        killer ? [passKiller(items[0]!)] : await restorePage(items, plan, context.budget, outside),
+        items,
+        lease,
+        context,
+      );
+      killer = false;
       if (context.budget.spent()) return "more";
     }
   };
@@ -70,29 +83,37 @@ function bucketPlan(lease: Lease, bucket: SnapshotBucket | undefined): BucketPla
   };
 }
 
-/** Acts on what fits a page's time and the budget, and commits it; the rest comes with the next page. */
+/** Acts on what fits a page's time and the budget; the rest comes with the next page. */
 async function restorePage(
   items: readonly RestoreItem[],
   plan: BucketPlan,
-  lease: Lease,
-  context: SliceContext,
+  budget: Budget,
   outside: RestoreContext,
-): Promise<void> {
+): Promise<RestoreResult[]> {
   const timeIsUp = pageClock();
-  const results = await mapPool(
+  return await mapPool(
     items,
     {
       items: MAX_OBJECTS_IN_FLIGHT,
-      weight: context.budget.bytesInFlight,
-      enough: () => timeIsUp() || context.budget.spent(),
+      weight: budget.bytesInFlight,
+      enough: () => timeIsUp() || budget.spent(),
     },
     inMemory,
     async (item) => {
       const result = await restoreEntry(item, plan, outside);
-      context.budget.charge(2, 2 * (item.size ?? 0));
+      budget.charge(2, 2 * (item.size ?? 0));
       return result;
     },
   );
+}
+
+/** Commits the results of a page's first items. */
+async function commitPage(
+  results: readonly RestoreResult[],
+  items: readonly RestoreItem[],
+  lease: Lease,
+  context: SliceContext,
+): Promise<void> {
   await context.commit("restore_commit", lease, {
     results: results.map(({ counts: _, ...result }) => result),
     to_name: items[results.length - 1]?.name,

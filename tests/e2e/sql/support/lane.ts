@@ -10,6 +10,8 @@ export interface Lease {
   bucket_id: string | null;
   position: Record<string, unknown>;
   attempts: number;
+  deaths: number;
+  careful: boolean;
   repository: number | null;
   sequence: number | null;
   frozen: string | null;
@@ -95,6 +97,10 @@ export class Lane {
 
   async release(lease: Lease) {
     await this.sql`select holdfast.release_cursor(${lease.cursor}, ${this.owner})`;
+  }
+
+  async leave(lease: Lease) {
+    await this.sql`select holdfast.leave_cursor(${lease.cursor}, ${this.owner})`;
   }
 
   async fail(lease: Lease, code: string) {
