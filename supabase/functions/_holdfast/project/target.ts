@@ -84,8 +84,8 @@ export function createObjectWriter(
             ...authorization(project.secretKey),
             "x-upsert": String(options.upsert),
             // Stored verbatim; without one Storage would make up its own.
-            "content-type": options.contentType ?? "application/octet-stream",
-            ...(options.cacheControl === null ? {} : { "cache-control": options.cacheControl }),
+            "content-type": headerValue(options.contentType) ?? "application/octet-stream",
+            ...cacheControl(options.cacheControl),
           },
           body: await body(),
           signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS),
@@ -125,6 +125,18 @@ export function createObjectWriter(
       }
     },
   };
+}
+
+/** A value that a header can carry as it is. Rows may hold others; the row's patch puts them back. */
+function headerValue(value: string | null): string | undefined {
+  return value !== null && /^[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?$/.test(value)
+    ? value
+    : undefined;
+}
+
+function cacheControl(value: string | null): Record<string, string> {
+  const sent = headerValue(value);
+  return sent === undefined ? {} : { "cache-control": sent };
 }
 
 const refusal = z.object({
