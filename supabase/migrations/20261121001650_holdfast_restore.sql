@@ -71,6 +71,28 @@ as $$
 $$;
 comment on function holdfast.snapshot_entries(integer, integer) is 'The entries of a snapshot.';
 
+create function holdfast.snapshot_buckets(repository integer, sequence integer) returns setof jsonb
+  language sql stable security definer set search_path = ''
+as $$
+  with listed as (
+    select b from holdfast.snapshots s, jsonb_array_elements(s.document -> 'buckets') b
+    where s.repository = snapshot_buckets.repository and s.sequence = snapshot_buckets.sequence
+  )
+  select l.b from listed l where coalesce(l.b ->> 'type', 'STANDARD') = 'STANDARD'
+  union all
+  -- A bucket that was deleted between the sweep and the seal: its objects are in the snapshot.
+  select jsonb_build_object('id', held, 'name', held, 'public', false, 'file_size_limit', null,
+    'allowed_mime_types', null)
+  from holdfast.sweep_buckets(row('{}', null, null, null)::holdfast.scope, snapshot_buckets.repository) held
+  where not exists (select from listed l where l.b ->> 'id' = held) and exists (
+    select from holdfast.entries e
+    where e.repository = snapshot_buckets.repository and e.bucket_id = held
+      and e.added_in <= snapshot_buckets.sequence
+      and (e.removed_in is null or e.removed_in > snapshot_buckets.sequence))
+$$;
+comment on function holdfast.snapshot_buckets(integer, integer) is
+  'The buckets of a snapshot with all their settings; private and without limits where only its objects tell of one.';
+
 create function holdfast.restore_report(repository integer, sequence integer) returns jsonb
   language sql stable security definer set search_path = ''
 as $$
@@ -97,7 +119,8 @@ as $$
         select * from compared where present and not unavailable and not "right"
         order by bucket_id, name limit 100) as c), '[]'),
     'buckets_to_create', coalesce((
-      select jsonb_agg(b ->> 'id' order by b ->> 'id') from document, jsonb_array_elements(document -> 'buckets') b
+      select jsonb_agg(b ->> 'id' order by b ->> 'id')
+      from holdfast.snapshot_buckets(restore_report.repository, restore_report.sequence) b
       where not exists (select from storage.buckets t where t.id = b ->> 'id')), '[]'),
     'missing_policies', coalesce((
       select jsonb_agg(p) from document, jsonb_array_elements(document -> 'policies') p
@@ -144,20 +167,17 @@ create function holdfast.restore_buckets(cursor_id bigint, owner uuid) returns j
 as $$
 declare
   c holdfast.cursors := holdfast.require_lease(restore_buckets.cursor_id, restore_buckets.owner);
+  r holdfast.runs := (select runs from holdfast.runs where runs.id = c.run);
 begin
   return (
     select coalesce(jsonb_agg(b || jsonb_build_object('exists', t.id is not null,
-      'empty', not exists (select from storage.objects o where o.bucket_id = b ->> 'id'))
-      order by b ->> 'id'), '[]')
-    from holdfast.runs r
-      join holdfast.snapshots s on s.repository = r.repository and s.sequence = (r.result ->> 'sequence')::integer
-      cross join jsonb_array_elements(s.document -> 'buckets') b
-      left join storage.buckets t on t.id = b ->> 'id'
-    where r.id = c.run and coalesce(b ->> 'type', 'STANDARD') = 'STANDARD');
+      'of_this_run', coalesce(t.created_at >= r.started_at, false)) order by b ->> 'id'), '[]')
+    from holdfast.snapshot_buckets(r.repository, (r.result ->> 'sequence')::integer) b
+      left join storage.buckets t on t.id = b ->> 'id');
 end
 $$;
 comment on function holdfast.restore_buckets(bigint, uuid) is
-  'The snapshot''s buckets with all their settings, and whether the target has them and they are empty.';
+  'The snapshot''s buckets with all their settings, whether the target has them, and whether it has since this run began.';
 
 create function holdfast.restore_begin(cursor_id bigint, owner uuid, buckets jsonb) returns void
   language plpgsql security definer set search_path = ''
@@ -195,6 +215,7 @@ begin
       'target', case when o.id is not null then jsonb_build_object(
         'version', o.version, 'size', o.size, 'right', e.blob is not null and holdfast.known_right(e, o.version),
         'same_metadata', o.row_hash = e.row_hash,
+        'of_this_run', coalesce((o.metadata ->> 'created_at')::timestamptz >= r.started_at, false),
         'held', exists (
           select from holdfast.entries h join holdfast.snapshots s on s.repository = h.repository
             and s.sequence >= h.added_in and (h.removed_in is null or h.removed_in > s.sequence)
@@ -301,7 +322,7 @@ as $$
 $$;
 comment on function holdfast.start_restore(jsonb, text) is 'Starts a restore, or with dry_run the plan of one.';
 
-revoke all on function holdfast.resolve_snapshot(integer, text), holdfast.snapshot_ids(integer, text, integer), holdfast.known_right(holdfast.entries, text),
+revoke all on function holdfast.snapshot_buckets(integer, integer), holdfast.resolve_snapshot(integer, text), holdfast.snapshot_ids(integer, text, integer), holdfast.known_right(holdfast.entries, text),
   holdfast.snapshot_entries(integer, integer), holdfast.restore_report(integer, integer),
   holdfast.restore_planned(bigint, uuid), holdfast.restore_buckets(bigint, uuid),
   holdfast.restore_begin(bigint, uuid, jsonb), holdfast.restore_page(bigint, uuid, integer),

@@ -14,6 +14,8 @@ const CODES: Readonly<Record<string, ErrorCode>> = {
   AccessDenied: "repository_access_denied",
   AllAccessDisabled: "repository_access_denied",
   AccountProblem: "repository_access_denied",
+  // One object's own: a lifecycle rule moved it to an archive.
+  InvalidObjectState: "repository_refused",
 };
 
 /** Whether a status or code says that the same request may succeed a little later. */

@@ -11,7 +11,8 @@ export interface SnapshotBucket {
   readonly file_size_limit: number | null;
   readonly allowed_mime_types: readonly string[] | null;
   readonly exists: boolean;
-  readonly empty: boolean;
+  /** Whether it came to be since the run began: made by a slice that died before it could say so. */
+  readonly of_this_run: boolean;
   readonly [setting: string]: unknown;
 }
 
@@ -48,13 +49,11 @@ export function bucketsStage(outside: RestoreContext): Stage {
     const made = [];
     for (const bucket of buckets) {
       const outcome = bucket.exists ? undefined : await outside.writer.createBucket(bucket);
-      made.push({
-        ...bucket,
-        created: outcome?.kind === "done",
-        // Into a bucket that is empty nothing can be overwritten; a live one may have limits of
-        // its own, and takes objects by move.
-        direct: !bucket.exists,
-      });
+      // A first try can't have made what it finds.
+      const created = outcome?.kind === "done" || (lease.attempts > 1 && bucket.of_this_run);
+      // Into a bucket that was just made nothing can be overwritten; a live one may have limits of
+      // its own, and takes objects by move.
+      made.push({ ...bucket, created, direct: created });
     }
     await context.commit("restore_begin", lease, { buckets: made });
     return "finished";

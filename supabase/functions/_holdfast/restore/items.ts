@@ -7,6 +7,8 @@ export interface TargetObject {
   /** Whether the catalog knows this version as the entry's bytes. */
   readonly right: boolean;
   readonly same_metadata: boolean;
+  /** Whether it came to be since the run began: put by a slice that died before it could say so. */
+  readonly of_this_run: boolean;
   /** Whether a sealed snapshot holds this version, so that overwriting it loses nothing. */
   readonly held: boolean;
 }

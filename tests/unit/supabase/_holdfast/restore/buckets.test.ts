@@ -13,7 +13,7 @@ const BUCKET: SnapshotBucket = {
   file_size_limit: null,
   allowed_mime_types: null,
   exists: false,
-  empty: true,
+  of_this_run: false,
 };
 
 function takes(bucket: Partial<SnapshotBucket>, size: number | null, type: string | null): boolean {

@@ -114,7 +114,14 @@ async function restore(
   let known: TargetObject | null = null;
   if (given.there !== "nothing") {
     const version = target.place("b", "n", given.there === "same" ? BLOB : "others' bytes");
-    known = { version, size: 1, right: false, same_metadata: false, held: given.held };
+    known = {
+      version,
+      size: 1,
+      right: false,
+      same_metadata: false,
+      of_this_run: false,
+      held: given.held,
+    };
   }
   change(target, store);
   const { overwrite, direct } = given;
@@ -189,7 +196,7 @@ Deno.test("what is known to be right is not read again", async () => {
   };
   const outside = { store: new MemoryStore(), reader: target, writer: target, database: target };
   for (const same_metadata of [true, false]) {
-    const known = { version, size: 1, right: true, held: true, same_metadata };
+    const known = { version, size: 1, right: true, held: true, same_metadata, of_this_run: false };
     const plan = { overwrite: "if-changed", scratch: "s", direct: () => true } as const;
     const result = await restoreEntry({ ...ITEM, target: known }, plan, outside);
     assert.equal(result.restored_version, same_metadata ? undefined : version);
