@@ -3,7 +3,6 @@ import {
   AbortMultipartUploadCommand,
   CompleteMultipartUploadCommand,
   CreateMultipartUploadCommand,
-  ListObjectsV2Command,
   S3Client,
   S3ServiceException,
 } from "@aws-sdk/client-s3";
@@ -12,10 +11,7 @@ import type { RepositorySettings } from "../settings.ts";
 import { s3Error } from "./s3_errors.ts";
 import type { RepositoryStore } from "./store.ts";
 
-type RareOperations = Pick<
-  RepositoryStore,
-  "list" | "beginUpload" | "completeUpload" | "abortUpload"
->;
+type RareOperations = Pick<RepositoryStore, "beginUpload" | "completeUpload" | "abortUpload">;
 
 /** The rare operations of a store on one bucket and prefix. */
 export function createRareOperations(settings: RepositorySettings): RareOperations {
@@ -35,20 +31,6 @@ export function createRareOperations(settings: RepositorySettings): RareOperatio
   const bucket = settings.bucket;
   const full = (key: string) => `${settings.prefix}/${key}`;
   return {
-    async list(prefix, startAfter) {
-      const page = await guarded("list", () =>
-        client.send(
-          new ListObjectsV2Command({
-            Bucket: bucket,
-            Prefix: full(prefix),
-            ...(startAfter ? { StartAfter: full(startAfter) } : {}),
-          }),
-        ));
-      const keys = (page.Contents ?? []).flatMap(({ Key }) =>
-        Key?.startsWith(`${settings.prefix}/`) ? [Key.slice(settings.prefix.length + 1)] : []
-      );
-      return { keys, more: page.IsTruncated === true && keys.length > 0 };
-    },
     async beginUpload(key, contentType) {
       const begun = await guarded("begin a multipart upload", () =>
         client.send(

@@ -4,7 +4,8 @@ import { backoffMs, delay } from "../engine/retry.ts";
 import { bareEtag, retryAfter } from "../project/storage.ts";
 import type { RepositorySettings } from "../settings.ts";
 import { mayPass, parseS3Error, s3Error } from "./s3_errors.ts";
-import { createSigner, encodeKey } from "./sigv4.ts";
+import { listQuery, parseKeys } from "./s3_list.ts";
+import { createSigner, encodeKey, encodeParameter } from "./sigv4.ts";
 import type { RepositoryStore } from "./store.ts";
 
 const REQUEST_TIMEOUT_MS = 60_000;
@@ -14,7 +15,8 @@ const EMPTY_SHA256 = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b78
 
 interface S3Request {
   readonly method: "GET" | "HEAD" | "PUT";
-  readonly key: string;
+  /** Below the prefix; absent: the bucket itself is asked. */
+  readonly key?: string;
   /** Canonical: encoded, sorted by name. */
   readonly query?: string;
   readonly headers?: Record<string, string>;
@@ -37,7 +39,9 @@ export function createS3Store(
   const sign = createSigner(settings);
 
   function sendOnce(asked: S3Request): Promise<Response> {
-    const path = `${base.path}/${encodeKey(`${settings.prefix}/${asked.key}`)}`;
+    const path = asked.key === undefined
+      ? base.path || "/"
+      : `${base.path}/${encodeKey(`${settings.prefix}/${asked.key}`)}`;
     const query = asked.query ?? "";
     const headers = sign({
       method: asked.method,
@@ -58,7 +62,7 @@ export function createS3Store(
 
   /** Sends until it is answered for good; what may pass is tried again. */
   async function send(asked: S3Request): Promise<Response> {
-    const action = `${asked.method} ${asked.key}`;
+    const action = asked.key === undefined ? "list" : `${asked.method} ${asked.key}`;
     for (let attempt = 1;; attempt++) {
       let failure: HoldfastError;
       let retryAfterMs: number | undefined;
@@ -154,7 +158,20 @@ export function createS3Store(
       await response.body?.cancel();
       return response.status === 404 ? undefined : response.headers.get("etag") ?? "";
     },
-    list: async (prefix, startAfter) => (await rareOperations()).list(prefix, startAfter),
+    async list(prefix, startAfter) {
+      const below = (key: string) => `${settings.prefix}/${key}`;
+      const response = await send({
+        method: "GET",
+        query: listQuery(below(prefix), startAfter === undefined ? undefined : below(startAfter)),
+        expected: [],
+      });
+      const { keys, more } = parseKeys(await response.text());
+      const ours = keys.filter((key) => key.startsWith(below("")));
+      return {
+        keys: ours.map((key) => key.slice(below("").length)),
+        more: more && ours.length > 0,
+      };
+    },
     beginUpload: async (key, contentType) => (await rareOperations()).beginUpload(key, contentType),
     completeUpload: async (key, uploadId, parts) =>
       (await rareOperations()).completeUpload(key, uploadId, parts),
@@ -171,10 +188,6 @@ export function createS3Store(
     },
     abortUpload: async (key, uploadId) => (await rareOperations()).abortUpload(key, uploadId),
   };
-}
-
-function encodeParameter(value: string): string {
-  return encodeKey(value).replaceAll("/", "%2F");
 }
 
 function onlyIfAbsent(asked: S3Request): S3Request {

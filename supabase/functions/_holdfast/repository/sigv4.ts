@@ -71,3 +71,8 @@ export function encodeKey(key: string): string {
     (found) => found === "%2F" ? "/" : `%${found.charCodeAt(0).toString(16).toUpperCase()}`,
   );
 }
+
+/** Percent-encodes a value of a query as AWS signs it: slashes too. */
+export function encodeParameter(value: string): string {
+  return encodeKey(value).replaceAll("/", "%2F");
+}

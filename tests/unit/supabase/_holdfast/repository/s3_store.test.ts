@@ -184,3 +184,32 @@ for (const [answer, code] of FINAL) {
     }
   });
 }
+
+const listing = (keys: string[], truncated: boolean) =>
+  new Response(
+    `<ListBucketResult><IsTruncated>${truncated}</IsTruncated>${
+      keys.map((key) => `<Contents><Key>${key}</Key></Contents>`).join("")
+    }</ListBucketResult>`,
+  );
+
+Deno.test("keys are listed below the prefix and told without it", async () => {
+  const keys = ["team/holdfast/log/2.json", "elsewhere/log/3.json"];
+  const { store, sent } = open({}, listing(keys, true), listing(["elsewhere/a"], true));
+  assert.deepEqual(await store.list("log/", "log/1.json"), { keys: ["log/2.json"], more: true });
+  assert.equal(
+    sent[0]?.url.href,
+    "https://s3.example.com/backups?list-type=2&prefix=team%2Fholdfast%2Flog%2F" +
+      "&start-after=team%2Fholdfast%2Flog%2F1.json",
+  );
+  assert.deepEqual(
+    await store.list("log/"),
+    { keys: [], more: false },
+    "no way to go on from here",
+  );
+});
+
+Deno.test("listing in the host name asks the root, and a missing bucket is told", async () => {
+  const { store, sent } = open({ forcePathStyle: false }, xml(404, "NoSuchBucket"));
+  await refused(store.list("log/"), "repository_bucket_missing", /^list: /);
+  assert.match(sent[0]?.url.href ?? "", /^https:\/\/backups\.s3\.example\.com\/\?list-type=2&/);
+});
