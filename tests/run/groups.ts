@@ -17,6 +17,8 @@ export interface Group {
    * where the machine has it.
    */
   stack?: "packaged" | "pg_cron";
+  /** Whether its files may run at once: each keeps to projects and buckets of its own. */
+  parallel?: boolean;
   /** The part without which it is not run. */
   needs?: Part;
   environment?: Record<string, string>;
@@ -66,6 +68,7 @@ function endToEnd(version: DenoVersion, options: Pick<Group, "stack" | "without"
     name: `e2e-${version}`,
     paths: ["e2e"],
     deno: "current",
+    parallel: true,
     environment: { [FUNCTIONS_DENO_VARIABLE]: version },
     ...options,
   };

@@ -7,6 +7,9 @@ import type { Group } from "./groups.ts";
 
 const TESTS = fileURLToPath(new URL("../", import.meta.url));
 
+/** More files at once than this would want more of PostgreSQL's connections than it has. */
+const MAX_JOBS = 4;
+
 /** Whether a group has a test file at all. */
 export async function hasTests(group: Group): Promise<boolean> {
   const left = (group.without ?? []).map((folder) => join(TESTS, folder));
@@ -57,6 +60,7 @@ export async function runGroup(group: Group, options: RunOptions): Promise<Count
       "--no-check",
       `--junit-path=${report}`,
       ...versionArguments(group),
+      ...(group.parallel ? ["--parallel"] : []),
       ...(group.without ?? []).map((folder) => `--ignore=${join(TESTS, folder)}`),
       ...options.passedOn,
       ...group.paths.map((path) => join(TESTS, path)),
@@ -67,8 +71,9 @@ export async function runGroup(group: Group, options: RunOptions): Promise<Count
   }).spawn();
   const abort = () => child.kill("SIGKILL");
   options.signal.addEventListener("abort", abort);
-  const { success } = await child.status;
+  const { success, signal } = await child.status;
   options.signal.removeEventListener("abort", abort);
+  if (signal !== null) console.error(`\n${group.name} was ended by ${signal}`);
   const xml = await Deno.readTextFile(report).catch(() => undefined);
   return countsOfRun(xml, success);
 }
@@ -81,6 +86,7 @@ function testEnvironment(group: Group, options: RunOptions): Record<string, stri
     ...inherited,
     // Deno 2.1.4 trusts only its built-in authorities unless told otherwise.
     DENO_TLS_CA_STORE: "mozilla,system",
+    DENO_JOBS: String(Math.min(navigator.hardwareConcurrency, MAX_JOBS)),
     ...group.environment,
     ...environment,
     ...(stackUrl !== undefined && { [STACK_URL_VARIABLE]: stackUrl }),
