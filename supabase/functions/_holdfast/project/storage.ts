@@ -69,6 +69,8 @@ export function createObjectReader(
             "accept-encoding": "identity",
             ...(range ? { range: `bytes=${range.first}-${range.last}` } : {}),
           },
+          // The key would go along to wherever it points.
+          redirect: "manual",
           signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS),
         });
         return await classify(response, range !== undefined);
@@ -106,13 +108,15 @@ async function classify(response: Response, ranged: boolean): Promise<StorageRea
 /** Storage answers nearly every error as HTTP 400 and says in the body what it is. */
 function classifyError(status: number, text: string): StorageRead {
   const body = parseErrorBody(text);
+  // Storage states its status in JSON. A gateway or a firewall before it speaks for itself alone.
+  const own = body?.statusCode;
   const stated = body?.statusCode ?? String(status);
   const message = body?.message ?? `HTTP ${status}`;
   if (body?.code === "InvalidKey" || body?.error === "InvalidKey") {
     return { kind: "unfetchable", message };
   }
-  if (stated === "404" && body) return { kind: "missing" };
-  if (stated === "401" || stated === "403") {
+  if (own === "404") return { kind: "missing" };
+  if (stated === "401" || own === "403") {
     throw new HoldfastError("storage_key_refused", `Storage answered ${stated}: ${message}.`);
   }
   return { kind: "failed", message: `Storage answered ${stated}: ${message}` };

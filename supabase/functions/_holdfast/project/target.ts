@@ -88,6 +88,7 @@ export function createObjectWriter(
             ...cacheControl(options.cacheControl),
           },
           body: await body(),
+          redirect: "manual",
           signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS),
         })
       );
@@ -103,6 +104,7 @@ export function createObjectWriter(
             destinationBucket: to.bucket,
             destinationKey: to.name,
           }),
+          redirect: "manual",
           signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS),
         })
       ),
