@@ -55,9 +55,10 @@ as $$
     when o.id is null then 'removed'
     when not holdfast.in_scope(fate.scope, o.bucket_id, o.name, o.size) then 'excluded'
     when (o.bucket_id, o.name) = ((fate.e).bucket_id, (fate.e).name) then 'kept'
+    -- By object: what lay there before may be all that is held under the new name.
     when exists (
       select from holdfast.entries h where h.repository = fate.repository and h.bucket_id = o.bucket_id
-        and h.name = o.name and h.removed_in is null and h.blob is not null) then 'moved'
+        and h.name = o.name and h.removed_in is null and h.blob is not null and h.object_id = o.id) then 'moved'
     -- It never held anything that the old name would have to stay for.
     when (fate.e).blob is null then 'moved'
     -- Its bytes under the new name are not held yet: the old name stays until they are.
