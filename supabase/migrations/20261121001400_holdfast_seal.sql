@@ -72,20 +72,26 @@ declare
   after_bucket text := coalesce(c.position ->> 'bucket_id', '');
   after_name text := coalesce(c.position ->> 'name', '');
   kind text := holdfast.listing_kind(base);
+  -- A slice packs a page in memory: an object's metadata may be of any size, one line goes alone.
+  max_bytes constant bigint := 16 * 1024 * 1024;
   page jsonb;
 begin
   select jsonb_build_object('count', count(*), 'text', string_agg(l.line, E'\n' order by l.bucket_id, l.name),
     'bucket_id', (array_agg(l.bucket_id order by l.bucket_id desc, l.name desc))[1],
     'name', (array_agg(l.name order by l.bucket_id desc, l.name desc))[1])
   into page from (
-    -- A function's result has no collation of its own; the database's would page in another order.
-    select lines.bucket_id collate "C" as bucket_id, lines.name collate "C" as name, lines.line
-    from holdfast.full_lines(r.repository, r.sequence, after_bucket, after_name, max_lines) as lines
-    where kind = 'full'
-    union all
-    select lines.bucket_id, lines.name, lines.line
-    from holdfast.changed_lines(r.repository, (base).sequence, r.sequence, after_bucket, after_name, max_lines) as lines
-    where kind = 'changes') as l;
+    select listed.*, row_number() over upto as line_number, sum(octet_length(listed.line)) over upto as bytes
+    from (
+      -- A function's result has no collation of its own; the database's would page in another order.
+      select lines.bucket_id collate "C" as bucket_id, lines.name collate "C" as name, lines.line
+      from holdfast.full_lines(r.repository, r.sequence, after_bucket, after_name, max_lines) as lines
+      where kind = 'full'
+      union all
+      select lines.bucket_id, lines.name, lines.line
+      from holdfast.changed_lines(r.repository, (base).sequence, r.sequence, after_bucket, after_name, max_lines) as lines
+      where kind = 'changes') as listed
+    window upto as (order by listed.bucket_id, listed.name rows unbounded preceding)) as l
+  where l.bytes <= max_bytes or l.line_number = 1;
   return page || jsonb_build_object('kind', kind, 'parts', coalesce(c.position -> 'parts', '[]'),
     'inherited', case when kind = 'changes' then (base).document -> 'parts' else '[]' end);
 end
