@@ -201,6 +201,19 @@ $$;
 comment on function holdfast.restore_begin(bigint, uuid, jsonb) is
   'Finishes the buckets stage: patches the buckets that were made, and begins a cursor for each.';
 
+create function holdfast.put_by_restore(created_at timestamptz) returns boolean
+  language sql stable security definer set search_path = ''
+as $$
+  -- The patch sets created_at back, so only what was put and not patched yet is as young as a run.
+  -- An upload that was under way when its run was cancelled ends a little later.
+  select exists (
+    select from holdfast.runs r
+    where r.kind = 'restore' and r.plan ->> 'dry_run' = 'false' and put_by_restore.created_at >= r.started_at
+      and put_by_restore.created_at <= coalesce(r.ended_at, clock_timestamp()) + interval '3 minutes')
+$$;
+comment on function holdfast.put_by_restore(timestamptz) is
+  'Whether an object was made while a restore ran: one that died or was cancelled before it patched the row leaves such objects to the next.';
+
 create function holdfast.restore_page(cursor_id bigint, owner uuid, max_items integer) returns jsonb
   language plpgsql security definer set search_path = '' set plan_cache_mode = force_custom_plan
 as $$
@@ -215,7 +228,7 @@ begin
       'target', case when o.id is not null then jsonb_build_object(
         'version', o.version, 'size', o.size, 'right', e.blob is not null and holdfast.known_right(e, o.version),
         'same_metadata', o.row_hash = e.row_hash,
-        'of_this_run', coalesce((o.metadata ->> 'created_at')::timestamptz >= r.started_at, false),
+        'of_this_run', holdfast.put_by_restore((o.metadata ->> 'created_at')::timestamptz),
         'held', exists (
           select from holdfast.entries h join holdfast.snapshots s on s.repository = h.repository
             and s.sequence >= h.added_in and (h.removed_in is null or h.removed_in > s.sequence)
@@ -325,6 +338,7 @@ comment on function holdfast.start_restore(jsonb, text) is 'Starts a restore, or
 revoke all on function holdfast.snapshot_buckets(integer, integer), holdfast.resolve_snapshot(integer, text), holdfast.snapshot_ids(integer, text, integer), holdfast.known_right(holdfast.entries, text),
   holdfast.snapshot_entries(integer, integer), holdfast.restore_report(integer, integer),
   holdfast.restore_planned(bigint, uuid), holdfast.restore_buckets(bigint, uuid),
+  holdfast.put_by_restore(timestamptz),
   holdfast.restore_begin(bigint, uuid, jsonb), holdfast.restore_page(bigint, uuid, integer),
   holdfast.patch_objects(jsonb), holdfast.restore_commit(bigint, uuid, jsonb, text, jsonb),
   holdfast.restore_done(bigint, uuid), holdfast.start_restore(jsonb, text) from public;
