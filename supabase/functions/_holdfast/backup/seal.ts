@@ -10,6 +10,7 @@ import {
   snapshotSchema,
 } from "../repository/formats.ts";
 import { hexDigest, listKey, logKey, snapshotId, snapshotKey } from "../repository/keys.ts";
+import { assertNoNews } from "../repository/open.ts";
 import type { RepositoryStore } from "../repository/store.ts";
 import { FORMAT_VERSION, VERSION } from "../version.ts";
 
@@ -129,7 +130,8 @@ async function publish(
     sha256: await hexDigest(new TextEncoder().encode(frozen)),
     project_url: document.project_url,
   };
+  await assertNoNews(store, context.database, document);
   await putOwnDocument(store, snapshotKey(document.id), frozen);
   await putOwnDocument(store, logKey(document.sequence), formatDocument(record));
-  await context.commit("seal_run", lease, { done: { s3_requests: 2 } });
+  await context.commit("seal_run", lease, { done: { s3_requests: 3 } });
 }

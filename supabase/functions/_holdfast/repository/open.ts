@@ -13,6 +13,7 @@ import {
   type LogRecord,
   parseDocument,
   recordSchema,
+  type SnapshotDocument,
 } from "./formats.ts";
 import { hexDigest, HOLDFAST_KEY, LOG_PREFIX, logKey, sequenceOfLogKey } from "./keys.ts";
 import type { RepositoryStore } from "./store.ts";
@@ -133,10 +134,7 @@ export async function openForWriting(
     throw notOurs(owner, newRecords, await lastSnapshotOf(database, known));
   }
   if (newRecords.some((record) => record.kind !== "owner")) {
-    throw new HoldfastError(
-      "catalog_behind",
-      `the repository's log has ${newRecords.length} records that this database lacks`,
-    );
+    throw catalogBehind(newRecords);
   }
   let lastRecord = newRecords.at(-1)?.sequence ?? known?.last_record ?? 0;
   if (owner === null) {
@@ -151,6 +149,28 @@ export async function openForWriting(
     last_record: lastRecord,
     conditional_writes: known?.conditional_writes ?? (created || await honoursConditions(store)),
   };
+}
+
+/**
+ * Compares heads once more before a snapshot counts: its run may have lasted for days, and the
+ * repository may have been taken over meanwhile. Its own record, of a slice that died, is no news.
+ * @throws HoldfastError `repository_not_ours`, `catalog_behind`, `catalog_ahead`.
+ */
+export async function assertNoNews(
+  store: RepositoryStore,
+  database: Database,
+  snapshot: Pick<SnapshotDocument, "repository_id" | "sequence" | "project_url">,
+): Promise<void> {
+  const known = await database.call<KnownRepository | null>("known_repository", {
+    repository_id: snapshot.repository_id,
+  });
+  const news = (await readRecords(store, known?.last_record ?? 0))
+    .filter(({ sequence }) => sequence !== snapshot.sequence);
+  const owner = ownerOf(news) ?? snapshot.project_url;
+  if (owner !== snapshot.project_url) {
+    throw notOurs(owner, news, await lastSnapshotOf(database, known));
+  }
+  if (news.length > 0) throw catalogBehind(news);
 }
 
 /** Project URL of the last owner record; undefined where none of these is one. */
@@ -210,6 +230,13 @@ async function lastSnapshotOf(
 ): Promise<string | null> {
   return known &&
     await database.call<string | null>("newest_snapshot_id", { repository: known.id });
+}
+
+function catalogBehind(news: readonly LogRecord[]): HoldfastError {
+  return new HoldfastError(
+    "catalog_behind",
+    `the repository's log has ${news.length} records that this database lacks`,
+  );
 }
 
 function notOurs(
