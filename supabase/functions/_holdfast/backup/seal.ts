@@ -1,7 +1,8 @@
 /** Sealing: list parts, then snapshot.json and its log record, written last of all. */
 import { gzipSync } from "node:zlib";
 import type { Lease, SliceContext, Stage } from "../engine/slice.ts";
-import { putOwnDocument } from "../repository/documents.ts";
+import { HoldfastError } from "../errors.ts";
+import { MAX_DOCUMENT_BYTES, putOwnDocument } from "../repository/documents.ts";
 import {
   formatDocument,
   type ListPart,
@@ -73,7 +74,8 @@ async function writePart(
   const compressed = new Uint8Array(gzipSync(`${text}\n`, { level: GZIP_LEVEL }));
   const sha256 = await hexDigest(compressed);
   const key = listKey(sha256);
-  await store.put(key, compressed, { sha256, contentType: "application/gzip" });
+  const put = await store.put(key, compressed, { sha256, contentType: "application/gzip" });
+  if (put === "exists") await assertHolds(store, key, sha256);
   const part: ListPart = {
     key,
     kind: page.kind,
@@ -86,6 +88,16 @@ async function writePart(
     new_position: { bucket_id: page.bucket_id, name: page.name, parts: [...page.parts, part] },
     done: { s3_requests: 1 },
   });
+}
+
+/** A run that was never sealed may have left a part of the same lines; its name alone proves nothing. */
+async function assertHolds(store: RepositoryStore, key: string, sha256: string): Promise<void> {
+  const there = await store.get(key, MAX_DOCUMENT_BYTES);
+  if (there && await hexDigest(there) === sha256) return;
+  throw new HoldfastError(
+    "repository_damaged",
+    `${key} is there with other bytes than its digest's`,
+  );
 }
 
 async function compose(
