@@ -1,59 +1,65 @@
+import { LIMITS } from "../../stack/edge/isolate_limits.ts";
 import { EDGE_RUNTIME_DENO } from "../../stack/process/deno_versions.ts";
 import type { Bench } from "../bench.ts";
-import type { Row } from "../row.ts";
+import type { Measure, Row } from "../row.ts";
 import { bootCpu } from "../support/boot_cpu.ts";
-import { mainThreadCpuMs } from "../support/cpu.ts";
 import { layObjects } from "../support/objects.ts";
-import { createBenchProject } from "../support/project.ts";
-import { countersOf, endOf } from "../support/run.ts";
+import { type BenchProject, createBenchProject, LANE } from "../support/project.ts";
+import { countersOf } from "../support/run.ts";
 import { startTarget } from "../support/target.ts";
 
-const OBJECTS = { quick: 1_000, usual: 6_000, full: 8_000 };
+const OBJECTS = { quick: 6_000, usual: 8_000, full: 8_000 };
 const OBJECT_BYTES = 10_000;
-/** What an isolate may use on the platform is 2 s; a lane that is told to stops here. */
+const PROMISED_OBJECTS = 5_000;
+/** What an isolate is allowed by the row; the platform kills at 2,000. */
 const BUDGET_MS = 1_900;
 
-/** How many small objects one isolate copies before its CPU is used up, its start included. */
+/** How many small objects one isolate copies in its life, its modules' loading included. */
 export const coldIsolate: Row = {
   name: "cold-isolate",
   async measure(bench) {
     const { emptyMs } = await bootCpu(bench, EDGE_RUNTIME_DENO);
-    const { done, cpuMs, all } = await copyUntil(bench, BUDGET_MS + emptyMs);
-    return [{
-      name: `10 KB objects by one cold isolate within ${BUDGET_MS / 1000} s, Deno ` +
-        EDGE_RUNTIME_DENO,
-      value: done,
-      unit: "objects",
-      target: { atLeast: 5_000 },
-      note: `loading included, Deno's own start of ${Math.round(emptyMs)} ms not` +
-        (all ? `; there were no more, and they took ${Math.round(cpuMs - emptyMs)} ms` : ""),
-    }];
+    await using project = await createBenchProject(bench, "cold_isolate");
+    const count = bench.pick(OBJECTS);
+    const files = { bucket: "files", count, size: OBJECT_BYTES };
+    await layObjects(project.sql, project.directory, files);
+    const measures: Measure[] = [];
+    for (const budgetMs of [BUDGET_MS, undefined]) {
+      const { objects, cpuMs, end } = await oneIsolate(bench, project, budgetMs);
+      const ownMs = cpuMs - emptyMs;
+      measures.push({
+        name: `10 KB objects by one cold isolate, Deno ${EDGE_RUNTIME_DENO}, ` +
+          (budgetMs ? `allowed ${budgetMs / 1000} s of CPU` : "by default"),
+        value: objects,
+        unit: "objects",
+        ...(budgetMs && { target: { atLeast: PROMISED_OBJECTS } }),
+        note:
+          `used ${Math.round(ownMs)} ms (Deno's own start took ${Math.round(emptyMs)}), ended ` +
+          `by ${end}; in ${BUDGET_MS} ms it were ${Math.round(objects * BUDGET_MS / ownMs)}`,
+      });
+    }
+    return measures;
   },
 };
 
-/** Copies in a fresh process until its main thread has used so much since it began, or all is done. */
-async function copyUntil(
-  bench: Bench,
-  budgetMs: number,
-): Promise<{ done: number; cpuMs: number; all: boolean }> {
-  const count = bench.pick(OBJECTS);
-  await using project = await createBenchProject(bench, "cold_isolate");
-  await layObjects(project.sql, project.directory, { bucket: "files", count, size: OBJECT_BYTES });
+/** Backs up until the first isolate hands on: nobody gets to know of it, so the rest is left. */
+async function oneIsolate(bench: Bench, project: BenchProject, budgetMs: number | undefined) {
   await using target = await startTarget(bench);
   await using lanes = await project.startLanes({
     deno: EDGE_RUNTIME_DENO,
     target,
     bucket: "backed-up",
+    mode: "per_post",
+    limits: LIMITS.hosted,
+    secrets: budgetMs === undefined ? {} : { HOLDFAST_CPU_MILLISECONDS: String(budgetMs) },
   });
-  const pid = await lanes.boot();
+  project.losePosts(1);
   const run = await lanes.startBackup();
-  let done = 0;
-  let cpuMs = 0;
-  const ended = await endOf(project.sql, run, async () => {
-    const used = mainThreadCpuMs(pid);
-    if (used > budgetMs) return;
-    cpuMs = used;
-    done = (await countersOf(project.sql, run))["objects_copied"] ?? 0;
-  });
-  return { done, cpuMs, all: done === ended.counters["objects_copied"] };
+  await lanes.functions.idle();
+  const objects = (await countersOf(project.sql, run))["objects_copied"] ?? 0;
+  await project.sql`
+    select holdfast.cancel_run(id) from holdfast.runs where id = ${run} and state = 'running'`;
+  while (lanes.functions.pids(LANE).length > 0) await new Promise((done) => setTimeout(done, 20));
+  const [{ cpuMilliseconds, end }] = lanes.functions.isolates(LANE);
+  return { objects, cpuMs: cpuMilliseconds, end };
 }

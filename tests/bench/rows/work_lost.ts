@@ -10,7 +10,7 @@ import { startTarget } from "../support/target.ts";
 
 const KILLS: Record<Extent, number> = { quick: 2, usual: 5, full: 10 };
 /** Within this time of its start a slice is killed. */
-const LONGEST_LIFE_MS = 1_500;
+const LONGEST_LIFE_MS = 4_000;
 
 /** What is read again when a lane is killed, at random moments, counted by the source. */
 export const workLost: Row = {

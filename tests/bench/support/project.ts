@@ -35,6 +35,8 @@ export interface BenchProject extends AsyncDisposable {
   /** Where Storage keeps bytes. */
   readonly directory: string;
   readonly databaseUrl: string;
+  /** Loses the next posts for slices that SQL sends. */
+  losePosts(count: number): void;
   /** Starts lanes that write to a bucket of the target; they end with what is returned. */
   startLanes(options: LaneOptions): Promise<Lanes>;
 }
@@ -81,7 +83,7 @@ export async function createBenchProject(bench: Bench, name: string): Promise<Be
     directory,
     tls: CERTIFICATE,
   });
-  made.use(await startNet({ adminUrl: database.adminUrl }));
+  const net = made.use(await startNet({ adminUrl: database.adminUrl }));
   const environment = {
     ...defaultSecrets({ url: sourceUrl, databaseUrl: database.databaseUrl, keys }),
     DENO_CERT: await bench.certificateFile(),
@@ -94,6 +96,7 @@ export async function createBenchProject(bench: Bench, name: string): Promise<Be
     keys,
     directory,
     databaseUrl: database.databaseUrl,
+    losePosts: (count) => net.drop(count),
     startLanes: (options) => startLanes(bench, { sql, keys, environment }, options),
     [Symbol.asyncDispose]: () => disposal.disposeAsync(),
   };
