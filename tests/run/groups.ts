@@ -68,7 +68,6 @@ function endToEnd(version: DenoVersion, options: Pick<Group, "stack" | "without"
     name: `e2e-${version}`,
     paths: ["e2e"],
     deno: "current",
-    parallel: true,
     environment: { [FUNCTIONS_DENO_VARIABLE]: version },
     ...options,
   };
