@@ -1,0 +1,185 @@
+import assert from "node:assert/strict";
+import { continueBackup, runBackup } from "./support/backup.ts";
+import { copied, failed, Lane } from "./support/lane.ts";
+import { Objects } from "./support/objects.ts";
+import { type SqlProject, sqlTest } from "./support/project.ts";
+import { Repository } from "./support/repository.ts";
+
+const URL = "https://project.example.com";
+
+sqlTest("before anything it says so, in one row", async (project) => {
+  const { verdict, ...rest } = await status(project);
+  assert.equal(verdict, "no backup yet");
+  assert.deepEqual(new Set(Object.values(rest)), new Set([null]));
+});
+
+sqlTest("a first backup is shown with its progress", async (project) => {
+  await filled(project);
+  const [{ run }] = await project.worker`select holdfast.start_backup('test') as run`;
+  assert.equal((await status(project)).verdict, "running the first backup");
+  const lane = new Lane(project.worker);
+  const prepare = await lane.lease();
+  assert.ok(prepare);
+  await lane.prepared(prepare, new Repository().facts());
+  const lease = await lane.lease();
+  assert.ok(lease);
+  const page = await lane.page(lease);
+  const done = { objects_copied: 2, objects_failed: 1, bytes_copied: 20, s3_requests: 9 };
+  await lane.commit(lease, page.items.map(copied), page.to ?? "", done);
+  const now = await status(project);
+  assert.equal(now.verdict, "running the first backup");
+  assert.deepEqual([now.running, now.running_id, now.running_stage], ["backup", run, "objects"]);
+  assert.deepEqual([now.objects_done, now.bytes_done], ["3", "20"]);
+  assert.ok(now.running_since instanceof Date);
+});
+
+sqlTest("a protected project shows what its last snapshot holds", async (project) => {
+  await filled(project);
+  await schedule(project);
+  const { snapshot } = await runBackup(project, new Repository(), {
+    act: (item) => item.name === "a" ? failed(item, "unavailable") : copied(item),
+  });
+  const now = await status(project);
+  assert.equal(now.verdict, "protected");
+  assert.deepEqual(
+    [now.last_snapshot, now.last_snapshot_state, now.objects, now.bytes, now.unavailable],
+    [snapshot?.id, "complete", "3", "2", "1"],
+  );
+  assert.deepEqual([now.stale, now.assumed, now.running, now.error], ["0", "0", null, null]);
+  assert.match(now.last_snapshot_age, /^00:00:/);
+  assert.equal(now.schedule, "0 2 * * *");
+  assert.equal(now.next_backup_at.getUTCHours(), 2);
+  assert.ok(now.next_backup_at > new Date());
+});
+
+sqlTest("what stands in the way is said in words", async (project) => {
+  await filled(project);
+  const repository = new Repository();
+  const verdict = async () => (await status(project)).verdict;
+  await runBackup(project, repository);
+  assert.equal(await verdict(), "protected, but no backup is scheduled");
+  await schedule(project);
+  await new Objects(project.owner).upload("files", "a", { text: "other" });
+  await runBackup(project, repository, { act: (item) => failed(item, "failed") });
+  assert.equal(await verdict(), "protected, but not all could be copied: see holdfast.failures");
+  const { run } = await runBackup(project, repository, { stopBefore: () => true });
+  assert.match(await verdict(), /^protected/);
+  await project.owner`
+    update holdfast.runs set started_at = started_at - interval '4 minutes' where id = ${run}`;
+  assert.equal(
+    await verdict(),
+    "the backup waits for its function: is holdfast-backup deployed, and the project URL right?",
+  );
+  await continueBackup(project, repository, run);
+  assert.equal(await verdict(), "protected");
+});
+
+sqlTest("an error is shown until a backup succeeds", async (project) => {
+  await filled(project);
+  await schedule(project);
+  const repository = new Repository();
+  const fail = async () => {
+    await project.worker`select holdfast.start_backup('test')`;
+    const lane = new Lane(project.worker);
+    const lease = await lane.lease();
+    assert.ok(lease);
+    await lane.fail(lease, "repository_key_refused");
+  };
+  await fail();
+  const first = await status(project);
+  assert.deepEqual([first.verdict, first.error_code, first.error, first.remedy], [
+    "last backup failed: It went wrong.",
+    "repository_key_refused",
+    "It went wrong.",
+    "Do it right.",
+  ]);
+  await runBackup(project, repository);
+  assert.deepEqual(
+    (({ verdict, error_code, error, remedy }) => [verdict, error_code, error, remedy])(
+      await status(project),
+    ),
+    ["protected", null, null, null],
+  );
+  await fail();
+  const last = await status(project);
+  assert.equal(last.verdict, "last backup failed: It went wrong.");
+  assert.equal(last.objects, "3", "what is held is still shown");
+
+  // Cancelling is nobody's failure.
+  await runBackup(project, repository);
+  await project.worker`select holdfast.start_backup('test')`;
+  await project.owner`select holdfast.cancel_run(id) from holdfast.runs where state = 'running'`;
+  assert.equal((await status(project)).verdict, "protected");
+});
+
+sqlTest("a backup that did not come is overdue, by the schedule or by the age", async (project) => {
+  await filled(project);
+  await schedule(project, "0 2 * * *");
+  await runBackup(project, new Repository());
+  const age = (hours: number) =>
+    project.owner`
+      update holdfast.snapshots set started_at = now() - ${hours} * interval '1 hour',
+        sealed_at = now() - ${hours} * interval '1 hour'`;
+  await age(50);
+  assert.equal((await status(project)).verdict, "overdue");
+  await schedule(project, "0 2 1 1 *");
+  await age(20);
+  const comesSoon = new Date().getUTCMonth() === 0 && new Date().getUTCDate() < 3;
+  if (!comesSoon) assert.equal((await status(project)).verdict, "protected");
+  await project.owner`select holdfast.set('maximum_age_hours', '18')`;
+  assert.equal((await status(project)).verdict, "overdue");
+  await project.worker`select holdfast.start_backup('test')`;
+  assert.notEqual((await status(project)).verdict, "overdue", "it is on its way");
+});
+
+sqlTest("nights are a row a backup, newest first, ready for a chart", async (project) => {
+  const objects = await filled(project);
+  const repository = new Repository();
+  const first = await runBackup(project, repository);
+  await objects.move("files", "b", "files", "moved");
+  await objects.remove("files", "c");
+  const second = await runBackup(project, repository);
+  await project.owner`
+    update holdfast.cursors set counters = '{"objects_copied": 2, "bytes_copied": 7, "s3_requests": 3,
+      "objects_metadata": 1, "objects_held": 1, "storage_requests": 4}'
+    where run = ${first.run} and stage = 'objects'`;
+  await project.owner`
+    update holdfast.runs set started_at = '2026-11-20T23:59:59Z', ended_at = '2026-11-21T00:01:01.25Z'
+    where id = ${first.run}`;
+  const [newer, older, ...more] = await project.owner`select *, night::text from holdfast.nights`;
+  assert.deepEqual(more, []);
+  assert.deepEqual([newer.snapshot, newer.moved, newer.removed, newer.objects], [
+    second.snapshot?.id,
+    "1",
+    "1",
+    "2",
+  ]);
+  assert.deepEqual([older.night, older.state, older.snapshot, older.snapshot_state], [
+    "2026-11-20",
+    "succeeded",
+    first.snapshot?.id,
+    "complete",
+  ]);
+  assert.deepEqual(
+    [older.seconds, older.copied, older.bytes_copied, older.metadata, older.moved, older.failed],
+    ["62.3", "2", "7", "2", "0", "0"],
+  );
+  assert.deepEqual([older.storage_requests, older.s3_requests, older.bytes], ["4", "3", "3"]);
+});
+
+async function filled({ owner }: SqlProject) {
+  const objects = new Objects(owner);
+  await objects.createBucket("files");
+  for (const name of ["a", "b", "c"]) await objects.upload("files", name, { text: name });
+  return objects;
+}
+
+async function schedule({ owner }: SqlProject, time = "0 2 * * *") {
+  await owner`select holdfast.schedule(${time}, ${URL})`;
+}
+
+async function status({ owner }: SqlProject) {
+  const [row, ...more] = await owner`select * from holdfast.status`;
+  assert.deepEqual(more, []);
+  return row;
+}
