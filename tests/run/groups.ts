@@ -17,8 +17,6 @@ export interface Group {
    * where the machine has it.
    */
   stack?: "packaged" | "pg_cron";
-  /** Whether its files may run at once: each keeps to projects and buckets of its own. */
-  parallel?: boolean;
   /** The part without which it is not run. */
   needs?: Part;
   environment?: Record<string, string>;

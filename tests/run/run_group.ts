@@ -7,9 +7,6 @@ import type { Group } from "./groups.ts";
 
 const TESTS = fileURLToPath(new URL("../", import.meta.url));
 
-/** More files at once than this would want more of PostgreSQL's connections than it has. */
-const MAX_JOBS = 4;
-
 /** Whether a group has a test file at all. */
 export async function hasTests(group: Group): Promise<boolean> {
   const left = (group.without ?? []).map((folder) => join(TESTS, folder));
@@ -60,7 +57,6 @@ export async function runGroup(group: Group, options: RunOptions): Promise<Count
       "--no-check",
       `--junit-path=${report}`,
       ...versionArguments(group),
-      ...(group.parallel ? ["--parallel"] : []),
       ...(group.without ?? []).map((folder) => `--ignore=${join(TESTS, folder)}`),
       ...options.passedOn,
       ...group.paths.map((path) => join(TESTS, path)),
@@ -86,7 +82,6 @@ function testEnvironment(group: Group, options: RunOptions): Record<string, stri
     ...inherited,
     // Deno 2.1.4 trusts only its built-in authorities unless told otherwise.
     DENO_TLS_CA_STORE: "mozilla,system",
-    DENO_JOBS: String(Math.min(navigator.hardwareConcurrency, MAX_JOBS)),
     ...group.environment,
     ...environment,
     ...(stackUrl !== undefined && { [STACK_URL_VARIABLE]: stackUrl }),
