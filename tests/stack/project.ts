@@ -49,8 +49,8 @@ export interface ProjectOptions {
   secrets: Secrets;
   deno: DenoVersion;
   mode: FunctionsMode;
-  /** What each of the functions' isolates may use; absent: whatever it wants. */
-  limits?: IsolateLimits;
+  /** What each of the functions' isolates may use. */
+  limits: IsolateLimits | "none";
   /** Whether a CDN stands before Storage, as on hosted projects. */
   cdn: boolean;
 }
@@ -119,7 +119,7 @@ export class Project implements AsyncDisposable {
       environment: environmentOf(info, options.secrets),
       deno: options.deno,
       mode: options.mode,
-      limits: options.limits,
+      limits: options.limits === "none" ? undefined : options.limits,
       modules: around.modules,
     });
     services.functions = disposal.use(functions);

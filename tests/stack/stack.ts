@@ -78,7 +78,7 @@ export class Stack implements AsyncDisposable {
       secrets: options.secrets ?? {},
       deno: options.deno ?? "2.9.6",
       mode: options.mode ?? "shared",
-      limits: options.limits,
+      limits: options.limits ?? "none",
       cdn: options.cdn ?? false,
     }, {
       workspace: this.workspace,

@@ -108,6 +108,30 @@ for (const deno of [CURRENT_DENO, EDGE_RUNTIME_DENO]) {
   );
 
   limitTest(
+    "a platform may be set to kill without a word",
+    { ...scarce({ cpuMilliseconds: 800 }), unannounced: true },
+    async (site) => {
+      assertLimitAnswer(await site.call("hungry/burn?amount=60000"));
+      assert.equal((await ended(site)).end, "cpu");
+      assert.deepEqual(warnings(site), []);
+    },
+  );
+
+  limitTest(
+    "other limits are for processes to come",
+    scarce({ cpuMilliseconds: 60_000 }),
+    (site) =>
+      withSilentServer(async (url, answer) => {
+        await site.call(`hungry/work?amount=0&url=${url}`, POST);
+        site.functions.setLimits(scarce({ cpuMilliseconds: 800 }));
+        assertLimitAnswer(await site.call("hungry/burn?amount=60000"));
+        assert.equal((await ended(site)).end, "cpu");
+        answer();
+        await site.logged(/^work done$/);
+      }),
+  );
+
+  limitTest(
     "ArrayBuffers count as memory, and the limit kills",
     scarce({ memoryBytes: 100 * MIB }),
     async (site) => {

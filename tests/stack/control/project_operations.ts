@@ -6,13 +6,15 @@ import { operation } from "./operation.ts";
 const name = z.string().regex(/^[a-z][a-z0-9_]{0,40}$/);
 const secrets = z.record(z.string(), z.string());
 
-/** A platform's limits by its name, or any others. */
+/** A platform's limits by its name, any others, or none. */
 const limits = z.union([
+  z.literal("none"),
   z.enum(["hosted", "selfHosted"]).transform((platform) => LIMITS[platform]),
   z.strictObject({
     memoryBytes: z.int().positive(),
     cpuMilliseconds: z.int().positive(),
     wallMilliseconds: z.int().positive(),
+    unannounced: z.boolean().optional(),
   }),
 ]);
 
@@ -82,6 +84,10 @@ export const functionOperations = {
     ofProject({ name: z.string().optional() }),
     (stack, { project, name }) => stack.project(project).parts.functions.isolates(name),
   ),
+  warnFunction: operation(
+    ofProject({ name: z.string() }),
+    (stack, { project, name }) => stack.project(project).parts.functions.warn(name),
+  ),
   killFunction: operation(
     ofProject({ name: z.string() }),
     (stack, { project, name }) => stack.project(project).parts.functions.kill(name),
@@ -89,6 +95,11 @@ export const functionOperations = {
   setFunctionsMode: operation(
     ofProject({ mode: z.enum(["shared", "per_post"]) }),
     (stack, { project, mode }) => stack.project(project).parts.functions.setMode(mode),
+  ),
+  setFunctionsLimits: operation(
+    ofProject({ limits }),
+    (stack, { project, limits }) =>
+      stack.project(project).parts.functions.setLimits(limits === "none" ? undefined : limits),
   ),
   functionsIdle: operation(
     ofProject({}),

@@ -59,12 +59,16 @@ export interface FunctionsHost extends AsyncDisposable {
   /** Replaces the environment. Requests from here on see it; work already begun keeps the old one. */
   setEnvironment(environment: Record<string, string>): void;
   setMode(mode: FunctionsMode): void;
+  /** Holds processes to other limits, or with undefined to none; those that run keep their own. */
+  setLimits(limits: IsolateLimits | undefined): void;
   /** What the functions wrote, or one of them: the last 20,000 lines of each. */
   logs(name?: string): LogLine[];
   /** The process ids of a function, for whoever measures what they use. */
   pids(name: string): number[];
   /** Every process of a function, or of all: the last 10,000 that ended, and those that run. */
   isolates(name?: string): IsolateRecord[];
+  /** Tells all processes of a function that their memory is nearly used up; they live on. */
+  warn(name: string): void;
   /** Kills all processes of a function; returns how many there were. */
   kill(name: string): Promise<number>;
   /** Resolves when no process has a request, or a promise given to `EdgeRuntime.waitUntil`. */
@@ -89,6 +93,7 @@ class Host implements FunctionsHost {
   readonly deno: DenoVersion;
   mode: FunctionsMode;
   #environment: Record<string, string>;
+  #limits: IsolateLimits | undefined;
   readonly #options: FunctionsOptions;
   readonly #denoPath: string;
   readonly #modules: ModuleCache;
@@ -107,6 +112,7 @@ class Host implements FunctionsHost {
     this.deno = options.deno;
     this.mode = options.mode;
     this.#environment = options.environment;
+    this.#limits = options.limits;
     this.#options = options;
     this.#denoPath = denoPath;
     this.#modules = options.modules ?? new ModuleCache(options.workspace.path);
@@ -183,7 +189,7 @@ class Host implements FunctionsHost {
       isolates: this.#isolates,
       source: this.#source(name),
       environment: this.#environment,
-      limits: this.#options.limits,
+      limits: this.#limits,
     });
     this.#running.set(process, name);
     process.process.status.then(() => this.#running.delete(process));
@@ -192,6 +198,15 @@ class Host implements FunctionsHost {
 
   setEnvironment(environment: Record<string, string>): void {
     this.#environment = environment;
+    this.#discardShared();
+  }
+
+  setLimits(limits: IsolateLimits | undefined): void {
+    this.#limits = limits;
+    this.#discardShared();
+  }
+
+  #discardShared(): void {
     for (const booted of this.#shared.values()) {
       booted.then((process) => process.discard(), () => undefined);
     }
@@ -207,7 +222,7 @@ class Host implements FunctionsHost {
   }
 
   pids(name: string): number[] {
-    return [...this.#running].filter(([, owner]) => owner === name).map(([{ pid }]) => pid);
+    return this.#processes(name).map(({ pid }) => pid);
   }
 
   isolates(name?: string): IsolateRecord[] {
@@ -216,12 +231,20 @@ class Host implements FunctionsHost {
     );
   }
 
+  warn(name: string): void {
+    for (const process of this.#processes(name)) process.warn("memory");
+  }
+
   async kill(name: string): Promise<number> {
-    const processes = [...this.#running].filter(([, owner]) => owner === name);
+    const processes = this.#processes(name);
     this.#shared.delete(name);
-    for (const [process] of processes) process.kill("kill");
-    await Promise.all(processes.map(([process]) => process.process.status));
+    for (const process of processes) process.kill("kill");
+    await Promise.all(processes.map((process) => process.process.status));
     return processes.length;
+  }
+
+  #processes(name: string): FunctionProcess[] {
+    return [...this.#running].filter(([, owner]) => owner === name).map(([process]) => process);
   }
 
   async idle(): Promise<void> {

@@ -6,6 +6,8 @@ export interface IsolateLimits {
   cpuMilliseconds: number;
   /** From its start. */
   wallMilliseconds: number;
+  /** True to end isolates without the `beforeunload` that a platform may be set not to fire. */
+  unannounced?: boolean;
 }
 
 const MIB = 1024 * 1024;

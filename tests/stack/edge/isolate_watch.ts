@@ -61,7 +61,8 @@ export class IsolateWatch {
 
   #hold(resource: LimitedResource, share: number): void {
     if (share >= 1) return this.isolate.kill(resource);
-    if (share >= WARNING_SHARE && !this.#warned.has(resource)) {
+    const warning = share >= WARNING_SHARE && this.limits?.unannounced !== true;
+    if (warning && !this.#warned.has(resource)) {
       this.#warned.add(resource);
       this.isolate.warn(resource);
     }
