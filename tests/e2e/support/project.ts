@@ -59,6 +59,8 @@ export interface ProjectOptions {
   cdn?: boolean;
   name?: string;
   cron?: boolean | "manual" | "pg_cron";
+  /** What each isolate of its functions may use. */
+  limits?: Input<"createProject">["limits"];
 }
 
 /** What a function answered. */

@@ -1,4 +1,5 @@
 /** Copying one object of up to one part: GET, SHA-256, PUT. */
+import { freeBytes } from "../free.ts";
 import { dataKey, hexDigest } from "../repository/keys.ts";
 import type { RepositoryStore } from "../repository/store.ts";
 import type { Database } from "../project/database.ts";
@@ -48,8 +49,7 @@ export async function copyObject(
           stored: await storeBytes(outcome.item, outcome.bytes, context.store, requests),
         };
       } finally {
-        // Frees them now: garbage counts against the isolate's memory until it is collected.
-        outcome.bytes.buffer.transfer(0);
+        freeBytes(outcome.bytes);
       }
   }
 }

@@ -1,6 +1,7 @@
 /** Sending an upload's parts: ranged GETs held to one etag, one part in memory, each part a row. */
 import type { Lease, SliceContext } from "../engine/slice.ts";
 import { HoldfastError } from "../errors.ts";
+import { freeBytes } from "../free.ts";
 import { compositeDigest } from "../repository/digest.ts";
 import { dataKey, hexDigest } from "../repository/keys.ts";
 import type { UploadedPart } from "../repository/store.ts";
@@ -82,8 +83,7 @@ async function sendPart(
       const { number } = range;
       const size = read.bytes.length;
       const etag = await outside.store.putPart(state.key, uploadId, number, read.bytes, sha256)
-        // Frees them now: garbage counts against the isolate's memory until it is collected.
-        .finally(() => read.bytes.buffer.transfer(0));
+        .finally(() => freeBytes(read.bytes));
       return etag === undefined ? lost(state, state.key) : { number, size, etag, sha256 };
     }
   }

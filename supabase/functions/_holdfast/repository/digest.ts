@@ -1,5 +1,6 @@
 /** Hashing a stream as a blob's digest is made: whole, or composite over its parts. */
 import { createHash } from "node:crypto";
+import { freeBytes } from "../free.ts";
 import { fromHex, hexDigest } from "./keys.ts";
 
 /** What a stream of bytes came to. */
@@ -33,20 +34,24 @@ export async function digestStream(
   const digests: string[] = [];
   let filled = 0;
   let size = 0;
-  for await (const chunk of stream) {
-    size += chunk.length;
-    for (let offset = 0; offset < chunk.length;) {
-      const taken = Math.min(pieceBytes - filled, chunk.length - offset);
-      piece.add(chunk.subarray(offset, offset + taken));
-      filled += taken;
-      offset += taken;
-      if (filled === pieceBytes) {
-        digests.push(await piece.digest());
-        filled = 0;
+  try {
+    for await (const chunk of stream) {
+      size += chunk.length;
+      for (let offset = 0; offset < chunk.length;) {
+        const taken = Math.min(pieceBytes - filled, chunk.length - offset);
+        piece.add(chunk.subarray(offset, offset + taken));
+        filled += taken;
+        offset += taken;
+        if (filled === pieceBytes) {
+          digests.push(await piece.digest());
+          filled = 0;
+        }
       }
     }
+    if (filled > 0 || digests.length === 0) digests.push(await piece.digest());
+  } finally {
+    piece.end();
   }
-  if (filled > 0 || digests.length === 0) digests.push(await piece.digest());
   return {
     size,
     sha256: shape.part_size === null ? digests[0] ?? "" : await compositeDigest(digests),
@@ -58,6 +63,8 @@ interface Piece {
   add(bytes: Uint8Array): void;
   /** Hex. */
   digest(): Promise<string> | string;
+  /** No piece follows. */
+  end(): void;
 }
 
 function bufferedPiece(maxBytes: number): Piece {
@@ -73,6 +80,7 @@ function bufferedPiece(maxBytes: number): Piece {
       filled = 0;
       return digest;
     },
+    end: () => freeBytes(buffer),
   };
 }
 
@@ -86,6 +94,7 @@ function hashedPiece(): Piece {
       hash = createHash("sha256");
       return digest;
     },
+    end: () => undefined,
   };
 }
 

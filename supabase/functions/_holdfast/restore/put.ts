@@ -1,5 +1,6 @@
 /** Putting one entry's bytes into the target, and reading them back. */
 import { HoldfastError, messageOf } from "../errors.ts";
+import { freeBytes } from "../free.ts";
 import type { Database } from "../project/database.ts";
 import type { ObjectReader } from "../project/storage.ts";
 import type { ObjectPlace, ObjectWriter, WriteOutcome } from "../project/target.ts";
@@ -32,12 +33,17 @@ export async function putBlob(
   outside: RestoreContext,
 ): Promise<WriteOutcome> {
   const { type, cache_control } = item.metadata;
-  return await outside.writer.upload(
-    place.bucket,
-    place.name,
-    () => item.size <= BUFFERED_BYTES ? checkedBytes(item, outside) : stream(item, outside),
-    { contentType: type, cacheControl: cache_control, upsert },
-  );
+  let bytes: Uint8Array<ArrayBuffer> | undefined;
+  const body = async () => {
+    if (item.size > BUFFERED_BYTES) return await stream(item, outside);
+    return bytes ??= await checkedBytes(item, outside);
+  };
+  try {
+    const options = { contentType: type, cacheControl: cache_control, upsert };
+    return await outside.writer.upload(place.bucket, place.name, body, options);
+  } finally {
+    if (bytes) freeBytes(bytes);
+  }
 }
 
 /** The blob's bytes, held to their digest before anything is written. */

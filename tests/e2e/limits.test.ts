@@ -1,0 +1,155 @@
+import assert from "node:assert/strict";
+import { LIMITS } from "../stack/edge/isolate_limits.ts";
+import { endedByLimit, type IsolateRecord } from "../stack/edge/isolates.ts";
+import { eventually } from "../support/eventually.ts";
+import { assertHolds } from "./support/assert_snapshot.ts";
+import { uploadMany } from "./support/many.ts";
+import { createBucket } from "./support/objects.ts";
+import { readObjects, restorable } from "./support/project_reader.ts";
+import { createRepository, type RepositoryBucket, TestProject } from "./support/project.ts";
+import { RepositoryReader } from "./support/repository_reader.ts";
+import { expireLeases, schedule, tick } from "./support/tick.ts";
+
+const MIB = 1024 * 1024;
+
+/** Only Linux tells how much CPU a thread has used. */
+const ignore = Deno.build.os !== "linux";
+
+/** A busy machine takes so long for what is quick on an idle one. */
+const PATIENCE_SECONDS = 300;
+
+/** More than one isolate copies within its CPU. */
+const MANY = 4_000;
+
+type Platform = keyof typeof LIMITS;
+
+async function ended(project: TestProject, run: string): Promise<void> {
+  await eventually(`the end of run ${run}`, async () => {
+    const { state } = await project.run(run);
+    return state !== "running" && state !== "sealing";
+  }, PATIENCE_SECONDS);
+}
+
+/** What `act` needed of a function's isolates, all of which must have ended in good order. */
+async function isolatesOf(
+  project: TestProject,
+  name: string,
+  act: () => Promise<void>,
+): Promise<IsolateRecord[]> {
+  const before = new Set((await project.client.isolates(name)).map(({ pid }) => pid));
+  await act();
+  const isolates = (await project.client.isolates(name)).filter(({ pid }) => !before.has(pid));
+  assert.deepEqual(isolates.filter(endedByLimit), []);
+  return isolates;
+}
+
+/** The same source into a repository of its own. */
+async function backUpAnew(
+  project: TestProject,
+  platform: Platform,
+  mode: "shared" | "per_post",
+): Promise<IsolateRecord[]> {
+  const prefix = `${platform}-${mode}`;
+  await project.client.setSecrets({ HOLDFAST_S3_PREFIX: prefix });
+  await project.client.call("setFunctionsMode", { mode });
+  await project.client.call("setFunctionsLimits", { limits: platform });
+  const isolates = await isolatesOf(project, "holdfast-backup", async () => {
+    const run = await project.start("backup/runs");
+    // No tick comes to help: a post that is lost, or refused, is waited for in vain.
+    await ended(project, run);
+    assert.equal((await project.succeeded(run)).counters.objects_copied, MANY);
+  });
+  const { document, entries } = await new RepositoryReader(project.bucket, prefix).snapshot();
+  assert.equal(document.state, "complete");
+  assert.equal(entries.size, MANY);
+  return isolates;
+}
+
+Deno.test({
+  name:
+    "a first backup stays within the limits of every platform, and hands on from slice to slice",
+  ignore,
+  async fn() {
+    await using project = await TestProject.create();
+    await schedule(project);
+    await createBucket(project, "files");
+    await uploadMany(project, "files", MANY, 1_000);
+    for (const platform of ["hosted", "selfHosted"] as const) {
+      for (const mode of ["shared", "per_post"] as const) {
+        const isolates = await backUpAnew(project, platform, mode);
+        assert.ok(isolates.length > 1, `${platform}, ${mode}: one isolate did it all`);
+      }
+    }
+  },
+});
+
+Deno.test({
+  name: "large objects fit into the memory of a self-hosted isolate, out and back",
+  ignore,
+  async fn() {
+    const limits = "selfHosted";
+    await using source = await TestProject.create({ limits });
+    await schedule(source);
+    await createBucket(source, "whole");
+    await uploadMany(source, "whole", 16, 8 * MIB);
+    await createBucket(source, "parts");
+    await uploadMany(source, "parts", 3, 20 * MIB);
+    await createBucket(source, "middling");
+    await uploadMany(source, "middling", 60, MIB);
+    await isolatesOf(source, "holdfast-backup", async () => {
+      const run = await source.start("backup/runs");
+      await ended(source, run);
+      await source.succeeded(run);
+    });
+    await assertHolds(source, await source.reader.snapshot());
+
+    await using target = await TestProject.create({ limits, repository: source.repository });
+    await schedule(target);
+    await isolatesOf(target, "holdfast-restore", async () => {
+      const run = await target.start("restore/runs", { dryRun: false });
+      await ended(target, run);
+      await target.succeeded(run);
+    });
+    const [objects, restored] = [await readObjects(source), await readObjects(target)];
+    assert.deepEqual([...restored.values()].map(restorable), [...objects.values()].map(restorable));
+  },
+});
+
+/** Lets a minute pass again and again, where a lane died or a post was lost, until the run has ended. */
+async function tickToTheEnd(project: TestProject, run: string): Promise<void> {
+  await eventually(`the end of run ${run}`, async () => {
+    await project.client.functionsIdle();
+    const { state } = await project.run(run);
+    if (state !== "running" && state !== "sealing") return true;
+    await expireLeases(project);
+    await tick(project);
+    return false;
+  }, PATIENCE_SECONDS);
+}
+
+Deno.test({
+  name: "where every isolate is killed without a word, nothing but time is lost",
+  ignore,
+  async fn() {
+    const repository: RepositoryBucket = await createRepository();
+    // Enough to load and to do something, and much less than a slice thinks that it has.
+    const limits = { ...LIMITS.hosted, cpuMilliseconds: 450, unannounced: true };
+    await using project = await TestProject.create({ limits, repository });
+    await schedule(project);
+    await createBucket(project, "files");
+    const count = 1_500;
+    await uploadMany(project, "files", count, 1_000);
+    const run = await project.start("backup/runs");
+    await tickToTheEnd(project, run);
+    const { counters } = await project.succeeded(run);
+    const isolates = await project.client.isolates("holdfast-backup");
+    assert.ok(isolates.filter(endedByLimit).length >= 2, JSON.stringify(isolates));
+
+    assert.equal(counters.objects_copied, count);
+    assert.equal(counters.objects_failed ?? 0, 0);
+    const { document, entries } = await project.reader.snapshot();
+    assert.equal(document.state, "complete");
+    assert.equal(entries.size, count);
+    assert.equal((await project.reader.keys("data/")).length, count, "each version has one key");
+  },
+});
