@@ -15,11 +15,15 @@ const READ_ONLY = {
 /** Makes the database read-only as Supabase does when a disk is full, or writable again. */
 async function setReadOnly(project: TestProject, on: boolean): Promise<void> {
   const { name } = project.client.info;
+  // It holds for new connections.
   await project.sql.unsafe(`alter database ${name} set default_transaction_read_only = ${on}`);
-  // It holds for new connections; those that are open are ended.
-  await project.sql`
-    select pg_terminate_backend(pid, 5000) from pg_stat_activity
-    where datname = ${name} and application_name = 'holdfast'`;
+}
+
+/** Ends every isolate, and with it the connection that it keeps. */
+async function restartFunctions(project: TestProject): Promise<void> {
+  for (const name of ["holdfast-backup", "holdfast-restore"]) {
+    await project.client.killFunction(name);
+  }
 }
 
 Deno.test("a read-only database is told with what to do, and the next run works", async () => {
@@ -29,6 +33,7 @@ Deno.test("a read-only database is told with what to do, and the next run works"
   const keys = { operate: await project.key("operate"), restore: await project.key("restore") };
   await project.backup();
   await setReadOnly(project, true);
+  await restartFunctions(project);
   for (
     const [path, key] of [
       ["holdfast-backup/runs", keys.operate],
@@ -42,6 +47,7 @@ Deno.test("a read-only database is told with what to do, and the next run works"
     assert.match(detail, /read-only transaction/);
   }
   await setReadOnly(project, false);
+  await restartFunctions(project);
   await project.backup();
 });
 
@@ -55,9 +61,13 @@ Deno.test("a database that turns read-only under a run loses nothing", async () 
   const run = await project.start("backup/runs");
   await untilRead(project, "files/d");
   await setReadOnly(project, true);
+  await project.sql`
+    select pg_terminate_backend(pid) from pg_stat_activity
+    where datname = current_database() and application_name = 'holdfast'`;
   await project.client.functionsIdle();
   assert.equal((await project.run(run)).state, "running");
   await setReadOnly(project, false);
+  await restartFunctions(project);
   await project.sql`update holdfast.cursors set lease_expires_at = clock_timestamp()`;
   await project.sql`select holdfast.post_slice(${run})`;
   await project.succeeded(run);
