@@ -1,3 +1,5 @@
+import type { FunctionsMode } from "../stack/edge/functions.ts";
+import type { LIMITS } from "../stack/edge/isolate_limits.ts";
 import type { DenoVersion } from "../stack/process/deno_versions.ts";
 import { CURRENT_DENO, EDGE_RUNTIME_DENO } from "../stack/process/deno_versions.ts";
 import type { Part } from "./parts.ts";
@@ -20,10 +22,23 @@ export interface Group {
   /** The part without which it is not run. */
   needs?: Part;
   environment?: Record<string, string>;
+  /** True for one that runs only where it is named: what it says, the others nearly say together. */
+  onDemand?: true;
 }
 
-/** The environment variable that names the Deno on which end-to-end tests have functions run. */
-export const FUNCTIONS_DENO_VARIABLE = "HOLDFAST_TEST_FUNCTIONS_DENO";
+/** Where end-to-end tests have functions run: on which Deno, and on which platform's terms. */
+export const FUNCTIONS_VARIABLES = {
+  deno: "HOLDFAST_TEST_FUNCTIONS_DENO",
+  mode: "HOLDFAST_TEST_FUNCTIONS_MODE",
+  limits: "HOLDFAST_TEST_FUNCTIONS_LIMITS",
+} as const;
+
+/** Functions in a platform's mode and under its limits. */
+interface Platform {
+  readonly deno: DenoVersion;
+  readonly mode: FunctionsMode;
+  readonly limits: keyof typeof LIMITS;
+}
 
 /** End-to-end tests that call no function, and so are run once. */
 const WITHOUT_FUNCTIONS = ["e2e/add", "e2e/sql"];
@@ -50,40 +65,62 @@ export const GROUPS: readonly Group[] = [
     needs: "pg_cron",
   },
   { name: "conformance/s3-radosgw", paths: ["conformance/s3"], deno: "current", needs: "radosgw" },
-  endToEnd(CURRENT_DENO, { stack: "packaged" }),
-  // The other Deno and the other PostgreSQL at once: each is seen with all tests, in two runs.
-  endToEnd(EDGE_RUNTIME_DENO, { stack: "pg_cron", without: WITHOUT_FUNCTIONS }),
-  {
-    ...endToEnd(CURRENT_DENO, { stack: "packaged" }),
-    name: "e2e-radosgw",
+  // Each Deno, PostgreSQL, mode and platform is seen with all tests, in two runs and not sixteen.
+  endToEnd("e2e-2.9.6", { deno: CURRENT_DENO, mode: "shared", limits: "hosted" }, {
+    stack: "packaged",
+  }),
+  endToEnd("e2e-2.1.4", { deno: EDGE_RUNTIME_DENO, mode: "per_post", limits: "selfHosted" }, {
+    stack: "pg_cron",
+    without: WITHOUT_FUNCTIONS,
+  }),
+  endToEnd("e2e-radosgw", { deno: CURRENT_DENO, mode: "shared", limits: "hosted" }, {
+    stack: "packaged",
     paths: ROUND_TRIPS,
     needs: "radosgw",
-  },
+  }),
+  endToEnd("e2e-hosted-per_post", {
+    deno: EDGE_RUNTIME_DENO,
+    mode: "per_post",
+    limits: "hosted",
+  }, { stack: "packaged", without: WITHOUT_FUNCTIONS, onDemand: true }),
+  endToEnd("e2e-selfHosted-shared", {
+    deno: EDGE_RUNTIME_DENO,
+    mode: "shared",
+    limits: "selfHosted",
+  }, { stack: "packaged", without: WITHOUT_FUNCTIONS, onDemand: true }),
 ];
 
-function endToEnd(version: DenoVersion, options: Pick<Group, "stack" | "without">): Group {
+function endToEnd(name: string, platform: Platform, rest: Partial<Group>): Group {
   return {
-    name: `e2e-${version}`,
+    name,
     paths: ["e2e"],
     deno: "current",
-    environment: { [FUNCTIONS_DENO_VARIABLE]: version },
-    ...options,
+    environment: {
+      [FUNCTIONS_VARIABLES.deno]: platform.deno,
+      [FUNCTIONS_VARIABLES.mode]: platform.mode,
+      [FUNCTIONS_VARIABLES.limits]: platform.limits,
+    },
+    ...rest,
   };
 }
 
 /**
  * The groups that words of a command line ask for: a word stands for every group whose name begins
- * with it; no word at all for every group.
+ * with it, or that has it as its name; no word at all for every group but those on demand.
  *
  * @throws {RangeError} for a word that stands for none
  */
 export function selectGroups(words: readonly string[], groups = GROUPS): Group[] {
   for (const word of words) {
-    if (!groups.some((group) => group.name.startsWith(word))) {
+    if (!groups.some((group) => standsFor(word, group))) {
       const names = groups.map((group) => group.name).join(", ");
       throw new RangeError(`there is no group of tests ${word}; there are ${names}`);
     }
   }
-  if (words.length === 0) return [...groups];
-  return groups.filter((group) => words.some((word) => group.name.startsWith(word)));
+  if (words.length === 0) return groups.filter((group) => !group.onDemand);
+  return groups.filter((group) => words.some((word) => standsFor(word, group)));
+}
+
+function standsFor(word: string, { name, onDemand }: Group): boolean {
+  return onDemand ? name === word : name.startsWith(word);
 }

@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
 import { createClient } from "@supabase/supabase-js";
+import { z } from "zod";
+import { FUNCTIONS_VARIABLES } from "../../run/groups.ts";
 import { connectStack } from "../../stack/client.ts";
 import type { Input, Output } from "../../stack/control/operations.ts";
 import { connect, type Connection } from "../../stack/postgres/connection.ts";
@@ -96,7 +98,7 @@ export class TestProject implements AsyncDisposable, ProjectDoors {
     readonly sql: Connection,
   ) {}
 
-  /** Makes a project on the Deno and in the mode that the environment asks for. */
+  /** Makes a project whose functions run where the environment asks for. */
   static async create(options: ProjectOptions = {}): Promise<TestProject> {
     const { repository = await createRepository(), ...rest } = options;
     const client = await stack.createProject({
@@ -247,11 +249,18 @@ export class TestProject implements AsyncDisposable, ProjectDoors {
   }
 }
 
-/** The Deno and the mode of the functions under test. */
-function functionsOptions(): { deno: "2.1.4" | "2.9.6"; mode: "shared" | "per_post" } {
-  const deno = Deno.env.get("HOLDFAST_TEST_FUNCTIONS_DENO") ?? "2.9.6";
-  const mode = Deno.env.get("HOLDFAST_TEST_FUNCTIONS_MODE") ?? "shared";
-  assert.ok(deno === "2.1.4" || deno === "2.9.6", `no Deno ${deno} to test on`);
-  assert.ok(mode === "shared" || mode === "per_post", `no mode ${mode} of the functions`);
-  return { deno, mode };
+/** Where the functions under test run: by default on the current Deno and the hosted platform. */
+function functionsOptions(): Pick<Input<"createProject">, "deno" | "mode" | "limits"> {
+  const { deno, mode, limits } = FUNCTIONS_VARIABLES;
+  return functionsSchema.parse({
+    deno: Deno.env.get(deno),
+    mode: Deno.env.get(mode),
+    limits: Deno.env.get(limits),
+  });
 }
+
+const functionsSchema = z.object({
+  deno: z.enum(["2.1.4", "2.9.6"]).default("2.9.6"),
+  mode: z.enum(["shared", "per_post"]).default("shared"),
+  limits: z.enum(["hosted", "selfHosted", "none"]).default("hosted"),
+});
