@@ -6,7 +6,7 @@ import { schedule, tick } from "./support/tick.ts";
 /** More than one slice does: names that need no request, so that the test is quick. */
 const ROWS = 6_000;
 /** Little, so that a slice does not do them all. */
-const CPU_MILLISECONDS = 300;
+const CPU_MILLISECONDS = 200;
 
 async function createProject(): Promise<TestProject> {
   const project = await TestProject.create();
@@ -30,7 +30,8 @@ Deno.test("a slice that ends with work left posts the next", async () => {
   await using project = await createProject();
   const run = await project.backup();
   assert.equal(run.counters.objects_unavailable, ROWS);
-  assert.ok(await countAnswers(project) >= 2, "one slice did it all: nothing is tested");
+  // The first slice was begun by the request that started the run, and not by a post.
+  assert.ok(await countAnswers(project) >= 1, "one slice did it all: nothing is tested");
   const { document } = await project.reader.snapshot();
   assert.equal(document.totals.unavailable, ROWS);
 });
