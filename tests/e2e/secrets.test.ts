@@ -67,6 +67,7 @@ Deno.test("no secret stands in a log, a row, an answer or the bucket", async () 
     select decrypted_secret as key from vault.decrypted_secrets where name = 'holdfast_worker_key'`;
   const secrets: Secrets = {
     "the S3 secret": project.repository.secretAccessKey,
+    "the S3 key's id": project.repository.accessKeyId,
     "the project's secret key": project.secretKey,
     "the service_role key": info.serviceRoleKey,
     "the JWT secret": info.jwtSecret,
@@ -114,7 +115,12 @@ Deno.test("no secret stands in a log, a row, an answer or the bucket", async () 
     rule: {
       bucket: project.repository.bucket,
       route: "GetObject",
-      fault: { kind: "error", status: 400, code: "Odd", message: "an odd refusal" },
+      fault: {
+        kind: "error",
+        status: 400,
+        code: "Odd",
+        message: `an odd refusal of ${project.repository.accessKeyId}`,
+      },
     },
   });
   const { body } = await ask("POST", "holdfast-backup/runs", operate);

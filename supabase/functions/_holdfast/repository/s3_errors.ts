@@ -1,5 +1,6 @@
 /** What an S3 server's refusals mean to Holdfast. */
 import { type ErrorCode, HoldfastError } from "../errors.ts";
+import type { RepositorySettings } from "../settings.ts";
 
 const CODES: Readonly<Record<string, ErrorCode>> = {
   NoSuchBucket: "repository_bucket_missing",
@@ -42,6 +43,29 @@ export function s3Error(
     kind,
     `${action}: ${code || `HTTP ${status}`}${message ? `, ${message}` : ""}`,
   );
+}
+
+/** Takes the S3 key out of a text. */
+export type HideKey = (text: string) => string;
+
+/**
+ * Servers repeat in their refusals what they were sent, the key's id first of all: in an element of
+ * its own, or in the midst of the message. What they answer goes into rows and logs.
+ */
+export function createHideKey(
+  { accessKeyId, secretAccessKey }: Pick<
+    RepositorySettings,
+    "accessKeyId" | "secretAccessKey"
+  >,
+): HideKey {
+  const forms = [secretAccessKey, accessKeyId]
+    .flatMap((secret) => [secret, escapeXml(secret), encodeURIComponent(secret)]);
+  return (text) => forms.reduce((rest, form) => rest.replaceAll(form, "(hidden)"), text);
+}
+
+function escapeXml(text: string): string {
+  return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;")
+    .replaceAll('"', "&quot;").replaceAll("'", "&apos;");
 }
 
 /** Code and message of an S3 error body; empty texts where it is none, as for HEAD. */

@@ -8,7 +8,7 @@ import {
 } from "@aws-sdk/client-s3";
 import { HoldfastError, messageOf } from "../errors.ts";
 import type { RepositorySettings } from "../settings.ts";
-import { s3Error } from "./s3_errors.ts";
+import { createHideKey, type HideKey, s3Error } from "./s3_errors.ts";
 import type { RepositoryStore } from "./store.ts";
 
 type RareOperations = Pick<RepositoryStore, "beginUpload" | "completeUpload" | "abortUpload">;
@@ -29,10 +29,11 @@ export function createRareOperations(settings: RepositorySettings): RareOperatio
     maxAttempts: 4,
   });
   const bucket = settings.bucket;
+  const hideKey = createHideKey(settings);
   const full = (key: string) => `${settings.prefix}/${key}`;
   return {
     async beginUpload(key, contentType) {
-      const begun = await guarded("begin a multipart upload", () =>
+      const begun = await guarded("begin a multipart upload", hideKey, () =>
         client.send(
           new CreateMultipartUploadCommand({
             Bucket: bucket,
@@ -65,7 +66,7 @@ export function createRareOperations(settings: RepositorySettings): RareOperatio
       } catch (error) {
         if (isCode(error, "PreconditionFailed")) return "exists";
         if (isCode(error, "NoSuchUpload")) return "gone";
-        throw typed("complete a multipart upload", error);
+        throw typed("complete a multipart upload", error, hideKey);
       }
     },
     async abortUpload(key, uploadId) {
@@ -74,7 +75,7 @@ export function createRareOperations(settings: RepositorySettings): RareOperatio
           new AbortMultipartUploadCommand({ Bucket: bucket, Key: full(key), UploadId: uploadId }),
         );
       } catch (error) {
-        if (!isCode(error, "NoSuchUpload")) throw typed("abort a multipart upload", error);
+        if (!isCode(error, "NoSuchUpload")) throw typed("abort a multipart upload", error, hideKey);
       }
     },
   };
@@ -84,19 +85,23 @@ function isCode(error: unknown, code: string): boolean {
   return error instanceof S3ServiceException && error.name === code;
 }
 
-async function guarded<Result>(action: string, send: () => Promise<Result>): Promise<Result> {
+async function guarded<Result>(
+  action: string,
+  hideKey: HideKey,
+  send: () => Promise<Result>,
+): Promise<Result> {
   try {
     return await send();
   } catch (error) {
-    throw typed(action, error);
+    throw typed(action, error, hideKey);
   }
 }
 
-function typed(action: string, error: unknown): HoldfastError {
+function typed(action: string, error: unknown, hideKey: HideKey): HoldfastError {
   if (error instanceof S3ServiceException) {
-    return s3Error(action, error.$metadata.httpStatusCode ?? 0, error.name, error.message);
+    return s3Error(action, error.$metadata.httpStatusCode ?? 0, error.name, hideKey(error.message));
   }
-  return new HoldfastError("repository_unreachable", `${action}: ${messageOf(error)}`, {
+  return new HoldfastError("repository_unreachable", `${action}: ${hideKey(messageOf(error))}`, {
     cause: error,
   });
 }

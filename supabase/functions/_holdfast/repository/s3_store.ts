@@ -3,7 +3,7 @@ import { HoldfastError, messageOf } from "../errors.ts";
 import { backoffMs, delay } from "../engine/retry.ts";
 import { bareEtag, retryAfter } from "../project/storage.ts";
 import type { RepositorySettings } from "../settings.ts";
-import { mayPass, parseS3Error, s3Error } from "./s3_errors.ts";
+import { createHideKey, mayPass, parseS3Error, s3Error } from "./s3_errors.ts";
 import { listQuery, parseKeys } from "./s3_list.ts";
 import { createSigner, encodeKey, encodeParameter } from "./sigv4.ts";
 import type { RepositoryStore } from "./store.ts";
@@ -37,6 +37,13 @@ export function createS3Store(
 ): RepositoryStore {
   const base = place(settings);
   const sign = createSigner(settings);
+  const hideKey = createHideKey(settings);
+
+  async function readRefusal(response: Response): Promise<{ code: string; message: string }> {
+    const { code, message } = parseS3Error(await response.text());
+    // Not in the code: a key's id may be a word of it.
+    return { code, message: hideKey(message) };
+  }
 
   function sendOnce(asked: S3Request): Promise<Response> {
     const path = asked.key === undefined
@@ -69,7 +76,7 @@ export function createS3Store(
       try {
         const response = await sendOnce(asked);
         if (response.ok || asked.expected.includes(response.status)) return response;
-        const { code, message } = parseS3Error(await response.text());
+        const { code, message } = await readRefusal(response);
         failure = s3Error(action, response.status, code, message);
         if (!mayPass(response.status, code)) throw failure;
         retryAfterMs = retryAfter(response);
@@ -88,7 +95,7 @@ export function createS3Store(
   async function found(asked: S3Request): Promise<Response | undefined> {
     const response = await send({ ...asked, expected: [404] });
     if (response.status !== 404) return response;
-    const { code, message } = parseS3Error(await response.text());
+    const { code, message } = await readRefusal(response);
     if (code && code !== "NoSuchKey") {
       throw s3Error(`${asked.method} ${asked.key}`, 404, code, message);
     }

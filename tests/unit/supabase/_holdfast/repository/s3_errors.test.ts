@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import {
+  createHideKey,
   mayPass,
   parseS3Error,
   s3Error,
@@ -56,4 +57,21 @@ Deno.test("an error body is read, and another body is none", () => {
   assert.deepEqual(parseS3Error("<html><body>502 Bad Gateway</body></html>"), none);
   assert.deepEqual(parseS3Error('{"Code": "AccessDenied"}'), none);
   assert.deepEqual(parseS3Error(`<Code>${"x".repeat(501)}</Code>`), none);
+});
+
+Deno.test("the key is hidden, as it is and as XML and URLs have it", () => {
+  const [accessKeyId, secretAccessKey] = ["AKIA&PLANTED", "planted/<secret>"];
+  const hide = createHideKey({ accessKeyId, secretAccessKey });
+  const forms = [
+    accessKeyId,
+    "AKIA&amp;PLANTED",
+    secretAccessKey,
+    "planted/&lt;secret&gt;",
+    "AKIA%26PLANTED",
+    "planted%2F%3Csecret%3E",
+  ];
+  for (const form of forms) {
+    assert.equal(hide(`Key '${form}', again ${form}.`), "Key '(hidden)', again (hidden).");
+  }
+  assert.equal(hide("Access Denied"), "Access Denied");
 });

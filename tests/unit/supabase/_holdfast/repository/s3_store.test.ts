@@ -213,3 +213,25 @@ Deno.test("listing in the host name asks the root, and a missing bucket is told"
   await refused(store.list("log/"), "repository_bucket_missing", /^list: /);
   assert.match(sent[0]?.url.href ?? "", /^https:\/\/backups\.s3\.example\.com\/\?list-type=2&/);
 });
+
+Deno.test("a refusal that repeats the key is told without it", async () => {
+  const { accessKeyId, secretAccessKey } = SETTINGS;
+  const body = `<Error><Code>InvalidAccessKeyId</Code>
+    <Message>The access key ${accessKeyId} with ${secretAccessKey} is not known.</Message>
+    <AWSAccessKeyId>${accessKeyId}</AWSAccessKeyId></Error>`;
+  const refusal = () => new Response(body, { status: 403 });
+  const acts = [
+    (store: RepositoryStore) => store.put("a", BYTES, { sha256: SHA256 }),
+    (store: RepositoryStore) => store.get("a", 100),
+    (store: RepositoryStore) => store.list("log/"),
+  ];
+  for (const act of acts) {
+    await assert.rejects(act(open({}, refusal()).store), (error) => {
+      assert.ok(error instanceof HoldfastError);
+      assert.equal(error.code, "repository_key_refused");
+      assert.match(error.message, /The access key \(hidden\) with \(hidden\) is not known/);
+      assert.ok(!Deno.inspect(error).includes(accessKeyId), Deno.inspect(error));
+      return true;
+    });
+  }
+});
