@@ -296,14 +296,14 @@ $$;
 comment on function holdfast.fail_run(bigint, uuid, text, text, text) is
   'Ends the run of a leased cursor as failed, with what to do about it.';
 
-create function holdfast.cancel_run(run_id uuid, actor text default null) returns text
+create function holdfast.cancel_run(run_id uuid, actor text default null, function_name text default null) returns text
   language plpgsql security definer set search_path = ''
 as $$
 declare
   r holdfast.runs;
 begin
   select * into r from holdfast.runs where id = cancel_run.run_id for update;
-  if r.id is null then
+  if r.id is null or holdfast.function_of(r.kind) <> cancel_run.function_name then
     raise exception 'run_unknown' using errcode = 'HF000',
       detail = format('There is no run %s.', cancel_run.run_id),
       hint = 'See: select id, kind, state, started_at from holdfast.runs order by started_at desc limit 5.';
@@ -320,8 +320,8 @@ begin
   return 'cancelled';
 end
 $$;
-comment on function holdfast.cancel_run(uuid, text) is
-  'Cancels a running run. What it committed stays and is used by the next.';
+comment on function holdfast.cancel_run(uuid, text, text) is
+  'Cancels a running run. What it committed stays and is used by the next. To a function that is named, runs of others are unknown: each has keys of its own.';
 
 revoke all on function holdfast.lease_seconds(), holdfast.function_of(text), holdfast.start_run(text, jsonb, text), holdfast.plan_lanes(jsonb),
   holdfast.page_objects(), holdfast.free_lanes(holdfast.runs), holdfast.lease_cursor(uuid, text, uuid),
@@ -329,8 +329,8 @@ revoke all on function holdfast.lease_seconds(), holdfast.function_of(text), hol
   holdfast.add_counters(jsonb, jsonb), holdfast.commit_cursor(bigint, uuid, jsonb, jsonb),
   holdfast.stage_after(text, text), holdfast.finish_cursor(bigint, uuid, jsonb), holdfast.post_slice(uuid),
   holdfast.release_cursor(bigint, uuid), holdfast.end_run(uuid, text, text, text, text, jsonb),
-  holdfast.fail_run(bigint, uuid, text, text, text), holdfast.cancel_run(uuid, text) from public;
+  holdfast.fail_run(bigint, uuid, text, text, text), holdfast.cancel_run(uuid, text, text) from public;
 grant execute on function holdfast.lease_cursor(uuid, text, uuid), holdfast.heartbeat(bigint, uuid),
   holdfast.commit_cursor(bigint, uuid, jsonb, jsonb), holdfast.finish_cursor(bigint, uuid, jsonb),
   holdfast.post_slice(uuid), holdfast.release_cursor(bigint, uuid), holdfast.leave_cursor(bigint, uuid),
-  holdfast.fail_run(bigint, uuid, text, text, text), holdfast.cancel_run(uuid, text) to holdfast_worker;
+  holdfast.fail_run(bigint, uuid, text, text, text), holdfast.cancel_run(uuid, text, text) to holdfast_worker;

@@ -114,7 +114,7 @@ as $$
 $$;
 comment on function holdfast.list_runs(integer, timestamptz) is 'The newest runs, or the newest of those that began before a time.';
 
-create function holdfast.show_run(run_id uuid) returns jsonb
+create function holdfast.show_run(run_id uuid, function_name text default null) returns jsonb
   language sql stable security definer set search_path = ''
 as $$
   select holdfast.run_summary(r) || jsonb_build_object(
@@ -131,10 +131,12 @@ as $$
           'class', f.class, 'code', f.code, 'message', f.message, 'attempts', f.attempts)
           order by f.last_at desc, f.id desc), '[]')
       from (select * from holdfast.failures f where f.run = r.id order by f.last_at desc, f.id desc limit 100) as f))
-  from holdfast.runs r where r.id = show_run.run_id
+  from holdfast.runs r
+  where r.id = show_run.run_id
+    and (show_run.function_name is null or holdfast.function_of(r.kind) = show_run.function_name)
 $$;
-comment on function holdfast.show_run(uuid) is
-  'A run with its stage, its counters and the newest 100 objects that it could not do; null for an unknown id.';
+comment on function holdfast.show_run(uuid, text) is
+  'A run with its stage, its counters and the newest 100 objects that it could not do; null for an unknown id, and for a run of another function than the one that is named.';
 
 create function holdfast.list_snapshots(max_rows integer) returns jsonb
   language sql stable security definer set search_path = ''
@@ -149,6 +151,6 @@ comment on function holdfast.list_snapshots(integer) is 'The newest snapshots in
 
 revoke all on function holdfast.check_settings(), holdfast.copy_requests(bigint), holdfast.estimate(),
   holdfast.run_counters(uuid), holdfast.run_stage(uuid), holdfast.run_summary(holdfast.runs),
-  holdfast.list_runs(integer, timestamptz), holdfast.show_run(uuid), holdfast.list_snapshots(integer) from public;
-grant execute on function holdfast.list_runs(integer, timestamptz), holdfast.show_run(uuid),
+  holdfast.list_runs(integer, timestamptz), holdfast.show_run(uuid, text), holdfast.list_snapshots(integer) from public;
+grant execute on function holdfast.list_runs(integer, timestamptz), holdfast.show_run(uuid, text),
   holdfast.list_snapshots(integer) to holdfast_worker;

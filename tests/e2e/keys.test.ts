@@ -31,6 +31,16 @@ const ROUTES: { method: string; path: string; scope: Scope; body?: string; statu
   { method: "GET", path: "holdfast-api/backups", scope: "look", status: 200 },
 ];
 
+const BACKUP = { name: "holdfast-backup", scope: "operate" } as const;
+const RESTORE = { name: "holdfast-restore", scope: "restore" } as const;
+
+/** Each kind of run with the function whose it is, and with one whose it is not. */
+const FUNCTIONS_OF_KINDS = [
+  ["backup", BACKUP, RESTORE],
+  ["import", BACKUP, RESTORE],
+  ["restore", RESTORE, BACKUP],
+] as const;
+
 const SCOPES: Scope[] = ["worker", "look", "operate", "restore"];
 
 const KEY_REFUSED = {
@@ -68,6 +78,27 @@ Deno.test("each route takes the keys of one scope, and refuses all others with o
       if (sent === scope) assert.equal(answer.status, status, what);
       else assertRefused(answer, SCOPE_REFUSED, what);
     }
+  }
+});
+
+Deno.test("a key shows and cancels the runs of its own function, and no others", async () => {
+  await using project = await TestProject.create();
+  for (const [kind, own, other] of FUNCTIONS_OF_KINDS) {
+    // A run that no slice works on: its key's function alone may know it.
+    const [row] = await project.sql<{ id: string }[]>`
+      insert into holdfast.runs (kind, plan, started_by) values (${kind}, '{}', 'a test')
+      returning id`;
+    const ask = (method: string, path: string, { name, scope }: typeof BACKUP | typeof RESTORE) =>
+      project.key(scope).then((key) =>
+        project.call(method, `${name}/runs/${row!.id}${path}`, { key })
+      );
+    for (const [method, path] of [["GET", ""], ["POST", "/cancel"]] as const) {
+      const { status, body } = await ask(method, path, other);
+      assert.deepEqual([status, body.code], [404, "run_unknown"], `${method} of a ${kind}`);
+    }
+    const { status, body } = await ask("GET", "", own);
+    assert.deepEqual([status, body.state], [200, "running"]);
+    assert.equal((await ask("POST", "/cancel", own)).status, 200);
   }
 });
 

@@ -13,7 +13,7 @@ const app = createApp(NAME);
 const stages = () => backupStages(isolate().project, isolate().database);
 
 addWorkRoute(app, NAME, stages);
-addRunRoutes(app, "operate");
+addRunRoutes(app, NAME, "operate");
 
 app.post("/runs", async (context) => {
   const caller = await authorize(context, "operate");

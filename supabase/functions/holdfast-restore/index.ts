@@ -31,7 +31,7 @@ const app = createApp(NAME);
 const stages = () => restoreStages(isolate().project, isolate().database);
 
 addWorkRoute(app, NAME, stages);
-addRunRoutes(app, "restore");
+addRunRoutes(app, NAME, "restore");
 
 app.post("/runs", async (context) => {
   const caller = await authorize(context, "restore");
@@ -51,7 +51,7 @@ app.post("/runs", async (context) => {
 async function waitForReport(run: string): Promise<Response | undefined> {
   const deadline = performance.now() + DRY_RUN_WAIT_MS;
   while (performance.now() < deadline) {
-    const shown = await showRun(run);
+    const shown = await showRun(run, NAME);
     if (shown["state"] !== "running") return Response.json(shown);
     await new Promise((resolve) => setTimeout(resolve, DRY_RUN_POLL_MS));
   }

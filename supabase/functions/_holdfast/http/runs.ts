@@ -39,11 +39,11 @@ export function beginRun(functionName: string, run: string, stages: MakeStages):
   return accepted(functionName, run);
 }
 
-/** Adds `GET /runs/:id` and `POST /runs/:id/cancel` for a scope. */
-export function addRunRoutes(app: Hono, scope: Scope): void {
+/** Adds `GET /runs/:id` and `POST /runs/:id/cancel` for a scope, and for this function's own runs. */
+export function addRunRoutes(app: Hono, functionName: string, scope: Scope): void {
   app.get("/runs/:id", async (context) => {
     await authorize(context, scope);
-    return context.json(await showRun(context.req.param("id")));
+    return context.json(await showRun(context.req.param("id"), functionName));
   });
   app.post("/runs/:id/cancel", async (context) => {
     const caller = await authorize(context, scope);
@@ -51,15 +51,20 @@ export function addRunRoutes(app: Hono, scope: Scope): void {
     const state = await isolate().database.call<string>("cancel_run", {
       run_id: run,
       actor: caller.name,
+      function_name: functionName,
     });
     return context.json({ id: run, state });
   });
 }
 
-/** A run with its counters and failures. @throws HoldfastError `run_unknown`. */
-export async function showRun(id: string): Promise<Record<string, unknown>> {
+/**
+ * A run with its counters and failures, of any function or only of the one that is named.
+ * @throws HoldfastError `run_unknown`.
+ */
+export async function showRun(id: string, functionName?: string): Promise<Record<string, unknown>> {
   const run = await isolate().database.call<Record<string, unknown> | null>("show_run", {
     run_id: readRunId(id),
+    function_name: functionName,
   });
   if (!run) throw new HoldfastError("run_unknown", `There is no run ${id}.`);
   return run;
