@@ -2,7 +2,8 @@
 import { parseArgs } from "node:util";
 import { untilInterrupted } from "../stack/interrupt.ts";
 import { Bench, type Extent } from "./bench.ts";
-import { describeMachine } from "./machine.ts";
+import { writeIntoDocument } from "./document.ts";
+import { describeMachine, describePrograms } from "./machine.ts";
 import { formatJson, formatTable } from "./report.ts";
 import type { Measure, Row } from "./row.ts";
 import { ROWS } from "./rows/mod.ts";
@@ -12,38 +13,56 @@ const USAGE = `deno task bench [options]
 ${ROWS.map(({ name }) => `                ${name}`).join("\n")}
   --quick       small sizes, one turn: whether it works, not how fast it is
   --full        all sizes, more turns: takes most of an hour
-  --json        one JSON object a line: name, value, unit, target, ok`;
+  --json        one JSON object a line: name, value, unit, target, ok
+  --write       puts the table into docs/PERFORMANCE.md; of all rows only`;
 
 interface Options {
   readonly rows: readonly Row[];
   readonly extent: Extent;
   readonly json: boolean;
+  readonly write: boolean;
 }
+
+const say = (text: string) => console.error(`bench: ${text}`);
 
 untilInterrupted().then(() => Deno.exit(130)); // the workspace's watchdog clears up
 Deno.exit(await run(readOptions()));
 
 /** Returns the exit status: 1 where a row failed; a target that was missed is no failure. */
-async function run({ rows, extent, json }: Options): Promise<number> {
-  const say = (text: string) => console.error(`bench: ${text}`);
-  const measures: Measure[] = [];
-  let failed = false;
+async function run({ rows, extent, json, write }: Options): Promise<number> {
   await using bench = new Bench(extent, say);
-  if (!json) console.log(`${await describeMachine()}\n`);
+  const machine = await describeMachine();
+  say(machine);
+  const measures: Measure[] = [];
   for (const row of rows) {
-    say(row.name);
-    try {
-      for (const measure of await row.measure(bench)) {
-        measures.push(measure);
-        if (json) console.log(formatJson(measure));
-      }
-    } catch (error) {
-      failed = true;
-      console.error(`bench: ${row.name} failed:`, error);
+    for (const measure of await measureRow(row, bench)) {
+      measures.push(measure);
+      if (json) console.log(formatJson(measure));
     }
   }
-  if (!json) console.log(formatTable(measures));
-  return failed ? 1 : 0;
+  if (!json || write) {
+    const date = new Date().toISOString().slice(0, 10);
+    const where = `Measured on ${date}: ${machine}; ${await describePrograms(bench)}.`;
+    const report = `${where}\n\n${formatTable(measures)}`;
+    if (!json) console.log(report);
+    if (write) await writeIntoDocument(report);
+  }
+  return measures.some(({ failed }) => failed) ? 1 : 0;
+}
+
+/** What a row measured. One that breaks off is a measure of its own, and the others go on. */
+async function measureRow(row: Row, bench: Bench): Promise<Measure[]> {
+  say(row.name);
+  const begun = performance.now();
+  try {
+    return await row.measure(bench);
+  } catch (error) {
+    console.error(`bench: ${row.name} failed:`, error);
+    const [message] = String(error).split("\n");
+    return [{ name: row.name, unit: "", failed: true, note: message!.replaceAll("|", "\\|") }];
+  } finally {
+    say(`${row.name} took ${Math.round((performance.now() - begun) / 1000)} s`);
+  }
 }
 
 function readOptions(): Options {
@@ -55,14 +74,19 @@ function readOptions(): Options {
         quick: { type: "boolean", default: false },
         full: { type: "boolean", default: false },
         json: { type: "boolean", default: false },
+        write: { type: "boolean", default: false },
       },
     });
     const unknown = values.only.filter((name) => !ROWS.some((row) => row.name === name));
     if (unknown.length > 0) throw new TypeError(`there is no row ${unknown.join(", ")}`);
+    if (values.write && values.only.length > 0) {
+      throw new TypeError("--write is for a table of all rows: leave --only out");
+    }
     return {
       rows: ROWS.filter(({ name }) => values.only.length === 0 || values.only.includes(name)),
       extent: values.full ? "full" : values.quick ? "quick" : "usual",
       json: values.json,
+      write: values.write,
     };
   } catch (error) {
     if (!(error instanceof TypeError)) throw error;

@@ -1,6 +1,6 @@
 import { CURRENT_DENO } from "../../stack/process/deno_versions.ts";
 import type { Bench } from "../bench.ts";
-import type { Measure, Row } from "../row.ts";
+import { type Measure, overTurns, type Row } from "../row.ts";
 import { contest, type Load, LOADS } from "../support/contest.ts";
 import { rcloneVersion } from "../support/rclone.ts";
 
@@ -26,10 +26,10 @@ export const cpuAgainstRclone: Row = {
         measures.push({ ...named, note: "rclone is not installed: apt-get install rclone" });
         continue;
       }
-      const { againstRclone, rcloneMs } = await contest(bench, load, CURRENT_DENO);
+      const { againstRclone = [], rcloneMs } = await contest(bench, load, CURRENT_DENO);
       measures.push({
         ...named,
-        value: againstRclone,
+        ...overTurns(againstRclone),
         note: `rclone ${version}: ${rcloneMs?.toFixed(3)} ms an object`,
       });
     }

@@ -3,32 +3,54 @@ import type { Bench, Extent } from "../bench.ts";
 import type { Measure, Row } from "../row.ts";
 import { peakResidentBytes } from "../support/cpu.ts";
 import { layObjects } from "../support/objects.ts";
-import { createBenchProject, LANE } from "../support/project.ts";
+import { type BenchProject, createBenchProject, LANE } from "../support/project.ts";
 import { endOf } from "../support/run.ts";
-import { startTarget } from "../support/target.ts";
+import { startTarget, type Target } from "../support/target.ts";
 
-const MB = 1_000_000;
+const KB = 1_000;
+const MB = 1_000 * KB;
+const GB = 1_000 * MB;
 const MIB = 1024 * 1024;
 
 interface MemoryLoad {
   readonly name: string;
   /** Bytes of each object. */
-  readonly sizes: Record<Extent, number>;
+  readonly size: number;
   readonly counts: Record<Extent, number>;
+  /** Of heap and buffers, MB. */
+  readonly atMost: number;
   /** Whether the memory that the process takes from the system has a target too. */
   readonly resident: boolean;
+  /** Ends the measurement when so many parts have arrived; absent: when all has. */
+  readonly parts?: Record<Extent, number>;
 }
 
 const LOADS: readonly MemoryLoad[] = [
-  { name: "10 KB", sizes: same(10_000), counts: counts(500, 2_000, 10_000), resident: false },
-  { name: "1 MiB", sizes: same(MIB), counts: counts(50, 300, 1_000), resident: true },
+  { name: "10 KB", size: 10 * KB, counts: counts(500, 2_000, 10_000), ...target(100, false) },
+  { name: "1 MiB", size: MIB, counts: counts(50, 300, 1_000), ...target(100, true) },
   // The largest that goes by one PUT: as much in flight as there may be.
-  { name: "8 MiB", sizes: same(8 * MIB), counts: counts(10, 60, 200), resident: false },
+  { name: "8 MiB", size: 8 * MIB, counts: counts(10, 60, 200), ...target(100, false) },
   {
-    name: "very large",
-    sizes: { quick: 50 * MB, usual: 1_000 * MB, full: 5_000 * MB },
-    counts: same(1),
-    resident: true,
+    name: "5 GB",
+    size: 5 * GB,
+    counts: counts(1, 1, 1),
+    ...target(100, true),
+    parts: counts(10, 200, Infinity),
+  },
+  // The largest whose parts are no larger than others', and one with the largest parts there are.
+  {
+    name: "80 GB",
+    size: 80 * GB,
+    counts: counts(1, 1, 1),
+    ...target(100, false),
+    parts: counts(10, 50, 200),
+  },
+  {
+    name: "500 GB",
+    size: 500 * GB,
+    counts: counts(1, 1, 1),
+    ...target(200, false),
+    parts: counts(3, 10, 30),
   },
 ];
 
@@ -38,16 +60,15 @@ export const memory: Row = {
   async measure(bench) {
     const measures: Measure[] = [];
     for (const load of LOADS) {
-      const size = bench.pick(load.sizes);
-      const name = load.name === "very large" ? `${size / MB} MB` : load.name;
-      const { heap, resident } = await peakOf(bench, bench.pick(load.counts), size);
+      const { heap, resident, note } = await peakOf(bench, load);
       measures.push({
-        name: `JS heap and buffers, ${name} objects, Deno ${EDGE_RUNTIME_DENO}`,
+        name: `JS heap and buffers, ${load.name} objects, Deno ${EDGE_RUNTIME_DENO}`,
         value: heap / MB,
         unit: "MB",
-        target: { atMost: 100 },
+        target: { atMost: load.atMost },
+        note,
       }, {
-        name: `resident memory, ${name} objects, Deno ${EDGE_RUNTIME_DENO}`,
+        name: `resident memory, ${load.name} objects, Deno ${EDGE_RUNTIME_DENO}`,
         value: resident / MB,
         unit: "MB",
         ...(load.resident && { target: { atMost: 200 } }),
@@ -58,24 +79,49 @@ export const memory: Row = {
 };
 
 /** The most bytes that a lane's process held at once while it backed up. */
-async function peakOf(bench: Bench, count: number, size: number) {
-  await using project = await createBenchProject(bench, `memory_${size}`);
-  await layObjects(project.sql, project.directory, { bucket: "files", count, size });
+async function peakOf(bench: Bench, load: MemoryLoad) {
+  const count = bench.pick(load.counts);
+  const parts = load.parts && bench.pick(load.parts);
+  const hollow = load.parts !== undefined;
+  await using project = await createBenchProject(bench, `memory_${load.size}`);
+  bench.say(`laying down ${count} objects of ${load.name}`);
+  const { size } = load;
+  await layObjects(project.sql, project.directory, { bucket: "files", count, size, hollow });
   await using target = await startTarget(bench);
   await using lanes = await project.startLanes({
     deno: EDGE_RUNTIME_DENO,
     target,
     bucket: "backed-up",
+    // One process to its end.
+    secrets: { HOLDFAST_CPU_MILLISECONDS: "60000" },
   });
   const pid = await lanes.boot();
-  await endOf(project.sql, await lanes.startBackup());
+  await endOrParts(project, target, await lanes.startBackup(), parts);
   const resident = peakResidentBytes(pid);
   const [isolate] = lanes.functions.isolates(LANE);
-  return { heap: isolate.peakMemoryBytes, resident };
+  await lanes.functions.kill(LANE);
+  const note = parts === undefined || parts === Infinity
+    ? `${count} objects`
+    : `the first ${parts} parts`;
+  return { heap: isolate.peakMemoryBytes, resident, note };
 }
 
-function same(value: number): Record<Extent, number> {
-  return counts(value, value, value);
+/** Waits until a run has ended, or so many parts of its one large object have arrived. */
+async function endOrParts(
+  project: BenchProject,
+  target: Target,
+  run: string,
+  parts = Infinity,
+): Promise<void> {
+  await endOf(project.sql, run, async () => {
+    if (parts === Infinity) return false;
+    const counts = await target.server.ask<Record<string, number>>("counts");
+    return (counts["UploadPart"] ?? 0) >= parts;
+  });
+}
+
+function target(atMost: number, resident: boolean) {
+  return { atMost, resident };
 }
 
 function counts(quick: number, usual: number, full: number): Record<Extent, number> {

@@ -1,4 +1,4 @@
-import type { Measure, Row } from "../row.ts";
+import { type Measure, median, overTurns, type Row } from "../row.ts";
 import { type UnchangedResult, unchangedRuns } from "../support/unchanged.ts";
 
 /** The number of rows that the target is about. */
@@ -28,27 +28,28 @@ export const unchanged: Row = {
         note: Object.entries(last.s3Requests).map(([name, times]) => `${times} ${name}`).join(", "),
       },
       ...results.map(postgresTime),
-      {
-        name: "growth of Postgres time, from the second largest to the largest",
-        value: slope(results),
-        unit: "ms a thousand rows",
-      },
+      ...results.slice(1).map((result, index) => growth(results[index]!, result)),
     ];
   },
 };
 
-function postgresTime({ rows, postgresMs, wallMs }: UnchangedResult): Measure {
+function postgresTime({ rows, postgresMs, wallMs, statements }: UnchangedResult): Measure {
   return {
     name: `Postgres time, ${rows.toLocaleString("en-US")} unchanged objects`,
-    value: postgresMs,
+    ...overTurns(postgresMs),
     unit: "ms",
     ...(rows === PROMISED_ROWS && { target: { atMost: POSTGRES_MS } }),
-    note: `${Math.round(wallMs)} ms from start to seal`,
+    note: `${statements} statements; ${Math.round(wallMs)} ms from start to seal`,
   };
 }
 
-function slope(results: readonly UnchangedResult[]): number | undefined {
-  const [before, last] = results.slice(-2);
-  if (last === undefined) return undefined;
-  return (last.postgresMs - before.postgresMs) / ((last.rows - before.rows) / 1_000);
+/** The slope of the line from one number of rows to the next: it stays the same where growth is linear. */
+function growth(before: UnchangedResult, after: UnchangedResult): Measure {
+  const more = median(after.postgresMs) - median(before.postgresMs);
+  const [from, to] = [before.rows, after.rows].map((rows) => rows.toLocaleString("en-US"));
+  return {
+    name: `growth of Postgres time from ${from} to ${to} rows`,
+    value: more / ((after.rows - before.rows) / 1_000),
+    unit: "ms a thousand rows",
+  };
 }

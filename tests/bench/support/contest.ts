@@ -43,9 +43,10 @@ export interface ContestResult {
   readonly laneMs: number;
   readonly passThroughMs: number;
   readonly rcloneMs: number | undefined;
-  /** Medians of the turns' ratios. */
-  readonly againstPassThrough: number;
-  readonly againstRclone: number | undefined;
+  /** The ratio of each turn. */
+  readonly againstPassThrough: readonly number[];
+  /** Undefined where rclone is not installed. */
+  readonly againstRclone: readonly number[] | undefined;
 }
 
 const TURNS: Record<Extent, number> = { quick: 1, usual: 3, full: 5 };
@@ -97,7 +98,7 @@ function summarize(turns: readonly Turn[], objects: number): ContestResult {
     laneMs: each((turn) => turn.lane) / objects,
     passThroughMs: each((turn) => turn.passThrough) / objects,
     rcloneMs: withRclone ? each((turn) => turn.rclone!) / objects : undefined,
-    againstPassThrough: each((turn) => turn.lane / turn.passThrough),
-    againstRclone: withRclone ? each((turn) => turn.lane / turn.rclone!) : undefined,
+    againstPassThrough: turns.map((turn) => turn.lane / turn.passThrough),
+    againstRclone: withRclone ? turns.map((turn) => turn.lane / turn.rclone!) : undefined,
   };
 }

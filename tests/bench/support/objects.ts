@@ -9,8 +9,11 @@ export interface ObjectsToLay {
   readonly count: number;
   /** Bytes of each. */
   readonly size: number;
+  /** Whether the bytes are zeros that take no room on the disk. */
+  readonly hollow?: boolean;
 }
 
+const FACTS = { mimetype: "image/png", cacheControl: "max-age=3600" };
 const CHUNK_BYTES = 1024 * 1024;
 const ROWS_AT_ONCE = 1_000;
 
@@ -18,7 +21,7 @@ const ROWS_AT_ONCE = 1_000;
 export async function layObjects(
   sql: Connection,
   directory: string,
-  { bucket, count, size }: ObjectsToLay,
+  { bucket, count, size, hollow = false }: ObjectsToLay,
 ): Promise<void> {
   await sql`insert into storage.buckets (id, name) values (${bucket}, ${bucket})`;
   const store = new ByteStore(directory);
@@ -27,11 +30,10 @@ export async function layObjects(
   for (let index = 0; index < count; index++) {
     const name = nameOf(index);
     const version = crypto.randomUUID();
-    const facts = await store.write(
-      { bucket, name, version },
-      bytesOf(chunk, index, size),
-      { mimetype: "image/png", cacheControl: "max-age=3600" },
-    );
+    const location = { bucket, name, version };
+    const facts = hollow
+      ? await store.writeHole(location, size, FACTS)
+      : await store.write(location, bytesOf(chunk, index, size), FACTS);
     const metadata = { ...facts, contentLength: size, httpStatusCode: 200 };
     rows.push({ bucket_id: bucket, name, version, metadata });
     if (rows.length === ROWS_AT_ONCE || index === count - 1) {

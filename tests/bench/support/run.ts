@@ -20,22 +20,23 @@ export async function countersOf(sql: Connection, run: string): Promise<Record<s
 }
 
 /**
- * Waits for the end of a run. `watch` is called at every look.
+ * Waits for the end of a run. `watch` is called at every look; where it returns true, the run is
+ * left as it is.
  *
  * @throws Error where it did not succeed
  */
 export async function endOf(
   sql: Connection,
   run: string,
-  watch: () => unknown = () => undefined,
+  watch: () => Promise<boolean> = () => Promise.resolve(false),
 ): Promise<EndedRun> {
   while (true) {
     const [row] = await sql<{ state: string; message: string | null; seconds: number }[]>`
       select state, message, extract(epoch from ended_at - started_at)::float8 as seconds
       from holdfast.runs where id = ${run}`;
-    await watch();
-    if (row?.state === "succeeded") {
-      return { id: run, seconds: row.seconds, counters: await countersOf(sql, run) };
+    const left = await watch();
+    if (left || row?.state === "succeeded") {
+      return { id: run, seconds: row?.seconds ?? 0, counters: await countersOf(sql, run) };
     }
     if (row?.state !== "running" && row?.state !== "sealing") {
       throw new Error(`the run ended ${row?.state}: ${row?.message}`);

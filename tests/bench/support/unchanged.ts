@@ -22,9 +22,12 @@ export interface UnchangedResult {
   readonly storageRequests: number;
   /** By operation. */
   readonly s3Requests: Record<string, number>;
-  /** Medians. */
-  readonly postgresMs: number;
+  /** Of each run. */
+  readonly postgresMs: readonly number[];
+  /** Median. */
   readonly wallMs: number;
+  /** That lanes sent in the last run. */
+  readonly statements: number;
 }
 
 /** Measures every number of rows once in a run of the bench, fewest first. */
@@ -58,6 +61,7 @@ async function runUnchanged(
   rows: number,
 ): Promise<UnchangedResult> {
   const [postgresMs, wallMs]: [number[], number[]] = [[], []];
+  let sent = 0;
   for (let run = 0; run < bench.pick(RUNS); run++) {
     await lanes.functions.idle();
     await Promise.all([project.source.ask("reset"), target.server.ask("reset")]);
@@ -67,6 +71,7 @@ async function runUnchanged(
     await lanes.functions.idle();
     const statements = await laneStatements(project.sql);
     postgresMs.push(statements.reduce((sum, { ms }) => sum + ms, 0));
+    sent = statements.reduce((sum, { calls }) => sum + calls, 0);
     for (const { query, calls, ms } of statements.slice(0, 4)) {
       bench.say(`${rows} rows: ${Math.round(ms)} ms in ${calls} ${query.replace(/\s+/g, " ")}`);
     }
@@ -76,7 +81,8 @@ async function runUnchanged(
     rows,
     storageRequests: Object.values(storage).reduce((sum, times) => sum + times, 0),
     s3Requests: await target.server.ask("counts"),
-    postgresMs: median(postgresMs),
+    postgresMs,
     wallMs: median(wallMs),
+    statements: sent,
   };
 }
