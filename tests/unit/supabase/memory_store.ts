@@ -69,4 +69,8 @@ export class MemoryStore implements RepositoryStore {
   abortUpload(): never {
     return this.open();
   }
+
+  listUploads(): never {
+    return this.open();
+  }
 }

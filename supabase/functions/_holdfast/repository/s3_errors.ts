@@ -1,6 +1,10 @@
 /** What an S3 server's refusals mean to Holdfast. */
 import { type ErrorCode, HoldfastError } from "../errors.ts";
 import type { RepositorySettings } from "../settings.ts";
+import { element, encodeText } from "./s3_xml.ts";
+
+/** What a server says goes into logs and rows; what is longer is not from S3. */
+const MAX_TEXT_CHARACTERS = 500;
 
 const CODES: Readonly<Record<string, ErrorCode>> = {
   NoSuchBucket: "repository_bucket_missing",
@@ -59,21 +63,16 @@ export function createHideKey(
   >,
 ): HideKey {
   const forms = [secretAccessKey, accessKeyId]
-    .flatMap((secret) => [secret, escapeXml(secret), encodeURIComponent(secret)]);
+    .flatMap((secret) => [secret, encodeText(secret), encodeURIComponent(secret)]);
   return (text) => forms.reduce((rest, form) => rest.replaceAll(form, "(hidden)"), text);
-}
-
-function escapeXml(text: string): string {
-  return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;")
-    .replaceAll('"', "&quot;").replaceAll("'", "&apos;");
 }
 
 /** Code and message of an S3 error body; empty texts where it is none, as for HEAD. */
 export function parseS3Error(body: string): { code: string; message: string } {
-  return { code: element(body, "Code"), message: element(body, "Message") };
+  return { code: shortText(body, "Code"), message: shortText(body, "Message") };
 }
 
-/** Text of an element of a flat XML document that a server made. */
-function element(xml: string, name: string): string {
-  return new RegExp(`<${name}>([^<]{0,500})</${name}>`).exec(xml)?.[1] ?? "";
+function shortText(xml: string, name: string): string {
+  const text = element(xml, name) ?? "";
+  return text.length <= MAX_TEXT_CHARACTERS ? text : "";
 }

@@ -23,6 +23,22 @@ export interface KeyPage {
   readonly more: boolean;
 }
 
+/** A multipart upload that is under way. */
+export interface OpenUpload {
+  readonly key: string;
+  readonly id: string;
+  /** By the server's clock. */
+  readonly begunAt: Date;
+}
+
+/** Some uploads under way, and whether there are more behind the last of them. */
+export interface UploadPage {
+  readonly uploads: readonly OpenUpload[];
+  readonly more: boolean;
+  /** When the server answered, by its clock. */
+  readonly now: Date;
+}
+
 /** How to put an object. */
 export interface PutOptions {
   /** SHA-256 of the bytes, hex: signed, so the server verifies it, and kept with the object. */
@@ -59,7 +75,7 @@ export interface RepositoryStore {
     bytes: Uint8Array<ArrayBuffer>,
     sha256: string,
   ): Promise<string | undefined>;
-  /** Completes an upload; "gone" where it no longer exists. */
+  /** Completes an upload; "gone" where it, or one of its parts, no longer exists. */
   completeUpload(
     key: string,
     uploadId: string,
@@ -67,5 +83,8 @@ export interface RepositoryStore {
   ): Promise<"stored" | "exists" | "gone">;
   /** Whether an upload is still under way; true as well where the key may not ask. */
   hasUpload(key: string, uploadId: string): Promise<boolean>;
+  /** Aborts an upload; one that no longer exists counts as aborted. */
   abortUpload(key: string, uploadId: string): Promise<void>;
+  /** Uploads under way below a prefix and after one of them: as many as the server gives at once. */
+  listUploads(prefix: string, after?: Pick<OpenUpload, "key" | "id">): Promise<UploadPage>;
 }

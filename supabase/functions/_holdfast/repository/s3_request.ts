@@ -1,0 +1,133 @@
+/** Sending signed requests to an S3 server, and trying again what may pass. */
+import { backoffMs, delay } from "../engine/retry.ts";
+import { HoldfastError, messageOf } from "../errors.ts";
+import { retryAfter } from "../project/storage.ts";
+import type { RepositorySettings } from "../settings.ts";
+import { createHideKey, mayPass, parseS3Error, s3Error } from "./s3_errors.ts";
+import { createSigner, encodeKey } from "./sigv4.ts";
+
+const REQUEST_TIMEOUT_MS = 60_000;
+const MAX_TRIES = 4;
+/** Digest of no bytes, which requests without a body are signed with. */
+const EMPTY_SHA256 = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+
+/** A request to one bucket. */
+export interface S3Request {
+  readonly method: "GET" | "HEAD" | "PUT" | "POST" | "DELETE";
+  /** Below the prefix; absent: the bucket itself is asked. */
+  readonly key?: string;
+  /** Canonical: encoded, sorted by name. */
+  readonly query?: string;
+  readonly headers?: Record<string, string>;
+  readonly body?: Uint8Array<ArrayBuffer>;
+  /** SHA-256 of the body, hex. */
+  readonly sha256?: string;
+  /** Statuses beside 2xx that the caller reads itself. */
+  readonly expected: readonly number[];
+  /** What an error calls it; by default its method and key. */
+  readonly action?: string;
+}
+
+/** A door to one bucket and prefix. */
+export interface S3Door {
+  /** Sends until it is answered for good. Throws HoldfastError with a code `repository_…`. */
+  send(asked: S3Request): Promise<Response>;
+  /** Reads an answer's body. Throws HoldfastError `repository_unreachable` where it breaks off. */
+  readText(asked: S3Request, response: Response): Promise<string>;
+  /** The typed error for an answer, by what its body says. */
+  refusal(asked: S3Request, status: number, body: string): HoldfastError;
+}
+
+/** A door to the bucket and prefix of these settings; every fetch goes through `request`. */
+export function openS3Door(settings: RepositorySettings, request: typeof fetch): S3Door {
+  const base = place(settings);
+  const sign = createSigner(settings);
+  const hideKey = createHideKey(settings);
+
+  function refusal(asked: S3Request, status: number, body: string): HoldfastError {
+    const { code, message } = parseS3Error(body);
+    // Not in the code: a key's id may be a word of it.
+    return s3Error(actionOf(asked), status, code, hideKey(message));
+  }
+
+  function unreachable(asked: S3Request, error: unknown): HoldfastError {
+    return new HoldfastError(
+      "repository_unreachable",
+      `${actionOf(asked)}: ${hideKey(messageOf(error))}`,
+      { cause: error },
+    );
+  }
+
+  function sendOnce(asked: S3Request): Promise<Response> {
+    const path = asked.key === undefined
+      ? base.path || "/"
+      : `${base.path}/${encodeKey(`${settings.prefix}/${asked.key}`)}`;
+    const query = asked.query ?? "";
+    const headers = sign({
+      method: asked.method,
+      host: base.host,
+      path,
+      query,
+      headers: asked.headers ?? {},
+      payloadSha256: asked.sha256 ?? EMPTY_SHA256,
+    }, new Date());
+    return request(`${base.origin}${path}${query && `?${query}`}`, {
+      method: asked.method,
+      headers: { ...asked.headers, ...headers },
+      redirect: "manual",
+      signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS),
+      ...(asked.body ? { body: asked.body } : {}),
+    });
+  }
+
+  async function send(asked: S3Request): Promise<Response> {
+    for (let attempt = 1;; attempt++) {
+      let failure: HoldfastError;
+      let retryAfterMs: number | undefined;
+      try {
+        const response = await sendOnce(asked);
+        if (response.ok || asked.expected.includes(response.status)) return response;
+        const body = await response.text();
+        failure = refusal(asked, response.status, body);
+        if (!mayPass(response.status, parseS3Error(body).code)) throw failure;
+        retryAfterMs = retryAfter(response);
+      } catch (error) {
+        if (error instanceof HoldfastError) throw error;
+        failure = unreachable(asked, error);
+      }
+      if (attempt >= MAX_TRIES) throw failure;
+      await delay(backoffMs(attempt, retryAfterMs));
+    }
+  }
+
+  async function readText(asked: S3Request, response: Response): Promise<string> {
+    try {
+      return await response.text();
+    } catch (error) {
+      throw unreachable(asked, error);
+    }
+  }
+
+  return { send, readText, refusal };
+}
+
+/** What errors call a request. */
+function actionOf({ action, key, method }: S3Request): string {
+  return action ?? (key === undefined ? "list" : `${method} ${key}`);
+}
+
+/** The request on the condition that nothing is there under its key. */
+export function onlyIfAbsent(asked: S3Request): S3Request {
+  return { ...asked, headers: { ...asked.headers, "if-none-match": "*" } };
+}
+
+/** Where requests go: the bucket in the path or in the host name. */
+function place(settings: RepositorySettings): { origin: string; host: string; path: string } {
+  const url = new URL(settings.endpoint);
+  const folder = url.pathname.replace(/\/$/, "");
+  if (settings.forcePathStyle) {
+    return { origin: url.origin, host: url.host, path: `${folder}/${settings.bucket}` };
+  }
+  url.hostname = `${settings.bucket}.${url.hostname}`;
+  return { origin: url.origin, host: url.host, path: folder };
+}

@@ -1,0 +1,154 @@
+/**
+ * Multipart uploads as signed requests. The SDK does the same for 47 ms of an isolate's CPU and
+ * 5 MB of its bundle, and on Deno 2.1.4 waits for ever where a connection ends without an answer.
+ */
+import { HoldfastError } from "../errors.ts";
+import type { RepositorySettings } from "../settings.ts";
+import { hexDigest } from "./keys.ts";
+import { parseS3Error } from "./s3_errors.ts";
+import { isTruncated } from "./s3_list.ts";
+import { onlyIfAbsent, type S3Door, type S3Request } from "./s3_request.ts";
+import { element, encodeText } from "./s3_xml.ts";
+import { encodeParameter } from "./sigv4.ts";
+import type { OpenUpload, RepositoryStore, UploadedPart } from "./store.ts";
+
+type Uploads = Pick<
+  RepositoryStore,
+  | "beginUpload"
+  | "putPart"
+  | "completeUpload"
+  | "hasUpload"
+  | "abortUpload"
+  | "listUploads"
+>;
+
+/** What a server answers about an upload that was completed, aborted, or lost a part. */
+const GONE: ReadonlySet<string> = new Set(["NoSuchUpload", "InvalidPart"]);
+
+/** The multipart uploads of a store on one bucket and prefix. */
+export function createUploads({ prefix }: RepositorySettings, door: S3Door): Uploads {
+  const { send, readText } = door;
+  return {
+    async beginUpload(key, contentType) {
+      const asked: S3Request = {
+        method: "POST",
+        key,
+        query: "uploads=",
+        headers: { "content-type": contentType },
+        expected: [],
+        action: `begin an upload of ${key}`,
+      };
+      const id = element(await readText(asked, await send(asked)), "UploadId");
+      if (!id) throw new HoldfastError("repository_refused", `${asked.action}: no id was answered`);
+      return id;
+    },
+    async putPart(key, uploadId, number, bytes, sha256) {
+      const response = await send({
+        method: "PUT",
+        key,
+        query: `partNumber=${number}&${uploadQuery(uploadId)}`,
+        body: bytes,
+        sha256,
+        expected: [404],
+      });
+      await response.body?.cancel();
+      return response.status === 404 ? undefined : response.headers.get("etag") ?? "";
+    },
+    async completeUpload(key, uploadId, parts) {
+      const body = completion(parts);
+      const asked: S3Request = {
+        method: "POST",
+        key,
+        query: uploadQuery(uploadId),
+        headers: { "content-type": "application/xml" },
+        body,
+        sha256: await hexDigest(body),
+        expected: [400, 404, 412, 501],
+        action: `complete the upload of ${key}`,
+      };
+      let response = await send(onlyIfAbsent(asked));
+      if (response.status === 501) {
+        // A server without conditions here: keys are written once all the same.
+        await response.body?.cancel();
+        response = await send(asked);
+      }
+      const text = await readText(asked, response);
+      // Assembling takes time: S3 says 200 before it begins, and in the body how it ended.
+      if (response.ok && !text.includes("<Error>")) return "stored";
+      const { code } = parseS3Error(text);
+      if (response.status === 412 || code === "PreconditionFailed") return "exists";
+      if (GONE.has(code)) return "gone";
+      throw door.refusal(asked, response.ok ? 503 : response.status, text);
+    },
+    async hasUpload(key, uploadId) {
+      const response = await send({
+        method: "GET",
+        key,
+        query: `max-parts=1&${uploadQuery(uploadId)}`,
+        // 403: a key that may put objects need not be allowed to list their parts.
+        expected: [403, 404],
+      });
+      await response.body?.cancel();
+      return response.status !== 404;
+    },
+    async abortUpload(key, uploadId) {
+      const response = await send({
+        method: "DELETE",
+        key,
+        query: uploadQuery(uploadId),
+        expected: [404],
+        action: `abort the upload of ${key}`,
+      });
+      await response.body?.cancel();
+    },
+    async listUploads(below, after) {
+      const asked: S3Request = {
+        method: "GET",
+        query: uploadsQuery(`${prefix}/${below}`, after && `${prefix}/${after.key}`, after?.id),
+        expected: [],
+        action: "list uploads",
+      };
+      const response = await send(asked);
+      const listed = parseUploads(await readText(asked, response));
+      const ours = listed.uploads.filter(({ key }) => key.startsWith(`${prefix}/${below}`));
+      return {
+        uploads: ours.map((upload) => ({ ...upload, key: upload.key.slice(prefix.length + 1) })),
+        more: listed.more && ours.length > 0,
+        now: new Date(response.headers.get("date") ?? Date.now()),
+      };
+    },
+  };
+}
+
+function uploadQuery(id: string): string {
+  return `uploadId=${encodeParameter(id)}`;
+}
+
+function uploadsQuery(prefix: string, key?: string, id?: string): string {
+  const marker = (name: string, value: string | undefined) =>
+    value === undefined ? "" : `${name}=${encodeParameter(value)}&`;
+  return `${marker("key-marker", key)}prefix=${encodeParameter(prefix)}&` +
+    `${marker("upload-id-marker", id)}uploads=`;
+}
+
+/** The body of CompleteMultipartUpload. */
+function completion(parts: readonly UploadedPart[]): Uint8Array<ArrayBuffer> {
+  const listed = parts.map(({ number, etag }) =>
+    `<Part><PartNumber>${number}</PartNumber><ETag>${encodeText(etag)}</ETag></Part>`
+  );
+  return new TextEncoder().encode(
+    `<CompleteMultipartUpload xmlns="http://s3.amazonaws.com/doc/2006-03-01/">${
+      listed.join("")
+    }</CompleteMultipartUpload>`,
+  );
+}
+
+/** The uploads of an answer to ListMultipartUploads without delimiter. */
+function parseUploads(xml: string): { uploads: OpenUpload[]; more: boolean } {
+  const uploads = xml.split("<Upload>").slice(1).flatMap((each) => {
+    const [key, id, begun] = ["Key", "UploadId", "Initiated"].map((name) => element(each, name));
+    if (key === undefined || id === undefined || begun === undefined) return [];
+    return [{ key, id, begunAt: new Date(begun) }];
+  });
+  return { uploads, more: isTruncated(xml) };
+}
