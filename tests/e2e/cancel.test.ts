@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { eventually } from "../support/eventually.ts";
 import { createBucket, upload } from "./support/objects.ts";
-import { slowRead, untilRead } from "./support/hold.ts";
+import { letRead, slowRead, untilRead } from "./support/hold.ts";
 import { readObjects, restorable } from "./support/project_reader.ts";
 import { stack, TestProject } from "./support/project.ts";
 import { assertHolds } from "./support/assert_snapshot.ts";
@@ -27,6 +27,7 @@ async function cancelHalfWay(project: TestProject): Promise<string> {
     key,
   });
   assert.deepEqual([status, body], [200, { id: run, state: "cancelled" }]);
+  await letRead(project);
   await project.client.functionsIdle();
   return run;
 }
@@ -88,7 +89,7 @@ Deno.test("a cancelled restore deletes nothing, and the next goes on", async () 
   await target.addStorageFault({
     route: "POST object",
     pathContains: "two/5",
-    fault: { delayMilliseconds: 1500 },
+    fault: { delayMilliseconds: 45_000 },
   });
   const run = await target.start("restore/runs", { dryRun: false });
   const isPut = async () =>
@@ -98,6 +99,7 @@ Deno.test("a cancelled restore deletes nothing, and the next goes on", async () 
   const key = await target.key("restore");
   const answer = await target.call("POST", `holdfast-restore/runs/${run}/cancel`, { key });
   assert.equal(answer.status, 200);
+  await letRead(target);
   await target.client.functionsIdle();
   assert.ok((await readObjects(target)).size >= 10);
   await target.restore();

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { eventually } from "../support/eventually.ts";
 import { bytesOf, createBucket, upload } from "./support/objects.ts";
-import { slowRead, untilRead } from "./support/hold.ts";
+import { letRead, slowRead, untilRead } from "./support/hold.ts";
 import { readObjects, restorable } from "./support/project_reader.ts";
 import { stack, TestProject } from "./support/project.ts";
 import { assertHolds } from "./support/assert_snapshot.ts";
@@ -45,16 +45,21 @@ Deno.test("a large upload goes on at its first missing part", async () => {
   await schedule(project);
   await createBucket(project, "files");
   await upload(project, "files", "large", bytesOf(3 * PART_BYTES + 1));
-  // The first two parts pass.
+  // The first two parts pass; the other two wait.
   await project.addStorageFault({
     pathContains: "files/large",
     skip: 2,
-    fault: { delayMilliseconds: 1500 },
+    count: 2,
+    fault: { delayMilliseconds: 45_000 },
   });
   const run = await project.start("backup/runs");
-  await eventually("two parts", async () => await countS3(project, "UploadPart") === 2);
+  await eventually("two parts", async () => {
+    const [row] = await project.sql`select count(*)::int as parts from holdfast.upload_parts`;
+    return row!.parts === 2;
+  });
   await untilRead(project, "files/large");
   await project.client.killFunction("holdfast-backup");
+  await letRead(project);
   await expireLeases(project);
   await tick(project);
   await project.succeeded(run);
@@ -109,7 +114,7 @@ Deno.test("a killed restore goes on, and restores everything once", async () => 
   await target.addStorageFault({
     route: "POST object",
     pathContains: "two/3",
-    fault: { delayMilliseconds: 1500 },
+    fault: { delayMilliseconds: 45_000 },
   });
   const run = await target.start("restore/runs", { dryRun: false });
   await eventually("an upload to two/3", async () => {
@@ -117,6 +122,7 @@ Deno.test("a killed restore goes on, and restores everything once", async () => 
     return records.some(({ path, status }) => path.includes("two/3") && status === 0);
   });
   await target.client.killFunction("holdfast-restore");
+  await letRead(target);
   await expireLeases(target);
   await tick(target);
   await target.succeeded(run);

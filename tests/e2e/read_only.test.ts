@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { createBucket, upload } from "./support/objects.ts";
-import { slowRead, untilRead } from "./support/hold.ts";
+import { letRead, slowRead, untilRead } from "./support/hold.ts";
 import { TestProject } from "./support/project.ts";
 
 const READ_ONLY = {
@@ -64,6 +64,7 @@ Deno.test("a database that turns read-only under a run loses nothing", async () 
   await project.sql`
     select pg_terminate_backend(pid) from pg_stat_activity
     where datname = current_database() and application_name = 'holdfast'`;
+  await letRead(project);
   await project.client.functionsIdle();
   assert.equal((await project.run(run)).state, "running");
   await setReadOnly(project, false);

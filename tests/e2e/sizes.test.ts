@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { bytesOf, createBucket, upload } from "./support/objects.ts";
-import { slowRead, untilRead } from "./support/hold.ts";
+import { letRead, slowRead, untilRead } from "./support/hold.ts";
 import { readObjects, restorable } from "./support/project_reader.ts";
 import { TestProject } from "./support/project.ts";
 import { assertHolds } from "./support/assert_snapshot.ts";
@@ -58,6 +58,7 @@ Deno.test("a large object that is overwritten while its parts go is copied as it
   const run = await project.start("backup/runs");
   await untilRead(project, "large");
   await upload(project, "files", "large", bytesOf(2 * PART_BYTES + 5, 2));
+  await letRead(project);
   await project.succeeded(run);
   const { entries } = await assertHolds(project, await project.reader.snapshot());
   assert.equal(entries.get("files/large")!.size, 2 * PART_BYTES + 5);

@@ -126,6 +126,21 @@ faultTest("faults: a delayed request can be given up", { fault: LATE }, async (b
   await standInAtRest();
 });
 
+const VERY_LATE: Fault = { delayMilliseconds: 600_000 };
+
+faultTest(
+  "faults: a delay ends when the faults are cleared",
+  { fault: VERY_LATE },
+  async (bucket) => {
+    const reading = bucket.get("a");
+    await until(() => standInOf().requests.inFlight > 0);
+    standInOf().faults.clear();
+    const response = await reading;
+    assert.equal(response.status, 200);
+    await response.body?.cancel();
+  },
+);
+
 bucketTest("log: every request is recorded, with bytes and how many were under way", {
   needs: ["stand-in"],
 }, async (bucket) => {

@@ -3,22 +3,26 @@ import { connect } from "../../stack/postgres/connection.ts";
 import { eventually } from "../../support/eventually.ts";
 import type { TestProject } from "./project.ts";
 
-/** Long enough to take a lock while it lasts, on a busy machine. */
-const READ_MILLISECONDS = 1500;
+/** So long does a read take that nobody lets go: a slice waits for a minute. */
+const READ_MILLISECONDS = 45_000;
 
 /** A run that cannot commit anything until it is let go. */
 export interface Hold extends AsyncDisposable {
   release(): Promise<void>;
 }
 
-/** Makes the next reads of an object slow; to be called before the run begins. */
-export async function slowRead(project: TestProject, place: string, count = 1): Promise<void> {
+/** Has the next read of an object wait for `letRead`; to be called before the run begins. */
+export async function slowRead(project: TestProject, place: string): Promise<void> {
   await project.addStorageFault({
     route: "GET object/authenticated",
     pathContains: place,
-    count,
     fault: { delayMilliseconds: READ_MILLISECONDS },
   });
+}
+
+/** Lets what is slow go on, and takes back all of Storage's faults. */
+export async function letRead(project: TestProject): Promise<void> {
+  await project.client.call("clearStorageFaults", {});
 }
 
 /** Waits until somebody reads an object, and has no answer yet. */
@@ -35,8 +39,8 @@ async function isBeingRead(project: TestProject, place: string): Promise<boolean
 
 /**
  * Holds a run between what it compared and what it commits: while it reads `place`, its row is
- * locked, so that nothing is committed before `release`. That must be within the ten seconds for
- * which a function waits for a lock.
+ * locked, so that nothing is committed before `release`. The run's own lock_timeout is of no
+ * matter, for it asks for the lock only when the read is done.
  */
 export async function holdRun(project: TestProject, run: string, place: string): Promise<Hold> {
   await untilRead(project, place);
@@ -46,6 +50,7 @@ export async function holdRun(project: TestProject, run: string, place: string):
   assert.ok(await isBeingRead(project, place), "the read ended before the run was held");
   let released: Promise<void> | undefined;
   const end = async () => {
+    await letRead(project);
     await sql`commit`;
     await sql.end({ timeout: 5 });
   };

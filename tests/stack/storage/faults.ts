@@ -6,7 +6,7 @@ import type { RequestRecord } from "./request_log.ts";
  * another process. Several at once are fine: first the wait, then the answer, then its changes.
  */
 export interface Fault {
-  /** Waits before the request is looked at, milliseconds. */
+  /** Waits before the request is looked at, milliseconds, or until the rules are cleared. */
   readonly delayMilliseconds?: number;
   /** Answers with this status and Storage's kind of body; the request is not carried out. */
   readonly status?: number;
@@ -43,16 +43,33 @@ export class Faults {
   /** Asked for every request; what it gives back comes before the rules. */
   onRequest: ((record: Readonly<RequestRecord>) => Fault | undefined) | undefined;
   #rules: { rule: FaultRule; skip: number; left: number }[] = [];
+  #cleared = new AbortController();
 
   /** Lets the next requests that fit the rule go wrong. Rules are tried in the order given. */
   add(rule: FaultRule): void {
     this.#rules.push({ rule, skip: rule.skip ?? 0, left: rule.count ?? 1 });
   }
 
-  /** Takes back all rules and the hook. */
+  /** Takes back all rules and the hook, and ends the delays under way. */
   clear(): void {
     this.#rules = [];
     this.onRequest = undefined;
+    this.#cleared.abort();
+    this.#cleared = new AbortController();
+  }
+
+  /** Waits so long, or until the rules are cleared. */
+  delay(milliseconds: number): Promise<void> {
+    const { signal } = this.#cleared;
+    return new Promise((resolve) => {
+      const end = () => {
+        clearTimeout(timer);
+        signal.removeEventListener("abort", end);
+        resolve();
+      };
+      const timer = setTimeout(end, milliseconds);
+      signal.addEventListener("abort", end);
+    });
   }
 
   /** The fault for a request that has just arrived; a rule is used up by it. */

@@ -48,6 +48,7 @@ export async function serve(parts: ServerParts): Promise<Listening> {
     async stop() {
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
       server.closeAllConnections();
+      parts.faults.clear();
       await closed;
       await Promise.allSettled(underWay);
     },
@@ -87,7 +88,7 @@ async function handle(
   const body = new RequestBody(message, (bytes) => record.requestBytes += bytes);
   let answer: Answer | undefined;
   try {
-    answer = await underFault(parts.faults.take(record), async () => {
+    answer = await underFault(parts.faults, parts.faults.take(record), async () => {
       if (!target || !match) return refused(mismatch ?? routeMissing(method, url));
       return await answerOf(parts.services, record, match, { ...target, method, message, body });
     });
@@ -121,13 +122,12 @@ function matchOf(method: string, path: string): { match?: Match; mismatch?: Stor
 
 /** Answers, with what the fault does before, instead and after; undefined for no answer at all. */
 async function underFault(
+  faults: Faults,
   fault: Fault | undefined,
   answer: () => Promise<Answer>,
 ): Promise<Answer | undefined> {
   if (!fault) return await answer();
-  if (fault.delayMilliseconds) {
-    await new Promise((done) => setTimeout(done, fault.delayMilliseconds));
-  }
+  if (fault.delayMilliseconds) await faults.delay(fault.delayMilliseconds);
   if (fault.reset === "before") return undefined;
   if (fault.status !== undefined) return faultAnswer(fault.status, fault);
   const answered = await answer();
