@@ -8,7 +8,7 @@ import { createBucket } from "./support/objects.ts";
 import { readObjects, restorable } from "./support/project_reader.ts";
 import { createRepository, type RepositoryBucket, TestProject } from "./support/project.ts";
 import { RepositoryReader } from "./support/repository_reader.ts";
-import { expireLeases, schedule, tick } from "./support/tick.ts";
+import { schedule, tickToTheEnd } from "./support/tick.ts";
 
 const MIB = 1024 * 1024;
 
@@ -111,18 +111,6 @@ Deno.test({
     assert.deepEqual([...restored.values()].map(restorable), [...objects.values()].map(restorable));
   },
 });
-
-/** Lets a minute pass again and again, where a lane died or a post was lost, until the run has ended. */
-async function tickToTheEnd(project: TestProject, run: string): Promise<void> {
-  await eventually(`the end of run ${run}`, async () => {
-    await project.client.functionsIdle();
-    const { state } = await project.run(run);
-    if (state !== "running" && state !== "sealing") return true;
-    await expireLeases(project);
-    await tick(project);
-    return false;
-  }, PATIENCE_SECONDS);
-}
 
 Deno.test({
   name: "where every isolate is killed without a word, nothing but time is lost",

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
+import { eventually } from "../support/eventually.ts";
 import { createBucket, upload } from "./support/objects.ts";
 import { TestProject } from "./support/project.ts";
-import { schedule, tick } from "./support/tick.ts";
+import { schedule, tick, tickToTheEnd } from "./support/tick.ts";
 
 /** More than one slice does: names that need no request, so that the test is quick. */
 const ROWS = 6_000;
@@ -20,18 +21,20 @@ async function createProject(): Promise<TestProject> {
   return project;
 }
 
-async function countAnswers(project: TestProject): Promise<number> {
-  const [row] = await project.sql`
-    select count(*)::int as answers from net._http_response where status_code = 202`;
-  return row!.answers;
+/** Posts that were sent, whatever came of them: a busy machine may not answer in time. */
+async function countPosts(project: TestProject): Promise<number> {
+  const [row] = await project.sql`select count(*)::int as posts from net._http_response`;
+  return row!.posts;
 }
 
 Deno.test("a slice that ends with work left posts the next", async () => {
   await using project = await createProject();
-  const run = await project.backup();
-  assert.equal(run.counters.objects_unavailable, ROWS);
+  const run = await project.start("backup/runs");
   // The first slice was begun by the request that started the run, and not by a post.
-  assert.ok(await countAnswers(project) >= 1, "one slice did it all: nothing is tested");
+  await eventually("a post", async () => await countPosts(project) > 0);
+  await tickToTheEnd(project, run);
+  const { counters } = await project.succeeded(run);
+  assert.equal(counters.objects_unavailable, ROWS);
   const { document } = await project.reader.snapshot();
   assert.equal(document.totals.unavailable, ROWS);
 });
@@ -47,7 +50,7 @@ Deno.test("a lost post costs a minute: the tick posts again, and nothing is done
   const { state, counters } = await project.run(run);
   assert.equal(state, "running", "nothing was lost");
   assert.ok(counters.objects_unavailable! > 0 && counters.objects_unavailable! < ROWS);
-  await tick(project);
+  await tickToTheEnd(project, run);
   const ended = await project.succeeded(run);
   assert.equal(ended.counters.objects_unavailable, ROWS);
   assert.equal((await project.reader.snapshot()).document.totals.unavailable, ROWS);
@@ -60,6 +63,7 @@ Deno.test("ticks and posts too many change nothing", async () => {
     await project.sql`select holdfast.post_slice(${run})`;
     await tick(project);
   }
+  await tickToTheEnd(project, run);
   const ended = await project.succeeded(run);
   assert.equal(ended.counters.objects_unavailable, ROWS);
   assert.equal((await project.reader.snapshot()).document.totals.unavailable, ROWS);
