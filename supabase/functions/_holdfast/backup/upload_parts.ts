@@ -1,4 +1,6 @@
-/** Sending an upload's parts: ranged GETs held to one etag, one part in memory, each part a row. */
+/** Sending an upload's parts: ranged GETs held to one etag, each part a row. */
+import { mapPool } from "../engine/pool.ts";
+import { Semaphore } from "../engine/semaphore.ts";
 import type { Lease, SliceContext } from "../engine/slice.ts";
 import { HoldfastError } from "../errors.ts";
 import { freeBytes } from "../free.ts";
@@ -38,6 +40,9 @@ export type UploadStep =
     readonly failure: ObjectFailure;
   };
 
+/** One part is read while the one before it is sent: no more, or a lane's death would cost more. */
+const PARTS_AT_ONCE = 2;
+
 /** Sends what is missing, part by part, and completes the upload. */
 export async function sendParts(
   state: UploadState,
@@ -46,28 +51,64 @@ export async function sendParts(
   context: SliceContext,
   outside: CopyContext,
 ): Promise<UploadStep> {
+  const { budget } = context;
   const parts = new Map(state.parts.map((part) => [part.number, part]));
-  for (const range of partRanges(state.object.size ?? 0, state.part_size)) {
-    if (parts.has(range.number)) continue;
-    const leave = await context.budget.bytesInFlight.enter(state.part_size);
-    const sent = await sendPart(state, uploadId, range, outside).finally(leave);
-    if ("kind" in sent) return sent;
-    await context.commit("upload_part_done", lease, { part: sent });
-    parts.set(sent.number, sent);
-    context.budget.charge(1, sent.size);
-    if (context.budget.spent()) return { kind: "more" };
-  }
+  const missing = partRanges(state.object.size ?? 0, state.part_size)
+    .filter(({ number }) => !parts.has(number));
+  const sending = new Semaphore(1);
+  let ended: UploadStep | undefined;
+  const tried = await mapPool(
+    missing,
+    {
+      // Two may have been what killed.
+      items: lease.careful ? 1 : PARTS_AT_ONCE,
+      weight: budget.bytesInFlight,
+      enough: () => ended !== undefined || budget.spent(),
+    },
+    () => state.part_size,
+    async (range) => {
+      const read = await readPart(state, range, outside);
+      if (!("bytes" in read)) {
+        ended ??= read;
+        return;
+      }
+      const leave = await sending.enter(1);
+      try {
+        // What came before it may have ended the upload.
+        if (ended) return;
+        const part = await sendPart(state, uploadId, read, outside);
+        if (!part) {
+          ended = lost(state, state.key);
+          return;
+        }
+        await context.commit("upload_part_done", lease, { part });
+        parts.set(part.number, part);
+        budget.charge(1, part.size);
+      } finally {
+        leave();
+        freeBytes(read.bytes);
+      }
+    },
+  );
+  if (ended) return ended;
+  if (tried.length < missing.length) return { kind: "more" };
   return await complete(state, uploadId, [...parts.values()].sort(byNumber), outside);
 }
 
 const byNumber = (a: UploadedPart, b: UploadedPart) => a.number - b.number;
 
-async function sendPart(
+/** A part in memory. */
+interface ReadPart {
+  readonly number: number;
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  readonly sha256: string;
+}
+
+async function readPart(
   state: UploadState,
-  uploadId: string,
   range: PartRange,
   outside: CopyContext,
-): Promise<UploadedPart | UploadStep> {
+): Promise<ReadPart | UploadStep> {
   // upload_part_done counts the requests of a part that was sent.
   const requests: CopyRequests = { storage: 0, s3: 0 };
   const read = await readObject(state.object, outside.reader, outside.database, requests, range);
@@ -78,15 +119,21 @@ async function sendPart(
       return { kind: "failed", failure: read.failure };
     case "changed":
       return { kind: "restart", object: read.item, failure: restless };
-    case "read": {
-      const sha256 = await hexDigest(read.bytes);
-      const { number } = range;
-      const size = read.bytes.length;
-      const etag = await outside.store.putPart(state.key, uploadId, number, read.bytes, sha256)
-        .finally(() => freeBytes(read.bytes));
-      return etag === undefined ? lost(state, state.key) : { number, size, etag, sha256 };
-    }
+    case "read":
+      return { number: range.number, bytes: read.bytes, sha256: await hexDigest(read.bytes) };
   }
+}
+
+/** Puts a part; undefined where S3 knows the upload no more. */
+async function sendPart(
+  { key }: UploadState,
+  uploadId: string,
+  { number, bytes, sha256 }: ReadPart,
+  { store }: CopyContext,
+): Promise<UploadedPart | undefined> {
+  const size = bytes.length;
+  const etag = await store.putPart(key, uploadId, number, bytes, sha256);
+  return etag === undefined ? undefined : { number, size, etag, sha256 };
 }
 
 const restless: ObjectFailure = {
