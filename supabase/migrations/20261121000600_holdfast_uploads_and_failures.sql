@@ -1,8 +1,8 @@
--- Large uploads outlive invocations, and what could not be copied outlives runs.
+-- Large uploads outlive invocations and runs, and so does what could not be copied.
 
 create table holdfast.uploads (
   id bigint generated always as identity primary key,
-  run uuid not null references holdfast.runs (id) on delete cascade,
+  run uuid references holdfast.runs (id) on delete set null,
   repository integer not null references holdfast.repositories (id),
   bucket_id text collate "C" not null,
   name text collate "C" not null,
@@ -16,7 +16,8 @@ create table holdfast.uploads (
 );
 comment on table holdfast.uploads is 'Multipart uploads under way: objects larger than one part.';
 comment on column holdfast.uploads.id is 'Its number.';
-comment on column holdfast.uploads.run is 'The run it belongs to.';
+comment on column holdfast.uploads.run is
+  'The run it belongs to. Where that has ended, the next backup takes it over or aborts it.';
 comment on column holdfast.uploads.repository is 'The repository it goes to.';
 comment on column holdfast.uploads.bucket_id is 'Storage bucket of the object.';
 comment on column holdfast.uploads.name is 'Name of the object.';
@@ -24,7 +25,7 @@ comment on column holdfast.uploads.object is 'The row as it was when the sweep m
 comment on column holdfast.uploads.key is 'Key it will have, below the repository''s prefix.';
 comment on column holdfast.uploads.part_size is 'Bytes of each part but the last.';
 comment on column holdfast.uploads.upload_id is 'S3''s id of the upload, once it has begun.';
-comment on column holdfast.uploads.restarts is 'How often it began anew: the object was overwritten, or S3 forgot the upload.';
+comment on column holdfast.uploads.restarts is 'How often it began anew in its run: the object was overwritten, or S3 forgot the upload.';
 comment on column holdfast.uploads.started_at is 'When the sweep met it.';
 
 create table holdfast.upload_parts (

@@ -276,24 +276,6 @@ $$;
 comment on function holdfast.record_results(holdfast.runs, jsonb) is
   'Writes down what became of each object of a page: held, failed, or begun as an upload.';
 
-create function holdfast.begin_uploads(r holdfast.runs, results jsonb) returns void
-  language sql security definer set search_path = ''
-as $$
-  with begun as (
-    insert into holdfast.uploads (run, repository, bucket_id, name, object, key, part_size)
-    select (r).id, (r).repository, x.bucket_id, x.name, x.item - 'upload', x.item #>> '{upload,key}',
-      (x.item #>> '{upload,part_size}')::bigint
-    from (select item, item ->> 'bucket_id' as bucket_id, item ->> 'name' as name
-      from jsonb_array_elements(begin_uploads.results) as item) as x
-    where x.item -> 'upload' is not null
-    on conflict (run, bucket_id, name) do nothing
-    returning id)
-  insert into holdfast.cursors (run, stage, position)
-  select (r).id, 'upload', jsonb_build_object('upload', begun.id) from begun
-$$;
-comment on function holdfast.begin_uploads(holdfast.runs, jsonb) is
-  'Makes a row and a cursor for each object above one part; the sweep passes it, a lane uploads it.';
-
 create function holdfast.backup_commit(cursor_id bigint, owner uuid, results jsonb, to_name text, done jsonb)
   returns void language plpgsql security definer set search_path = ''
 as $$
@@ -322,7 +304,7 @@ revoke all on function holdfast.start_backup(text), holdfast.known_repository(uu
   holdfast.mark_missing(integer, integer, holdfast.scope, text, text, text),
   holdfast.window_differs(integer, holdfast.scope, text, text, text),
   holdfast.backup_page(bigint, uuid, integer, integer), holdfast.record_results(holdfast.runs, jsonb),
-  holdfast.begin_uploads(holdfast.runs, jsonb), holdfast.backup_commit(bigint, uuid, jsonb, text, jsonb) from public;
+  holdfast.backup_commit(bigint, uuid, jsonb, text, jsonb) from public;
 grant execute on function holdfast.start_backup(text), holdfast.known_repository(uuid),
   holdfast.repository_at(text, text, text), holdfast.backup_prepared(bigint, uuid, jsonb),
   holdfast.backup_page(bigint, uuid, integer, integer),

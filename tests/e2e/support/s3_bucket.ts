@@ -74,6 +74,19 @@ export class S3Bucket {
     await response.body?.cancel();
   }
 
+  /** Begins a multipart upload that nobody will finish. */
+  async beginUpload(key: string): Promise<void> {
+    const response = await this.#send("POST", key, { uploads: "" });
+    await response.body?.cancel();
+  }
+
+  /** Keys of the multipart uploads under way, one for each. */
+  async openUploads(): Promise<string[]> {
+    const response = await this.#send("GET", "", { uploads: "" });
+    const xml = await response.text();
+    return [...xml.matchAll(/<Upload>(.*?)<\/Upload>/gs)].map(([, each]) => element(each!, "Key")!);
+  }
+
   async remove(key: string): Promise<void> {
     const response = await this.#send("DELETE", key);
     await response.body?.cancel();

@@ -71,6 +71,10 @@ export const s3Operations = {
     z.strictObject({ bucket: z.string().optional() }),
     (stack, { bucket }) => stack.s3Faults.clear(bucket),
   ),
+  ageS3Uploads: operation(
+    z.strictObject({ bucket: z.string(), hours: z.number().positive() }),
+    (stack, { bucket, hours }) => stack.s3.ageUploads(bucket, hours * 60 * 60 * 1000),
+  ),
   damageS3Object: operation(
     z.strictObject({ bucket: z.string(), key: z.string(), at: z.int().nonnegative().optional() }),
     (stack, { bucket, key, at }) => flipByte(stack.s3.objectFiles(bucket, key), at ?? 0),

@@ -102,6 +102,10 @@ export class HttpServer implements S3Server {
     return this.#store.bucket(bucket).object(key).segments.map(({ id }) => bodies.path(id));
   }
 
+  ageUploads(bucket: string, milliseconds: number): void {
+    this.#store.bucket(bucket).state.ageUploads(milliseconds);
+  }
+
   stop(): Promise<void> {
     return this.#stopped ??= this.#stop();
   }

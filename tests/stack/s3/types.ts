@@ -98,6 +98,8 @@ export interface S3Server extends AsyncDisposable {
   createBucket(name: string): Promise<void>;
   /** The files that hold an object's bytes, in order, for tests that damage them. */
   objectFiles(bucket: string, key: string): string[];
+  /** Has the uploads of a bucket have begun so much earlier. */
+  ageUploads(bucket: string, milliseconds: number): void;
   /** Ends all connections and closes all files. May be called more than once. */
   stop(): Promise<void>;
 }

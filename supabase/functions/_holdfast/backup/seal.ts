@@ -13,6 +13,7 @@ import {
 import { hexDigest, listKey, logKey, snapshotId, snapshotKey } from "../repository/keys.ts";
 import { assertNoNews } from "../repository/open.ts";
 import type { RepositoryStore } from "../repository/store.ts";
+import { abortLeftUploads } from "./left_uploads.ts";
 import { FORMAT_VERSION, VERSION } from "../version.ts";
 
 /** Lines of one list part: about 10 MB of text, which a slice compresses in one go. */
@@ -41,13 +42,14 @@ interface SealFacts {
   readonly totals: SnapshotDocument["totals"];
 }
 
-/** Writes the parts, freezes snapshot.json in the run's row, puts it and its record. */
+/** Aborts uploads that were left, writes the parts, freezes snapshot.json in the run's row, puts it and its record. */
 export function sealStage(store: RepositoryStore, projectUrl: string): Stage {
   return async (lease, context) => {
     if (lease.frozen !== null) {
       await publish(lease.frozen, lease, context, store);
       return "finished";
     }
+    if (lease.position["parts"] === undefined) await abortLeftUploads(lease, context, store);
     while (true) {
       const page = await context.commit<SealPage>("seal_page", lease, {
         max_lines: LINES_PER_PART,

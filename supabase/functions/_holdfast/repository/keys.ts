@@ -16,6 +16,9 @@ export const HOLDFAST_KEY = "holdfast.json";
 /** The folder of log records. */
 export const LOG_PREFIX = "log/";
 
+/** The folder of objects' bytes. */
+export const DATA_PREFIX = "data/";
+
 /** Key of the log record of a sequence. */
 export function logKey(sequence: number): string {
   return `${LOG_PREFIX}${String(sequence).padStart(SEQUENCE_DIGITS, "0")}.json`;
@@ -52,10 +55,10 @@ export async function dataKey(
   version: string,
   copy = 1,
 ): Promise<string> {
-  const plain = `data/${bucket}/${name}/${version}`;
+  const plain = `${DATA_PREFIX}${bucket}/${name}/${version}`;
   const key = isPlain(bucket, name, version, plain)
     ? plain
-    : `data/~/${await hexDigest(encoder.encode(`${bucket}\0${name}\0${version}`))}`;
+    : `${DATA_PREFIX}~/${await hexDigest(encoder.encode(`${bucket}\0${name}\0${version}`))}`;
   return copy === 1 ? key : `${key}~${copy}`;
 }
 

@@ -93,6 +93,14 @@ export class BucketState {
     }
   }
 
+  /** Has all uploads have begun earlier, until the server is started anew. */
+  ageUploads(milliseconds: number): void {
+    for (const [id, { upload, parts }] of this.uploads) {
+      const initiated = upload.initiated - milliseconds;
+      this.uploads.set(id, { upload: { ...upload, initiated }, parts });
+    }
+  }
+
   /** Uploads in the order S3 lists them: by key, then by when they began. */
   sortedUploads(): StoredUpload[] {
     const uploads = [...this.uploads.values()].map((state) => state.upload);
