@@ -18,8 +18,11 @@ import { takeOver } from "./take_over.ts";
 
 /** Lines that one transaction takes. */
 const LINES_PER_PAGE = 2_000;
-/** A part is written with 20,000 lines; more text than this is no part but a trap. */
-const MAX_PART_TEXT_BYTES = 256 * 1024 * 1024;
+/**
+ * A part is written with up to 16 MiB of lines; twice as much is no part but a trap, and held in
+ * memory as bytes and as text it would end the isolate.
+ */
+const MAX_PART_TEXT_BYTES = 32 * 1024 * 1024;
 
 type SnapshotRecord = Extract<LogRecord, { kind: "snapshot" }>;
 
