@@ -1,6 +1,6 @@
 /**
  * Runs all tests, or the groups whose names are given: `deno task test unit e2e`. What follows `--`
- * goes to `deno test`. HOLDFAST_TEST_REQUIRE=pg_cron,radosgw makes it a failure where one of these
+ * goes to `deno test`. HOLDFAST_TEST_REQUIRE=pg_cron,radosgw,awscli makes it a failure where one of these
  * is not on the machine. The last line tells how many passed and failed.
  */
 import { addCounts, type Counts, formatCounts } from "./run/counts.ts";

@@ -78,6 +78,7 @@ export const GROUPS: readonly Group[] = [
     paths: ROUND_TRIPS,
     needs: "radosgw",
   }),
+  { name: "recovery", paths: ["recovery"], deno: "current", stack: "packaged", needs: "awscli" },
   endToEnd("e2e-hosted-per_post", {
     deno: EDGE_RUNTIME_DENO,
     mode: "per_post",

@@ -2,12 +2,13 @@ import { delimiter, join } from "node:path";
 import { BIN_DIRECTORY_VARIABLE } from "../stack/postgres/binaries.ts";
 
 /** A real part that not every machine has, and that some tests are only worth their name with. */
-export type Part = "pg_cron" | "radosgw";
+export type Part = "pg_cron" | "radosgw" | "awscli";
 
 /** What each is, for whoever misses it. */
 const PARTS: Readonly<Record<Part, string>> = {
   pg_cron: `a PostgreSQL with pg_cron, in ${BIN_DIRECTORY_VARIABLE} or as Debian installs it`,
   radosgw: "Ceph's S3 server: radosgw, ceph-mon and ceph-osd of Debian",
+  awscli: "the AWS CLI and jq, of Debian's packages of these names",
 };
 
 /** The environment variable that names the parts without which a run of tests is a failure. */
@@ -19,6 +20,7 @@ export interface FoundParts {
   pg_cron?: string;
   /** Where the program is. */
   radosgw?: string;
+  awscli?: string;
 }
 
 /**
@@ -43,7 +45,12 @@ export function describeMissing(part: Part): string {
 
 /** Looks for the parts. That they work is seen when they are started. */
 export async function findParts(): Promise<FoundParts> {
-  return { pg_cron: await findPgCron(), radosgw: await findProgram("radosgw") };
+  const hasJq = await findProgram("jq") !== undefined;
+  return {
+    pg_cron: await findPgCron(),
+    radosgw: await findProgram("radosgw"),
+    awscli: hasJq ? await findProgram("aws") : undefined,
+  };
 }
 
 /** The PostgreSQL that is asked for, else the newest of Debian's, if it has pg_cron. */

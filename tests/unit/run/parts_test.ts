@@ -12,11 +12,11 @@ Deno.test("the parts that are required are read off a list", () => {
 });
 
 Deno.test("a part that nobody knows is a mistake, not a part that is not needed", () => {
-  assert.throws(() => requiredParts("pgcron"), /names pgcron; there are pg_cron, radosgw/);
+  assert.throws(() => requiredParts("pgcron"), /names pgcron; there are pg_cron, radosgw, awscli/);
 });
 
 Deno.test("each part has groups that are not run without it", () => {
-  for (const part of ["pg_cron", "radosgw"] as const) {
+  for (const part of ["pg_cron", "radosgw", "awscli"] as const) {
     assert.ok(GROUPS.some(({ needs }) => needs === part), part);
     assert.ok(describeMissing(part).startsWith(part));
   }

@@ -138,6 +138,9 @@ export async function openForWriting(
   }
   let lastRecord = newRecords.at(-1)?.sequence ?? known?.last_record ?? 0;
   if (owner === null) {
+    // Before the claim, so that no repository that has an owner lacks it.
+    const { putRecovery } = await import("./recovery.ts");
+    await putRecovery(store, settings);
     lastRecord += 1;
     await claim(store, lastRecord, projectUrl);
   }

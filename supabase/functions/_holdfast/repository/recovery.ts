@@ -1,0 +1,67 @@
+/** What lies in a repository for the day on which nothing of Holdfast is left: a text and a script. */
+import type { RepositorySettings } from "../settings.ts";
+import { putDocument } from "./documents.ts";
+import { recoveryScript } from "./recovery_script.ts";
+import type { RepositoryStore } from "./store.ts";
+
+/** Keys carry the version of what they say: a text that is there is never written again. */
+const GUIDE_KEY = "RECOVERY-v1.md";
+const SCRIPT_KEY = "recover-v1.sh";
+
+/** Where the repository lies, for whoever will read it without Holdfast. */
+export type RepositoryPlace = Pick<
+  RepositorySettings,
+  "endpoint" | "region" | "bucket" | "prefix" | "forcePathStyle"
+>;
+
+/** Puts both; where others are, of another Holdfast or another endpoint, they are as good. */
+export async function putRecovery(store: RepositoryStore, place: RepositoryPlace): Promise<void> {
+  await putDocument(store, SCRIPT_KEY, recoveryScript(place));
+  await putDocument(store, GUIDE_KEY, recoveryGuide(place));
+}
+
+/** RECOVERY-v1.md, filled in. */
+export function recoveryGuide({ endpoint, region, bucket, prefix }: RepositoryPlace): string {
+  return `# How to get these files back
+
+This folder of the bucket is a Holdfast repository: an off-site backup of the Storage of a Supabase
+project.
+
+| what     | where         |
+| -------- | ------------- |
+| endpoint | ${endpoint} |
+| region   | ${region} |
+| bucket   | ${bucket} |
+| prefix   | ${prefix} |
+
+## Into a Supabase project
+
+Install Holdfast there, with this place in its settings, and restore: files, types, owners, times
+and user metadata come back, and each is read back and compared. It is the better way wherever there
+is a project. https://github.com/holdfast-backup/holdfast, docs/RESTORE.md
+
+## Into a folder, without Holdfast
+
+You need a shell, the AWS CLI with a key that may list and get, gzip, jq and openssl.
+
+    export AWS_ACCESS_KEY_ID=… AWS_SECRET_ACCESS_KEY=…
+    aws --endpoint-url ${endpoint} --region ${region} s3 cp s3://${bucket}/${prefix}/${SCRIPT_KEY} .
+    sh ${SCRIPT_KEY} restored
+
+It restores the newest complete snapshot below the folder \`restored\`, one folder a bucket, and
+compares each file with its SHA-256. A snapshot's id as a second word restores that one; the ids are
+the names in the folder \`snapshots\`. \`restored/holdfast-entries.ndjson\` says everything else of
+each file: type, cache control, user metadata, owner, times. Started again with the same folder, it
+fetches what is missing. A name that no file can have goes by its digest into \`holdfast-other-names\`.
+
+## By hand
+
+1. The last record in \`log/\` whose kind is \`snapshot\` names a snapshot and its SHA-256.
+2. \`snapshots/<id>.json\` names its \`parts\`. Each is gzip of one JSON object a line, and its name is
+   its SHA-256.
+3. Read the parts in their order: a line with \`"op": "put"\` says what there is at a bucket and name,
+   one with \`"op": "remove"\` that there is nothing any more. The last one counts.
+4. The bytes are at the line's \`key\`, as they are. \`sha256\` is their digest. Where the line has a
+   \`part_size\`, it is the digest of the digests (32 raw bytes each) of pieces of that size.
+`;
+}

@@ -1,0 +1,169 @@
+/** recover-v1.sh: restores a snapshot into a folder by the AWS CLI, gzip, jq and openssl. */
+import type { RepositoryPlace } from "./recovery.ts";
+
+/** The script, filled in. It holds no key: the AWS CLI has its own ways to find one. */
+export function recoveryScript(place: RepositoryPlace): string {
+  const { endpoint, region, bucket, prefix, forcePathStyle } = place;
+  return SCRIPT
+    .replace("@ENDPOINT@", () => quoted(endpoint))
+    .replace("@REGION@", () => quoted(region))
+    .replace("@PLACE@", () => quoted(`${bucket}/${prefix}`))
+    .replace("@ADDRESSING@", forcePathStyle ? "path" : "virtual");
+}
+
+/** As one word of a shell. */
+function quoted(text: string): string {
+  return `'${text.replaceAll("'", `'\\''`)}'`;
+}
+
+const SCRIPT = String.raw`#!/bin/sh
+# Restores a snapshot of a Holdfast repository into a folder, and compares every file with its
+# SHA-256. Needs the AWS CLI with a key that may list and get, gzip, jq and openssl.
+#
+#   sh recover-v1.sh FOLDER [SNAPSHOT]
+#
+# Without SNAPSHOT the newest complete one. May be started again: it fetches what is missing.
+# For a copy of the repository elsewhere: HOLDFAST_ENDPOINT, HOLDFAST_REGION, HOLDFAST_PLACE
+# (bucket/prefix).
+set -eu
+
+endpoint=@ENDPOINT@
+region=@REGION@
+place=@PLACE@
+addressing=@ADDRESSING@
+endpoint=\${HOLDFAST_ENDPOINT:-$endpoint}
+region=\${HOLDFAST_REGION:-$region}
+place=\${HOLDFAST_PLACE:-$place}
+at_once=8
+
+fail() { echo "recover: $*" >&2; exit 1; }
+s3() { aws --endpoint-url "$endpoint" --region "$region" "$@"; }
+get() { s3 s3 cp --only-show-errors "s3://$place/$1" "$2" < /dev/null > /dev/null; }
+digest() { openssl dgst -sha256 -r "$1" | cut -c 1-64; }
+
+# The digest of the pieces' digests, for an object that was uploaded in parts.
+composite_digest() {
+  size=$(wc -c < "$1")
+  part=0
+  while [ $((part * $2)) -lt "$size" ]; do
+    dd if="$1" bs="$2" skip="$part" count=1 2> /dev/null | openssl dgst -sha256 -binary
+    part=$((part + 1))
+  done | openssl dgst -sha256 -r | cut -c 1-64
+}
+
+# Whether file $1 has digest $2; $3 is the size of its parts, or null.
+is_right() {
+  [ -f "$1" ] || return 1
+  if [ "$3" = null ]; then [ "$(digest "$1")" = "$2" ]; else [ "$(composite_digest "$1" "$3")" = "$2" ]; fi
+}
+
+# A folder and file can't have one name, and no name may lead out of the folder: what a file system
+# can't hold as it is called goes by its digest into holdfast-other-names.
+path_of() {
+  jq -r '(.bucket + "/" + .name) as $path
+    | if ($path | split("/") | any(. == "" or . == "." or . == ".." or utf8bytelength > 250))
+        or ($path | explode | any(. < 32)) then "" else $path end' <<LINE
+$1
+LINE
+}
+
+# Restores the entries of one file of lines; says one word for each.
+restore_lines() {
+  while IFS= read -r line; do
+    key=$(printf '%s\n' "$line" | jq -r '.key // ""')
+    if [ -z "$key" ]; then echo unavailable; continue; fi
+    sha256=$(printf '%s\n' "$line" | jq -r .sha256)
+    part_size=$(printf '%s\n' "$line" | jq -r .part_size)
+    path=$(path_of "$line")
+    other="holdfast-other-names/$(printf '%s' "$key" | openssl dgst -sha256 -r | cut -c 1-64)"
+    file="$target/\${path:-$other}"
+    if [ -n "$path" ] && ! mkdir -p "$(dirname "$file")" 2> /dev/null || [ -d "$file" ]; then
+      file="$target/$other"
+    fi
+    mkdir -p "$(dirname "$file")"
+    if is_right "$file" "$sha256" "$part_size"; then echo verified; continue; fi
+    fetched=$(mktemp "$target/.holdfast-XXXXXX")
+    if get "$key" "$fetched" && is_right "$fetched" "$sha256" "$part_size"; then
+      chmod 644 "$fetched"
+      mv "$fetched" "$file"
+      echo verified
+    else
+      rm -f "$fetched"
+      echo "recover: $key could not be had, or is damaged" >&2
+      echo failed
+    fi
+  done < "$1"
+}
+
+[ $# -ge 1 ] || fail "usage: sh recover-v1.sh FOLDER [SNAPSHOT]"
+if [ "$1" = --lines ]; then target=$3; restore_lines "$2"; exit; fi
+
+for tool in aws gzip jq openssl; do
+  command -v "$tool" > /dev/null || fail "this needs $tool, which is not there"
+done
+target=$1
+wanted=\${2:-latest}
+mkdir -p "$target"
+rm -f "$target"/.holdfast-*
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+trap 'exit 130' INT TERM
+
+# Servers other than Amazon's mostly want the bucket in the path, and only a file can say so.
+if [ "$addressing" = path ] && [ -z "\${AWS_CONFIG_FILE:-}" ]; then
+  printf '[default]\ns3 =\n  addressing_style = path\n' > "$work/aws.config"
+  export AWS_CONFIG_FILE="$work/aws.config"
+fi
+
+# The log says which snapshots there are; the newest record first.
+bucket=\${place%%/*}
+prefix=\${place#*/}
+s3 s3api list-objects-v2 --bucket "$bucket" --prefix "$prefix/log/" --query 'Contents[].Key' \
+  --output json > "$work/log.json" || fail "the log can't be listed"
+found=
+for key in $(jq -r '(. // []) | map(select(test("/log/[0-9]{16}[.]json$"))) | sort | reverse | .[]' "$work/log.json"); do
+  get "\${key#"$prefix/"}" "$work/record.json"
+  [ "$(jq -r .kind "$work/record.json")" = snapshot ] || continue
+  id=$(jq -r .snapshot "$work/record.json")
+  [ "$wanted" = latest ] || [ "$wanted" = "$id" ] || continue
+  case $id in *[!0-9TZ-]*) fail "a record names a snapshot that is none" ;; esac
+  get "snapshots/$id.json" "$work/snapshot.json"
+  [ "$(digest "$work/snapshot.json")" = "$(jq -r .sha256 "$work/record.json")" ] ||
+    fail "snapshots/$id.json is not what the log says it is"
+  if [ "$wanted" = latest ] && [ "$(jq -r .state "$work/snapshot.json")" != complete ]; then
+    echo "snapshot $id is partial and is passed; give its id to restore it" >&2
+    continue
+  fi
+  found=$id
+  break
+done
+[ -n "$found" ] || fail "there is no such snapshot"
+jq -e '.format == 1 and (.requires // [] | length == 0)' "$work/snapshot.json" > /dev/null ||
+  fail "snapshot $found is of a newer format; see https://github.com/holdfast-backup/holdfast"
+
+# The parts in their order; of each bucket and name the last line counts.
+: > "$work/lines"
+for key in $(jq -r '.parts[].key | select(test("^lists/[0-9a-f]{64}[.]ndjson[.]gz$"))' "$work/snapshot.json"); do
+  get "$key" "$work/part.gz" || fail "$key can't be had"
+  [ "lists/$(digest "$work/part.gz").ndjson.gz" = "$key" ] || fail "$key is damaged"
+  gzip -dc "$work/part.gz" >> "$work/lines"
+done
+[ "$(wc -l < "$work/lines")" -eq "$(jq '[.parts[].entries] | add // 0' "$work/snapshot.json")" ] ||
+  fail "a listing lacks lines"
+jq -r '"\([.bucket, .name] | tojson)\t\(.op)"' "$work/lines" | paste - "$work/lines" |
+  awk -F '\t' '{ last[$1] = $2 == "put" ? substr($0, length($1) + length($2) + 3) : "" }
+    END { for (place in last) if (last[place] != "") print last[place] }' > "$work/entries"
+cp "$work/entries" "$target/holdfast-entries.ndjson"
+total=$(wc -l < "$work/entries" | tr -d ' ')
+echo "snapshot $found: $total objects"
+
+split -l 10 -a 5 "$work/entries" "$work/batch-"
+export HOLDFAST_ENDPOINT="$endpoint" HOLDFAST_REGION="$region" HOLDFAST_PLACE="$place"
+find "$work" -name 'batch-*' -print0 | xargs -0 -P "$at_once" -I '{}' sh "$0" --lines '{}' "$target" > "$work/done"
+count() { grep -c "^$1" "$work/done" || true; }
+verified=$(count verified)
+echo "restored $verified of $total objects, $(count unavailable) that were never held, $(count failed) failed"
+[ "$((verified + $(count unavailable)))" -eq "$total" ]
+`
+  // A shell's braces must not be taken for the template's.
+  .replaceAll("\\${", "${");

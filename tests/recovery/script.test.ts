@@ -1,0 +1,127 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { bytesOf, createBucket, upload } from "../e2e/support/objects.ts";
+import { readObjects } from "../e2e/support/project_reader.ts";
+import { TestProject } from "../e2e/support/project.ts";
+import { digestOf } from "../e2e/support/repository_reader.ts";
+
+const MIB = 1024 * 1024;
+/** Names that no file system has as they are, or that are in each other's way as a file and a folder. */
+const ODD_NAMES = ["a", "a/b", "c//d", "e/", " f ", "g'h\"$(i)`j`", "*?[k]", "-rf", "l".repeat(300)]
+  .filter((name) => /^[A-Za-z0-9_/!.*'() &$=@;:+,?-]*$/.test(name));
+
+/** A project with odd, large, overwritten, deleted and missing objects, backed up twice. */
+async function backedUp(): Promise<TestProject> {
+  const project = await TestProject.create();
+  for (const bucket of ["files", "other files"]) await createBucket(project, bucket);
+  for (const name of ODD_NAMES) await upload(project, "files", name, `bytes of ${name}`);
+  await upload(project, "other files", "large", bytesOf(17 * MIB));
+  await upload(project, "other files", "empty", new Uint8Array(0));
+  for (const name of ["changed", "deleted", "lost"]) await upload(project, "files", name, "old");
+  await project.backup();
+  await upload(project, "files", "changed", "new", { userMetadata: { n: 1 } });
+  await project.storage.from("files").remove(["deleted"]);
+  await upload(project, "files", "lost", "never held");
+  await project.client.loseBytes("files", "lost");
+  await project.backup();
+  return project;
+}
+
+/** A project with little, of which one object was changed and one deleted since the first backup. */
+async function littleBackedUp(): Promise<TestProject> {
+  const project = await TestProject.create();
+  await createBucket(project, "files");
+  for (const name of ["changed", "deleted"]) await upload(project, "files", name, "old");
+  await project.backup();
+  await upload(project, "files", "changed", "new");
+  await project.storage.from("files").remove(["deleted"]);
+  await project.backup();
+  return project;
+}
+
+/** Fetches the script from the bucket and runs it as its guide says. */
+async function recover(project: TestProject, folder: string, ...words: string[]) {
+  const script = join(folder, "recover-v1.sh");
+  await Deno.writeFile(script, (await project.bucket.get("holdfast/recover-v1.sh"))!);
+  const { code, stdout, stderr } = await new Deno.Command("sh", {
+    args: [script, join(folder, "restored"), ...words],
+    env: {
+      AWS_ACCESS_KEY_ID: project.repository.accessKeyId,
+      AWS_SECRET_ACCESS_KEY: project.repository.secretAccessKey,
+    },
+  }).output();
+  const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
+  return { code, said: text(stdout), complained: text(stderr) };
+}
+
+/** SHA-256 of every file below a folder, sorted. */
+async function digestsBelow(folder: string): Promise<string[]> {
+  const digests: string[] = [];
+  for await (const { name, isDirectory } of Deno.readDir(folder)) {
+    const path = join(folder, name);
+    if (isDirectory) digests.push(...await digestsBelow(path));
+    else if (name !== "holdfast-entries.ndjson") digests.push(digestOf(await Deno.readFile(path)));
+  }
+  return digests.sort();
+}
+
+async function inFolder(act: (folder: string) => Promise<void>): Promise<void> {
+  const folder = await Deno.makeTempDir({ prefix: "holdfast-recovery-" });
+  try {
+    await act(folder);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+Deno.test("the script in the bucket restores the newest snapshot into a folder, and checks it", async () => {
+  await using project = await backedUp();
+  await inFolder(async (folder) => {
+    const { code, said, complained } = await recover(project, folder);
+    assert.deepEqual([code, complained], [0, ""], said);
+    const count = ODD_NAMES.length + 4;
+    assert.match(said, new RegExp(`restored ${count} of ${count} objects, 0 .*, 0 failed\n$`));
+
+    const restored = join(folder, "restored");
+    const objects = await readObjects(project);
+    const expected = [...objects].map(([place, { sha256 }]) =>
+      place === "files/lost" ? digestOf(new TextEncoder().encode("old")) : sha256
+    );
+    assert.deepEqual(await digestsBelow(restored), expected.sort());
+    assert.equal(await Deno.readTextFile(join(restored, "files", "changed")), "new");
+    const lines = (await Deno.readTextFile(join(restored, "holdfast-entries.ndjson"))).split("\n");
+    const changed = lines.map((line) => JSON.parse(line || "{}"))
+      .find(({ name }) => name === "changed");
+    assert.deepEqual(changed.user_metadata, { n: 1 });
+  });
+});
+
+Deno.test("a damaged object is told and not left behind, and a second start fetches what is missing", async () => {
+  await using project = await littleBackedUp();
+  await inFolder(async (folder) => {
+    const { entries } = await project.reader.snapshot();
+    const current = `holdfast/${entries.get("files/changed")!.key}`;
+    await project.bucket.put(current, "damaged");
+    const first = await recover(project, folder);
+    assert.equal(first.code, 1, first.said);
+    assert.match(first.said, /, 1 failed\n$/);
+    assert.match(first.complained, /files\/changed\/.* could not be had, or is damaged/);
+    await assert.rejects(Deno.stat(join(folder, "restored", "files", "changed")));
+    await project.bucket.put(current, "new");
+    const second = await recover(project, folder);
+    assert.equal(second.code, 0, second.complained);
+  });
+});
+
+Deno.test("an older snapshot is restored by its id; one that is not there is told", async () => {
+  await using project = await littleBackedUp();
+  await inFolder(async (folder) => {
+    const [oldest] = await project.reader.snapshotIds();
+    const { code, complained } = await recover(project, folder, oldest!);
+    assert.equal(code, 0, complained);
+    assert.equal(await Deno.readTextFile(join(folder, "restored", "files", "deleted")), "old");
+    const none = await recover(project, folder, "20200101T000000Z-1");
+    assert.equal(none.code, 1);
+    assert.match(none.complained, /there is no such snapshot/);
+  });
+});
