@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { TestProject } from "./project.ts";
-import { readObjects } from "./project_reader.ts";
+import { type ProjectDoors, readObjects } from "./project_reader.ts";
 import { digestOf, type Snapshot } from "./repository_reader.ts";
 
 /**
@@ -8,7 +8,7 @@ import { digestOf, type Snapshot } from "./repository_reader.ts";
  * bytes that Storage answers and all that its row says. Answers the snapshot.
  */
 export async function assertHolds<Some extends Snapshot>(
-  project: TestProject,
+  project: ProjectDoors & Pick<TestProject, "reader">,
   snapshot: Some,
 ): Promise<Some> {
   const objects = await readObjects(project);

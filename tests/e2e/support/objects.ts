@@ -18,7 +18,7 @@ export interface UploadOptions {
  * take `?` for a query, and drops leading, trailing and doubled slashes.
  */
 export async function upload(
-  project: TestProject,
+  project: Pick<TestProject, "url" | "secretKey">,
   bucket: string,
   name: string,
   body: BodyInit = "some bytes",
@@ -54,7 +54,7 @@ export async function ok<Answer extends { data: unknown; error: Error | null }>(
 
 /** Makes a bucket, private unless told otherwise. */
 export async function createBucket(
-  project: TestProject,
+  project: Pick<TestProject, "storage">,
   id: string,
   options: {
     public?: boolean;

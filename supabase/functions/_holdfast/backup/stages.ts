@@ -18,8 +18,15 @@ import { sealStage } from "./seal.ts";
 import { closeStage, goneStage, sweepStage } from "./sweep.ts";
 import { uploadStage } from "./upload.ts";
 
-/** The stages of the runs that holdfast-backup works on: backups and imports. */
-export function backupStages(project: ProjectSettings, database: Database): Stages {
+/**
+ * The stages of the runs that holdfast-backup works on: backups and imports. `database` and `request`
+ * are the doors to the outside: nothing goes to Postgres, to Storage or to S3 by another way.
+ */
+export function backupStages(
+  project: ProjectSettings,
+  database: Database,
+  request: typeof fetch = fetch,
+): Stages {
   // Settings are read when a stage begins, so that a wrong one fails the run with its name.
   const within =
     (make: (outside: CopyContext, repository: RepositorySettings) => Stage): Stage =>
@@ -27,8 +34,8 @@ export function backupStages(project: ProjectSettings, database: Database): Stag
       const repository = readRepositorySettings();
       const outside = {
         database,
-        reader: createObjectReader(project),
-        store: createS3Store(repository),
+        reader: createObjectReader(project, request),
+        store: createS3Store(repository, request),
       };
       return make(outside, repository)(lease, context);
     };

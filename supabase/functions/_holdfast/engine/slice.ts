@@ -78,17 +78,21 @@ export function firstObjectKills(lease: Lease): boolean {
   return lease.careful && lease.deaths >= MAX_KILLS;
 }
 
-/** Works as one lane of the running run until it is done, the budget is spent, or nothing is free. */
+/**
+ * Works as one lane of the running run until it is done, the budget is spent, or nothing is free.
+ * All that it knows of time is the budget's, and the database's for leases.
+ */
 export async function runSlice(
   database: Database,
   functionName: string,
   stages: Stages,
   run: string | null = null,
+  budget: Budget = isolateBudget,
 ): Promise<void> {
   const owner = crypto.randomUUID();
   const context: SliceContext = {
     database,
-    budget: isolateBudget,
+    budget,
     owner,
     commit: (name, lease, parameters = {}) =>
       database.call(name, { cursor_id: lease.cursor, owner, ...parameters }),

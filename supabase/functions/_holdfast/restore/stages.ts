@@ -21,14 +21,21 @@ import type { Overwrite, RestoreItem, RestoreResult } from "./items.ts";
 import { prepareReading } from "../import/prepare.ts";
 import type { RestoreContext } from "./put.ts";
 
-/** The stages of a restore run in one project. */
-export function restoreStages(project: ProjectSettings, database: Database): Stages {
+/**
+ * The stages of a restore run in one project. `database` and `request` are the doors to the outside:
+ * nothing goes to Postgres, to Storage or to S3 by another way.
+ */
+export function restoreStages(
+  project: ProjectSettings,
+  database: Database,
+  request: typeof fetch = fetch,
+): Stages {
   const within = (make: (outside: RestoreContext) => Stage): Stage => (lease, context) => {
     const outside: RestoreContext = {
       database,
-      reader: createObjectReader(project),
-      writer: createObjectWriter(project),
-      store: createS3Store(readRepositorySettings()),
+      reader: createObjectReader(project, request),
+      writer: createObjectWriter(project, request),
+      store: createS3Store(readRepositorySettings(), request),
     };
     return make(outside)(lease, context);
   };
