@@ -1,0 +1,40 @@
+import assert from "node:assert/strict";
+import { readObjects } from "../../e2e/support/project_reader.ts";
+import { digestOf, type Snapshot } from "../../e2e/support/repository_reader.ts";
+import type { FaultsProject } from "../world/project.ts";
+
+/** Holds all that a project has to what a snapshot lists; `except` are places not looked at. */
+export async function assertRestored(
+  project: FaultsProject,
+  snapshot: Snapshot,
+  except: ReadonlySet<string> = new Set(),
+): Promise<void> {
+  const objects = await readObjects(project);
+  const held = [...snapshot.entries].filter(([, { key }]) => key !== undefined);
+  const wanted = held.map(([place]) => place);
+  const looked = (places: string[]) => places.filter((place) => !except.has(place)).sort();
+  assert.deepEqual(looked([...objects.keys()]), looked(wanted));
+  for (const [place, entry] of held) {
+    if (except.has(place)) continue;
+    const { metadata, ...row } = objects.get(place)!;
+    assert.deepEqual({
+      sha256: row.sha256,
+      size: metadata.size,
+      type: metadata.mimetype,
+      cache_control: metadata.cacheControl,
+      user_metadata: row.user_metadata,
+      owner_id: row.owner_id,
+      created_at: row.created_at,
+      updated_at: row.updated_at,
+    }, {
+      sha256: digestOf(await project.reader.bytes(entry)),
+      size: entry.size,
+      type: entry.type,
+      cache_control: entry.cache_control,
+      user_metadata: entry.user_metadata,
+      owner_id: entry.owner_id,
+      created_at: entry.created_at,
+      updated_at: entry.updated_at,
+    }, place);
+  }
+}

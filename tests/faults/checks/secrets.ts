@@ -1,0 +1,50 @@
+import { gunzipSync } from "node:zlib";
+import { BrokenPromise } from "../promises.ts";
+import type { FaultsProject } from "../world/project.ts";
+import type { Servers } from "../world/servers.ts";
+
+/** Looks for every secret in all that a project's functions wrote: rows, logs, the repository. */
+export async function assertNoSecrets(
+  servers: Servers,
+  project: FaultsProject,
+  log: readonly string[],
+): Promise<void> {
+  const secrets = [
+    servers.credentials.secretAccessKey,
+    project.secretKey,
+    project.keys.serviceRoleKey,
+    new URL(project.settings.databaseUrl).password,
+    ...await workerKeys(project),
+  ];
+  const look = (where: string, text: string) => {
+    if (secrets.some((secret) => text.includes(secret))) {
+      throw new BrokenPromise("no_secret", `there is one in ${where}`);
+    }
+  };
+  for (const line of log) look("the log", line);
+  for (const table of await tablesOf(project)) {
+    const [row] = await project.sql.unsafe(
+      `select coalesce(string_agg(t::text, ' '), '') as text from holdfast.${table} t`,
+    );
+    look(`holdfast.${table}`, String(row?.text));
+  }
+  for (const key of await project.reader.keys()) {
+    if (key.startsWith("data/")) continue;
+    const bytes = await project.bucket.get(`${project.reader.prefix}/${key}`);
+    if (bytes) look(key, new TextDecoder().decode(key.endsWith(".gz") ? gunzipSync(bytes) : bytes));
+  }
+}
+
+async function workerKeys({ sql }: FaultsProject): Promise<string[]> {
+  const rows = await sql<{ secret: string }[]>`
+    select decrypted_secret as secret from vault.decrypted_secrets
+    where name = 'holdfast_worker_key'`;
+  return rows.map(({ secret }) => secret);
+}
+
+async function tablesOf({ sql }: FaultsProject): Promise<string[]> {
+  const rows = await sql<{ name: string }[]>`
+    select relname as name from pg_class
+    where relnamespace = 'holdfast'::regnamespace and relkind = 'r'`;
+  return rows.map(({ name }) => name);
+}

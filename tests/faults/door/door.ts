@@ -1,0 +1,171 @@
+import { type Fault, LaneDied, type Party, type Step } from "./step.ts";
+import { LaneState } from "./lane_state.ts";
+
+/** A request to Storage or S3 that was answered, as the checks look at it afterwards. */
+export interface Exchange {
+  readonly party: Party;
+  /** How many steps there had been, itself included. */
+  readonly step: number;
+  readonly method: string;
+  /** Of a project or of the S3 server. */
+  readonly origin: string;
+  /** Path as it was sent, without the query. */
+  readonly path: string;
+  readonly query: string;
+  readonly status: number;
+}
+
+/** A request as the door sees it: done once, in one of three forms. */
+export interface Request<Result> {
+  readonly party: Party;
+  readonly action: string;
+  /** Sends it and waits for the whole answer. */
+  readonly send: () => Promise<Result>;
+  /** The same with a byte of its body flipped on the way; absent where it has none to flip. */
+  readonly sendFlipped?: () => Promise<Result>;
+  /** What the caller gets where the answer is lost. */
+  readonly lost: () => Error;
+}
+
+/**
+ * What every request of every lane passes, one at a time, so that the steps of a run are the same
+ * each time it is run. At the steps of its faults it lets the lane die, sleep, or lose the answer.
+ */
+export class Door {
+  readonly steps: Step[] = [];
+  readonly exchanges: Exchange[] = [];
+  readonly #lanes: LaneState[] = [];
+  /** Faults to come, each for one step. */
+  faults: Fault[] = [];
+  /** Faults that struck, in the order in which they did. */
+  readonly struck: { readonly step: Step; readonly fault: Fault }[] = [];
+  /** Called before each step, while no other request is under way. */
+  before: (step: Step) => Promise<void> = () => Promise.resolve();
+  /** Called when a lane has died or fallen asleep, while no other request is under way. */
+  fell: (step: Step) => Promise<void> = () => Promise.resolve();
+  #turn: Promise<void> = Promise.resolve();
+  readonly #sleepers: { readonly wakeAt: number; readonly wake: () => void }[] = [];
+
+  /** Begins a lane. */
+  openLane(): LaneState {
+    const lane = new LaneState(this.#lanes.length + 1);
+    this.#lanes.push(lane);
+    return lane;
+  }
+
+  /** Waits until no lane works: all have ended, died or fallen asleep. */
+  async quiet(): Promise<void> {
+    while (true) {
+      const working = this.#lanes.filter((lane) => lane.working);
+      if (working.length === 0) return;
+      await Promise.race(working.map((lane) => lane.changed));
+    }
+  }
+
+  /** Lets one request of a lane through, or not. */
+  async pass<Result>(lane: LaneState, request: Request<Result>): Promise<Result> {
+    const end = await this.#takeTurn();
+    try {
+      if (lane.dead) throw new LaneDied();
+      const step: Step = {
+        number: this.steps.length + 1,
+        lane: lane.number,
+        party: request.party,
+        action: request.action,
+      };
+      this.steps.push(step);
+      this.#wakeDue();
+      await this.before(step);
+      const fault = this.#take(step);
+      if (fault === undefined) return await request.send();
+      if (fault.way === "flip_byte" && !request.sendFlipped) return await request.send();
+      this.struck.push({ step, fault });
+      return await this.#strike(fault, step, lane, request, end);
+    } finally {
+      end();
+    }
+  }
+
+  /** Wakes all that sleep; whether there were any. */
+  wakeAll(): boolean {
+    for (const { wake } of this.#sleepers) wake();
+    return this.#sleepers.splice(0).length > 0;
+  }
+
+  async #strike<Result>(
+    fault: Fault,
+    step: Step,
+    lane: LaneState,
+    request: Request<Result>,
+    endTurn: () => void,
+  ): Promise<Result> {
+    switch (fault.way) {
+      case "die_before":
+        return await this.#die(lane, step);
+      case "die_after":
+        await request.send().catch(() => undefined);
+        return await this.#die(lane, step);
+      case "lose_reply":
+        await request.send().catch(() => undefined);
+        throw request.lost();
+      case "flip_byte":
+        return await (request.sendFlipped ?? request.send)();
+      case "sleep_before":
+        await this.#sleep(fault, lane, step, endTurn);
+        return await this.#afterSleep(request.send);
+      case "sleep_after": {
+        const result = await request.send();
+        await this.#sleep(fault, lane, step, endTurn);
+        return result;
+      }
+    }
+  }
+
+  async #die(lane: LaneState, step: Step): Promise<never> {
+    lane.die();
+    await this.fell(step);
+    throw new LaneDied();
+  }
+
+  /** Ends the turn meanwhile, so that the others go on. */
+  async #sleep(fault: Fault, lane: LaneState, step: Step, endTurn: () => void): Promise<void> {
+    const { promise, resolve: wake } = Promise.withResolvers<void>();
+    this.#sleepers.push({ wakeAt: step.number + (fault.wakeAfter ?? Infinity), wake });
+    lane.asleep = true;
+    await this.fell(step);
+    endTurn();
+    await promise;
+    lane.asleep = false;
+  }
+
+  async #afterSleep<Result>(send: () => Promise<Result>): Promise<Result> {
+    const end = await this.#takeTurn();
+    try {
+      return await send();
+    } finally {
+      end();
+    }
+  }
+
+  #wakeDue(): void {
+    const due = this.#sleepers.filter(({ wakeAt }) => this.steps.length >= wakeAt);
+    for (const sleeper of due) {
+      this.#sleepers.splice(this.#sleepers.indexOf(sleeper), 1);
+      sleeper.wake();
+    }
+  }
+
+  #take({ number }: Step): Fault | undefined {
+    const at = this.faults.findIndex((fault) => fault.step === number);
+    return at < 0 ? undefined : this.faults.splice(at, 1)[0];
+  }
+
+  /** Waits for this request's turn; what it resolves to ends it. */
+  async #takeTurn(): Promise<() => void> {
+    const before = this.#turn;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#turn = promise;
+    await before;
+    return resolve;
+  }
+}

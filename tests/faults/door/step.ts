@@ -1,0 +1,46 @@
+/** Whom a slice asks. */
+export type Party = "storage" | "s3" | "sql";
+
+/** One request of a slice to the outside. */
+export interface Step {
+  /** From 1, over all lanes, in the order in which they were let through. */
+  readonly number: number;
+  readonly lane: number;
+  readonly party: Party;
+  /** Method and place, or the name of the function that is called. */
+  readonly action: string;
+}
+
+/** What may go wrong at a step; a lane that sleeps is taken for dead by all others. */
+export const WAYS = [
+  "die_before",
+  "die_after",
+  "lose_reply",
+  "sleep_before",
+  "sleep_after",
+  "flip_byte",
+] as const;
+
+/** How a step goes wrong. */
+export type Way = (typeof WAYS)[number];
+
+/** The ways of a crash alone. */
+export const CRASHES: readonly Way[] = ["die_before", "die_after", "lose_reply"];
+
+/** What goes wrong, and at which step. */
+export interface Fault {
+  readonly step: number;
+  readonly way: Way;
+  /** For a sleep: it ends so many steps later, or when there is nothing left to wait for. */
+  readonly wakeAfter?: number;
+}
+
+/** A fault in words. */
+export function describeFault({ step, way, wakeAfter }: Fault): string {
+  return `${way} at step ${step}${wakeAfter === undefined ? "" : `, waking after ${wakeAfter}`}`;
+}
+
+/** What a lane gets from its doors once it is dead: it can do nothing more outside. */
+export class LaneDied extends Error {
+  override name = "LaneDied";
+}

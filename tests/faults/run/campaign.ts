@@ -1,0 +1,154 @@
+import { describeFault, type Fault, type Way } from "../door/step.ts";
+import { PROMISES } from "../promises.ts";
+import type { Scenario } from "../scenarios/scenario.ts";
+import type { SceneOptions } from "../world/scene.ts";
+import type { Servers } from "../world/servers.ts";
+import { chooseOptions, choosePoint } from "./choose.ts";
+import type { FaultsOptions } from "./options.ts";
+import { type Point, tell, type Telling } from "./point.ts";
+import { prepare, type Prepared } from "./prepare.ts";
+
+const CALM: SceneOptions = { shortSlices: false, twoLanes: false, conditionalWrites: "all" };
+
+/** Every way of `--every-step`; a sleeper wakes among others at work, or when all is done. */
+const EVERY_WAY: readonly { readonly way: Way; readonly wakeAfter?: number }[] = [
+  { way: "die_before" },
+  { way: "die_after" },
+  { way: "lose_reply" },
+  { way: "sleep_before" },
+  { way: "sleep_before", wakeAfter: 4 },
+  { way: "sleep_after", wakeAfter: 4 },
+];
+
+/** What came of many tellings. */
+export interface Tally {
+  seeds: number;
+  points: number;
+  broken: number;
+}
+
+/** The line that ends the command. */
+export function formatTally({ seeds, points, broken }: Tally): string {
+  return `${seeds} seeds, ${points} crash points, ${broken} broken`;
+}
+
+/** Tells scenarios with their faults, one after the other, and counts. */
+export class Campaign {
+  readonly tally: Tally = { seeds: 0, points: 0, broken: 0 };
+  /** How often each way struck each kind of request. */
+  readonly strikes = new Map<string, number>();
+  readonly #prepared = new Map<Scenario, Promise<Prepared>>();
+  readonly #steps = new Map<string, Promise<number>>();
+
+  constructor(readonly servers: Servers, readonly options: FaultsOptions) {}
+
+  /** Does what the options ask for. */
+  async run(): Promise<Tally> {
+    if (this.options.fault) await this.#tellOne(this.options.fault);
+    else if (this.options.everyStep) await this.#tellEveryStep();
+    else await this.#tellSeeds();
+    return this.tally;
+  }
+
+  get #over(): boolean {
+    return this.options.failFast && this.tally.broken > 0;
+  }
+
+  async #tellSeeds(): Promise<void> {
+    const { seed: first, seeds, scenarios } = this.options;
+    for (let seed = first; seed < first + seeds && !this.#over; seed++) {
+      const scenario = scenarios[seed % scenarios.length]!;
+      const options = chooseOptions(seed);
+      const steps = await this.#stepsOf(scenario, options);
+      const point = choosePoint(seed, steps, scenario.flips ?? false);
+      this.tally.seeds += 1;
+      // Which scenario a seed is of depends on how many there are.
+      await this.#tell(scenario, point, `--seed ${seed} --seeds 1${this.#scenarioArguments()}`);
+    }
+  }
+
+  #scenarioArguments(): string {
+    const { scenarios } = this.options;
+    return scenarios.length > 3 ? "" : scenarios.map(({ name }) => ` --scenario ${name}`).join("");
+  }
+
+  async #tellEveryStep(): Promise<void> {
+    for (const scenario of this.options.scenarios) {
+      const steps = await this.#stepsOf(scenario, CALM);
+      console.log(`${scenario.name}: ${steps} steps`);
+      for (let step = 1; step <= steps; step++) {
+        const ways = scenario.flips ? [...EVERY_WAY, { way: "flip_byte" as const }] : EVERY_WAY;
+        for (const way of ways) {
+          if (this.#over) return;
+          const point = { faults: [{ step, ...way }], options: CALM, restore: false };
+          await this.#tell(
+            scenario,
+            point,
+            `--scenario ${scenario.name} --step ${step} --way ${way.way}`,
+          );
+        }
+      }
+    }
+  }
+
+  async #tellOne(fault: Fault): Promise<void> {
+    for (const scenario of this.options.scenarios) {
+      const point = { faults: [fault], options: CALM, restore: true };
+      const repeat = `--scenario ${scenario.name} --step ${fault.step} --way ${fault.way}`;
+      await this.#tell(scenario, point, repeat);
+    }
+  }
+
+  /** How many steps a scenario has where nothing goes wrong; it must keep its promises then, too. */
+  async #stepsOf(scenario: Scenario, options: SceneOptions): Promise<number> {
+    const { shortSlices, twoLanes } = options;
+    const key = `${scenario.name} ${shortSlices} ${twoLanes}`;
+    const counted = this.#steps.get(key) ?? this.#countSteps(scenario, options);
+    this.#steps.set(key, counted);
+    return await counted;
+  }
+
+  async #countSteps(scenario: Scenario, options: SceneOptions): Promise<number> {
+    const point: Point = { faults: [], options, restore: false };
+    const repeat = `--scenario ${scenario.name} --step 0 --way die_before`;
+    return (await this.#tell(scenario, point, repeat)).steps.length;
+  }
+
+  async #tell(scenario: Scenario, point: Point, repeat: string): Promise<Telling> {
+    const prepared = this.#prepared.get(scenario) ?? prepare(this.servers, scenario);
+    this.#prepared.set(scenario, prepared);
+    const telling = await tell(this.servers, await prepared, point);
+    this.tally.points += telling.struck.length;
+    for (const { step, way } of telling.struck) {
+      const kind = `${way} ${kindOf(step)}`;
+      this.strikes.set(kind, (this.strikes.get(kind) ?? 0) + 1);
+    }
+    if (telling.broken) this.#report(scenario, point, telling, repeat);
+    return telling;
+  }
+
+  #report(scenario: Scenario, point: Point, telling: Telling, repeat: string): void {
+    const { broken } = telling;
+    if (!broken) return;
+    this.tally.broken += 1;
+    const where = telling.struck.map(({ step }) => `${step.number} ${step.party} ${step.action}`);
+    console.log([
+      `BROKEN ${broken.promise}: ${PROMISES[broken.promise]}`,
+      `  ${broken.message}`,
+      `  in ${scenario.name}, ${point.faults.map(describeFault).join(" and ") || "nothing wrong"}`,
+      ...where.map((text) => `  struck ${text}`),
+      `  ${JSON.stringify(point.options)}`,
+      `  again: deno task faults ${repeat}`,
+    ].join("\n"));
+    if (!this.options.verbose) return;
+    for (const { number, lane, party, action } of telling.steps) {
+      console.log(`  ${number} lane ${lane} ${party} ${action}`);
+    }
+    for (const line of telling.log) console.log(`  log: ${line}`);
+  }
+}
+
+/** Party and method; the name of a function of SQL is of no matter here. */
+function kindOf({ party, action }: { party: string; action: string }): string {
+  return party === "sql" ? "sql" : `${party} ${action.split(" ")[0]}`;
+}

@@ -1,0 +1,44 @@
+import { type Fault, type Way } from "../door/step.ts";
+import type { SceneOptions } from "../world/scene.ts";
+import type { Point } from "./point.ts";
+import { Random } from "./random.ts";
+
+/** The ways that a seed may choose from, each as often. */
+const WAYS: readonly Way[] = [
+  "die_before",
+  "die_after",
+  "lose_reply",
+  "sleep_before",
+  "sleep_after",
+];
+/** A second fault strikes this often, on the way on from the first. */
+const SECOND_FAULT_SHARE = 0.3;
+/** The newest snapshot is restored into a new project this often. */
+const RESTORE_SHARE = 0.2;
+
+/** How the scene of a seed is set up. */
+export function chooseOptions(seed: number): SceneOptions {
+  const random = new Random(seed);
+  return {
+    shortSlices: random.chance(0.4),
+    twoLanes: random.chance(0.4),
+    conditionalWrites: random.one(["all", "all", "put", "none"]),
+  };
+}
+
+/** What goes wrong in the telling of a seed, of a scenario with so many steps. */
+export function choosePoint(seed: number, steps: number, flips: boolean): Point {
+  const random = new Random(seed ^ 0x5bd1e995);
+  const ways = flips ? [...WAYS, "flip_byte" as const] : WAYS;
+  const faults: Fault[] = [chooseFault(random, ways, 1, steps)];
+  if (random.chance(SECOND_FAULT_SHARE)) {
+    faults.push(chooseFault(random, ways, faults[0]!.step + 1, steps + 10));
+  }
+  return { faults, options: chooseOptions(seed), restore: random.chance(RESTORE_SHARE) };
+}
+
+function chooseFault(random: Random, ways: readonly Way[], first: number, last: number): Fault {
+  const fault = { step: random.between(first, Math.max(first, last)), way: random.one(ways) };
+  const wakes = fault.way.startsWith("sleep") && random.chance(0.7);
+  return wakes ? { ...fault, wakeAfter: random.between(1, 12) } : fault;
+}

@@ -1,0 +1,97 @@
+import { parseArgs } from "node:util";
+import { type Fault, type Way, WAYS } from "../door/step.ts";
+import type { Scenario } from "../scenarios/scenario.ts";
+
+/** What `deno task faults` is asked to do. */
+export interface FaultsOptions {
+  readonly seed: number;
+  readonly seeds: number;
+  /** Only these. */
+  readonly scenarios: readonly Scenario[];
+  /** Every step of each, in every way, instead of seeds. */
+  readonly everyStep: boolean;
+  /** One fault of one's own instead of a seed's. */
+  readonly fault: Fault | undefined;
+  /** Tells each step of a scenario that is told. */
+  readonly verbose: boolean;
+  /** Deliberate bugs to put into a copy of the tree, each of which must be found. */
+  readonly plants: readonly string[];
+  /** Ends at the first broken promise. */
+  readonly failFast: boolean;
+}
+
+/** How the command is used. */
+export const USAGE = `deno task faults [options]
+  --seeds N          tell N scenarios, each with faults that follow from its seed (30)
+  --seed S           the first seed; by default one that is new each time, and printed
+  --scenario NAME    only this one; may be repeated
+  --every-step       every step of each scenario, in every way
+  --step N --way W   one fault: ${WAYS.join(", ")}
+  --fail-fast        end at the first broken promise
+  --verbose          show the steps and the log of a telling that broke a promise
+  --plant NAME       put a deliberate bug of tests/plants into a copy of the tree: this must fail
+  --plants           all of them, one after the other: each must be caught`;
+
+/** Seeds have so many digits, so that one is easily typed. */
+const MAX_SEED = 1_000_000;
+
+/**
+ * Reads the arguments of the command.
+ * @throws {TypeError} that says what is wrong with them
+ */
+export function readOptions(
+  args: readonly string[],
+  { scenarios, plants }: { scenarios: readonly Scenario[]; plants: readonly string[] },
+  random: () => number = Math.random,
+): FaultsOptions {
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      "seeds": { type: "string", default: "30" },
+      "seed": { type: "string" },
+      "scenario": { type: "string", multiple: true, default: [] },
+      "every-step": { type: "boolean", default: false },
+      "step": { type: "string" },
+      "way": { type: "string" },
+      "fail-fast": { type: "boolean", default: false },
+      "verbose": { type: "boolean", default: false },
+      "plant": { type: "string", multiple: true, default: [] },
+      "plants": { type: "boolean", default: false },
+    },
+  });
+  const unknown = values.scenario.filter((name) => !scenarios.some((it) => it.name === name));
+  if (unknown.length > 0) {
+    const names = scenarios.map(({ name }) => name).join(", ");
+    throw new TypeError(`there is no scenario ${unknown.join(", ")}; there are ${names}`);
+  }
+  const unplanted = values.plant.filter((name) => !plants.includes(name));
+  if (unplanted.length > 0) {
+    throw new TypeError(
+      `there is no plant ${unplanted.join(", ")}; there are ${plants.join(", ")}`,
+    );
+  }
+  const wanted = scenarios.filter(({ name }) => values.scenario.includes(name));
+  return {
+    seed: values.seed === undefined ? Math.floor(random() * MAX_SEED) : number("seed", values.seed),
+    seeds: number("seeds", values.seeds),
+    scenarios: wanted.length > 0 ? wanted : scenarios,
+    everyStep: values["every-step"],
+    fault: faultOf(values.step, values.way),
+    failFast: values["fail-fast"],
+    verbose: values.verbose,
+    plants: values.plants ? plants : values.plant,
+  };
+}
+
+function faultOf(step: string | undefined, way: string | undefined): Fault | undefined {
+  if (step === undefined && way === undefined) return undefined;
+  if (step === undefined || !WAYS.some((known) => known === way)) {
+    throw new TypeError(`--step and --way go together; ways are ${WAYS.join(", ")}`);
+  }
+  return { step: number("step", step), way: way as Way };
+}
+
+function number(name: string, text: string): number {
+  if (/^\d{1,9}$/.test(text)) return Number(text);
+  throw new TypeError(`--${name} takes a whole number, not ${text}`);
+}

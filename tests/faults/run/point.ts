@@ -1,0 +1,135 @@
+import { assertHolds } from "../../e2e/support/assert_snapshot.ts";
+import { assertCatalog } from "../checks/catalog.ts";
+import { assertNoRowPassed, readHeld } from "../checks/progress.ts";
+import {
+  assertAssumedMarked,
+  assertKept,
+  assertWrittenOnce,
+  fingerprint,
+  readSnapshots,
+} from "../checks/repository.ts";
+import { assertRestored } from "../checks/restored.ts";
+import { assertNoSecrets } from "../checks/secrets.ts";
+import type { Fault, Step, Way } from "../door/step.ts";
+import { BrokenPromise, holds } from "../promises.ts";
+import { Scene, type SceneOptions } from "../world/scene.ts";
+import type { Servers } from "../world/servers.ts";
+import { takingLog } from "./log.ts";
+import type { Prepared } from "./prepare.ts";
+
+/** What goes wrong in one telling of a scenario, and how it is set up. */
+export interface Point {
+  readonly faults: readonly Fault[];
+  readonly options: SceneOptions;
+  /** Whether the newest snapshot is also restored from the bucket alone, into a new project. */
+  readonly restore: boolean;
+}
+
+/** How a telling went. */
+export interface Telling {
+  /** Every step of it, those of the checks left out. */
+  readonly steps: readonly Step[];
+  /** Where something went wrong. */
+  readonly struck: readonly { readonly step: Step; readonly way: Way }[];
+  readonly broken?: BrokenPromise;
+  /** What the lanes wrote to their log. */
+  readonly log: readonly string[];
+}
+
+/** Tells a scenario once, with what is to go wrong, and holds what came of it to every promise. */
+export function tell(servers: Servers, prepared: Prepared, point: Point): Promise<Telling> {
+  return takingLog(async (log) => {
+    await using scene = await Scene.open(servers, point.options, prepared.state);
+    let steps: readonly Step[] = scene.door.steps;
+    let broken: BrokenPromise | undefined;
+    try {
+      const heldAtDeath = watchDeaths(scene);
+      scene.door.faults = [...point.faults];
+      await holds("goes_on", () => prepared.scenario.act(scene));
+      scene.door.faults = [];
+      steps = [...scene.door.steps];
+      await check(scene, prepared, point, log);
+      if (!prepared.scenario.restores) await assertNothingAgain(scene, heldAtDeath, steps.length);
+    } catch (error) {
+      if (!(error instanceof BrokenPromise)) throw error;
+      broken = error;
+    }
+    const struck = scene.door.struck.map(({ step, fault }) => ({ step, way: fault.way }));
+    return { steps: [...steps], struck, log: [...log], broken: scene.broken[0] ?? broken };
+  });
+}
+
+/** What was held when a lane died, and at which step. */
+interface Held {
+  readonly step: number;
+  readonly places: ReadonlySet<string>;
+}
+
+/** Looks at what is committed whenever a lane falls. */
+function watchDeaths(scene: Scene): Held[] {
+  const held: Held[] = [];
+  scene.door.fell = async ({ number }) => {
+    const { project } = await scene.source;
+    try {
+      await assertNoRowPassed(project);
+      await readSnapshots(project.reader);
+    } catch (error) {
+      if (!(error instanceof BrokenPromise)) throw error;
+      scene.broken.push(error);
+    }
+    held.push({ step: number, places: await readHeld(project) });
+  };
+  return held;
+}
+
+/** What was committed when a lane died is not fetched again for a backup. */
+async function assertNothingAgain(
+  scene: Scene,
+  deaths: readonly Held[],
+  lastStep: number,
+): Promise<void> {
+  const { project } = await scene.source;
+  for (const { step, places } of deaths) {
+    const again = scene.door.exchanges.find((exchange) =>
+      exchange.party === "storage" && exchange.method === "GET" && exchange.step > step &&
+      exchange.step <= lastStep && exchange.origin === project.url &&
+      [...places].some((place) => exchange.path.endsWith(`/authenticated/${place}`))
+    );
+    if (again) throw new BrokenPromise("no_work_lost", `${again.path} was fetched again`);
+  }
+}
+
+async function check(
+  scene: Scene,
+  { scenario, before }: Prepared,
+  point: Point,
+  log: readonly string[],
+): Promise<void> {
+  const { project } = await scene.actor(scenario.subject ?? "source");
+  const { exchanges } = scene.door;
+  assertKept(before, await fingerprint(project.reader));
+  assertWrittenOnce(exchanges, point.options.conditionalWrites === "all");
+  const snapshots = await readSnapshots(project.reader);
+  const newest = snapshots.at(-1);
+  if (!scenario.restores) assertAssumedMarked(snapshots);
+  if (scenario.backsUp !== false) {
+    await holds("tells_the_truth", () => {
+      if (!newest) throw new Error("there is no snapshot");
+      return assertHolds(project, newest);
+    });
+  }
+  if (!scenario.restores) {
+    const write = exchanges.find(({ party, method }) => party === "storage" && method !== "GET");
+    if (write) throw new BrokenPromise("source_untouched", `${write.method} ${write.path}`);
+  }
+  await holds("catalog_true", () => assertCatalog(project, snapshots));
+  await scenario.check?.(scene, snapshots);
+  await assertNoSecrets(scene.servers, project, log);
+  if (point.restore && newest) {
+    await holds("restores_exactly", async () => {
+      const fresh = await scene.actor("fresh");
+      await fresh.clockwork.succeed({ kind: "restore", snapshot: newest.document.id });
+      await assertRestored(fresh.project, newest);
+    });
+  }
+}

@@ -1,0 +1,29 @@
+import { bytesOf, createBucket, upload } from "../../e2e/support/objects.ts";
+import type { Scene } from "../world/scene.ts";
+import type { Scenario } from "./scenario.ts";
+
+/** Two buckets, of which one has a name that no key can carry and an empty object. */
+export async function fillSource(scene: Scene): Promise<void> {
+  const { project } = await scene.source;
+  await createBucket(project, "one");
+  await createBucket(project, "two", { public: true });
+  for (let n = 0; n < 4; n++) {
+    await upload(project, "one", `folder/${n}`, bytesOf(50 + n, n + 1), {
+      type: "image/png",
+      cacheControl: "max-age=60",
+      userMetadata: { n },
+    });
+  }
+  await upload(project, "two", "empty", new Uint8Array(0));
+  await upload(project, "two", "a b?c", "odd");
+  await upload(project, "two", "z", "last");
+}
+
+/** The very first backup of a project, into an empty bucket. */
+export const firstBackup: Scenario = {
+  name: "first_backup",
+  given: fillSource,
+  async act(scene) {
+    await (await scene.source).clockwork.succeed({ kind: "backup" });
+  },
+};

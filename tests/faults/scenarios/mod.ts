@@ -1,0 +1,25 @@
+import { cancelled } from "./cancelled.ts";
+import { firstBackup } from "./first_backup.ts";
+import { importLog } from "./import_log.ts";
+import { incremental } from "./incremental.ts";
+import { large } from "./large.ts";
+import { movedMeanwhile } from "./moved_meanwhile.ts";
+import { restoreElsewhere } from "./restore_elsewhere.ts";
+import { restoreHere } from "./restore_here.ts";
+import { rewound } from "./rewound.ts";
+import type { Scenario } from "./scenario.ts";
+import { scheduled } from "./scheduled.ts";
+
+/** All that lanes die in; a new job adds its own here. */
+export const SCENARIOS: readonly Scenario[] = [
+  firstBackup,
+  incremental,
+  cancelled,
+  movedMeanwhile,
+  large,
+  scheduled,
+  rewound,
+  importLog,
+  restoreElsewhere,
+  restoreHere,
+];

@@ -1,0 +1,45 @@
+import assert from "node:assert/strict";
+import { createBucket, upload } from "../../e2e/support/objects.ts";
+import { readRows } from "../../e2e/support/project_reader.ts";
+import { assertRestored } from "../checks/restored.ts";
+import { holds } from "../promises.ts";
+import type { FaultsProject } from "../world/project.ts";
+import { incremental } from "./incremental.ts";
+import type { Scenario } from "./scenario.ts";
+
+/** What the other project has already: a name of the snapshot with other bytes, and one of its own. */
+const THERE = ["one/folder/2", "one/own"];
+
+/** Into another project, which knows nothing of the repository yet, and has something of its own. */
+export const restoreElsewhere: Scenario = {
+  name: "restore_elsewhere",
+  restores: true,
+  flips: true,
+  async given(scene) {
+    await incremental.given(scene);
+    await (await scene.source).clockwork.succeed({ kind: "backup" });
+    const { project } = await scene.actor("other");
+    await createBucket(project, "one");
+    await upload(project, "one", "folder/2", "of another project");
+    await upload(project, "one", "own", "of another project");
+  },
+  async act(scene) {
+    const { project, clockwork } = await scene.actor("other");
+    const before = await rowsOf(project);
+    await clockwork.succeed({ kind: "restore" });
+    await holds("target_kept", async () => assert.deepEqual(await rowsOf(project), before));
+  },
+  async check(scene, snapshots) {
+    const { project } = await scene.actor("other");
+    // What went wrong and was told is no broken promise; what is not told must be right.
+    const told = await project.sql<{ place: string }[]>`
+      select bucket_id || '/' || name as place from holdfast.failures where job = 'restore'`;
+    const except = new Set([...THERE, ...told.map(({ place }) => place)]);
+    await holds("restores_exactly", () => assertRestored(project, snapshots.at(-1)!, except));
+  },
+};
+
+async function rowsOf({ sql }: FaultsProject) {
+  const rows = await readRows(sql);
+  return THERE.map((place) => rows.get(place));
+}

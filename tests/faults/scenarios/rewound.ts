@@ -1,0 +1,31 @@
+import { BrokenPromise } from "../promises.ts";
+import { incremental } from "./incremental.ts";
+import type { Scenario } from "./scenario.ts";
+
+/** The database is put back to the moment before a backup, wherever that backup has got to. */
+export const rewound: Scenario = {
+  name: "rewound",
+  given: incremental.given,
+  async act(scene) {
+    const source = await scene.source;
+    source.lanes.start({ kind: "backup" });
+    await scene.door.quiet();
+    await scene.rewind("source");
+    const { project, clockwork } = await scene.source;
+    const sealed = (await project.reader.snapshotIds()).length > 1;
+    if (sealed) {
+      const before = scene.door.exchanges.length;
+      const run = await clockwork.run({ kind: "backup" });
+      const wrote = scene.door.exchanges.slice(before)
+        .find(({ party, method }) => party === "s3" && method !== "GET");
+      if (run.code !== "catalog_behind" || wrote) {
+        throw new BrokenPromise(
+          "rewind_refused",
+          `the backup ended ${run.state} ${run.code} and sent ${wrote?.method} ${wrote?.path}`,
+        );
+      }
+      await clockwork.succeed({ kind: "import" });
+    }
+    await clockwork.succeed({ kind: "backup" });
+  },
+};

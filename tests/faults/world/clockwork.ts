@@ -1,0 +1,105 @@
+import { BrokenPromise } from "../promises.ts";
+import type { FunctionName, Lanes, Start } from "./lanes.ts";
+import type { FaultsProject } from "./project.ts";
+
+/** So many minutes may a run take after one crash: two for the lease, the others to go on. */
+const MAX_MINUTES = 30;
+/** So often may the asking for a run fail. */
+const MAX_STARTS = 5;
+
+/** A run as its row says. */
+export interface RunRow {
+  readonly id: string;
+  readonly kind: string;
+  readonly state: string;
+  readonly code: string | null;
+  readonly message: string | null;
+  readonly result: Record<string, unknown> | null;
+}
+
+/** What passes time in a project: pg_cron's minutes, pg_net's posts, and leases that run out. */
+export class Clockwork {
+  constructor(readonly project: FaultsProject, readonly lanes: Lanes) {}
+
+  /** Starts a run, until there is one, and drives it to its end. */
+  async run(start: Start): Promise<RunRow> {
+    const before = await this.#newest();
+    for (let attempt = 1; attempt <= MAX_STARTS; attempt++) {
+      this.lanes.start(start);
+      await this.drive();
+      const run = await this.#newest();
+      if (run && run.id !== before?.id && run.kind === start.kind) return run;
+    }
+    throw new BrokenPromise("goes_on", `no ${start.kind} could be started`);
+  }
+
+  /** The same for a run that must succeed. */
+  async succeed(start: Start): Promise<RunRow> {
+    const run = await this.run(start);
+    if (run.state === "succeeded") return run;
+    throw new BrokenPromise(
+      "goes_on",
+      `the ${run.kind} ended ${run.state}: ${run.code}, ${run.message}`,
+    );
+  }
+
+  /** Lets minutes pass until no run is left to work on, and nobody sleeps. */
+  async drive(): Promise<void> {
+    await this.settle();
+    for (let minute = 0; await this.#isOpen(); minute++) {
+      if (minute >= MAX_MINUTES) {
+        throw new BrokenPromise("goes_on", `a run has not ended after ${MAX_MINUTES} minutes`);
+      }
+      const before = this.lanes.door.steps.length;
+      await this.tick();
+      await this.settle();
+      // Nobody could go on: the leases of those that died must run out first.
+      if (this.lanes.door.steps.length === before) await this.expireLeases();
+    }
+    while (this.lanes.door.wakeAll()) await this.settle();
+  }
+
+  /** Delivers what was posted, until all lanes are quiet and nothing more is. */
+  async settle(): Promise<void> {
+    do await this.lanes.door.quiet(); while (await this.#deliver());
+  }
+
+  async tick(): Promise<void> {
+    await this.project.sql.begin(async (sql) => {
+      await sql`set local role postgres`;
+      await sql`select holdfast.tick()`;
+    });
+  }
+
+  async expireLeases(): Promise<void> {
+    await this.project.sql`
+      update holdfast.cursors set lease_expires_at = clock_timestamp() - interval '1 second'
+      where lease_expires_at is not null`;
+  }
+
+  /** Begins a slice for each post that waits; whether there was any. */
+  async #deliver(): Promise<boolean> {
+    const posts = await this.project.sql<{ url: string; run: string | null }[]>`
+      delete from net.http_request_queue
+      returning url, convert_from(body, 'utf8')::jsonb ->> 'run' as run`;
+    for (const { url, run } of posts) {
+      const name = /\/functions\/v1\/([^/]+)\/work$/.exec(url)?.[1];
+      if (!url.startsWith(`${this.project.url}/`)) throw new Error(`a post went astray: ${url}`);
+      this.lanes.work(name as FunctionName, run);
+    }
+    return posts.length > 0;
+  }
+
+  async #isOpen(): Promise<boolean> {
+    const rows = await this.project.sql`
+      select from holdfast.runs where state in ('running', 'sealing')`;
+    return rows.length > 0;
+  }
+
+  async #newest(): Promise<RunRow | undefined> {
+    const [row] = await this.project.sql<RunRow[]>`
+      select id, kind, state, code, message, result from holdfast.runs
+      order by started_at desc, id limit 1`;
+    return row;
+  }
+}

@@ -1,0 +1,133 @@
+import { backupStages } from "../../../supabase/functions/_holdfast/backup/stages.ts";
+import { createBudget } from "../../../supabase/functions/_holdfast/engine/budget.ts";
+import { runSlice, type Stages } from "../../../supabase/functions/_holdfast/engine/slice.ts";
+import {
+  connectDatabase,
+  type Database,
+} from "../../../supabase/functions/_holdfast/project/database.ts";
+import { createS3Store } from "../../../supabase/functions/_holdfast/repository/s3_store.ts";
+import { restoreStages } from "../../../supabase/functions/_holdfast/restore/stages.ts";
+import { checkSnapshot } from "../../../supabase/functions/_holdfast/restore/choose.ts";
+import { readRepositorySettings } from "../../../supabase/functions/_holdfast/settings.ts";
+import type { Door } from "../door/door.ts";
+import { type CallWatch, databaseThrough, requestThrough } from "../door/doors.ts";
+import { LaneDied } from "../door/step.ts";
+import type { FaultsProject } from "./project.ts";
+
+/** A function with lanes. */
+export type FunctionName = "holdfast-backup" | "holdfast-restore";
+
+/** What a lane has of the outside. */
+interface LaneDoors {
+  readonly database: Database;
+  readonly request: typeof fetch;
+}
+
+/** What runs of a project are to be asked for. */
+export type Start =
+  | { readonly kind: "backup" }
+  | { readonly kind: "import"; readonly takeOver?: boolean }
+  | {
+    readonly kind: "restore";
+    readonly snapshot?: string;
+    readonly overwrite?: "never" | "if-changed" | "always";
+  };
+
+/** How lanes behave that do not die. */
+export interface LaneOptions {
+  /** Whether the budget is spent after each page, so that slices are short and many. */
+  readonly shortSlices: boolean;
+  /** Whether a second lane comes as soon as there is work for two. */
+  readonly twoLanes: boolean;
+}
+
+/** The lanes of one project: slices that run here, as its functions would run them. */
+export class Lanes {
+  #secondCame = false;
+
+  constructor(
+    readonly project: FaultsProject,
+    readonly door: Door,
+    readonly s3Origin: string,
+    readonly watch: CallWatch,
+    readonly options: LaneOptions,
+  ) {}
+
+  /** Works as `POST /work` of a function does; returns at once. */
+  work(functionName: FunctionName, run: string | null): void {
+    this.#begin(async (lane) => {
+      await lane.database.call("enter_project", { project_url: this.project.url });
+      await this.#slice(functionName, run, lane);
+    });
+  }
+
+  /** Starts a run as the functions' routes do, and works on it; returns at once. */
+  start(start: Start): void {
+    this.#begin(async (lane) => {
+      const run = await askFor(start, this.project.url, lane);
+      await this.#slice(
+        start.kind === "restore" ? "holdfast-restore" : "holdfast-backup",
+        run,
+        lane,
+      );
+    });
+  }
+
+  async #slice(functionName: FunctionName, run: string | null, lane: LaneDoors): Promise<void> {
+    const stages = functionName === "holdfast-restore" ? restoreStages : backupStages;
+    const made: Stages = stages(this.project.settings, lane.database, lane.request);
+    const budget = createBudget({ now: () => 0, cpu: () => 0 });
+    if (this.options.shortSlices) budget.close();
+    await runSlice(lane.database, functionName, made, run, budget);
+  }
+
+  /** Where two lanes are wanted: at the first call that only a stage for several makes. */
+  #letSecondCome(call: string): void {
+    if (!this.options.twoLanes || this.#secondCame) return;
+    if (call !== "backup_page" && call !== "restore_page") return;
+    this.#secondCame = true;
+    this.work(call === "restore_page" ? "holdfast-restore" : "holdfast-backup", null);
+  }
+
+  #begin(work: (lane: LaneDoors) => Promise<void>): void {
+    const state = this.door.openLane();
+    const direct = connectDatabase(this.project.settings.databaseUrl);
+    const lane: LaneDoors = {
+      database: databaseThrough(this.door, state, direct, (call, send) => {
+        this.#letSecondCome(call.name);
+        return this.watch(call, send);
+      }),
+      request: requestThrough(this.door, state, this.s3Origin),
+    };
+    work(lane).catch((error) => {
+      // Whoever asked would be told, and the function's log.
+      if (!(error instanceof LaneDied)) console.error(`lane ${state.number} ended:`, error);
+    }).finally(async () => {
+      await direct.close();
+      state.end();
+    });
+  }
+}
+
+/** Asks for a run and returns its id. */
+async function askFor(start: Start, url: string, lane: LaneDoors): Promise<string> {
+  const { database, request } = lane;
+  if (start.kind === "restore") {
+    const store = createS3Store(readRepositorySettings(), request);
+    await checkSnapshot(store, database, start.snapshot ?? "latest");
+  }
+  await database.call("enter_project", { project_url: url });
+  switch (start.kind) {
+    case "backup":
+      return await database.call("start_backup", { started_by: "test" });
+    case "import": {
+      const plan = start.takeOver ? { take_over: true, force: true } : {};
+      return await database.call("start_import", { started_by: "test", plan });
+    }
+    case "restore": {
+      const { snapshot = "latest", overwrite = "never" } = start;
+      const plan = { snapshot, dry_run: false, overwrite };
+      return await database.call("start_restore", { started_by: "test", plan });
+    }
+  }
+}

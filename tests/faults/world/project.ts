@@ -1,0 +1,92 @@
+import { join } from "node:path";
+import { createClient } from "@supabase/supabase-js";
+import type { ProjectSettings } from "../../../supabase/functions/_holdfast/settings.ts";
+import type { ProjectDoors } from "../../e2e/support/project_reader.ts";
+import { RepositoryReader } from "../../e2e/support/repository_reader.ts";
+import { S3Bucket } from "../../e2e/support/s3_bucket.ts";
+import { type ApiKeys, createApiKeys } from "../../stack/edge/api_keys.ts";
+import { startGateway } from "../../stack/edge/gateway.ts";
+import type { ProjectDatabase } from "../../stack/postgres/cluster.ts";
+import { connect, type Connection } from "../../stack/postgres/connection.ts";
+import { startStorage } from "../../stack/storage/mod.ts";
+import { BUCKET, REGION, type Servers } from "./servers.ts";
+import { copyFolder, type State } from "./state.ts";
+
+/** The state in which a project is when it was made. */
+const AS_MADE = "as made";
+
+/** A project with Holdfast in it: its database and its Storage, as its admin handles them. */
+export class FaultsProject implements ProjectDoors, AsyncDisposable {
+  private constructor(
+    readonly name: string,
+    readonly settings: ProjectSettings,
+    readonly keys: ApiKeys,
+    /** As the superuser, to look at everything. */
+    readonly sql: Connection,
+    readonly bucket: S3Bucket,
+    /** Storage's bytes. */
+    readonly folder: string,
+    private readonly stack: AsyncDisposableStack,
+  ) {}
+
+  /** Starts a project on a database that has Holdfast's migrations. */
+  static async start(servers: Servers, database: ProjectDatabase): Promise<FaultsProject> {
+    await using stack = new AsyncDisposableStack();
+    const { name, adminUrl, databaseUrl } = database;
+    const sql = stack.use(connect(adminUrl, { max: 2 }));
+    await sql.unsafe(await Deno.readTextFile(new URL("./snapshots.sql", import.meta.url))).simple();
+    await sql`select faults.keep(${AS_MADE})`;
+    const directory = await servers.makeFolder();
+    const keys = createApiKeys(name);
+    const { jwtSecret, secretKey } = keys;
+    const storage = stack.use(await startStorage({ adminUrl, jwtSecret, directory }));
+    const { url } = stack.use(startGateway(keys, { storageUrl: storage.url }));
+    const settings = { url, databaseUrl, secretKey };
+    const place = { endpoint: servers.s3Endpoint, region: REGION, bucket: BUCKET };
+    const bucket = new S3Bucket({ ...place, ...servers.credentials });
+    return new FaultsProject(name, settings, keys, sql, bucket, directory, stack.move());
+  }
+
+  get url(): string {
+    return this.settings.url;
+  }
+
+  get secretKey(): string {
+    return this.settings.secretKey;
+  }
+
+  /** Storage as supabase-js gives it to somebody with the secret key. */
+  get storage() {
+    const auth = { persistSession: false, autoRefreshToken: false, detectSessionInUrl: false };
+    return createClient(this.url, this.secretKey, { auth }).storage;
+  }
+
+  /** The repository, read without Holdfast. */
+  get reader(): RepositoryReader {
+    return new RepositoryReader(this.bucket);
+  }
+
+  /** Keeps its rows in its database and its bytes in the folder, for `putBack`. */
+  async keep(id: string, folder: string): Promise<void> {
+    await this.sql`select faults.keep(${id})`;
+    await copyFolder(this.folder, join(folder, this.name));
+  }
+
+  /** Puts its rows back to what they were in a state, or when it was made. Bytes stay. */
+  async putRowsBack(state?: State): Promise<void> {
+    const known = state?.projects.includes(this.name);
+    await this.sql`select faults.put_back(${known ? state!.id : AS_MADE})`;
+  }
+
+  /** Puts all of it back to what it was in a state, or when it was made. */
+  async putBack(state?: State): Promise<void> {
+    await this.putRowsBack(state);
+    await Deno.remove(this.folder, { recursive: true });
+    await Deno.mkdir(this.folder);
+    if (state) await copyFolder(join(state.folder, this.name), this.folder);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stack.disposeAsync();
+  }
+}

@@ -1,0 +1,101 @@
+import { join } from "node:path";
+import { startS3 } from "../../stack/s3/mod.ts";
+import type { ConditionalWrites, S3Server } from "../../stack/s3/types.ts";
+import { watchLease } from "../checks/lease.ts";
+import { Door } from "../door/door.ts";
+import type { BrokenPromise } from "../promises.ts";
+import { Clockwork } from "./clockwork.ts";
+import { type LaneOptions, Lanes } from "./lanes.ts";
+import type { FaultsProject } from "./project.ts";
+import { BUCKET, REGION, type Servers } from "./servers.ts";
+import { copyFolder, type State } from "./state.ts";
+
+/** How a scene is set up. */
+export interface SceneOptions extends LaneOptions {
+  /** Which conditions the S3 server honours. */
+  readonly conditionalWrites: ConditionalWrites;
+}
+
+/** A project on the scene, with what makes it go. */
+export interface Actor {
+  readonly project: FaultsProject;
+  readonly lanes: Lanes;
+  readonly clockwork: Clockwork;
+}
+
+/**
+ * One moment of everything, brought to life: from here a scenario goes on and lanes die. There is
+ * one scene at a time: all share the servers.
+ */
+export class Scene implements AsyncDisposable {
+  readonly door = new Door();
+  /** Promises that were seen broken while lanes worked; the first one counts. */
+  readonly broken: BrokenPromise[] = [];
+  readonly #actors = new Map<string, Promise<Actor>>();
+
+  private constructor(
+    readonly servers: Servers,
+    readonly options: SceneOptions,
+    readonly folder: string,
+    readonly s3: S3Server,
+    readonly state: State | undefined,
+  ) {}
+
+  /** Brings a state to life, or with none a repository's empty bucket. */
+  static async open(servers: Servers, options: SceneOptions, state?: State): Promise<Scene> {
+    const folder = await servers.makeFolder();
+    const directory = join(folder, "s3");
+    await Deno.mkdir(directory);
+    if (state) await copyFolder(join(state.folder, "s3"), directory);
+    const s3 = await startS3({
+      directory,
+      credentials: [servers.credentials],
+      region: REGION,
+      port: servers.s3Port,
+      conditionalWrites: options.conditionalWrites,
+    });
+    await s3.createBucket(BUCKET);
+    const scene = new Scene(servers, options, folder, s3, state);
+    for (const name of state?.projects ?? []) await scene.actor(name);
+    return scene;
+  }
+
+  /** The project that is backed up. */
+  get source(): Promise<Actor> {
+    return this.actor("source");
+  }
+
+  /** A project by its name; a new one, with nothing but Holdfast in it, at the first call. */
+  async actor(name: string): Promise<Actor> {
+    const actor = this.#actors.get(name) ?? this.#makeActor(name);
+    this.#actors.set(name, actor);
+    return await actor;
+  }
+
+  async #makeActor(name: string): Promise<Actor> {
+    const { servers, door } = this;
+    const project = await servers.project(name);
+    await project.putBack(this.state);
+    const watch = watchLease(project, (broken) => this.broken.push(broken));
+    const lanes = new Lanes(project, door, servers.s3Endpoint, watch, this.options);
+    return { project, lanes, clockwork: new Clockwork(project, lanes) };
+  }
+
+  /** Puts a project's database back to what it was when the scene opened, as its own backup would. */
+  async rewind(name: string): Promise<void> {
+    await (await this.actor(name)).project.putRowsBack(this.state);
+  }
+
+  /** Ends the scene and keeps what came of it, as a state that others can begin with. */
+  async save(): Promise<State> {
+    const id = `state ${this.servers.nextNumber()}`;
+    for (const actor of this.#actors.values()) await (await actor).project.keep(id, this.folder);
+    await this.s3.stop();
+    return { id, projects: [...this.#actors.keys()], folder: this.folder };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.s3.stop();
+    await Deno.remove(this.folder, { recursive: true });
+  }
+}

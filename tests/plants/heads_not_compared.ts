@@ -1,0 +1,13 @@
+import { type Plant, shared } from "./plant.ts";
+
+/** See `what`. */
+export const plant: Plant = {
+  what: "a run begins to write though the log holds snapshots that the catalog lacks",
+  breaks: ["rewind_refused"],
+  scenarios: ["rewound"],
+  edits: [{
+    file: shared("repository/open.ts"),
+    find: 'if (newRecords.some((record) => record.kind !== "owner")) {',
+    replace: 'if (newRecords.some((record) => String(record.kind) === "never")) {',
+  }],
+};

@@ -1,0 +1,14 @@
+import { type Plant, shared } from "./plant.ts";
+
+/** See `what`. */
+export const plant: Plant = {
+  what: "an error is logged together with the repository's secret key",
+  breaks: ["no_secret"],
+  scenarios: ["first_backup"],
+  edits: [{
+    file: shared("log.ts"),
+    find: 'JSON.stringify({ level: "error", ...facts })',
+    replace:
+      'JSON.stringify({ level: "error", ...facts, key: Deno.env.get("HOLDFAST_S3_SECRET_ACCESS_KEY") })',
+  }],
+};

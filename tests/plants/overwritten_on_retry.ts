@@ -1,0 +1,13 @@
+import { type Plant, shared } from "./plant.ts";
+
+/** See `what`. */
+export const plant: Plant = {
+  what: "a PUT is sent without If-None-Match",
+  breaks: ["written_once"],
+  scenarios: ["first_backup"],
+  edits: [{
+    file: shared("repository/s3_store.ts"),
+    find: "await send(conditional ? onlyIfAbsent(asked) : asked)",
+    replace: "await send(asked)",
+  }],
+};

@@ -1,0 +1,22 @@
+import { type Plant, shared } from "./plant.ts";
+
+/** See `what`. */
+export const plant: Plant = {
+  what: "a restored object is taken for right without being read",
+  breaks: ["restores_exactly"],
+  scenarios: ["restore_elsewhere"],
+  edits: [
+    {
+      file: shared("restore/entry.ts"),
+      find: "const compared = await compare(item, scratch, outside);",
+      replace: 'const compared = "same" as Awaited<ReturnType<typeof compare>>;',
+    },
+    {
+      file: shared("restore/entry.ts"),
+      find: `  const version = await versionNow(place, outside);
+  const compared = await compare(item, place, outside);`,
+      replace: `  const version = await versionNow(place, outside);
+  const compared = "same" as Awaited<ReturnType<typeof compare>>;`,
+    },
+  ],
+};
