@@ -41,6 +41,8 @@ export class Door {
   readonly struck: { readonly step: Step; readonly fault: Fault }[] = [];
   /** Called before each step, while no other request is under way. */
   before: (step: Step) => Promise<void> = () => Promise.resolve();
+  /** Called after each step that was carried out, while no other request is under way. */
+  after: (step: Step) => Promise<void> = () => Promise.resolve();
   /** Called when a lane has died or fallen asleep, while no other request is under way. */
   fell: (step: Step) => Promise<void> = () => Promise.resolve();
   #turn: Promise<void> = Promise.resolve();
@@ -77,13 +79,19 @@ export class Door {
       this.#wakeDue();
       await this.before(step);
       const fault = this.#take(step);
-      if (fault === undefined) return await request.send();
+      if (fault === undefined) return await this.#carryOut(step, request.send);
       if (fault.way === "flip_byte" && !request.sendFlipped) return await request.send();
       this.struck.push({ step, fault });
       return await this.#strike(fault, step, lane, request, end);
     } finally {
       end();
     }
+  }
+
+  async #carryOut<Result>(step: Step, send: () => Promise<Result>): Promise<Result> {
+    const result = await send();
+    await this.after(step);
+    return result;
   }
 
   /** Wakes all that sleep; whether there were any. */

@@ -44,3 +44,8 @@ export function describeFault({ step, way, wakeAfter }: Fault): string {
 export class LaneDied extends Error {
   override name = "LaneDied";
 }
+
+/** What kind of request a step is: party and method. */
+export function kindOf({ party, action }: Pick<Step, "party" | "action">): string {
+  return party === "sql" ? party : `${party} ${action.split(" ")[0]}`;
+}

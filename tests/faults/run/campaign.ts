@@ -1,4 +1,4 @@
-import { describeFault, type Fault, type Way } from "../door/step.ts";
+import { describeFault, type Fault, kindOf, type Step, type Way } from "../door/step.ts";
 import { PROMISES } from "../promises.ts";
 import type { Scenario } from "../scenarios/scenario.ts";
 import type { SceneOptions } from "../world/scene.ts";
@@ -38,7 +38,7 @@ export class Campaign {
   /** How often each way struck each kind of request. */
   readonly strikes = new Map<string, number>();
   readonly #prepared = new Map<Scenario, Promise<Prepared>>();
-  readonly #steps = new Map<string, Promise<number>>();
+  readonly #steps = new Map<string, Promise<readonly Step[]>>();
 
   constructor(readonly servers: Servers, readonly options: FaultsOptions) {}
 
@@ -75,8 +75,8 @@ export class Campaign {
   async #tellEveryStep(): Promise<void> {
     for (const scenario of this.options.scenarios) {
       const steps = await this.#stepsOf(scenario, CALM);
-      console.log(`${scenario.name}: ${steps} steps`);
-      for (let step = 1; step <= steps; step++) {
+      console.log(`${scenario.name}: ${steps.length} steps`);
+      for (const { number: step } of steps) {
         const ways = scenario.flips ? [...EVERY_WAY, { way: "flip_byte" as const }] : EVERY_WAY;
         for (const way of ways) {
           if (this.#over) return;
@@ -99,8 +99,8 @@ export class Campaign {
     }
   }
 
-  /** How many steps a scenario has where nothing goes wrong; it must keep its promises then, too. */
-  async #stepsOf(scenario: Scenario, options: SceneOptions): Promise<number> {
+  /** The steps of a scenario where nothing goes wrong; it must keep its promises then, too. */
+  async #stepsOf(scenario: Scenario, options: SceneOptions): Promise<readonly Step[]> {
     const { shortSlices, twoLanes } = options;
     const key = `${scenario.name} ${shortSlices} ${twoLanes}`;
     const counted = this.#steps.get(key) ?? this.#countSteps(scenario, options);
@@ -108,10 +108,10 @@ export class Campaign {
     return await counted;
   }
 
-  async #countSteps(scenario: Scenario, options: SceneOptions): Promise<number> {
+  async #countSteps(scenario: Scenario, options: SceneOptions): Promise<readonly Step[]> {
     const point: Point = { faults: [], options, restore: false };
     const repeat = `--scenario ${scenario.name} --step 0 --way die_before`;
-    return (await this.#tell(scenario, point, repeat)).steps.length;
+    return (await this.#tell(scenario, point, repeat)).steps;
   }
 
   async #tell(scenario: Scenario, point: Point, repeat: string): Promise<Telling> {
@@ -146,9 +146,4 @@ export class Campaign {
     }
     for (const line of telling.log) console.log(`  log: ${line}`);
   }
-}
-
-/** Party and method; the name of a function of SQL is of no matter here. */
-function kindOf({ party, action }: { party: string; action: string }): string {
-  return party === "sql" ? "sql" : `${party} ${action.split(" ")[0]}`;
 }

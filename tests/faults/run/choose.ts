@@ -1,4 +1,4 @@
-import { type Fault, type Way } from "../door/step.ts";
+import { type Fault, kindOf, type Step, type Way } from "../door/step.ts";
 import type { SceneOptions } from "../world/scene.ts";
 import type { Point } from "./point.ts";
 import { Random } from "./random.ts";
@@ -26,19 +26,27 @@ export function chooseOptions(seed: number): SceneOptions {
   };
 }
 
-/** What goes wrong in the telling of a seed, of a scenario with so many steps. */
-export function choosePoint(seed: number, steps: number, flips: boolean): Point {
+/** What goes wrong in the telling of a seed, of a scenario that has these steps. */
+export function choosePoint(seed: number, steps: readonly Step[], flips: boolean): Point {
   const random = new Random(seed ^ 0x5bd1e995);
   const ways = flips ? [...WAYS, "flip_byte" as const] : WAYS;
-  const faults: Fault[] = [chooseFault(random, ways, 1, steps)];
+  const faults: Fault[] = [chooseFault(random, ways, chooseStep(random, steps))];
   if (random.chance(SECOND_FAULT_SHARE)) {
-    faults.push(chooseFault(random, ways, faults[0]!.step + 1, steps + 10));
+    const first = faults[0]!.step + 1;
+    faults.push(chooseFault(random, ways, random.between(first, steps.length + 10)));
   }
   return { faults, options: chooseOptions(seed), restore: random.chance(RESTORE_SHARE) };
 }
 
-function chooseFault(random: Random, ways: readonly Way[], first: number, last: number): Fault {
-  const fault = { step: random.between(first, Math.max(first, last)), way: random.one(ways) };
+/** Each kind of request as often as any other, however few there are of it. */
+function chooseStep(random: Random, steps: readonly Step[]): number {
+  const kinds = [...new Set(steps.map(kindOf))];
+  const kind = random.one(kinds);
+  return random.one(steps.filter((step) => kindOf(step) === kind)).number;
+}
+
+function chooseFault(random: Random, ways: readonly Way[], step: number): Fault {
+  const fault = { step, way: random.one(ways) };
   const wakes = fault.way.startsWith("sleep") && random.chance(0.7);
   return wakes ? { ...fault, wakeAfter: random.between(1, 12) } : fault;
 }

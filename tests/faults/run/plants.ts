@@ -11,7 +11,7 @@ const ROOT = fileURLToPath(new URL("../../../", import.meta.url));
 const COPIED_FOLDERS = ["supabase", "tests"];
 const COPIED_FILES = ["deno.json", "deno.lock"];
 /** So many seeds have the chance to find a bug. */
-const SEEDS = "200";
+const SEEDS = "60";
 
 /** What a run over a tree with a bug in it came to. */
 export interface Hunt {

@@ -45,7 +45,7 @@ export function tell(servers: Servers, prepared: Prepared, point: Point): Promis
     try {
       const heldAtDeath = watchDeaths(scene);
       scene.door.faults = [...point.faults];
-      await holds("goes_on", () => prepared.scenario.act(scene));
+      await holds("goes_on", () => withinPatience(prepared.scenario.act(scene)));
       scene.door.faults = [];
       steps = [...scene.door.steps];
       await check(scene, prepared, point, log);
@@ -59,28 +59,52 @@ export function tell(servers: Servers, prepared: Prepared, point: Point): Promis
   });
 }
 
+/** So long may a telling take: a hundred times what it takes on an idle machine. */
+const PATIENCE_MS = 120_000;
+
+async function withinPatience(act: Promise<void>): Promise<void> {
+  const { promise: late, reject } = Promise.withResolvers<never>();
+  const timer = setTimeout(() => reject(new Error(`not done in ${PATIENCE_MS} ms`)), PATIENCE_MS);
+  try {
+    await Promise.race([act, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
 /** What was held when a lane died, and at which step. */
 interface Held {
   readonly step: number;
   readonly places: ReadonlySet<string>;
 }
 
-/** Looks at what is committed whenever a lane falls. */
+/** Looks at what is committed whenever a lane falls, and at each snapshot as soon as it counts. */
 function watchDeaths(scene: Scene): Held[] {
   const held: Held[] = [];
-  scene.door.fell = async ({ number }) => {
-    const { project } = await scene.source;
+  const look = async (check: () => Promise<unknown>) => {
     try {
-      await assertNoRowPassed(project);
-      await readSnapshots(project.reader);
+      await check();
     } catch (error) {
       if (!(error instanceof BrokenPromise)) throw error;
       scene.broken.push(error);
     }
+  };
+  scene.door.fell = async ({ number }) => {
+    const { project } = await scene.source;
+    await look(() => assertNoRowPassed(project));
+    await look(() => readSnapshots(project.reader));
     held.push({ step: number, places: await readHeld(project) });
+  };
+  scene.door.after = async ({ action }) => {
+    if (!LOG_RECORD.test(action)) return;
+    const { project } = await scene.source;
+    await look(() => readSnapshots(project.reader));
   };
   return held;
 }
+
+/** What makes a snapshot count. */
+const LOG_RECORD = /^PUT .*\/log\/\d+\.json$/;
 
 /** What was committed when a lane died is not fetched again for a backup. */
 async function assertNothingAgain(

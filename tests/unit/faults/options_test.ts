@@ -1,0 +1,31 @@
+import assert from "node:assert/strict";
+import { readOptions } from "../../faults/run/options.ts";
+import { SCENARIOS } from "../../faults/scenarios/mod.ts";
+
+const known = { scenarios: SCENARIOS, plants: ["fence_dropped"] };
+
+Deno.test("without arguments some seeds are told, from a first one that is new each time", () => {
+  const options = readOptions([], known, () => 0.5);
+  assert.equal(options.seed, 500_000);
+  assert.ok(options.seeds > 0);
+  assert.deepEqual(options.scenarios, SCENARIOS);
+  assert.deepEqual(options.plants, []);
+});
+
+Deno.test("a seed, a scenario and a fault can be named", () => {
+  const args = ["--seed", "7", "--seeds", "1", "--scenario", "large"];
+  const options = readOptions([...args, "--step", "3", "--way", "die_after"], known);
+  assert.equal(options.seed, 7);
+  assert.equal(options.seeds, 1);
+  assert.deepEqual(options.scenarios.map(({ name }) => name), ["large"]);
+  assert.deepEqual(options.fault, { step: 3, way: "die_after" });
+});
+
+Deno.test("what does not exist is refused, with what does", () => {
+  assert.throws(() => readOptions(["--scenario", "none"], known), /there are first_backup/);
+  assert.throws(() => readOptions(["--plant", "none"], known), /there are fence_dropped/);
+  assert.throws(() => readOptions(["--step", "3"], known), TypeError);
+  assert.throws(() => readOptions(["--step", "3", "--way", "explode"], known), /die_before/);
+  assert.throws(() => readOptions(["--seeds", "many"], known), TypeError);
+  assert.throws(() => readOptions(["--sead", "1"], known), TypeError);
+});
