@@ -65,6 +65,7 @@ export const GROUPS: readonly Group[] = [
     needs: "pg_cron",
   },
   { name: "conformance/s3-radosgw", paths: ["conformance/s3"], deno: "current", needs: "radosgw" },
+  { name: "faults", paths: ["faults"], deno: "current" },
   // Each Deno, PostgreSQL, mode and platform is seen with all tests, in two runs and not sixteen.
   endToEnd("e2e-2.9.6", { deno: CURRENT_DENO, mode: "shared", limits: "hosted" }, {
     stack: "packaged",
