@@ -25,7 +25,7 @@ export interface Load {
 export const LOADS = {
   small: { name: "10 KB", size: 10_000, counts: { quick: 500, usual: 4_000, full: 10_000 } },
   medium: { name: "1 MiB", size: 1_048_576, counts: { quick: 50, usual: 500, full: 1_000 } },
-  large: { name: "100 MB", size: 100_000_000, counts: { quick: 1, usual: 6, full: 10 } },
+  large: { name: "100 MB", size: 100_000_000, counts: { quick: 1, usual: 10, full: 10 } },
 } as const satisfies Record<string, Load>;
 
 /** Main-thread CPU of one turn each, milliseconds for all objects; rclone's of all its threads. */
