@@ -59,10 +59,9 @@ export function createObjectReader(
       if (!url) {
         return { kind: "unfetchable", message: "a URL would collapse its . or .. segments" };
       }
-      // A distinct nonce passes the CDN, which may be a minute behind.
-      url.searchParams.set("cacheNonce", crypto.randomUUID());
       try {
-        const response = await request(url, {
+        // A distinct nonce passes the CDN, which may be a minute behind.
+        const response = await request(`${url.href}?cacheNonce=${crypto.randomUUID()}`, {
           headers: {
             ...authorization(project.secretKey),
             // Deno 2.1.4 decodes a gzip answer silently and drops its length.

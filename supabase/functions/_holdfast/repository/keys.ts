@@ -10,6 +10,8 @@ const MAX_PLAIN_SEGMENT_BYTES = 250;
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 
 const encoder = new TextEncoder();
+/** Each byte as two hexadecimal digits. */
+const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, "0"));
 
 /** The repository's identity document. */
 export const HOLDFAST_KEY = "holdfast.json";
@@ -64,11 +66,16 @@ export async function dataKey(
 
 function isPlain(bucket: string, name: string, version: string, key: string): boolean {
   return UUID.test(version) && !bucket.includes("/") && bucket !== "~" && key.isWellFormed() &&
-    encoder.encode(key).length <= MAX_PLAIN_KEY_BYTES &&
+    utf8Length(key) <= MAX_PLAIN_KEY_BYTES &&
     [bucket, ...name.split("/")].every((segment) =>
       segment !== "" && segment !== "." && segment !== ".." &&
-      encoder.encode(segment).length <= MAX_PLAIN_SEGMENT_BYTES
+      utf8Length(segment) <= MAX_PLAIN_SEGMENT_BYTES
     );
+}
+
+/** Bytes of a text in UTF-8; those of most names are their characters, which cost nothing to count. */
+function utf8Length(text: string): number {
+  return /^[ -~]*$/.test(text) ? text.length : encoder.encode(text).length;
 }
 
 /** SHA-256 as hex. Off the main thread, as crypto.subtle is. */
@@ -79,7 +86,7 @@ export async function hexDigest(bytes: Uint8Array<ArrayBuffer>): Promise<string>
 /** Bytes as lower-case hex. */
 export function toHex(bytes: Uint8Array): string {
   let hex = "";
-  for (const byte of bytes) hex += byte.toString(16).padStart(2, "0");
+  for (const byte of bytes) hex += HEX[byte];
   return hex;
 }
 

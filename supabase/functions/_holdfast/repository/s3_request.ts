@@ -3,6 +3,7 @@ import { backoffMs, delay } from "../engine/retry.ts";
 import { HoldfastError, messageOf } from "../errors.ts";
 import { retryAfter } from "../project/storage.ts";
 import type { RepositorySettings } from "../settings.ts";
+import { requestBody } from "./request_body.ts";
 import { createHideKey, mayPass, parseS3Error, s3Error } from "./s3_errors.ts";
 import { createSigner, encodeKey } from "./sigv4.ts";
 
@@ -58,7 +59,8 @@ export function openS3Door(settings: RepositorySettings, request: typeof fetch):
     );
   }
 
-  function sendOnce(asked: S3Request): Promise<Response> {
+  async function sendOnce(asked: S3Request): Promise<Response> {
+    const body = asked.body && await requestBody(asked.body);
     const path = asked.key === undefined
       ? base.path || "/"
       : `${base.path}/${encodeKey(`${settings.prefix}/${asked.key}`)}`;
@@ -71,12 +73,12 @@ export function openS3Door(settings: RepositorySettings, request: typeof fetch):
       headers: asked.headers ?? {},
       payloadSha256: asked.sha256 ?? EMPTY_SHA256,
     }, new Date());
-    return request(`${base.origin}${path}${query && `?${query}`}`, {
+    return await request(`${base.origin}${path}${query && `?${query}`}`, {
       method: asked.method,
       headers: { ...asked.headers, ...headers },
       redirect: "manual",
       signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS),
-      ...(asked.body ? { body: asked.body } : {}),
+      ...(body ? { body } : {}),
     });
   }
 

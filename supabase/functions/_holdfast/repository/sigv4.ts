@@ -2,7 +2,7 @@
  * AWS Signature Version 4 for S3, synchronous: a tenth of the main-thread CPU of a signer that
  * awaits crypto.subtle for each step. Held to the examples that AWS publishes.
  */
-import { createHash, createHmac } from "node:crypto";
+import { createHash, createHmac, type Hash } from "node:crypto";
 
 /** Who signs, and for where. */
 export interface SigningKey {
@@ -31,12 +31,12 @@ export type Signer = (request: SignedRequest, now: Date) => Record<string, strin
 /** A signer that returns the headers to send beside the ones that were given. */
 export function createSigner(key: SigningKey): Signer {
   let day = "";
-  let dayKey: Uint8Array = new Uint8Array();
+  let dayHmac: (text: string) => string;
   return (request, now) => {
     const time = now.toISOString().replace(/[-:]|\.\d{3}/g, "");
     if (time.slice(0, 8) !== day) {
       day = time.slice(0, 8);
-      dayKey = signingKey(key, day);
+      dayHmac = keptHmac(signingKey(key, day));
     }
     const scope = `${day}/${key.region}/s3/aws4_request`;
     const added = { "x-amz-content-sha256": request.payloadSha256, "x-amz-date": time };
@@ -47,14 +47,30 @@ export function createSigner(key: SigningKey): Signer {
     for (const name of names) canonical += `${name}:${signed[name]}\n`;
     canonical += `\n${signedNames}\n${request.payloadSha256}`;
     const digest = createHash("sha256").update(canonical).digest("hex");
-    const signature = createHmac("sha256", dayKey)
-      .update(`AWS4-HMAC-SHA256\n${time}\n${scope}\n${digest}`).digest("hex");
+    const signature = dayHmac(`AWS4-HMAC-SHA256\n${time}\n${scope}\n${digest}`);
     return {
       ...added,
       authorization: `AWS4-HMAC-SHA256 Credential=${key.accessKeyId}/${scope},` +
         `SignedHeaders=${signedNames},Signature=${signature}`,
     };
   };
+}
+
+/** Block of SHA-256, bytes. */
+const BLOCK_BYTES = 64;
+
+/**
+ * HMAC-SHA-256 (RFC 2104) of texts under one key, hex: as createHmac does it, which hashes the key
+ * anew each time and on Deno 2.1.4 takes twice as long.
+ */
+function keptHmac(key: Uint8Array): (text: string) => string {
+  const begun = (pad: number): Hash => {
+    const block = new Uint8Array(BLOCK_BYTES).fill(pad);
+    key.forEach((byte, index) => block[index]! ^= byte);
+    return createHash("sha256").update(block);
+  };
+  const [inner, outer] = [begun(0x36), begun(0x5c)];
+  return (text) => outer.copy().update(inner.copy().update(text).digest()).digest("hex");
 }
 
 function signingKey(key: SigningKey, day: string): Uint8Array {
