@@ -1,6 +1,12 @@
 import { PART_BYTES } from "../../../supabase/functions/_holdfast/backup/parts.ts";
 import { PAGE_OBJECTS } from "../../../supabase/functions/_holdfast/engine/budget.ts";
+import {
+  type BlobShape,
+  digestStream,
+} from "../../../supabase/functions/_holdfast/repository/digest.ts";
 import { CURRENT_DENO } from "../../stack/process/deno_versions.ts";
+import { ByteStore, type Location } from "../../stack/storage/byte_store.ts";
+import { eventually } from "../../support/eventually.ts";
 import type { Bench, Extent } from "../bench.ts";
 import type { Row } from "../row.ts";
 import { layObjects, type ObjectsToLay } from "../support/objects.ts";
@@ -12,14 +18,14 @@ const KILLS: Record<Extent, number> = { quick: 2, usual: 5, full: 10 };
 /** Within this time of its start a slice is killed. */
 const LONGEST_LIFE_MS = 4_000;
 
-/** What is read again when a lane is killed, at random moments, counted by the source. */
+/** What is done again when a lane is killed, at random moments, counted by the servers. */
 export const workLost: Row = {
   name: "work-lost",
   async measure(bench) {
     const small = { count: bench.pick({ quick: 1_500, usual: 4_000, full: 10_000 }), size: 10_000 };
     const large = {
       count: 1,
-      size: PART_BYTES * bench.pick({ quick: 6, usual: 40, full: 640 }),
+      size: PART_BYTES * bench.pick({ quick: 6, usual: 128, full: 640 }),
     };
     const [pages, parts] = [await loseWork(bench, small), await loseWork(bench, large)];
     return [
@@ -31,17 +37,21 @@ export const workLost: Row = {
         note: `${pages.readAgain} of ${small.count} in ${pages.kills} kills`,
       },
       {
-        name: "parts of a large object copied again, for each kill of its lane",
-        value: parts.readAgain / Math.max(1, parts.kills),
+        name: "parts of a large object sent again, for each kill of its lane",
+        value: parts.sentAgain / Math.max(1, parts.kills),
         unit: "parts",
         target: { atMost: 1 },
-        note: `${parts.readAgain} of ${large.size / PART_BYTES} in ${parts.kills} kills`,
+        note: `${parts.sentAgain} sent and ${parts.readAgain} read again of ` +
+          `${large.size / PART_BYTES} in ${parts.kills} kills; the digest is right`,
       },
     ];
   },
 };
 
-/** Backs objects up while lanes are killed, and counts the reads that were not the first. */
+/**
+ * Backs objects up while lanes are killed, and counts the reads and the parts that were not the
+ * first. What arrived is held to the source.
+ */
 async function loseWork(bench: Bench, objects: Omit<ObjectsToLay, "bucket">) {
   await using project = await createBenchProject(bench, `work_lost_${objects.size}`);
   await layObjects(project.sql, project.directory, { bucket: "files", ...objects });
@@ -53,8 +63,24 @@ async function loseWork(bench: Bench, objects: Omit<ObjectsToLay, "bucket">) {
   await ended;
   const counts = await project.source.ask<Record<string, number>>("counts");
   const reads = counts["GET object/authenticated"] ?? 0;
+  const { UploadPart: sent = 0 } = await target.server.ask<Record<string, number>>("counts");
+  if (sent > 0) await assertArrived(project);
   const needed = objects.count * Math.ceil(objects.size / PART_BYTES);
-  return { kills, readAgain: reads - needed };
+  return { kills, readAgain: reads - needed, sentAgain: sent - needed };
+}
+
+/** Holds the one object's digest, over parts that the server held to theirs, to the source's bytes. */
+async function assertArrived(project: BenchProject): Promise<void> {
+  const [row] = await project.sql<[Location & BlobShape & { sha256: string }]>`
+    select o.bucket_id as bucket, o.name, o.version, b.size::float8 as size,
+      b.part_size::float8 as part_size, encode(b.sha256, 'hex') as sha256
+    from storage.objects o
+      join holdfast.entries e on e.bucket_id = o.bucket_id and e.name = o.name
+      join holdfast.blobs b on b.id = e.blob`;
+  const bytes = await new ByteStore(project.directory).open(row);
+  if (!bytes) throw new Error("the source's bytes are gone");
+  const { sha256 } = await digestStream(bytes.stream(0, row.size), row);
+  if (sha256 !== row.sha256) throw new Error(`${row.name} arrived with other bytes`);
 }
 
 /** Kills so many times, unless the run ends before; returns how often it did. */
@@ -69,10 +95,21 @@ async function killAtRandom(
     const [{ running }] = await project.sql<{ running: boolean }[]>`
       select state in ('running', 'sealing') as running from holdfast.runs where id = ${run}`;
     if (!running) return kills;
+    await untilMayBeKilled(project, run);
     await lanes.functions.kill(LANE);
     // What a minute's wait and the tick would do.
     await project.sql`update holdfast.cursors set lease_expires_at = now() where run = ${run}`;
     await project.sql`select holdfast.post_slice(${run})`;
   }
   return times;
+}
+
+/** Waits for a commit after two kills: at the third the object would be passed as a killer. */
+async function untilMayBeKilled(project: BenchProject, run: string): Promise<void> {
+  await eventually("a commit", async () => {
+    const [{ deaths }] = await project.sql<{ deaths: number }[]>`
+      select coalesce(max(deaths), 0) as deaths from holdfast.cursors
+      where run = ${run} and finished_at is null`;
+    return deaths < 2;
+  });
 }

@@ -111,3 +111,34 @@ Deno.test("the error of a stream that breaks off is the caller's", async () => {
   });
   await assert.rejects(digestStream(broken, { size: 5, part_size: null }), /cut short/);
 });
+
+Deno.test("FORMAT.md's example of a composite digest is right, by its own command and by ours", async () => {
+  const format = await Deno.readTextFile(
+    new URL("../../../../../docs/FORMAT.md", import.meta.url),
+  );
+  const command = /^ {4}(split -b .*)$/m.exec(format)?.[1];
+  const example = /composite digest\s+`([0-9a-f]{64})`/.exec(format)?.[1];
+  assert.ok(command && example);
+  const partSize = Number(/-b (\d+)/.exec(command)?.[1]);
+  const zeros = new Uint8Array(20_000_000);
+  assert.equal(expected(zeros, partSize), example);
+  const { sha256: ours } = await digestStream(cut(zeros, []), {
+    size: zeros.length,
+    part_size: partSize,
+  });
+  assert.equal(ours, example);
+
+  const script = command.replace("FILE", "-");
+  const shell = new Deno.Command("sh", {
+    args: ["-c", `head -c ${zeros.length} /dev/zero | ${script}`],
+    stdout: "piped",
+    stderr: "piped",
+  });
+  const { success, stdout, stderr } = await shell.output();
+  const missing = /not found|unrecognized option|illegal option/;
+  const text = new TextDecoder();
+  // Other systems than Linux have no GNU split.
+  if (missing.test(text.decode(stderr))) return;
+  assert.ok(success);
+  assert.equal(text.decode(stdout).slice(0, 64), example);
+});
