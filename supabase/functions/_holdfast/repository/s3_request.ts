@@ -25,6 +25,8 @@ export interface S3Request {
   readonly sha256?: string;
   /** Statuses beside 2xx that the caller reads itself. */
   readonly expected: readonly number[];
+  /** Whether the body is read as a stream: the time of the request then ends with its head. */
+  readonly streams?: boolean;
   /** What an error calls it; by default its method and key. */
   readonly action?: string;
 }
@@ -73,13 +75,17 @@ export function openS3Door(settings: RepositorySettings, request: typeof fetch):
       headers: asked.headers ?? {},
       payloadSha256: asked.sha256 ?? EMPTY_SHA256,
     }, new Date());
-    return await request(`${base.origin}${path}${query && `?${query}`}`, {
-      method: asked.method,
-      headers: { ...asked.headers, ...headers },
-      redirect: "manual",
-      signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS),
-      ...(body ? { body } : {}),
-    });
+    const sendUntil = (signal: AbortSignal) =>
+      request(`${base.origin}${path}${query && `?${query}`}`, {
+        method: asked.method,
+        headers: { ...asked.headers, ...headers },
+        redirect: "manual",
+        signal,
+        ...(body ? { body } : {}),
+      });
+    return asked.streams
+      ? await untilAnswered(sendUntil)
+      : await sendUntil(AbortSignal.timeout(REQUEST_TIMEOUT_MS));
   }
 
   async function send(asked: S3Request): Promise<Response> {
@@ -111,6 +117,22 @@ export function openS3Door(settings: RepositorySettings, request: typeof fetch):
   }
 
   return { send, readText, refusal };
+}
+
+/** Ends a request that is not answered in time. Its body then takes as long as it takes. */
+async function untilAnswered(
+  send: (signal: AbortSignal) => Promise<Response>,
+): Promise<Response> {
+  const timeout = new AbortController();
+  const timer = setTimeout(
+    () => timeout.abort(new DOMException("no answer came in time", "TimeoutError")),
+    REQUEST_TIMEOUT_MS,
+  );
+  try {
+    return await send(timeout.signal);
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 /** What errors call a request. */

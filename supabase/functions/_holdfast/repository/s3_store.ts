@@ -46,7 +46,13 @@ export function createS3Store(
       return bytes;
     },
     open: (key) =>
-      found({ method: "GET", key, headers: { "accept-encoding": "identity" }, expected: [] }),
+      found({
+        method: "GET",
+        key,
+        headers: { "accept-encoding": "identity" },
+        streams: true,
+        expected: [],
+      }),
     async head(key) {
       const response = await found({ method: "HEAD", key, expected: [] });
       if (!response) return undefined;

@@ -9,7 +9,8 @@ import {
   type RestoreItem,
   type RestoreResult,
 } from "./items.ts";
-import { compare, putBlob, type RestoreContext, versionNow } from "./put.ts";
+import { putBlob, type RestoreContext, versionNow } from "./put.ts";
+import { compare } from "./read_back.ts";
 
 /** How a bucket's objects are put. */
 export interface BucketPlan {

@@ -1,13 +1,11 @@
-/** Putting one entry's bytes into the target, and reading them back. */
-import { HoldfastError, messageOf } from "../errors.ts";
+/** Putting one entry's bytes into the target. */
+import { HoldfastError } from "../errors.ts";
 import { freeBytes } from "../free.ts";
 import type { Database } from "../project/database.ts";
 import type { ObjectReader } from "../project/storage.ts";
 import type { ObjectPlace, ObjectWriter, WriteOutcome } from "../project/target.ts";
-import { digestStream } from "../repository/digest.ts";
 import { hexDigest } from "../repository/keys.ts";
 import type { RepositoryStore } from "../repository/store.ts";
-import { backoffMs, delay } from "../engine/retry.ts";
 import type { HeldItem } from "./items.ts";
 
 /** What a restore needs of the outside. */
@@ -20,10 +18,6 @@ export interface RestoreContext {
 
 /** A blob up to this size goes in one piece through memory and is checked before it is sent. */
 const BUFFERED_BYTES = 8 * 1024 * 1024;
-const MAX_READS = 4;
-
-/** What comparing a target object with a blob came to. */
-export type Comparison = "same" | "different" | { readonly unreadable: string };
 
 /** Puts a blob under a name of the target. */
 export async function putBlob(
@@ -66,34 +60,6 @@ async function stream(item: HeldItem, { store }: RestoreContext): Promise<Readab
     throw new HoldfastError("repository_damaged", `${item.key} is not in the repository`);
   }
   return response.body;
-}
-
-/** Reads an object of the target and compares it with a blob, byte for byte by digest. */
-export async function compare(
-  item: HeldItem,
-  place: ObjectPlace,
-  outside: RestoreContext,
-): Promise<Comparison> {
-  for (let attempt = 1;; attempt++) {
-    const answer = await outside.reader.read(place.bucket, place.name);
-    // A read that came from a cache proves nothing.
-    if (answer.kind === "bytes" && answer.response.body && answer.fresh) {
-      try {
-        const digest = await digestStream(answer.response.body, item);
-        return digest.size === item.size && digest.sha256 === item.sha256 ? "same" : "different";
-      } catch (error) {
-        if (attempt >= MAX_READS) return { unreadable: messageOf(error) };
-      }
-    } else if (answer.kind === "bytes") {
-      await answer.response.body?.cancel();
-    }
-    if (attempt >= MAX_READS) return { unreadable: describe(answer.kind) };
-    await delay(backoffMs(attempt));
-  }
-}
-
-function describe(kind: string): string {
-  return kind === "bytes" ? "only a cache answered" : `Storage answered: ${kind}`;
 }
 
 /** The version that the target has under a name now; undefined if it has none. */

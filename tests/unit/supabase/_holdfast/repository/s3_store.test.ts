@@ -185,6 +185,34 @@ for (const [answer, code] of FINAL) {
   });
 }
 
+Deno.test("a body that is read as a stream has no time limit, its answer has one", async () => {
+  const { timeout } = AbortSignal;
+  AbortSignal.timeout = () => assert.fail("a timeout that nothing ends");
+  let signal: AbortSignal | null | undefined;
+  const answering: typeof fetch = (_, init) => {
+    signal = init?.signal;
+    return Promise.resolve(ok());
+  };
+  try {
+    await withoutWaiting(async () => {
+      const response = await createS3Store(SETTINGS, answering).open("a");
+      // All timers would be due by now.
+      await new Promise((resolve) => setTimeout(resolve));
+      assert.deepEqual(await response!.bytes(), BYTES);
+    });
+  } finally {
+    AbortSignal.timeout = timeout;
+  }
+  assert.equal(signal!.aborted, false);
+
+  const silent: typeof fetch = (_, init) =>
+    new Promise((_, reject) => {
+      init!.signal!.addEventListener("abort", () => reject(init!.signal!.reason));
+    });
+  const opening = withoutWaiting(() => createS3Store(SETTINGS, silent).open("a"));
+  await assert.rejects(opening, { code: "repository_unreachable", message: /in time/ });
+});
+
 const listing = (keys: string[], truncated: boolean) =>
   new Response(
     `<ListBucketResult><IsTruncated>${truncated}</IsTruncated>${
