@@ -216,7 +216,7 @@ $$;
 comment on function holdfast.finish_cursor(bigint, uuid, jsonb) is
   'Ends a cursor; when it was the run''s last, the next stage begins in the same transaction.';
 
-create function holdfast.post_slice(run_id uuid) returns boolean
+create function holdfast.post_work(function_name text, body jsonb) returns boolean
   language plpgsql security definer set search_path = ''
 as $$
 declare
@@ -227,14 +227,23 @@ begin
     return false;
   end if;
   perform net.http_post(
-    url := rtrim(url, '/') || '/functions/v1/' || holdfast.function_of(r.kind) || '/work',
-    body := jsonb_build_object('run', r.id),
+    url := rtrim(url, '/') || '/functions/v1/' || post_work.function_name || '/work',
+    body := post_work.body,
     params := '{}'::jsonb,
     headers := jsonb_build_object('Content-Type', 'application/json', 'apikey', key),
-    timeout_milliseconds := 5000)
-  from holdfast.runs r where r.id = post_slice.run_id and r.state in ('running', 'sealing');
-  return found;
+    timeout_milliseconds := 5000);
+  return true;
 end
+$$;
+comment on function holdfast.post_work(text, jsonb) is
+  'Asks a function for work over HTTP, once this transaction commits; false where the URL is not in Vault.';
+
+create function holdfast.post_slice(run_id uuid) returns boolean
+  language sql security definer set search_path = ''
+as $$
+  select coalesce((
+    select holdfast.post_work(holdfast.function_of(r.kind), jsonb_build_object('run', r.id))
+    from holdfast.runs r where r.id = post_slice.run_id and r.state in ('running', 'sealing')), false)
 $$;
 comment on function holdfast.post_slice(uuid) is
   'Asks for a slice of a run over HTTP, once this transaction commits; false where the URL is not in Vault.';
@@ -327,7 +336,7 @@ revoke all on function holdfast.lease_seconds(), holdfast.function_of(text), hol
   holdfast.page_objects(), holdfast.free_lanes(holdfast.runs), holdfast.lease_cursor(uuid, text, uuid),
   holdfast.require_lease(bigint, uuid), holdfast.heartbeat(bigint, uuid), holdfast.leave_cursor(bigint, uuid),
   holdfast.add_counters(jsonb, jsonb), holdfast.commit_cursor(bigint, uuid, jsonb, jsonb),
-  holdfast.stage_after(text, text), holdfast.finish_cursor(bigint, uuid, jsonb), holdfast.post_slice(uuid),
+  holdfast.stage_after(text, text), holdfast.finish_cursor(bigint, uuid, jsonb), holdfast.post_work(text, jsonb), holdfast.post_slice(uuid),
   holdfast.release_cursor(bigint, uuid), holdfast.end_run(uuid, text, text, text, text, jsonb),
   holdfast.fail_run(bigint, uuid, text, text, text), holdfast.cancel_run(uuid, text, text) from public;
 grant execute on function holdfast.lease_cursor(uuid, text, uuid), holdfast.heartbeat(bigint, uuid),

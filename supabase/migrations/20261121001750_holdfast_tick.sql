@@ -1,4 +1,5 @@
--- The tick, each minute: it posts what was lost, ends what is stuck and starts what is overdue. All
+-- The tick, each minute: it posts what was lost, ends what is stuck, starts what is overdue and has
+-- cleared up what was left. All
 -- it knows is in the tables, so a tick more or less, or two at once, change nothing.
 
 create function holdfast.own_repository() returns integer
@@ -120,12 +121,14 @@ as $$
 begin
   if not exists (select from cron.job j where j.jobname = 'holdfast backup')
     and not exists (select from holdfast.runs r where r.state in ('running', 'sealing'))
-    and holdfast.maximum_age() is null and holdfast.setting('backup_waiting') = 'null' then
+    and holdfast.maximum_age() is null and holdfast.setting('backup_waiting') = 'null'
+    and holdfast.left_scratch_buckets() = '[]' then
     perform cron.unschedule(j.jobid) from cron.job j where j.jobname = 'holdfast tick' and j.username = current_user;
   end if;
 end
 $$;
-comment on function holdfast.drop_idle_tick() is 'Removes the tick''s job where nothing is scheduled and nothing runs.';
+comment on function holdfast.drop_idle_tick() is
+  'Removes the tick''s job where nothing is scheduled, nothing runs and nothing is to be cleared up.';
 
 create function holdfast.tick() returns jsonb
   language plpgsql security definer set search_path = ''
@@ -152,6 +155,9 @@ begin
       refused := sqlerrm;
     end;
   end if;
+  if holdfast.left_scratch_buckets() <> '[]' then
+    perform holdfast.post_work('holdfast-restore', '{}');
+  end if;
   perform holdfast.drop_idle_tick();
   return jsonb_strip_nulls(jsonb_build_object('posted', posted, 'stuck', to_jsonb(nullif(stuck, '{}')),
     'started', started, 'refused', refused,
@@ -160,7 +166,7 @@ begin
 end
 $$;
 comment on function holdfast.tick() is
-  'What pg_cron runs each minute: posts a slice for each free lane, ends stuck runs, starts a backup that waits or is overdue. Returns what it did.';
+  'What pg_cron runs each minute: posts a slice for each free lane, ends stuck runs, starts a backup that waits or is overdue, has scratch buckets removed. Returns what it did.';
 
 revoke all on function holdfast.own_repository(), holdfast.post_free_lanes(uuid), holdfast.end_if_stuck(uuid),
   holdfast.maximum_age(), holdfast.backup_due(), holdfast.prune_job_runs(), holdfast.ensure_tick(), holdfast.drop_idle_tick(),

@@ -5,7 +5,9 @@ import { authorize, createApp, isolate } from "../_holdfast/http/app.ts";
 import { readBody } from "../_holdfast/http/body.ts";
 import { addRunRoutes, addWorkRoute, beginRun, showRun } from "../_holdfast/http/runs.ts";
 import { checkSnapshot } from "../_holdfast/restore/choose.ts";
+import { dropLeftScratchBuckets } from "../_holdfast/restore/scratch.ts";
 import { restoreStages } from "../_holdfast/restore/stages.ts";
+import { createObjectWriter } from "../_holdfast/project/target.ts";
 import { createS3Store } from "../_holdfast/repository/s3_store.ts";
 import { readRepositorySettings } from "../_holdfast/settings.ts";
 
@@ -30,7 +32,10 @@ const bodySchema = z.strictObject({
 const app = createApp(NAME);
 const stages = () => restoreStages(isolate().project, isolate().database);
 
-addWorkRoute(app, NAME, stages);
+addWorkRoute(app, NAME, stages, () => {
+  const { database, project } = isolate();
+  return dropLeftScratchBuckets(createObjectWriter(project), database);
+});
 addRunRoutes(app, NAME, "restore");
 
 app.post("/runs", async (context) => {

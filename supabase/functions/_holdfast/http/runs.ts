@@ -13,8 +13,13 @@ const workSchema = z.strictObject({ run: z.uuid().optional() });
 /** Makes the stages of a function's jobs for this isolate. */
 export type MakeStages = () => Stages;
 
-/** Adds `POST /work`: a slice, asked for by SQL with the worker key. */
-export function addWorkRoute(app: Hono, functionName: string, stages: MakeStages): void {
+/** Adds `POST /work`: a slice, asked for by SQL with the worker key, and what is to follow it. */
+export function addWorkRoute(
+  app: Hono,
+  functionName: string,
+  stages: MakeStages,
+  afterSlice: () => Promise<void> = () => Promise.resolve(),
+): void {
   app.post("/work", async (context) => {
     await authorize(context, "worker");
     const { run = null } = await readBody(context.req.raw, workSchema);
@@ -23,7 +28,7 @@ export function addWorkRoute(app: Hono, functionName: string, stages: MakeStages
     }
     const { database, project } = isolate();
     await database.call("enter_project", { project_url: project.url });
-    afterAnswer(runSlice(database, functionName, stages(), run));
+    afterAnswer(runSlice(database, functionName, stages(), run).then(afterSlice));
     return context.json({ accepted: true }, 202);
   });
 }

@@ -2,6 +2,7 @@
 import type { Stage } from "../engine/slice.ts";
 import type { RestoreItem } from "./items.ts";
 import type { RestoreContext } from "./put.ts";
+import { scratchBucket } from "./scratch.ts";
 
 /** A bucket of a snapshot, and how the target stands to it. */
 export interface SnapshotBucket {
@@ -29,11 +30,6 @@ export function limitsOf(bucket: SnapshotBucket | undefined): Limits {
       (item.size ?? 0) <= (bucket?.file_size_limit ?? Infinity) &&
       (types.length === 0 || types.some((type) => type === item.metadata.type)),
   };
-}
-
-/** Name of the private bucket that a run's objects may go through; backups pass it by. */
-export function scratchBucket(run: string): string {
-  return `holdfast-scratch-${run}`;
 }
 
 /** Makes the buckets that are missing, and the scratch bucket; live ones are left as they are. */

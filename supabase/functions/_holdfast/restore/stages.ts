@@ -15,11 +15,12 @@ import { createObjectWriter } from "../project/target.ts";
 import { createS3Store } from "../repository/s3_store.ts";
 import { type ProjectSettings, readRepositorySettings } from "../settings.ts";
 import { type BucketPlan, passKiller, restoreEntry } from "./entry.ts";
-import { bucketsStage, limitsOf, scratchBucket, type SnapshotBucket } from "./buckets.ts";
+import { bucketsStage, limitsOf, type SnapshotBucket } from "./buckets.ts";
 import { importStage } from "../import/stage.ts";
 import type { Overwrite, RestoreItem, RestoreResult } from "./items.ts";
 import { prepareReading } from "../import/prepare.ts";
 import type { RestoreContext } from "./put.ts";
+import { scratchBucket } from "./scratch.ts";
 
 /**
  * The stages of a restore run in one project. `database` and `request` are the doors to the outside:

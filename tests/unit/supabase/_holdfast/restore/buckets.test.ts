@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import {
   limitsOf,
-  scratchBucket,
   type SnapshotBucket,
 } from "../../../../../supabase/functions/_holdfast/restore/buckets.ts";
 import type { RestoreItem } from "../../../../../supabase/functions/_holdfast/restore/items.ts";
@@ -40,8 +39,4 @@ Deno.test("a type is taken where it is listed exactly, as Storage compares it", 
     // Through the scratch bucket it gets there all the same.
     assert.ok(!takes({ allowed_mime_types }, 1, type), String(type));
   }
-});
-
-Deno.test("each run has a scratch bucket of its own, of a name that a bucket may have", () => {
-  assert.match(scratchBucket(crypto.randomUUID()), /^[a-z0-9-]{1,63}$/);
 });
