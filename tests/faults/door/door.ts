@@ -139,11 +139,11 @@ export class Door {
   async #sleep(fault: Fault, lane: LaneState, step: Step, endTurn: () => void): Promise<void> {
     const { promise, resolve: wake } = Promise.withResolvers<void>();
     this.#sleepers.push({ wakeAt: step.number + (fault.wakeAfter ?? Infinity), wake });
-    lane.asleep = true;
+    lane.sleep();
     await this.fell(step);
     endTurn();
     await promise;
-    lane.asleep = false;
+    lane.wake();
   }
 
   async #afterSleep<Result>(send: () => Promise<Result>): Promise<Result> {

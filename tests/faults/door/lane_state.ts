@@ -1,32 +1,41 @@
-type Condition = "working" | "asleep" | "dead" | "ended";
-
 /** What is known of a lane from outside: whether it works, sleeps, has died or ended. */
 export class LaneState {
-  #state: Condition = "working";
+  #over: "dead" | "ended" | undefined;
+  #sleeping = 0;
   #changed = Promise.withResolvers<void>();
 
   constructor(readonly number: number) {}
 
   get dead(): boolean {
-    return this.#state === "dead";
+    return this.#over === "dead";
   }
 
-  /** Whether it can ask for anything without being woken. */
+  /** Whether it can go on without being woken. What a lane asks for at once may sleep in part. */
   get working(): boolean {
-    return this.#state === "working";
+    return this.#over === undefined && this.#sleeping === 0;
   }
 
-  set asleep(asleep: boolean) {
-    this.#become(asleep ? "asleep" : "working");
+  /** One of its requests falls asleep. */
+  sleep(): void {
+    this.#sleeping += 1;
+    this.#tell();
+  }
+
+  /** One of its requests is awake again. */
+  wake(): void {
+    this.#sleeping -= 1;
+    this.#tell();
   }
 
   die(): void {
-    this.#become("dead");
+    this.#over = "dead";
+    this.#tell();
   }
 
   /** Its slice returned; what a dead one does in its last moments does not count. */
   end(): void {
-    if (!this.dead) this.#become("ended");
+    this.#over ??= "ended";
+    this.#tell();
   }
 
   /** Resolves when it is another than now. */
@@ -34,8 +43,7 @@ export class LaneState {
     return this.#changed.promise;
   }
 
-  #become(state: Condition): void {
-    this.#state = state;
+  #tell(): void {
     this.#changed.resolve();
     this.#changed = Promise.withResolvers();
   }

@@ -1,4 +1,4 @@
-import { describeFault, type Fault, kindOf, type Step, type Way } from "../door/step.ts";
+import { CRASHES, describeFault, type Fault, kindOf, type Step, type Way } from "../door/step.ts";
 import { PROMISES } from "../promises.ts";
 import type { Scenario } from "../scenarios/scenario.ts";
 import type { SceneOptions } from "../world/scene.ts";
@@ -67,6 +67,10 @@ export class Campaign {
     }
   }
 
+  get #asProcesses(): string {
+    return this.options.processes ? " --processes" : "";
+  }
+
   #scenarioArguments(): string {
     const { scenarios } = this.options;
     return scenarios.length > 3 ? "" : scenarios.map(({ name }) => ` --scenario ${name}`).join("");
@@ -74,27 +78,39 @@ export class Campaign {
 
   async #tellEveryStep(): Promise<void> {
     for (const scenario of this.options.scenarios) {
-      const steps = await this.#stepsOf(scenario, CALM);
+      const options = this.#options;
+      const steps = await this.#stepsOf(scenario, options);
       console.log(`${scenario.name}: ${steps.length} steps`);
       for (const { number: step } of steps) {
-        const ways = scenario.flips ? [...EVERY_WAY, { way: "flip_byte" as const }] : EVERY_WAY;
+        const ways = this.#waysOf(scenario);
         for (const way of ways) {
           if (this.#over) return;
-          const point = { faults: [{ step, ...way }], options: CALM, restore: false };
+          const point = { faults: [{ step, ...way }], options, restore: false };
           await this.#tell(
             scenario,
             point,
-            `--scenario ${scenario.name} --step ${step} --way ${way.way}`,
+            `--scenario ${scenario.name} --step ${step} --way ${way.way}${this.#asProcesses}`,
           );
         }
       }
     }
   }
 
+  /** All ways of `--every-step`, or with processes those that a process can go. */
+  #waysOf({ flips }: Scenario): typeof EVERY_WAY {
+    if (this.options.processes) return CRASHES.map((way) => ({ way }));
+    return flips ? [...EVERY_WAY, { way: "flip_byte" }] : EVERY_WAY;
+  }
+
+  get #options(): SceneOptions {
+    return { ...CALM, processes: this.options.processes };
+  }
+
   async #tellOne(fault: Fault): Promise<void> {
     for (const scenario of this.options.scenarios) {
-      const point = { faults: [fault], options: CALM, restore: true };
-      const repeat = `--scenario ${scenario.name} --step ${fault.step} --way ${fault.way}`;
+      const point = { faults: [fault], options: this.#options, restore: true };
+      const repeat = `--scenario ${scenario.name} --step ${fault.step} --way ${fault.way}` +
+        this.#asProcesses;
       await this.#tell(scenario, point, repeat);
     }
   }

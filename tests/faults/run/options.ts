@@ -10,6 +10,8 @@ export interface FaultsOptions {
   readonly scenarios: readonly Scenario[];
   /** Every step of each, in every way, instead of seeds. */
   readonly everyStep: boolean;
+  /** Whether the functions run in processes of their own, which are killed where a lane dies. */
+  readonly processes: boolean;
   /** One fault of one's own instead of a seed's. */
   readonly fault: Fault | undefined;
   /** Tells each step of a scenario that is told. */
@@ -26,6 +28,8 @@ export const USAGE = `deno task faults [options]
   --seed S           the first seed; by default one that is new each time, and printed
   --scenario NAME    only this one; may be repeated
   --every-step       every step of each scenario, in every way
+  --all              every step of each, in three ways, by processes that are killed
+  --processes        with --step: as --all does it
   --step N --way W   one fault: ${WAYS.join(", ")}
   --fail-fast        end at the first broken promise
   --verbose          show the steps and the log of a telling that broke a promise
@@ -51,6 +55,8 @@ export function readOptions(
       "seed": { type: "string" },
       "scenario": { type: "string", multiple: true, default: [] },
       "every-step": { type: "boolean", default: false },
+      "all": { type: "boolean", default: false },
+      "processes": { type: "boolean", default: false },
       "step": { type: "string" },
       "way": { type: "string" },
       "fail-fast": { type: "boolean", default: false },
@@ -75,7 +81,8 @@ export function readOptions(
     seed: values.seed === undefined ? Math.floor(random() * MAX_SEED) : number("seed", values.seed),
     seeds: number("seeds", values.seeds),
     scenarios: wanted.length > 0 ? wanted : scenarios,
-    everyStep: values["every-step"],
+    everyStep: values["every-step"] || values.all,
+    processes: values.all || values.processes,
     fault: faultOf(values.step, values.way),
     failFast: values["fail-fast"],
     verbose: values.verbose,

@@ -49,7 +49,8 @@ export function tell(servers: Servers, prepared: Prepared, point: Point): Promis
       scene.door.faults = [];
       steps = [...scene.door.steps];
       await check(scene, prepared, point, log);
-      if (!prepared.scenario.restores) await assertNothingAgain(scene, heldAtDeath, steps.length);
+      const { restores, forgets } = prepared.scenario;
+      if (!restores && !forgets) await assertNothingAgain(scene, heldAtDeath, steps.length);
     } catch (error) {
       if (!(error instanceof BrokenPromise)) throw error;
       broken = error;

@@ -5,11 +5,12 @@ import type { Scenario } from "./scenario.ts";
 /** The database is put back to the moment before a backup, wherever that backup has got to. */
 export const rewound: Scenario = {
   name: "rewound",
+  forgets: true,
   given: incremental.given,
   async act(scene) {
     const source = await scene.source;
-    source.lanes.start({ kind: "backup" });
-    await scene.door.quiet();
+    source.workers.start({ kind: "backup" });
+    await source.workers.quiet();
     await scene.rewind("source");
     const { project, clockwork } = await scene.source;
     const sealed = (await project.reader.snapshotIds()).length > 1;

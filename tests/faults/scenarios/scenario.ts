@@ -14,6 +14,8 @@ export interface Scenario {
   readonly subject?: string;
   /** Whether the newest snapshot must hold the source as it is at the end; true by default. */
   readonly backsUp?: boolean;
+  /** Whether the database forgets what was committed; false by default. */
+  readonly forgets?: boolean;
   /** Whether bytes may also be flipped on their way to Storage; false by default. */
   readonly flips?: boolean;
   /** Whether Holdfast writes to a project's Storage; false by default. */

@@ -1,6 +1,7 @@
 import { BrokenPromise } from "../promises.ts";
-import type { FunctionName, Lanes, Start } from "./lanes.ts";
+import type { Door } from "../door/door.ts";
 import type { FaultsProject } from "./project.ts";
+import type { Post, Start, Workers } from "./workers.ts";
 
 /** So many minutes may a run take after one crash: two for the lease, the others to go on. */
 const MAX_MINUTES = 30;
@@ -19,13 +20,17 @@ export interface RunRow {
 
 /** What passes time in a project: pg_cron's minutes, pg_net's posts, and leases that run out. */
 export class Clockwork {
-  constructor(readonly project: FaultsProject, readonly lanes: Lanes) {}
+  constructor(
+    readonly project: FaultsProject,
+    readonly door: Door,
+    readonly workers: Workers,
+  ) {}
 
   /** Starts a run, until there is one, and drives it to its end. */
   async run(start: Start): Promise<RunRow> {
     const before = await this.#newest();
     for (let attempt = 1; attempt <= MAX_STARTS; attempt++) {
-      this.lanes.start(start);
+      this.workers.start(start);
       await this.drive();
       const run = await this.#newest();
       if (run && run.id !== before?.id && run.kind === start.kind) return run;
@@ -50,18 +55,18 @@ export class Clockwork {
       if (minute >= MAX_MINUTES) {
         throw new BrokenPromise("goes_on", `a run has not ended after ${MAX_MINUTES} minutes`);
       }
-      const before = this.lanes.door.steps.length;
+      const before = this.door.steps.length;
       await this.tick();
       await this.settle();
       // Nobody could go on: the leases of those that died must run out first.
-      if (this.lanes.door.steps.length === before) await this.expireLeases();
+      if (this.door.steps.length === before) await this.expireLeases();
     }
-    while (this.lanes.door.wakeAll()) await this.settle();
+    while (this.door.wakeAll()) await this.settle();
   }
 
   /** Delivers what was posted, until all lanes are quiet and nothing more is. */
   async settle(): Promise<void> {
-    do await this.lanes.door.quiet(); while (await this.#deliver());
+    do await this.workers.quiet(); while (await this.#deliver());
   }
 
   async tick(): Promise<void> {
@@ -79,13 +84,14 @@ export class Clockwork {
 
   /** Begins a slice for each post that waits; whether there was any. */
   async #deliver(): Promise<boolean> {
-    const posts = await this.project.sql<{ url: string; run: string | null }[]>`
+    const posts = await this.project.sql<Post[]>`
       delete from net.http_request_queue
-      returning url, convert_from(body, 'utf8')::jsonb ->> 'run' as run`;
-    for (const { url, run } of posts) {
-      const name = /\/functions\/v1\/([^/]+)\/work$/.exec(url)?.[1];
-      if (!url.startsWith(`${this.project.url}/`)) throw new Error(`a post went astray: ${url}`);
-      this.lanes.work(name as FunctionName, run);
+      returning url, headers, convert_from(body, 'utf8') as body`;
+    for (const post of posts) {
+      if (!post.url.startsWith(`${this.project.url}/`)) {
+        throw new Error(`a post went astray: ${post.url}`);
+      }
+      this.workers.take(post);
     }
     return posts.length > 0;
   }

@@ -13,25 +13,13 @@ import type { Door } from "../door/door.ts";
 import { type CallWatch, databaseThrough, requestThrough } from "../door/doors.ts";
 import { LaneDied } from "../door/step.ts";
 import type { FaultsProject } from "./project.ts";
-
-/** A function with lanes. */
-export type FunctionName = "holdfast-backup" | "holdfast-restore";
+import type { FunctionName, Post, Start, Workers } from "./workers.ts";
 
 /** What a lane has of the outside. */
 interface LaneDoors {
   readonly database: Database;
   readonly request: typeof fetch;
 }
-
-/** What runs of a project are to be asked for. */
-export type Start =
-  | { readonly kind: "backup" }
-  | { readonly kind: "import"; readonly takeOver?: boolean }
-  | {
-    readonly kind: "restore";
-    readonly snapshot?: string;
-    readonly overwrite?: "never" | "if-changed" | "always";
-  };
 
 /** How lanes behave that do not die. */
 export interface LaneOptions {
@@ -42,7 +30,7 @@ export interface LaneOptions {
 }
 
 /** The lanes of one project: slices that run here, as its functions would run them. */
-export class Lanes {
+export class Lanes implements Workers {
   #secondCame = false;
 
   constructor(
@@ -53,15 +41,23 @@ export class Lanes {
     readonly options: LaneOptions,
   ) {}
 
-  /** Works as `POST /work` of a function does; returns at once. */
-  work(functionName: FunctionName, run: string | null): void {
+  take({ url, body }: Post): void {
+    const name = /\/functions\/v1\/([^/]+)\/work$/.exec(url)?.[1];
+    this.#work(name as FunctionName, JSON.parse(body).run ?? null);
+  }
+
+  quiet(): Promise<void> {
+    return this.door.quiet();
+  }
+
+  /** Works as `POST /work` of a function does. */
+  #work(functionName: FunctionName, run: string | null): void {
     this.#begin(async (lane) => {
       await lane.database.call("enter_project", { project_url: this.project.url });
       await this.#slice(functionName, run, lane);
     });
   }
 
-  /** Starts a run as the functions' routes do, and works on it; returns at once. */
   start(start: Start): void {
     this.#begin(async (lane) => {
       const run = await askFor(start, this.project.url, lane);
@@ -86,7 +82,7 @@ export class Lanes {
     if (!this.options.twoLanes || this.#secondCame) return;
     if (call !== "backup_page" && call !== "restore_page") return;
     this.#secondCame = true;
-    this.work(call === "restore_page" ? "holdfast-restore" : "holdfast-backup", null);
+    this.#work(call === "restore_page" ? "holdfast-restore" : "holdfast-backup", null);
   }
 
   #begin(work: (lane: LaneDoors) => Promise<void>): void {

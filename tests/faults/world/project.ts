@@ -5,7 +5,7 @@ import type { ProjectDoors } from "../../e2e/support/project_reader.ts";
 import { RepositoryReader } from "../../e2e/support/repository_reader.ts";
 import { S3Bucket } from "../../e2e/support/s3_bucket.ts";
 import { type ApiKeys, createApiKeys } from "../../stack/edge/api_keys.ts";
-import { startGateway } from "../../stack/edge/gateway.ts";
+import { type GatewayServices, startGateway } from "../../stack/edge/gateway.ts";
 import type { ProjectDatabase } from "../../stack/postgres/cluster.ts";
 import { connect, type Connection } from "../../stack/postgres/connection.ts";
 import { startStorage } from "../../stack/storage/mod.ts";
@@ -26,6 +26,8 @@ export class FaultsProject implements ProjectDoors, AsyncDisposable {
     readonly bucket: S3Bucket,
     /** Storage's bytes. */
     readonly folder: string,
+    /** What its gateway leads to. */
+    readonly services: GatewayServices,
     private readonly stack: AsyncDisposableStack,
   ) {}
 
@@ -40,11 +42,12 @@ export class FaultsProject implements ProjectDoors, AsyncDisposable {
     const keys = createApiKeys(name);
     const { jwtSecret, secretKey } = keys;
     const storage = stack.use(await startStorage({ adminUrl, jwtSecret, directory }));
-    const { url } = stack.use(startGateway(keys, { storageUrl: storage.url }));
+    const services: GatewayServices = { storageUrl: storage.url };
+    const { url } = stack.use(startGateway(keys, services));
     const settings = { url, databaseUrl, secretKey };
     const place = { endpoint: servers.s3Endpoint, region: REGION, bucket: BUCKET };
     const bucket = new S3Bucket({ ...place, ...servers.credentials });
-    return new FaultsProject(name, settings, keys, sql, bucket, directory, stack.move());
+    return new FaultsProject(name, settings, keys, sql, bucket, directory, services, stack.move());
   }
 
   get url(): string {

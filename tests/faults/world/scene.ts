@@ -7,19 +7,23 @@ import type { BrokenPromise } from "../promises.ts";
 import { Clockwork } from "./clockwork.ts";
 import { type LaneOptions, Lanes } from "./lanes.ts";
 import type { FaultsProject } from "./project.ts";
+import { ProcessWorkers } from "../processes/process_workers.ts";
 import { BUCKET, REGION, type Servers } from "./servers.ts";
 import { copyFolder, type State } from "./state.ts";
+import type { Workers } from "./workers.ts";
 
 /** How a scene is set up. */
 export interface SceneOptions extends LaneOptions {
   /** Which conditions the S3 server honours. */
   readonly conditionalWrites: ConditionalWrites;
+  /** Whether the functions run in processes of their own, which are really killed. */
+  readonly processes?: boolean;
 }
 
 /** A project on the scene, with what makes it go. */
 export interface Actor {
   readonly project: FaultsProject;
-  readonly lanes: Lanes;
+  readonly workers: Workers;
   readonly clockwork: Clockwork;
 }
 
@@ -77,8 +81,10 @@ export class Scene implements AsyncDisposable {
     const project = await servers.project(name);
     await project.putBack(this.state);
     const watch = watchLease(project, (broken) => this.broken.push(broken));
-    const lanes = new Lanes(project, door, servers.s3Endpoint, watch, this.options);
-    return { project, lanes, clockwork: new Clockwork(project, lanes) };
+    const workers: Workers = this.options.processes
+      ? await ProcessWorkers.open(servers, project, door)
+      : new Lanes(project, door, servers.s3Endpoint, watch, this.options);
+    return { project, workers, clockwork: new Clockwork(project, door, workers) };
   }
 
   /** Puts a project's database back to what it was when the scene opened, as its own backup would. */

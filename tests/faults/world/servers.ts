@@ -5,6 +5,7 @@ import { applyMigrations } from "../../stack/migrations.ts";
 import { type PostgresCluster, startPostgres } from "../../stack/postgres/cluster.ts";
 import { freePort } from "../../stack/process/ports.ts";
 import { createWorkspace, type Workspace } from "../../stack/process/workspace.ts";
+import { ProjectFunctions } from "../processes/functions.ts";
 import { FaultsProject } from "./project.ts";
 
 const MIGRATIONS = fileURLToPath(new URL("../../../supabase/migrations", import.meta.url));
@@ -20,6 +21,7 @@ export class Servers implements AsyncDisposable {
     secretAccessKey: randomBytes(30).toString("base64url"),
   };
   readonly s3Port = freePort();
+  readonly #functions = new Map<FaultsProject, Promise<ProjectFunctions>>();
   readonly #projects = new Map<string, Promise<FaultsProject>>();
   #made = 0;
 
@@ -57,6 +59,17 @@ export class Servers implements AsyncDisposable {
     const project = this.#projects.get(name) ?? this.#makeProject(name);
     this.#projects.set(name, project);
     return await project;
+  }
+
+  /** A project's functions in processes of their own, made ready at the first call. */
+  async functionsOf(project: FaultsProject): Promise<ProjectFunctions> {
+    const made = this.#functions.get(project) ?? this.#makeFunctions(project);
+    this.#functions.set(project, made);
+    return await made;
+  }
+
+  async #makeFunctions(project: FaultsProject): Promise<ProjectFunctions> {
+    return this.stack.use(await ProjectFunctions.start(this, project, project.services));
   }
 
   async #makeProject(name: string): Promise<FaultsProject> {

@@ -1,0 +1,110 @@
+import { Buffer } from "node:buffer";
+import {
+  createServer,
+  type IncomingMessage,
+  request as sendRequest,
+  type ServerResponse,
+} from "node:http";
+import type { AddressInfo } from "node:net";
+import type { Exchange, Request } from "../door/door.ts";
+
+/** Lets a request of whatever process is at work through, or not. */
+export type Pass = <Result>(request: Request<Result>) => Promise<Result>;
+
+/** A door that processes come to over the network. */
+export interface NetworkDoor extends AsyncDisposable {
+  readonly port: number;
+}
+
+/** What a server answered, all of it. */
+interface Answer {
+  readonly status: number;
+  readonly rawHeaders: string[];
+  readonly body: Buffer;
+}
+
+/**
+ * Stands before an HTTP server. Requests go on as they came, Host included, for that is signed. One
+ * that the door does not let through, or whose answer it loses, has its connection cut.
+ */
+export async function openHttpDoor(
+  party: "storage" | "s3",
+  upstreamPort: () => number,
+  pass: Pass,
+  exchanged: (exchange: Omit<Exchange, "step">) => void,
+): Promise<NetworkDoor> {
+  const handle = async (message: IncomingMessage, response: ServerResponse) => {
+    const { method = "", url = "" } = message;
+    const [path = "", query = ""] = url.split("?");
+    try {
+      const body = await readAll(message);
+      const answer = await pass({
+        party,
+        action: `${method} ${path}`,
+        send: async () => {
+          const sent = await forward(upstreamPort(), message, body);
+          exchanged({ party, method, origin: "", path, query, status: sent.status });
+          return sent;
+        },
+        lost: () => new Error("the answer was lost"),
+      });
+      response.writeHead(answer.status, answer.rawHeaders);
+      response.end(answer.body);
+    } catch {
+      message.socket.destroy();
+    }
+  };
+  const server = createServer({ requestTimeout: 0, keepAliveTimeout: 300_000 }, handle);
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  return {
+    port: (server.address() as AddressInfo).port,
+    async [Symbol.asyncDispose]() {
+      const closed = new Promise((resolve) => server.close(resolve));
+      server.closeAllConnections();
+      await closed;
+    },
+  };
+}
+
+async function readAll(message: IncomingMessage): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of message) chunks.push(chunk);
+  return Buffer.concat(chunks);
+}
+
+function forward(port: number, message: IncomingMessage, body: Buffer): Promise<Answer> {
+  const { promise, resolve, reject } = Promise.withResolvers<Answer>();
+  const headers: Record<string, string | string[]> = {};
+  for (const [name, value] of Object.entries(message.headers)) {
+    if (value !== undefined && name !== "connection" && name !== "transfer-encoding") {
+      headers[name] = value;
+    }
+  }
+  const sent = sendRequest({
+    host: "127.0.0.1",
+    port,
+    method: message.method,
+    path: message.url,
+    // What came in chunks goes on in one.
+    headers: { ...headers, ...(body.length > 0 && { "content-length": String(body.length) }) },
+    agent: false,
+  }, (answer) => {
+    readAll(answer).then((text) => {
+      resolve({ status: answer.statusCode ?? 0, rawHeaders: keptHeaders(answer), body: text });
+    }, reject);
+  });
+  sent.on("error", reject);
+  sent.end(body);
+  return promise;
+}
+
+/** Of an answer, all headers but those of its own connection. */
+function keptHeaders({ rawHeaders }: IncomingMessage): string[] {
+  const kept: string[] = [];
+  for (let at = 0; at < rawHeaders.length; at += 2) {
+    const name = rawHeaders[at]!.toLowerCase();
+    if (name === "connection" || name === "keep-alive" || name === "transfer-encoding") continue;
+    kept.push(rawHeaders[at]!, rawHeaders[at + 1]!);
+  }
+  return kept;
+}
