@@ -1,28 +1,17 @@
 -- How Holdfast reads storage.objects: one view, so that no other SQL knows its columns of last year
 -- and of tomorrow, and one definition of what is in scope.
 
--- The small functions here are evaluated for each of a million rows. They have SQL-standard bodies
--- (return …), which bind their names when they are made and so need no search path; with one set,
--- Postgres would call them instead of inlining them, at some ten times the cost.
-
-create function holdfast.row_hash(type text, cache_control text, user_metadata jsonb, owner_id text,
-  created_at timestamptz) returns uuid
+create function holdfast.same_metadata(
+  type text, cache_control text, user_metadata jsonb, owner_id text, created_at timestamptz,
+  other_type text, other_cache_control text, other_user_metadata jsonb, other_owner_id text,
+  other_created_at timestamptz) returns boolean
   language sql immutable parallel safe
-return md5(concat_ws(E'\x1f', coalesce(type, E'\x1e'), coalesce(cache_control, E'\x1e'),
-  coalesce(user_metadata::text, E'\x1e'), coalesce(owner_id, E'\x1e'), timestamptz_send(created_at)::text))::uuid;
-comment on function holdfast.row_hash(text, text, jsonb, text, timestamptz) is
-  'Hash of what a restore would put back beside the bytes; not of updated_at and last_accessed_at.';
-
-create function holdfast.metadata_hash(metadata jsonb) returns uuid
-  language sql stable parallel safe
-return holdfast.row_hash(metadata ->> 'type', metadata ->> 'cache_control',
-  nullif(metadata -> 'user_metadata', 'null'), metadata ->> 'owner_id', (metadata ->> 'created_at')::timestamptz);
-comment on function holdfast.metadata_hash(jsonb) is 'The row hash of an entry''s metadata.';
-
-create function holdfast.utc(at timestamptz) returns text
-  language sql stable parallel safe
-return case when isfinite(at) then to_char(at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') end;
-comment on function holdfast.utc(timestamptz) is 'A time as ISO 8601 in UTC with microseconds, whatever the session''s zone.';
+return created_at is not distinct from other_created_at and type is not distinct from other_type
+  and cache_control is not distinct from other_cache_control and owner_id is not distinct from other_owner_id
+  -- As text: to jsonb, 1 and 1.0 are equal, and a restore would put back the one for the other.
+  and user_metadata::text is not distinct from other_user_metadata::text;
+comment on function holdfast.same_metadata(text, text, jsonb, text, timestamptz, text, text, jsonb, text, timestamptz) is
+  'Whether a restore would put back the same beside the bytes: type, cache control, user metadata, owner and creation. Not updated_at, last_accessed_at and ETag, which change with no one''s doing.';
 
 create function holdfast.refresh_source() returns void
   language plpgsql security definer set search_path = ''
@@ -37,16 +26,11 @@ begin
   if source_view is not null and has_versions = (pg_get_viewdef(source_view) like '%archived_at%') then
     return;
   end if;
-  -- A row without a version (very old ones) is told apart by what its bytes would change. The hash
-  -- is made of the columns and not of the JSON, which is built only where it is asked for.
+  -- A row without a version (very old ones) is told apart by what its bytes would change.
   execute format($view$
     create or replace view holdfast.source_objects as
-    select r.id, r.bucket_id, r.name, r.version, r.size, r.etag,
-      jsonb_build_object(
-        'type', r.type, 'cache_control', r.cache_control, 'user_metadata', r.user_metadata,
-        'owner_id', r.owner_id, 'created_at', holdfast.utc(r.created_at),
-        'updated_at', holdfast.utc(r.updated_at), 'etag', r.etag) as metadata,
-      holdfast.row_hash(r.type, r.cache_control, r.user_metadata, r.owner_id, r.created_at) as row_hash
+    select r.*, holdfast.metadata(r.type, r.cache_control, r.user_metadata, r.owner_id, r.created_at, r.updated_at,
+      r.etag) as metadata
     from (
       select id, bucket_id, name collate "C" as name,
         coalesce(version, 'none-' || md5(concat_ws('|', id, metadata ->> 'eTag', metadata ->> 'size'))) as version,
@@ -57,7 +41,7 @@ begin
         case when isfinite(created_at) then created_at end as created_at, updated_at
       from storage.objects %s) as r$view$, live);
   comment on view holdfast.source_objects is
-    'Live objects of this project as Holdfast reads them, whatever columns this Storage has. size and etag as the row states them; row_hash is that of metadata. Compare bucket_id under the default collation, as its index is.';
+    'Live objects of this project as Holdfast reads them, whatever columns this Storage has. size and etag as the row states them. Compare bucket_id under the default collation, as its index is.';
 end
 $$;
 comment on function holdfast.refresh_source() is
@@ -137,8 +121,8 @@ $$;
 comment on function holdfast.source_buckets(holdfast.scope) is
   'The buckets to back up. Analytics and vector buckets keep their data outside of Storage.';
 
-revoke all on function holdfast.row_hash(text, text, jsonb, text, timestamptz),
-  holdfast.metadata_hash(jsonb), holdfast.utc(timestamptz), holdfast.refresh_source(), holdfast.assert_source_visible(),
+revoke all on function
+  holdfast.same_metadata(text, text, jsonb, text, timestamptz, text, text, jsonb, text, timestamptz), holdfast.refresh_source(), holdfast.assert_source_visible(),
   holdfast.glob_pattern(text), holdfast.patterns(jsonb), holdfast.plan_scope(jsonb),
   holdfast.in_scope(holdfast.scope, text, text, bigint), holdfast.source_buckets(holdfast.scope) from public;
 revoke all on holdfast.source_objects from public;

@@ -41,7 +41,7 @@ as $$
   on conflict (repository_id) do update
   set endpoint = excluded.endpoint, bucket = excluded.bucket, prefix = excluded.prefix,
     format_version = excluded.format_version, owner_project = excluded.owner_project,
-    conditional_writes = excluded.conditional_writes,
+    conditional_writes = coalesce(excluded.conditional_writes, repositories.conditional_writes),
     last_record = greatest(repositories.last_record, excluded.last_record)
   returning id
 $$;
@@ -110,10 +110,12 @@ declare
   last_source text;
   last_entry text;
 begin
-  select o.name into last_source from holdfast.source_objects o
-  where o.bucket_id = window_end.bucket_id collate "default" and o.name >= window_end.from_name
-    and (window_end.range_to is null or o.name <= window_end.range_to)
-  order by o.name offset window_end.rows - 1 limit 1;
+  -- The table and not the view of it: a bound may count rows that are not live, and without their
+  -- columns the index alone answers.
+  select o.name into last_source from storage.objects o
+  where o.bucket_id = window_end.bucket_id collate "default" and o.name collate "C" >= window_end.from_name
+    and (window_end.range_to is null or o.name collate "C" <= window_end.range_to)
+  order by o.name collate "C" offset window_end.rows - 1 limit 1;
   select e.name into last_entry from holdfast.entries e
   where e.repository = window_end.repository and e.bucket_id = window_end.bucket_id
     and e.name >= window_end.from_name and (window_end.range_to is null or e.name <= window_end.range_to)
@@ -122,10 +124,10 @@ begin
     return least(last_source collate "C", last_entry collate "C");
   end if;
   -- Less than a window is left on both sides: it ends at the last name of either.
-  select o.name into last_source from holdfast.source_objects o
-  where o.bucket_id = window_end.bucket_id collate "default" and o.name >= window_end.from_name
-    and (window_end.range_to is null or o.name <= window_end.range_to)
-  order by o.name desc limit 1;
+  select o.name into last_source from storage.objects o
+  where o.bucket_id = window_end.bucket_id collate "default" and o.name collate "C" >= window_end.from_name
+    and (window_end.range_to is null or o.name collate "C" <= window_end.range_to)
+  order by o.name collate "C" desc limit 1;
   select e.name into last_entry from holdfast.entries e
   where e.repository = window_end.repository and e.bucket_id = window_end.bucket_id
     and e.name >= window_end.from_name and (window_end.range_to is null or e.name <= window_end.range_to)
@@ -136,27 +138,30 @@ $$;
 comment on function holdfast.window_end(integer, text, text, text, integer) is
   'Last name of the window that begins at from_name, so that both tables are bounded on both sides; null at the end of the range.';
 
-create function holdfast.backup_items(repository integer, sequence integer, o holdfast.source_objects) returns jsonb
-  language sql stable security definer set search_path = ''
-as $$
+create function holdfast.backup_item(repository integer, object_id uuid, bucket_id text, name text, version text,
+  size bigint, etag text, metadata jsonb) returns table (item jsonb)
+  language sql stable
+begin atomic
   select jsonb_build_object(
-    'bucket_id', o.bucket_id, 'name', o.name, 'object_id', o.id, 'version', o.version,
-    'size', o.size, 'etag', o.etag, 'metadata', o.metadata,
+    'bucket_id', bucket_id, 'name', name, 'object_id', object_id, 'version', version, 'size', size,
+    'etag', etag, 'metadata', metadata,
     'blob', coalesce(held.blob, moved.blob), 'assumed', coalesce(held.assumed, moved.blob is not null))
   from (select) as one
     left join lateral (
-      select e.blob, e.assumed from holdfast.entries e
-      where e.repository = backup_items.repository and e.bucket_id = o.bucket_id and e.name = o.name
-        and e.version = o.version and e.blob is not null
+      select e.blob, e.assumed from holdfast.known_entries e
+      where e.repository = backup_item.repository and e.bucket_id = backup_item.bucket_id
+        and e.name = backup_item.name and e.version = backup_item.version and e.blob is not null
       order by e.added_in desc limit 1) as held on true
     left join lateral (
-      select e.blob from holdfast.entries e join holdfast.blobs b on b.id = e.blob
-      where held.blob is null and e.repository = backup_items.repository and e.object_id = o.id
-        and e.removed_in is null and e.wanted_version is null and (e.bucket_id, e.name) <> (o.bucket_id, o.name)
-        and e.metadata ->> 'etag' = o.etag and b.size = o.size
-      limit 1) as moved on true
-$$;
-comment on function holdfast.backup_items(integer, integer, holdfast.source_objects) is
+      select e.blob from holdfast.known_entries e
+      where held.blob is null and e.repository = backup_item.repository
+        and holdfast.object_hash(e.object_id) = holdfast.object_hash(backup_item.object_id)
+        and e.object_id = backup_item.object_id and e.removed_in is null and e.wanted_version is null
+        and (e.bucket_id, e.name) <> (backup_item.bucket_id, backup_item.name)
+        and e.etag = backup_item.etag and e.size = backup_item.size
+      limit 1) as moved on true;
+end;
+comment on function holdfast.backup_item(integer, uuid, text, text, text, bigint, text, jsonb) is
   'An object as a slice acts on it. blob is set where its bytes are held: under this version, or, assumed, as the same object before a move.';
 
 create function holdfast.mark_missing(repository integer, sequence integer, scope holdfast.scope,
@@ -189,6 +194,8 @@ comment on function holdfast.mark_missing(integer, integer, holdfast.scope, text
 create function holdfast.window_differs(repository integer, scope holdfast.scope, bucket_id text, from_name text,
   to_name text) returns boolean
   language plpgsql stable security definer set search_path = '' set plan_cache_mode = force_custom_plan
+  -- A side of a window fits, so that nothing is written to disk; and lanes are the parallelism.
+  set work_mem = '32MB' set max_parallel_workers_per_gather = 0
 as $$
 begin
   -- One merge over both tables that ends at the first difference: all that an unchanged window costs.
@@ -198,12 +205,13 @@ begin
       where o.bucket_id = window_differs.bucket_id collate "default"
         and o.name >= window_differs.from_name and o.name <= window_differs.to_name
     ) o full join (
-      select * from holdfast.entries e
+      select * from holdfast.known_entries e
       where e.repository = window_differs.repository and e.bucket_id = window_differs.bucket_id
         and e.removed_in is null and e.name >= window_differs.from_name and e.name <= window_differs.to_name
     ) e on e.name = o.name
-    where o.name is null or e.name is null or e.version <> o.version or e.row_hash <> o.row_hash
-      or e.wanted_version is not null
+    where o.name is null or e.name is null or e.version <> o.version or e.wanted_version is not null
+      or not holdfast.same_metadata(o.type, o.cache_control, o.user_metadata, o.owner_id, o.created_at,
+        e.type, e.cache_control, e.user_metadata, e.owner_id, e.created_at)
       or not holdfast.in_scope(window_differs.scope, o.bucket_id, o.name, o.size));
 end
 $$;
@@ -228,21 +236,24 @@ begin
     perform holdfast.commit_cursor(c.id, backup_page.owner, jsonb_build_object('from', to_name || chr(1)), '{}');
     return jsonb_build_object('items', '[]'::jsonb, 'to', to_name);
   end if;
-  select coalesce(jsonb_agg(holdfast.backup_items(r.repository, r.sequence, d.o) order by (d.o).name), '[]')
-  into items from (
-    select o from holdfast.source_objects o
-      left join holdfast.entries e on e.repository = r.repository and e.bucket_id = c.bucket_id
+  select coalesce(jsonb_agg(i.item order by d.name), '[]') into items
+  from (
+    select o.* from holdfast.source_objects o
+      left join holdfast.known_entries e on e.repository = r.repository and e.bucket_id = c.bucket_id
         and e.name = o.name and e.removed_in is null and e.name >= from_name and e.name <= to_name
     where o.bucket_id = c.bucket_id collate "default" and o.name >= from_name and o.name <= to_name
       and (e.name is null or e.version <> o.version or e.wanted_version is not null
-        or e.row_hash <> o.row_hash)
+        or not holdfast.same_metadata(o.type, o.cache_control, o.user_metadata, o.owner_id, o.created_at,
+          e.type, e.cache_control, e.user_metadata, e.owner_id, e.created_at))
       -- Of both tables' names, so that it is asked of what differs and not of every row.
       and holdfast.in_scope(scope, o.bucket_id, coalesce(e.name, o.name), o.size)
       -- What could not be had is tried again when its time has come, or at once as another version.
       and (e.wanted_version is null or e.wanted_version <> o.version or not exists (
         select from holdfast.failures f where f.job = 'backup' and f.bucket_id = o.bucket_id
           and f.name = o.name and f.next_at > now()))
-    order by o.name limit max_items) as d;
+    order by o.name limit max_items) as d
+    cross join lateral holdfast.backup_item(r.repository, d.id, d.bucket_id, d.name, d.version, d.size, d.etag,
+      d.metadata) as i;
   if jsonb_array_length(items) = max_items then
     to_name := items -> -1 ->> 'name';
   end if;
@@ -255,6 +266,22 @@ $$;
 comment on function holdfast.backup_page(bigint, uuid, integer, integer) is
   'Compares one window and returns up to max_items objects to act on, and the name up to which that is all. A window without a difference is committed here.';
 
+create function holdfast.mark_moved(r holdfast.runs, results jsonb) returns void
+  language sql security definer set search_path = ''
+  -- A page's objects, each looked up; whatever else the planner may think of reads all entries.
+  set plan_cache_mode = force_custom_plan set enable_hashjoin = off set enable_mergejoin = off
+  set enable_seqscan = off
+as $$
+  -- The same object under two names means that it was moved during the sweep: one of them is gone.
+  update holdfast.entries e set missing_in = (r).sequence
+  from jsonb_to_recordset(mark_moved.results) as x (bucket_id text, name text, object_id uuid)
+  where e.repository = (r).repository and holdfast.object_hash(e.object_id) = holdfast.object_hash(x.object_id)
+    and e.object_id = x.object_id and e.removed_in is null
+    and (e.bucket_id, e.name) <> (x.bucket_id, x.name) and e.missing_in is distinct from (r).sequence
+$$;
+comment on function holdfast.mark_moved(holdfast.runs, jsonb) is
+  'Marks the entries of these objects that have other names, to be looked at when the sweep is done.';
+
 create function holdfast.record_results(r holdfast.runs, results jsonb) returns void
   language plpgsql security definer set search_path = ''
   set plan_cache_mode = force_custom_plan
@@ -266,11 +293,7 @@ begin
   end if;
   perform holdfast.record_failures((r).id, 'backup', record_results.results);
   perform holdfast.begin_uploads(r, record_results.results);
-  -- The same object under two names means that it was moved during the sweep: one of them is gone.
-  update holdfast.entries e set missing_in = (r).sequence
-  from jsonb_to_recordset(record_results.results) as x (bucket_id text, name text, object_id uuid)
-  where e.repository = (r).repository and e.object_id = x.object_id and e.removed_in is null
-    and (e.bucket_id, e.name) <> (x.bucket_id, x.name) and e.missing_in is distinct from (r).sequence;
+  perform holdfast.mark_moved(r, record_results.results);
 end
 $$;
 comment on function holdfast.record_results(holdfast.runs, jsonb) is
@@ -300,11 +323,11 @@ revoke all on function holdfast.start_backup(text), holdfast.known_repository(uu
   holdfast.repository_at(text, text, text), holdfast.save_repository(jsonb), holdfast.take_sequence(uuid, integer),
   holdfast.sweep_buckets(holdfast.scope, integer), holdfast.backup_prepared(bigint, uuid, jsonb),
   holdfast.window_end(integer, text, text, text, integer),
-  holdfast.backup_items(integer, integer, holdfast.source_objects),
+  holdfast.backup_item(integer, uuid, text, text, text, bigint, text, jsonb),
   holdfast.mark_missing(integer, integer, holdfast.scope, text, text, text),
   holdfast.window_differs(integer, holdfast.scope, text, text, text),
-  holdfast.backup_page(bigint, uuid, integer, integer), holdfast.record_results(holdfast.runs, jsonb),
-  holdfast.backup_commit(bigint, uuid, jsonb, text, jsonb) from public;
+  holdfast.backup_page(bigint, uuid, integer, integer), holdfast.mark_moved(holdfast.runs, jsonb),
+  holdfast.record_results(holdfast.runs, jsonb), holdfast.backup_commit(bigint, uuid, jsonb, text, jsonb) from public;
 grant execute on function holdfast.start_backup(text), holdfast.known_repository(uuid),
   holdfast.repository_at(text, text, text), holdfast.backup_prepared(bigint, uuid, jsonb),
   holdfast.backup_page(bigint, uuid, integer, integer),

@@ -17,17 +17,19 @@ begin
       and (e.bucket_id, e.name) > (coalesce(c.position ->> 'bucket_id', ''), coalesce(c.position ->> 'name', ''))
     order by e.bucket_id, e.name limit gone_page.max_items
   ), living as (
-    select distinct on (o.id) o from marked m join holdfast.source_objects o on o.id = m.object_id
+    select distinct on (o.id) o.* from marked m join holdfast.source_objects o on o.id = m.object_id
     where holdfast.in_scope(scope, o.bucket_id, o.name, o.size)
       and not exists (
-        select from holdfast.entries h where h.repository = r.repository and h.bucket_id = o.bucket_id
+        select from holdfast.known_entries h where h.repository = r.repository and h.bucket_id = o.bucket_id
           and h.name = o.name and h.removed_in is null and o.version in (h.version, h.wanted_version))
     order by o.id
   )
   select
     (select jsonb_build_object('bucket_id', m.bucket_id, 'name', m.name)
       from marked m order by m.bucket_id desc, m.name desc limit 1),
-    (select coalesce(jsonb_agg(holdfast.backup_items(r.repository, r.sequence, l.o)), '[]') from living l)
+    (select coalesce(jsonb_agg(i.item), '[]') from living l
+      cross join lateral holdfast.backup_item(r.repository, l.id, l.bucket_id, l.name, l.version, l.size, l.etag,
+        l.metadata) as i)
   into last_position, items;
   return jsonb_build_object('items', items, 'position', last_position);
 end
@@ -48,26 +50,6 @@ end
 $$;
 comment on function holdfast.gone_commit(bigint, uuid, jsonb, jsonb, jsonb) is 'Commits a page of the gone stage.';
 
-create function holdfast.fate(repository integer, scope holdfast.scope, e holdfast.entries) returns text
-  language sql stable security definer set search_path = ''
-as $$
-  select case
-    when o.id is null then 'removed'
-    when not holdfast.in_scope(fate.scope, o.bucket_id, o.name, o.size) then 'excluded'
-    when (o.bucket_id, o.name) = ((fate.e).bucket_id, (fate.e).name) then 'kept'
-    -- By object: what lay there before may be all that is held under the new name.
-    when exists (
-      select from holdfast.entries h where h.repository = fate.repository and h.bucket_id = o.bucket_id
-        and h.name = o.name and h.removed_in is null and h.blob is not null and h.object_id = o.id) then 'moved'
-    -- It never held anything that the old name would have to stay for.
-    when (fate.e).blob is null then 'moved'
-    -- Its bytes under the new name are not held yet: the old name stays until they are.
-    else 'kept' end
-  from (select) as one left join holdfast.source_objects o on o.id = (fate.e).object_id
-$$;
-comment on function holdfast.fate(integer, holdfast.scope, holdfast.entries) is
-  'What became of an entry whose name is gone: removed, moved, excluded, or kept because it may not be closed yet.';
-
 create function holdfast.close_page(cursor_id bigint, owner uuid, max_items integer) returns integer
   language plpgsql security definer set search_path = ''
 as $$
@@ -80,12 +62,24 @@ declare
   last_position jsonb;
 begin
   with marked as (
-    select e from holdfast.entries e
+    select e.* from holdfast.entries e
     where e.repository = r.repository and e.missing_in = r.sequence and e.removed_in is null
       and (e.bucket_id, e.name) > (coalesce(c.position ->> 'bucket_id', ''), coalesce(c.position ->> 'name', ''))
     order by e.bucket_id, e.name limit close_page.max_items
   ), judged as (
-    select (m.e).bucket_id, (m.e).name, (m.e).added_in, holdfast.fate(r.repository, scope, m.e) as fate from marked m
+    select m.bucket_id, m.name, m.added_in, case
+      when o.id is null then 'removed'
+      when not holdfast.in_scope(scope, o.bucket_id, o.name, o.size) then 'excluded'
+      when (o.bucket_id, o.name) = (m.bucket_id, m.name) then 'kept'
+      -- By object: what lay there before may be all that is held under the new name.
+      when exists (
+        select from holdfast.entries h where h.repository = r.repository and h.bucket_id = o.bucket_id
+          and h.name = o.name and h.removed_in is null and h.blob is not null and h.object_id = o.id) then 'moved'
+      -- It never held anything that the old name would have to stay for.
+      when m.blob is null then 'moved'
+      -- Its bytes under the new name are not held yet: the old name stays until they are.
+      else 'kept' end as fate
+    from marked m left join holdfast.source_objects o on o.id = m.object_id
   ), closed as (
     update holdfast.entries e set removed_in = r.sequence
     from judged j where j.fate <> 'kept' and e.repository = r.repository and e.bucket_id = j.bucket_id
@@ -105,11 +99,11 @@ begin
 end
 $$;
 comment on function holdfast.close_page(bigint, uuid, integer) is
-  'Closes marked entries after the cursor by their fate, commits, and returns how many it looked at; 0 at the end.';
+  'Closes marked entries after the cursor by their fate (removed, moved, excluded, or kept because they may not be closed yet), commits, and returns how many it looked at; 0 at the end.';
 
 revoke all on function holdfast.gone_page(bigint, uuid, integer),
   holdfast.gone_commit(bigint, uuid, jsonb, jsonb, jsonb),
-  holdfast.fate(integer, holdfast.scope, holdfast.entries), holdfast.close_page(bigint, uuid, integer) from public;
+  holdfast.close_page(bigint, uuid, integer) from public;
 grant execute on function holdfast.gone_page(bigint, uuid, integer),
   holdfast.gone_commit(bigint, uuid, jsonb, jsonb, jsonb), holdfast.close_page(bigint, uuid, integer)
   to holdfast_worker;

@@ -6,6 +6,10 @@ as $$
 declare
   base integer := coalesce((holdfast.last_snapshot(forget_unsealed.repository)).sequence, 0);
 begin
+  -- What was stored is there, and its keys are known by these entries alone.
+  update holdfast.blobs b set key = holdfast.plain_key(e.bucket_id, e.name, e.version)
+  from holdfast.known_entries e
+  where e.repository = forget_unsealed.repository and e.added_in > base and b.id = e.blob and b.key is null;
   delete from holdfast.entries e where e.repository = forget_unsealed.repository and e.added_in > base;
   update holdfast.entries e set removed_in = null
   where e.repository = forget_unsealed.repository and e.removed_in > base;
@@ -21,12 +25,14 @@ declare
   c holdfast.cursors := holdfast.require_lease(import_begin.cursor_id, import_begin.owner);
   r holdfast.runs := (select runs from holdfast.runs where runs.id = c.run);
 begin
-  return jsonb_build_object('position', c.position, 'base', (holdfast.last_snapshot(r.repository)).sequence,
-    'last_record', (select last_record from holdfast.repositories where id = r.repository));
+  return (
+    select jsonb_build_object('position', c.position, 'base', (holdfast.last_snapshot(o.id)).sequence,
+      'last_record', o.last_record, 'repository_id', o.repository_id)
+    from holdfast.repositories o where o.id = r.repository);
 end
 $$;
 comment on function holdfast.import_begin(bigint, uuid) is
-  'How far an import is: its position, the newest snapshot in the catalog and the last record it holds.';
+  'Which repository an import is of, and how far it is: its position, the newest snapshot in the catalog and the last record it holds.';
 
 create function holdfast.import_page(cursor_id bigint, owner uuid, sequence integer, lines jsonb,
   replaces jsonb, new_position jsonb) returns void

@@ -51,26 +51,6 @@ $$;
 comment on function holdfast.snapshot_ids(integer, text, integer) is
   'Ids of the newest snapshots in the catalog, and of the wanted one if it is there.';
 
-create function holdfast.known_right(e holdfast.entries, version text) returns boolean
-  language sql stable security definer set search_path = ''
-as $$
-  select exists (
-    select from holdfast.entries k
-    where k.repository = (e).repository and k.bucket_id = (e).bucket_id and k.name = (e).name
-      and k.version = known_right.version and k.blob = (e).blob and not k.assumed)
-$$;
-comment on function holdfast.known_right(holdfast.entries, text) is
-  'Whether the catalog knows a version of the target as the bytes of this entry. Never by etag.';
-
-create function holdfast.snapshot_entries(repository integer, sequence integer) returns setof holdfast.entries
-  language sql stable set search_path = ''
-as $$
-  select e from holdfast.entries e
-  where e.repository = snapshot_entries.repository and e.added_in <= snapshot_entries.sequence
-    and (e.removed_in is null or e.removed_in > snapshot_entries.sequence)
-$$;
-comment on function holdfast.snapshot_entries(integer, integer) is 'The entries of a snapshot.';
-
 create function holdfast.snapshot_buckets(repository integer, sequence integer) returns setof jsonb
   language sql stable security definer set search_path = ''
 as $$
@@ -97,11 +77,17 @@ create function holdfast.restore_report(repository integer, sequence integer) re
   language sql stable security definer set search_path = ''
 as $$
   with compared as (
-    select e.bucket_id, e.name, b.size, e.blob is null as unavailable, e.assumed, o.id is not null as present,
-      o.id is not null and e.blob is not null and holdfast.known_right(e, o.version) as right
-    from holdfast.snapshot_entries(restore_report.repository, restore_report.sequence) e
-      left join holdfast.blobs b on b.id = e.blob
+    select e.bucket_id, e.name, e.size, e.blob is null as unavailable, o.id is not null as present,
+      -- Whether the catalog knows what the target has as these bytes. Never by etag. Nearly always by
+      -- the entry itself; else by another of the same name.
+      o.id is not null and e.blob is not null and (e.version = o.version and not e.assumed or exists (
+        select from holdfast.known_entries k
+        where k.repository = e.repository and k.bucket_id = e.bucket_id and k.name = e.name
+          and k.version = o.version and k.blob = e.blob and not k.assumed)) as right
+    from holdfast.known_entries e
       left join holdfast.source_objects o on o.bucket_id = e.bucket_id collate "default" and o.name = e.name
+    where e.repository = restore_report.repository and e.added_in <= restore_report.sequence
+      and (e.removed_in is null or e.removed_in > restore_report.sequence)
   ), document as (
     select s.document from holdfast.snapshots s
     where s.repository = restore_report.repository and s.sequence = restore_report.sequence
@@ -224,24 +210,28 @@ begin
   return (
     select coalesce(jsonb_agg(jsonb_build_object(
       'bucket_id', e.bucket_id, 'name', e.name, 'version', e.version, 'metadata', e.metadata, 'code', e.code,
-      'blob', e.blob, 'key', b.key, 'size', b.size, 'sha256', encode(b.sha256, 'hex'), 'part_size', b.part_size,
+      'blob', e.blob, 'key', e.key, 'size', e.size, 'sha256', encode(e.sha256, 'hex'), 'part_size', e.part_size,
       'target', case when o.id is not null then jsonb_build_object(
-        'version', o.version, 'size', o.size, 'right', e.blob is not null and holdfast.known_right(e, o.version),
-        'same_metadata', o.row_hash = e.row_hash,
-        'of_this_run', holdfast.put_by_restore((o.metadata ->> 'created_at')::timestamptz),
+        'version', o.version, 'size', o.size,
+        'right', e.blob is not null and exists (
+          select from holdfast.known_entries k
+          where k.repository = r.repository and k.bucket_id = e.bucket_id and k.name = e.name
+            and k.version = o.version and k.blob = e.blob and not k.assumed),
+        'same_metadata', holdfast.same_metadata(o.type, o.cache_control, o.user_metadata, o.owner_id, o.created_at,
+          e.type, e.cache_control, e.user_metadata, e.owner_id, e.created_at),
+        'of_this_run', holdfast.put_by_restore(o.created_at),
         'held', exists (
-          select from holdfast.entries h join holdfast.snapshots s on s.repository = h.repository
+          select from holdfast.known_entries h join holdfast.snapshots s on s.repository = h.repository
             and s.sequence >= h.added_in and (h.removed_in is null or h.removed_in > s.sequence)
           where h.repository = r.repository and h.bucket_id = o.bucket_id and h.name = o.name
             and h.version = o.version and h.blob is not null)) end)
       order by e.name), '[]')
     from (
-      select e.* from holdfast.entries e
-      where e.repository = r.repository and e.bucket_id = c.bucket_id and e.name >= coalesce(c.position ->> 'from', '')
-        and e.added_in <= (r.result ->> 'sequence')::integer
-        and (e.removed_in is null or e.removed_in > (r.result ->> 'sequence')::integer)
-      order by e.name limit restore_page.max_items) as e
-      left join holdfast.blobs b on b.id = e.blob
+      select k.* from holdfast.known_entries k
+      where k.repository = r.repository and k.bucket_id = c.bucket_id and k.name >= coalesce(c.position ->> 'from', '')
+        and k.added_in <= (r.result ->> 'sequence')::integer
+        and (k.removed_in is null or k.removed_in > (r.result ->> 'sequence')::integer)
+      order by k.name limit restore_page.max_items) as e
       left join holdfast.source_objects o on o.bucket_id = c.bucket_id collate "default" and o.name = e.name);
 end
 $$;
@@ -335,8 +325,8 @@ as $$
 $$;
 comment on function holdfast.start_restore(jsonb, text) is 'Starts a restore, or with dry_run the plan of one.';
 
-revoke all on function holdfast.snapshot_buckets(integer, integer), holdfast.resolve_snapshot(integer, text), holdfast.snapshot_ids(integer, text, integer), holdfast.known_right(holdfast.entries, text),
-  holdfast.snapshot_entries(integer, integer), holdfast.restore_report(integer, integer),
+revoke all on function holdfast.snapshot_buckets(integer, integer), holdfast.resolve_snapshot(integer, text), holdfast.snapshot_ids(integer, text, integer),
+  holdfast.restore_report(integer, integer),
   holdfast.restore_planned(bigint, uuid), holdfast.restore_buckets(bigint, uuid),
   holdfast.put_by_restore(timestamptz),
   holdfast.restore_begin(bigint, uuid, jsonb), holdfast.restore_page(bigint, uuid, integer),

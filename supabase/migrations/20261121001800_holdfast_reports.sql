@@ -55,7 +55,7 @@ begin
     from holdfast.source_objects o
     where holdfast.in_scope(scope, o.bucket_id, o.name, o.size)
       and (own is null or not exists (
-        select from holdfast.entries e
+        select from holdfast.known_entries e
         where e.repository = own and e.bucket_id = o.bucket_id and e.name = o.name
           and e.version = o.version and e.blob is not null))
     group by o.bucket_id

@@ -40,6 +40,7 @@ select
   (s.document #>> '{totals,objects}')::bigint as objects,
   (s.document #>> '{totals,bytes}')::bigint as bytes,
   (s.document #>> '{totals,unavailable}')::bigint as unavailable,
+  (s.document #>> '{totals,failed}')::bigint as failed,
   (s.document #>> '{totals,stale}')::bigint as stale,
   (s.document #>> '{totals,assumed}')::bigint as assumed,
   r.kind as running, r.id as running_id, r.stage as running_stage, r.started_at as running_since,

@@ -18,6 +18,7 @@ Deno.test("what could be had and was not makes a snapshot partial, until it is c
   assert.deepEqual([first.run.counters.objects_copied, first.run.counters.objects_failed], [2, 1]);
   const { key, code } = first.entries.get("files/b")!;
   assert.deepEqual([key, code], [undefined, "storage_failed"]);
+  assert.deepEqual([first.document.totals.failed, first.document.totals.unavailable], [1, 0]);
 
   await project.client.call("clearStorageFaults", {});
   const second = await assertHolds(project, await project.backupSnapshot());

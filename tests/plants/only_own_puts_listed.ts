@@ -7,7 +7,7 @@ export const plant: Plant = {
   scenarios: ["cancelled"],
   edits: [{
     file: migration("seal"),
-    find: "e.added_in > since and e.added_in <= upto",
-    replace: "e.added_in = upto",
+    find: "e.repository = changed_names.repository and e.added_in > since and e.added_in <= upto",
+    replace: "e.repository = changed_names.repository and e.added_in = upto",
   }],
 };

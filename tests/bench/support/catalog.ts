@@ -44,7 +44,7 @@ export async function addRows(
     from generate_series(${first}::bigint, ${last}::bigint) i, md5(i::text) h`;
 }
 
-/** Makes blobs and entries for these objects. */
+/** Makes blobs and entries for these objects, in the order of names, as the sweep of a backup does. */
 async function hold(sql: Connection, bucket: string, first: number, last: number): Promise<void> {
   await sql`
     with wanted as materialized (
@@ -52,17 +52,20 @@ async function hold(sql: Connection, bucket: string, first: number, last: number
       from generate_series(${first}::bigint, ${last}::bigint) i, md5(i::text) h
     ), repository as (
       select s.repository, max(s.sequence) as sequence from holdfast.snapshots s group by s.repository
-    ), fresh as (
-      select o.*, 'data/' || o.bucket_id || '/' || o.name || '/' || o.version as key
-      from wanted w join holdfast.source_objects o
-        on o.bucket_id = ${bucket} and o.name = w.name collate "C"
+    ), fresh as materialized (
+      select o.*, nextval('holdfast.blobs_id_seq') as blob
+      from (
+        select o.* from wanted w join holdfast.source_objects o
+          on o.bucket_id = ${bucket} and o.name = w.name collate "C"
+        order by o.name) as o
     ), held as (
-      insert into holdfast.blobs (repository, key, size, sha256)
-      select r.repository, f.key, f.size, sha256(f.version::bytea) from fresh f, repository r
-      returning id, key
+      insert into holdfast.blobs (id, repository, size, sha256)
+      select f.blob, r.repository, f.size, sha256(f.version::bytea) from fresh f, repository r
     )
-    insert into holdfast.entries (repository, bucket_id, name, added_in, object_id, version, blob,
-      row_hash, metadata)
-    select r.repository, f.bucket_id, f.name, r.sequence, f.id, f.version, h.id, f.row_hash, f.metadata
-    from fresh f join held h on h.key = f.key, repository r`;
+    insert into holdfast.entries (repository, bucket_id, name, added_in, object_id, version_uuid, blob,
+      type, cache_control, user_metadata, owner_uuid, created_at, updated_at, etag_md5)
+    select r.repository, f.bucket_id, f.name, r.sequence, f.id, f.version::uuid, f.blob,
+      f.type, f.cache_control, f.user_metadata, f.owner_id::uuid, f.created_at, f.updated_at,
+      f.etag::uuid
+    from fresh f, repository r order by f.blob`;
 }

@@ -124,10 +124,12 @@ sqlTest("totals and state tell what could not be had", async (project) => {
   assert.deepEqual(partial.snapshot.totals, {
     objects: NAMES.length + 1,
     bytes: NAMES.join("").length + 2, /* é and É have two bytes each */
-    unavailable: 1,
+    unavailable: 0,
+    failed: 1,
     stale: 1,
     assumed: 1,
   });
+  repository.read(partial.snapshot);
   assert.deepEqual(partial.snapshot.buckets.map((bucket) => bucket.id), ["photos"]);
   const [{ result }] = await project.owner`
     select result from holdfast.runs where id = ${partial.run}`;
@@ -142,6 +144,84 @@ sqlTest("totals and state tell what could not be had", async (project) => {
   const next = await runBackup(project, repository);
   assert.equal(next.snapshot?.state, "complete");
   assert.equal(next.snapshot.totals.stale, 0);
+  repository.read(next.snapshot);
+});
+
+sqlTest("what the source can't give counts apart from what it could", async (project) => {
+  const { objects, repository } = await filled(project.owner);
+  for (const name of ["gone", "refused"]) await objects.upload("photos", name);
+  const { snapshot } = await runBackup(project, repository, {
+    act: (item) =>
+      item.name === "gone"
+        ? failed(item, "unavailable")
+        : item.name === "refused"
+        ? failed(item, "failed", "storage_failed")
+        : copied(item),
+  });
+  assert.ok(snapshot);
+  assert.deepEqual([snapshot.totals.unavailable, snapshot.totals.failed], [1, 1]);
+  repository.read(snapshot);
+
+  // Nothing was added or removed: only why has changed.
+  await project.owner`update holdfast.failures set next_at = now() + interval '1 day'`;
+  await project.owner`update holdfast.failures set class = 'unavailable'`;
+  const next = await runBackup(project, repository);
+  assert.ok(next.snapshot);
+  assert.equal(next.snapshot.parts.length, 1);
+  assert.deepEqual([next.snapshot.state, next.snapshot.totals.unavailable], ["complete", 2]);
+  assert.equal(next.snapshot.totals.failed, 0);
+  repository.read(next.snapshot);
+});
+
+sqlTest("totals follow every kind of change from snapshot to snapshot", async (project) => {
+  const { objects, repository } = await filled(project.owner);
+  await runBackup(project, repository);
+  const changes: (() => Promise<unknown>)[] = [
+    () => objects.upload("photos", "A", { text: "longer than it was" }),
+    () => objects.move("photos", "B/1", "photos", "moved"),
+    () => objects.move("photos", "moved", "photos", "and again"),
+    () => objects.remove("photos", "and again"),
+    () => objects.setUserMetadata("photos", "A", { n: "1" }),
+    () => Promise.resolve(),
+    () => project.owner`select holdfast.set('exclude', '["photos/e"]')`,
+  ];
+  for (const change of changes) {
+    await change();
+    const { snapshot } = await runBackup(project, repository);
+    assert.ok(snapshot);
+    repository.read(snapshot);
+  }
+});
+
+sqlTest("a listing of changes is the same by sequence and by name", async (project) => {
+  const { objects, repository } = await filled(project.owner);
+  await runBackup(project, repository);
+  await project.owner.unsafe(
+    "create or replace function holdfast.changes_to_sort() returns integer language sql as 'select 2'",
+  );
+  for (const name of ["a", "é", "Z", "B/2"]) {
+    await objects.upload("photos", name, { text: "other" });
+  }
+  await objects.upload("photos", "between");
+  await objects.remove("photos", "B/1");
+  const left = await runBackup(project, repository, {
+    stopBefore: (lease) => lease.stage === "seal",
+  });
+  await project.worker`select holdfast.cancel_run(${left.run})`;
+  await objects.remove("photos", "between");
+  await objects.remove("photos", "_");
+  const { snapshot } = await runBackup(project, repository, { maxLines: 2 });
+  assert.ok(snapshot);
+  const lines = snapshot.parts.slice(1).flatMap((part) => repository.part(part.key));
+  assert.deepEqual(lines.map(({ op, name }) => `${op} ${name}`), [
+    "remove B/1",
+    "put B/2",
+    "put Z",
+    "remove _",
+    "put a",
+    "put é",
+  ]);
+  assert.equal(repository.read(snapshot).size, NAMES.length - 2);
 });
 
 async function filled(owner: ConstructorParameters<typeof Objects>[0]) {

@@ -74,24 +74,71 @@ sqlTest("analytics buckets and Holdfast's own are not swept", async (project) =>
   assert.deepEqual(snapshot.buckets.map((bucket) => bucket.id), ["photos"]);
 });
 
-sqlTest("the source's hash of a row is that of its metadata", async (project) => {
-  await filled(project);
+/** One change of each column that a restore puts back, and what it must not be mistaken for. */
+const CHANGES: Record<string, string> = {
+  "a type": `metadata = metadata || '{"mimetype": "image/png"}'`,
+  "no type": `metadata = metadata - 'mimetype'`,
+  "a cache control": `metadata = metadata || '{"cacheControl": "no-cache"}'`,
+  "no cache control": `metadata = metadata - 'cacheControl'`,
+  "an owner that is a UUID": "owner_id = '6d2f8c8e-53d0-4b1c-9d0a-3d2a1f0f7a11'",
+  "another owner": "owner_id = '6D2F8C8E-53D0-4B1C-9D0A-3D2A1F0F7A11'",
+  "no owner": "owner_id = null",
+  "a creation": "created_at = created_at + interval '1 microsecond'",
+  "no creation that is a time": "created_at = 'infinity'",
+  "no user metadata": "user_metadata = null",
+  "empty user metadata": "user_metadata = '{}'",
+  "a list as user metadata": "user_metadata = '[]'",
+  "a number": `user_metadata = '{"n": 1}'`,
+  "a text of it": `user_metadata = '{"n": "1"}'`,
+};
+
+sqlTest("a change of any one column that a restore puts back is seen, once", async (project) => {
+  const { repository } = await filled(project);
+  await runBackup(project, repository);
+  for (const [what, change] of Object.entries(CHANGES)) {
+    await project.owner.unsafe(`update storage.objects set ${change} where name = 'a'`);
+    assert.deepEqual((await runBackup(project, repository)).swept, ["photos/a"], what);
+    assert.deepEqual((await runBackup(project, repository)).swept, [], `${what}, again`);
+    const [{ same }] = await project.owner`
+      select e.metadata - 'updated_at' = o.metadata - 'updated_at' as same
+      from holdfast.known_entries e join holdfast.source_objects o using (bucket_id, name)
+      where name = 'a' and removed_in is null`;
+    assert.ok(same, what);
+  }
+  // What JSON has as null, a restore puts back as none.
+  await project.owner`update storage.objects set user_metadata = null where name = 'a'`;
+  await runBackup(project, repository);
+  await project.owner`update storage.objects set user_metadata = 'null' where name = 'a'`;
+  assert.deepEqual((await runBackup(project, repository)).swept, []);
+  await project.owner`update storage.objects set user_metadata = '{"n": 1}' where name = 'a'`;
+  await runBackup(project, repository);
+  await project.owner`update storage.objects set user_metadata = '{"n": 1.0}' where name = 'a'`;
+  assert.deepEqual((await runBackup(project, repository)).swept, ["photos/a"]);
+});
+
+sqlTest("an entry says what its row says, however odd", async (project) => {
+  const { repository } = await filled(project);
   await project.owner`update storage.objects set created_at = 'infinity' where name = 'a'`;
   await project.owner`update storage.objects set user_metadata = null, owner_id = null,
     metadata = '{"size": "12", "eTag": "plain"}' where name = 'b'`;
   await project.owner`update storage.objects set metadata = null where name = '1'`;
+  await runBackup(project, repository);
   for (const zone of ["UTC", "Asia/Kolkata"]) {
     await project.owner`select set_config('timezone', ${zone}, false)`;
     const rows = await project.owner`
-      select name, row_hash = holdfast.metadata_hash(metadata) as equal, size, etag,
-        metadata ->> 'updated_at' = holdfast.utc((
+      select name, e.metadata = o.metadata as equal, e.version = o.version as same_version,
+        o.size, o.etag, o.metadata ->> 'updated_at' = holdfast.utc((
           select updated_at from storage.objects where id = o.id)) as same_time
-      from holdfast.source_objects o where name in ('1', 'a', 'b') order by name collate "C"`;
-    assert.deepEqual(rows.map((row) => [row.name, row.equal, row.same_time, row.size]), [
-      ["1", true, true, null],
-      ["a", true, true, "1"],
-      ["b", true, true, "12"],
-    ]);
+      from holdfast.source_objects o join holdfast.known_entries e using (bucket_id, name)
+      where name in ('1', 'a', 'b') order by name collate "C"`;
+    assert.deepEqual(
+      rows.map((row) => [row.name, row.equal, row.same_version, row.same_time, row.size]),
+      [
+        ["1", true, true, true, null],
+        ["a", true, true, true, "1"],
+        ["b", true, true, true, "12"],
+      ],
+    );
     assert.equal(rows[2].etag, "plain");
   }
 });

@@ -45,7 +45,8 @@ sqlTest("a protected project shows what its last snapshot holds", async (project
     [now.last_snapshot, now.last_snapshot_state, now.objects, now.bytes, now.unavailable],
     [snapshot?.id, "complete", "3", "2", "1"],
   );
-  assert.deepEqual([now.stale, now.assumed, now.running, now.error], ["0", "0", null, null]);
+  assert.deepEqual([now.failed, now.stale, now.assumed], ["0", "0", "0"]);
+  assert.deepEqual([now.running, now.error], [null, null]);
   assert.match(now.last_snapshot_age, /^00:00:/);
   assert.equal(now.schedule, "0 2 * * *");
   assert.equal(now.next_backup_at.getUTCHours(), 2);

@@ -45,7 +45,14 @@ export interface SnapshotDocument {
   parts: PartReference[];
   buckets: Record<string, unknown>[];
   policies: Record<string, unknown>[];
-  totals: { objects: number; bytes: number; unavailable: number; stale: number; assumed: number };
+  totals: {
+    objects: number;
+    bytes: number;
+    unavailable: number;
+    failed: number;
+    stale: number;
+    assumed: number;
+  };
 }
 
 /** A line of a listing that puts an entry. */
@@ -138,9 +145,11 @@ export class RepositoryReader {
     checkPartOrder(document);
     for (const part of document.parts) await this.#applyPart(part, entries);
     const totals = totalsOf(entries);
+    const { unavailable, failed, ...stated } = document.totals;
+    const all = { ...stated, without_bytes: unavailable + failed };
     for (const name of Object.keys(totals) as (keyof typeof totals)[]) {
-      if (totals[name] === document.totals[name]) continue;
-      throw new RepositoryFault(document.id, `${name}: ${document.totals[name]}, ${totals[name]}`);
+      if (totals[name] === all[name]) continue;
+      throw new RepositoryFault(document.id, `${name}: ${all[name]}, ${totals[name]}`);
     }
     return { document, entries };
   }
@@ -228,12 +237,13 @@ function checkPartOrder({ id, parts, sequence }: SnapshotDocument): void {
   if (!isSorted || !isBounded) throw new RepositoryFault(id, "its parts are out of order");
 }
 
-function totalsOf(entries: Map<string, Entry>): SnapshotDocument["totals"] {
-  const totals = { objects: 0, bytes: 0, unavailable: 0, stale: 0, assumed: 0 };
+/** What its lines tell; not why something has no bytes. */
+function totalsOf(entries: Map<string, Entry>) {
+  const totals = { objects: 0, bytes: 0, without_bytes: 0, stale: 0, assumed: 0 };
   for (const entry of entries.values()) {
     totals.objects += 1;
     totals.bytes += entry.size ?? 0;
-    if (entry.key === undefined) totals.unavailable += 1;
+    if (entry.key === undefined) totals.without_bytes += 1;
     else if (entry.wanted_version !== undefined) totals.stale += 1;
     if (entry.assumed) totals.assumed += 1;
   }

@@ -11,9 +11,9 @@ export async function assertCatalog(
   assert.deepEqual(known.map(({ id }) => id), snapshots.map(({ document }) => document.id));
   for (const { document, entries } of snapshots) {
     const rows = await sql`
-      select e.bucket_id || '/' || e.name as place, e.version, b.key, b.size::int as size,
-        encode(b.sha256, 'hex') as sha256, e.object_id as id
-      from holdfast.entries e left join holdfast.blobs b on b.id = e.blob
+      select e.bucket_id || '/' || e.name as place, e.version, e.key, e.size::int as size,
+        encode(e.sha256, 'hex') as sha256, e.object_id as id
+      from holdfast.known_entries e
       where e.added_in <= ${document.sequence}
         and (e.removed_in is null or e.removed_in > ${document.sequence})
       order by (e.bucket_id || '/' || e.name) collate "C"`;

@@ -16,7 +16,7 @@ export async function assertNoRowPassed({ sql }: FaultsProject): Promise<void> {
       and (c.finished_at is not null or o.name < c.position ->> 'from')
       and (o.metadata ->> 'updated_at')::timestamptz < r.started_at
       and not exists (
-        select from holdfast.entries e
+        select from holdfast.known_entries e
         where e.repository = r.repository and e.bucket_id = o.bucket_id and e.name = o.name
           and e.removed_in is null and o.version in (e.version, e.wanted_version))
       and not exists (
@@ -34,7 +34,7 @@ export async function assertNoRowPassed({ sql }: FaultsProject): Promise<void> {
 export async function readHeld({ sql }: FaultsProject): Promise<Set<string>> {
   const rows = await sql<{ bucket_id: string; name: string }[]>`
     select o.bucket_id, o.name from holdfast.source_objects o
-      join holdfast.entries e on e.bucket_id = o.bucket_id and e.name = o.name
+      join holdfast.known_entries e on e.bucket_id = o.bucket_id and e.name = o.name
         and e.version = o.version and e.blob is not null and e.removed_in is null`;
   return new Set(rows.map(({ bucket_id, name }) => placeInUrl(bucket_id, name)));
 }

@@ -64,7 +64,12 @@ export const snapshotSchema = z.object({
   parts: z.array(partSchema).max(100_000),
   buckets: z.array(z.looseObject({ id: z.string(), name: z.string() })),
   policies: z.array(z.looseObject({})),
-  totals: z.looseObject({ objects: count, bytes: count, unavailable: count }),
+  totals: z.looseObject({
+    objects: count,
+    bytes: count,
+    unavailable: count,
+    failed: count.optional(),
+  }),
 });
 /** snapshots/<id>.json */
 export type SnapshotDocument = z.output<typeof snapshotSchema>;

@@ -17,6 +17,7 @@ export interface SnapshotDocument {
     objects: number;
     bytes: number;
     unavailable: number;
+    failed: number;
     stale: number;
     assumed: number;
   };
@@ -31,10 +32,11 @@ export interface ListLine {
   name: string;
   version?: string;
   key?: string;
+  size?: number;
   assumed?: boolean;
   wanted_version?: string;
   code?: string;
-  user_metadata?: Record<string, string>;
+  user_metadata?: unknown;
 }
 
 /** A repository in memory: what a run's slices would have put into the bucket. */
@@ -79,7 +81,20 @@ export class Repository {
         else assert.ok(found.delete(path), `${path} is removed and was not there`);
       }
     }
-    assert.equal(found.size, snapshot.totals.objects);
+    assertTotals(snapshot.totals, [...found.values()]);
     return found;
   }
+}
+
+/** The totals are those of the lines, however they were come by. */
+function assertTotals(totals: SnapshotDocument["totals"], lines: ListLine[]): void {
+  const count = (has: (line: ListLine) => boolean) => lines.filter(has).length;
+  const { unavailable, failed, ...rest } = totals;
+  assert.deepEqual(rest, {
+    objects: lines.length,
+    bytes: lines.reduce((sum, line) => sum + (line.size ?? 0), 0),
+    stale: count((line) => line.key !== undefined && line.wanted_version !== undefined),
+    assumed: count((line) => line.assumed === true),
+  });
+  assert.equal(unavailable + failed, count((line) => line.key === undefined));
 }

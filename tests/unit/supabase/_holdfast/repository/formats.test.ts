@@ -40,7 +40,7 @@ const SNAPSHOT = {
   parts: [PART],
   buckets: [{ id: "avatars", name: "avatars", public: true }],
   policies: [{ policyname: "read" }],
-  totals: { objects: 512, bytes: 73_400_320, unavailable: 0, stale: 0 },
+  totals: { objects: 512, bytes: 73_400_320, unavailable: 0, failed: 0, stale: 0 },
 };
 
 const RECORD = {
