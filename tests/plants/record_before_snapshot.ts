@@ -7,9 +7,12 @@ export const plant: Plant = {
   scenarios: ["first_backup", "incremental"],
   edits: [{
     file: shared("backup/seal.ts"),
-    find: `  await putOwnDocument(store, snapshotKey(document.id), frozen);
-  await putOwnDocument(store, logKey(document.sequence), formatDocument(record));`,
-    replace: `  await putOwnDocument(store, logKey(document.sequence), formatDocument(record));
-  await putOwnDocument(store, snapshotKey(document.id), frozen);`,
+    find: "  await putOwnDocument(store, snapshotKey(document.id), frozen);\n",
+    replace: "",
+  }, {
+    file: shared("backup/seal.ts"),
+    find: `  await context.commit("seal_run",`,
+    replace: `  await putOwnDocument(store, snapshotKey(document.id), frozen);
+  await context.commit("seal_run",`,
   }],
 };

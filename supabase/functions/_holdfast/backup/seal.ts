@@ -2,7 +2,7 @@
 import { gzipSync } from "node:zlib";
 import type { Lease, SliceContext, Stage } from "../engine/slice.ts";
 import { HoldfastError } from "../errors.ts";
-import { MAX_DOCUMENT_BYTES, putOwnDocument } from "../repository/documents.ts";
+import { MAX_DOCUMENT_BYTES, putDocument, putOwnDocument } from "../repository/documents.ts";
 import {
   formatDocument,
   type ListPart,
@@ -144,8 +144,14 @@ async function publish(
     sha256: await hexDigest(new TextEncoder().encode(frozen)),
     project_url: document.project_url,
   };
-  await assertNoNews(store, context.database, document);
+  const collides = await context.commit<boolean>("rival_would_collide", lease);
+  if (!collides) await assertNoNews(store, context.database, document, document.sequence);
   await putOwnDocument(store, snapshotKey(document.id), frozen);
-  await putOwnDocument(store, logKey(document.sequence), formatDocument(record));
-  await context.commit("seal_run", lease, { done: { s3_requests: 3 } });
+  const recordKey = logKey(document.sequence);
+  if (!await putDocument(store, recordKey, formatDocument(record))) {
+    // Whose record it is says what to do about it.
+    await assertNoNews(store, context.database, document);
+    throw new HoldfastError("catalog_behind", `${recordKey} was written by someone else`);
+  }
+  await context.commit("seal_run", lease, { done: { s3_requests: collides ? 2 : 3 } });
 }

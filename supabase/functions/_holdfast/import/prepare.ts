@@ -18,7 +18,7 @@ export function prepareReading(store: RepositoryStore, nextStage: string): Stage
       owner_project: known?.owner_project ?? null,
       // The import counts records as known, one by one.
       last_record: known?.last_record ?? 0,
-      conditional_writes: known?.conditional_writes ?? false,
+      conditional_writes: known?.conditional_writes ?? null,
     };
     await context.commit("repository_prepared", lease, { facts, next_stage: nextStage });
     return "finished";

@@ -30,7 +30,8 @@ export interface RepositoryFacts {
   readonly format_version: number;
   readonly owner_project: string | null;
   readonly last_record: number;
-  readonly conditional_writes: boolean;
+  /** Whether the server honours If-None-Match; null where no writer has probed it yet. */
+  readonly conditional_writes: boolean | null;
 }
 
 /** What the catalog knows of a repository. */
@@ -38,7 +39,7 @@ interface KnownRepository {
   readonly id: number;
   readonly last_record: number;
   readonly owner_project: string | null;
-  readonly conditional_writes: boolean;
+  readonly conditional_writes: boolean | null;
 }
 
 /** The repository as a reader finds it: its identity, and the records that the catalog lacks. */
@@ -156,19 +157,28 @@ export async function openForWriting(
 
 /**
  * Compares heads once more before a snapshot counts: its run may have lasted for days, and the
- * repository may have been taken over meanwhile. Its own record, of a slice that died, is no news.
+ * repository may have been taken over meanwhile. `own` is the sequence of a record that is no news: that
+ * of the snapshot itself, written by a slice that died.
+ *
+ * A run that is minutes old need not ask if its record is the next of the log and the server
+ * honours conditions. Whoever takes a repository over writes the next record first, so it has the
+ * key of this one, and of two conditional writes of a key one is refused; a LIST before the write
+ * would leave the moment between the two open. What the key would not tell is a database that was
+ * taken back to the middle of this run, past whose sequence the log has gone on: that takes minutes,
+ * so an older run does ask, as does one whose sequence leaves a gap that a rival's record may be in.
  * @throws HoldfastError `repository_not_ours`, `catalog_behind`, `catalog_ahead`.
  */
 export async function assertNoNews(
   store: RepositoryStore,
   database: Database,
-  snapshot: Pick<SnapshotDocument, "repository_id" | "sequence" | "project_url">,
+  snapshot: Pick<SnapshotDocument, "repository_id" | "project_url">,
+  own?: number,
 ): Promise<void> {
   const known = await database.call<KnownRepository | null>("known_repository", {
     repository_id: snapshot.repository_id,
   });
   const news = (await readRecords(store, known?.last_record ?? 0))
-    .filter(({ sequence }) => sequence !== snapshot.sequence);
+    .filter(({ sequence }) => sequence !== own);
   const owner = ownerOf(news) ?? snapshot.project_url;
   if (owner !== snapshot.project_url) {
     throw notOurs(owner, news, await lastSnapshotOf(database, known));
