@@ -22,11 +22,10 @@ async function createProject(): Promise<TestProject> {
 /** What the catalog says, but for numbers that only it knows. */
 async function catalogOf(project: TestProject) {
   const rows = await project.sql`
-    select e.bucket_id, e.name, e.added_in, e.removed_in, e.object_id, e.version, b.key, b.size,
-      encode(b.sha256, 'hex') as sha256, b.part_size, e.row_hash, e.metadata, e.assumed,
-      e.wanted_version, e.code
-    from holdfast.entries e left join holdfast.blobs b on b.id = e.blob
-    order by e.bucket_id, e.name, e.added_in`;
+    select bucket_id, name, added_in, removed_in, object_id, version, key, size,
+      encode(sha256, 'hex') as sha256, part_size, metadata, assumed, wanted_version, code
+    from holdfast.known_entries
+    order by bucket_id, name, added_in`;
   const snapshots = await project.sql`
     select sequence, id, state, started_at, sealed_at, document from holdfast.snapshots
     order by sequence`;
@@ -116,6 +115,38 @@ Deno.test("a log that was rolled back is refused too", async () => {
   assert.deepEqual([run.state, run.code], ["failed", "catalog_ahead"]);
   assert.match(run.message!, /lacks its record/);
   assert.deepEqual(await project.bucket.list(), before);
+});
+
+Deno.test("snapshots of another repository are not imported", async () => {
+  await using project = await createProject();
+  await using reader = await TestProject.create({ repository: project.repository });
+  const identity = JSON.parse(
+    new TextDecoder().decode(await project.bucket.get("holdfast/holdfast.json")),
+  );
+  const other = { ...identity, repository_id: crypto.randomUUID() };
+  await project.bucket.put("holdfast/holdfast.json", JSON.stringify(other));
+  const run = await reader.ended(await reader.start("backup/imports"));
+  assert.deepEqual([run.state, run.code], ["failed", "repository_damaged"]);
+  assert.match(run.message!, new RegExp(`of the repository ${identity.repository_id}`));
+});
+
+Deno.test("a moved object's bytes are one blob, before and after an import", async () => {
+  await using project = await createProject();
+  await using reader = await TestProject.create({ repository: project.repository });
+  await reader.importLog();
+  for (const { sql } of [project, reader]) {
+    const blobs = await sql`
+      select b.id, array_agg(distinct e.key) as keys, array_agg(distinct e.name order by e.name) as names
+      from holdfast.blobs b join holdfast.known_entries e on e.blob = b.id
+      group by b.id order by min(e.name), min(e.added_in)`;
+    assert.deepEqual(blobs.map(({ names }) => names.join()), ["a", "a", "b", "c,moved", "d", "e"]);
+    assert.ok(blobs.every(({ keys }) => keys.length === 1));
+    assert.equal(new Set(blobs.map(({ keys }) => keys[0])).size, blobs.length);
+  }
+  const [{ open }] = await reader.sql`
+    select count(*)::int as open from holdfast.blobs b
+    where not exists (select from holdfast.entries e where e.blob = b.id)`;
+  assert.equal(open, 0);
 });
 
 Deno.test("what is damaged in the log or the listings fails an import, by its key", async () => {

@@ -47,7 +47,10 @@ const putSchema = z.object({
     error: "must come with its size and sha256",
     path: ["key"],
   },
-).refine(({ size = 0, part_size = Infinity }) => size <= part_size * MAX_PARTS, {
+).refine(({ key, wanted_version }) => key !== undefined || wanted_version !== undefined, {
+  error: "must come where no version is wanted",
+  path: ["key"],
+}).refine(({ size = 0, part_size = Infinity }) => size <= part_size * MAX_PARTS, {
   error: `makes more than ${MAX_PARTS} parts`,
   path: ["part_size"],
 });
@@ -80,6 +83,27 @@ export function parseLine(part: string, number: number, line: string): CatalogLi
   const value = parsed.data;
   if (value.op === "remove") return { op: "remove", bucket_id: value.bucket, name: value.name };
   return putLine(value);
+}
+
+/**
+ * The lines `from` to `to` of a part, checked. `names` has those of its lines before, and has
+ * these afterwards: a name stands once in a part.
+ * @throws HoldfastError `repository_damaged` that names the part and the line.
+ */
+export function parseLines(
+  part: string,
+  lines: readonly string[],
+  [from, to]: readonly [from: number, to: number],
+  names: Set<string>,
+): CatalogLine[] {
+  return lines.slice(from, to).map((text, index) => {
+    const number = from + index + 1;
+    const line = parseLine(part, number, text);
+    const name = `${line.bucket_id}\0${line.name}`;
+    if (names.has(name)) throw damaged(part, number, "names an object for the second time");
+    names.add(name);
+    return line;
+  });
 }
 
 function damaged(part: string, number: number, fault: string): HoldfastError {

@@ -13,7 +13,7 @@ import {
 import { hexDigest, snapshotKey } from "../repository/keys.ts";
 import { readRecords } from "../repository/open.ts";
 import type { RepositoryStore } from "../repository/store.ts";
-import { type CatalogLine, parseLine } from "./lines.ts";
+import { type CatalogLine, parseLines } from "./lines.ts";
 import { takeOver } from "./take_over.ts";
 
 /** Lines that one transaction takes. */
@@ -30,6 +30,8 @@ interface ImportState {
   readonly position: ImportPosition;
   readonly base: number | null;
   readonly last_record: number;
+  /** As holdfast.json says. */
+  readonly repository_id: string;
 }
 
 interface ImportPosition {
@@ -60,7 +62,7 @@ export function importStage(store: RepositoryStore, projectUrl: string): Stage {
         await context.commit("import_record", lease, { record, document: null });
         continue;
       }
-      const document = await readSnapshot(store, record);
+      const document = await readSnapshot(store, record, state.repository_id);
       if (!await importParts(document, state, lease, context, store)) return "more";
       await context.commit("import_record", lease, { record, document });
       if (context.budget.spent()) return "more";
@@ -68,10 +70,11 @@ export function importStage(store: RepositoryStore, projectUrl: string): Stage {
   };
 }
 
-/** A snapshot's document, held to the digest in its record. */
+/** A snapshot's document, held to the digest in its record and to the repository. */
 async function readSnapshot(
   store: RepositoryStore,
   record: SnapshotRecord,
+  repositoryId: string,
 ): Promise<SnapshotDocument> {
   const key = snapshotKey(record.snapshot);
   const bytes = await store.get(key, MAX_DOCUMENT_BYTES);
@@ -82,6 +85,12 @@ async function readSnapshot(
   const document = parseDocument(key, bytes, snapshotSchema);
   if (document.id !== record.snapshot || document.sequence !== record.sequence) {
     throw new HoldfastError("repository_damaged", `${key} says that it is ${document.id}`);
+  }
+  if (document.repository_id !== repositoryId) {
+    throw new HoldfastError(
+      "repository_damaged",
+      `${key} is of the repository ${document.repository_id}, not of this one`,
+    );
   }
   return document;
 }
@@ -109,9 +118,11 @@ async function importParts(
     if (!part) break;
     const lines = await readLines(store, part);
     const lastFull = part.kind === "full" && parts[index + 1]?.kind !== "full";
-    for (let taken = position.lines ?? 0; taken < lines.length; taken += LINES_PER_PAGE) {
-      const page = lines.slice(taken, taken + LINES_PER_PAGE)
-        .map((line, offset) => parseLine(part.key, taken + offset + 1, line));
+    const begun = position.lines ?? 0;
+    const names = new Set<string>();
+    parseLines(part.key, lines, [0, begun], names);
+    for (let taken = begun; taken < lines.length; taken += LINES_PER_PAGE) {
+      const page = parseLines(part.key, lines, [taken, taken + LINES_PER_PAGE], names);
       const atEnd = taken + page.length >= lines.length;
       const last = page.at(-1);
       const covers = part.kind === "full" ? coverage(position, last, lastFull && atEnd) : null;

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { HoldfastError } from "../../../../../supabase/functions/_holdfast/errors.ts";
-import { parseLine } from "../../../../../supabase/functions/_holdfast/import/lines.ts";
+import { parseLine, parseLines } from "../../../../../supabase/functions/_holdfast/import/lines.ts";
 
 const PUT = {
   op: "put",
@@ -62,6 +62,25 @@ Deno.test("an object that nothing is held of has no bytes, and says why", () => 
   const line = parse({ ...rest, wanted_version: "v", code: "bytes_missing" });
   assert.equal("stored" in line, false);
   assert.deepEqual([line["wanted_version"], line["code"]], ["v", "bytes_missing"]);
+});
+
+Deno.test("a line that neither holds bytes nor wants any says nothing, and is not taken", () => {
+  const { key: _key, size: _size, sha256: _sha256, ...rest } = PUT;
+  refused(rest, /^lists\/x, line 7: key /);
+});
+
+Deno.test("a name stands once in a part, on whichever page of it", () => {
+  const lines = ["a", "b", "c", "b", "d"].map((name) => JSON.stringify({ ...PUT, name }));
+  const again = {
+    code: "repository_damaged",
+    message: "lists/x, line 4: names an object for the second time",
+  };
+  assert.throws(() => parseLines("lists/x", lines, [0, 5], new Set()), again);
+  const names = new Set<string>();
+  assert.deepEqual(parseLines("lists/x", lines, [0, 2], names).map(({ name }) => name), ["a", "b"]);
+  assert.throws(() => parseLines("lists/x", lines, [2, 4], names), again);
+  const other = JSON.stringify({ ...PUT, name: "a", bucket: "other" });
+  assert.equal(parseLines("lists/x", [...lines.slice(0, 3), other], [0, 9], new Set()).length, 4);
 });
 
 Deno.test("a key without its size or digest can't be checked and is not taken", () => {
