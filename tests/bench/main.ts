@@ -75,8 +75,13 @@ function readOptions(): Options {
         full: { type: "boolean", default: false },
         json: { type: "boolean", default: false },
         write: { type: "boolean", default: false },
+        help: { type: "boolean", default: false },
       },
     });
+    if (values.help) {
+      console.log(USAGE);
+      Deno.exit(0);
+    }
     const unknown = values.only.filter((name) => !ROWS.some((row) => row.name === name));
     if (unknown.length > 0) throw new TypeError(`there is no row ${unknown.join(", ")}`);
     if (values.write && values.only.length > 0) {
