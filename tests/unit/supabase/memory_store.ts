@@ -1,6 +1,8 @@
 import type {
   KeyPage,
+  OpenUpload,
   RepositoryStore,
+  UploadPage,
 } from "../../../supabase/functions/_holdfast/repository/store.ts";
 
 /** A repository in memory, for what reads and writes whole objects. */
@@ -66,11 +68,11 @@ export class MemoryStore implements RepositoryStore {
     return this.open();
   }
 
-  abortUpload(): never {
+  abortUpload(_key: string, _id: string): Promise<void> {
     return this.open();
   }
 
-  listUploads(): never {
+  listUploads(_below: string, _after?: Pick<OpenUpload, "key" | "id">): Promise<UploadPage> {
     return this.open();
   }
 }
