@@ -286,13 +286,20 @@ create function holdfast.record_results(r holdfast.runs, results jsonb) returns 
   language plpgsql security definer set search_path = ''
   set plan_cache_mode = force_custom_plan
 as $$
+declare
+  failed boolean := jsonb_path_exists(record_results.results, '$[*].failure');
 begin
   perform holdfast.put_entries((r).repository, (r).sequence, record_results.results);
-  if jsonb_path_exists(record_results.results, '$[*].failure') then
+  if failed then
     perform holdfast.mark_entries((r).repository, (r).sequence, record_results.results);
   end if;
-  perform holdfast.record_failures((r).id, 'backup', record_results.results);
-  perform holdfast.begin_uploads(r, record_results.results);
+  -- Of most pages nothing failed, now or before.
+  if failed or exists (select from holdfast.failures f where f.job = 'backup') then
+    perform holdfast.record_failures((r).id, 'backup', record_results.results);
+  end if;
+  if jsonb_path_exists(record_results.results, '$[*].upload') then
+    perform holdfast.begin_uploads(r, record_results.results);
+  end if;
   perform holdfast.mark_moved(r, record_results.results);
 end
 $$;
