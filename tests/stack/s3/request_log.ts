@@ -2,6 +2,8 @@
 export interface RequestRecord {
   /** When it arrived, milliseconds since 1970. */
   readonly at: number;
+  /** When its answer was sent or given up, milliseconds since 1970; 0 until then. */
+  endedAt: number;
   readonly method: string;
   /** What it asks for, without the names in it, such as `PutObject`. */
   readonly route: string;
@@ -18,7 +20,7 @@ export interface RequestRecord {
 }
 
 /** What the server fills in by itself when a request arrives. */
-type Filled = "at" | "inFlight" | "status" | "requestBytes" | "responseBytes";
+type Filled = "at" | "endedAt" | "inFlight" | "status" | "requestBytes" | "responseBytes";
 
 /** Single records are kept for this many of the newest requests; the counts know all. */
 const KEPT_RECORDS = 20_000;
@@ -68,6 +70,7 @@ export class RequestLog<Entry extends RequestRecord = RequestRecord> {
     this.#mostInFlight = Math.max(this.#mostInFlight, this.#inFlight);
     const filled: Pick<RequestRecord, Filled> = {
       at: Date.now(),
+      endedAt: 0,
       inFlight: this.#inFlight,
       status: 0,
       requestBytes: 0,
@@ -80,8 +83,10 @@ export class RequestLog<Entry extends RequestRecord = RequestRecord> {
     return {
       record,
       finish: () => {
-        if (!finished) this.#inFlight--;
+        if (finished) return;
         finished = true;
+        this.#inFlight--;
+        record.endedAt = Date.now();
       },
     };
   }

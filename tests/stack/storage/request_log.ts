@@ -2,6 +2,8 @@
 export interface RequestRecord {
   /** When it arrived, milliseconds since 1970. */
   readonly at: number;
+  /** When its answer was sent or given up, milliseconds since 1970; 0 until then. */
+  endedAt: number;
   readonly method: string;
   /** The method and the fixed part of the path, such as `GET object/authenticated`. */
   route: string;
@@ -70,6 +72,7 @@ export class RequestLog {
     this.#mostInFlight = Math.max(this.#mostInFlight, this.#inFlight);
     const record: RequestRecord = {
       at: Date.now(),
+      endedAt: 0,
       ...request,
       inFlight: this.#inFlight,
       status: 0,
@@ -82,8 +85,10 @@ export class RequestLog {
     return {
       record,
       finish: () => {
-        if (!finished) this.#inFlight--;
+        if (finished) return;
         finished = true;
+        this.#inFlight--;
+        record.endedAt = Date.now();
       },
     };
   }
