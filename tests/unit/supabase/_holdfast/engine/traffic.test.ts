@@ -1,0 +1,92 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { TokenBucket } from "../../../../../supabase/functions/_holdfast/engine/token_bucket.ts";
+import { createTraffic } from "../../../../../supabase/functions/_holdfast/engine/traffic.ts";
+
+function clock() {
+  const time = { ms: 1_000 };
+  return { time, now: () => time.ms };
+}
+
+const NONE = { bytes_per_second: null, requests_per_second: null };
+
+Deno.test("over any time, no more is begun than the rate and one second's savings allow", () => {
+  const amounts = fc.array(fc.integer({ min: 1, max: 5_000 }), { minLength: 1, maxLength: 60 });
+  fc.assert(fc.property(amounts, fc.integer({ min: 1, max: 2_000 }), (all, perSecond) => {
+    const { time, now } = clock();
+    const bucket = new TokenBucket(now);
+    bucket.setRate(perSecond);
+    const from = time.ms;
+    let taken = 0;
+    for (const amount of all) {
+      for (let wait = bucket.waitMs(); wait > 0; wait = bucket.waitMs()) time.ms += wait;
+      // All that was taken before is paid for.
+      const allowed = perSecond * (1 + (time.ms - from) / 1000);
+      assert.ok(taken <= allowed + 1e-6, `${taken} of ${allowed}`);
+      bucket.take(amount);
+      taken += amount;
+    }
+    // And the time is used: what is waited for is no more than the debt.
+    assert.ok(time.ms - from <= 1000 * taken / perSecond + 2 * all.length);
+  }));
+});
+
+Deno.test("without a rate nothing is waited for, and what was read before is no debt", () => {
+  const { now } = clock();
+  const bucket = new TokenBucket(now);
+  bucket.take(1e12);
+  assert.equal(bucket.waitMs(), 0);
+  bucket.setRate(10);
+  assert.equal(bucket.waitMs(), 0);
+  bucket.take(20);
+  assert.equal(bucket.waitMs(), 1_001);
+  bucket.setRate(20);
+  assert.equal(bucket.waitMs(), 501, "a debt stays one");
+  bucket.setRate(null);
+  assert.equal(bucket.waitMs(), 0);
+});
+
+Deno.test("the request and the bytes that came count, not the bytes that were expected", () => {
+  const { time, now } = clock();
+  const traffic = createTraffic(32, now);
+  traffic.setRates({ bytes_per_second: 1_000, requests_per_second: 10 });
+  const short = traffic.sent(5_000);
+  assert.ok(traffic.waitMs() > 4_000, "what is expected holds others back at once");
+  short(0);
+  assert.equal(traffic.waitMs(), 0);
+  traffic.sent(0)(3_000);
+  assert.equal(traffic.waitMs(), 2_001);
+  time.ms += 2_001;
+  assert.equal(traffic.waitMs(), 0);
+  for (let request = 0; request < 10; request++) traffic.sent(0)(0);
+  assert.ok(traffic.waitMs() > 0);
+});
+
+Deno.test("what was read is given out once, and what was not is taken back", () => {
+  const traffic = createTraffic(32, clock().now);
+  traffic.sent(10)(10);
+  traffic.sent(10)(90);
+  traffic.countRead(-30);
+  assert.equal(traffic.takeBytesRead(), 70);
+  assert.equal(traffic.takeBytesRead(), 0);
+});
+
+Deno.test("a turn comes when the rates allow it, or when it is of no use any more", async () => {
+  const { time, now } = clock();
+  const traffic = createTraffic(32, now);
+  traffic.setRates({ ...NONE, requests_per_second: 1 });
+  traffic.sent(0)(0);
+  traffic.sent(0)(0);
+  let asked = 0;
+  await traffic.turn(() => {
+    time.ms += 300;
+    asked++;
+    return false;
+  });
+  assert.equal(traffic.waitMs(), 0);
+  assert.ok(asked >= 3, `${asked}`);
+  traffic.sent(0)(0);
+  traffic.sent(0)(0);
+  await traffic.turn(() => true);
+  assert.ok(traffic.waitMs() > 0);
+});
