@@ -15,6 +15,10 @@ create table holdfast.runs (
   code text,
   message text,
   remedy text,
+  paused_until timestamptz,
+  paused_code text,
+  paused_message text,
+  resumed_at timestamptz,
   frozen text,
   result jsonb
 );
@@ -31,6 +35,10 @@ comment on column holdfast.runs.ended_at is 'When it ended.';
 comment on column holdfast.runs.code is 'Stable code of the error that ended it.';
 comment on column holdfast.runs.message is 'What went wrong.';
 comment on column holdfast.runs.remedy is 'What to do about it.';
+comment on column holdfast.runs.paused_until is 'Until when nothing is leased of it, though it is running; null if it is not paused.';
+comment on column holdfast.runs.paused_code is 'Why: paused_by_limit, or the code of a server that asked for time.';
+comment on column holdfast.runs.paused_message is 'The same in words.';
+comment on column holdfast.runs.resumed_at is 'When it last went on after a pause by a limit.';
 comment on column holdfast.runs.frozen is 'The exact bytes of the snapshot.json that it is sealing.';
 comment on column holdfast.runs.result is 'What it found or did, for its reader.';
 
@@ -53,6 +61,7 @@ create table holdfast.cursors (
   careful integer not null default 0,
   lease_owner uuid,
   lease_expires_at timestamptz,
+  isolate_loaded_at timestamptz,
   committed_at timestamptz not null default now(),
   finished_at timestamptz
 );
@@ -70,6 +79,7 @@ comment on column holdfast.cursors.deaths is 'Of these, the ones that ran out wi
 comment on column holdfast.cursors.careful is 'So many commits to come are of one object each: something among them killed two lanes.';
 comment on column holdfast.cursors.lease_owner is 'The lane that holds it.';
 comment on column holdfast.cursors.lease_expires_at is 'Until when, by this database''s clock.';
+comment on column holdfast.cursors.isolate_loaded_at is 'When the isolate was loaded in which the lane works or worked.';
 comment on column holdfast.cursors.committed_at is 'When it last made progress.';
 comment on column holdfast.cursors.finished_at is 'When it was done.';
 

@@ -24,7 +24,9 @@ begin
   select * into other from holdfast.runs r where r.state in ('running', 'sealing') limit 1;
   if found then
     raise exception 'run_in_progress' using errcode = 'HF000',
-      detail = format('A %s is running: %s.', other.kind, other.id),
+      detail = format('A %s is running: %s.', other.kind, other.id)
+        || case when holdfast.is_paused(other)
+          then format(' It is paused until %s: %s', holdfast.utc(other.paused_until), other.paused_message) else '' end,
       hint = format('Wait for it, or end it: select holdfast.cancel_run(%L).', other.id);
   end if;
   insert into holdfast.runs (kind, plan, started_by)
@@ -63,8 +65,22 @@ $$;
 comment on function holdfast.free_lanes(holdfast.runs) is
   'How many more lanes may work on a run; while a cursor is careful, there is one lane.';
 
-create function holdfast.lease_cursor(owner uuid, function_name text, run uuid default null) returns jsonb
-  language plpgsql security definer set search_path = ''
+create function holdfast.lane_limits(plan jsonb) returns jsonb
+  language sql stable security definer set search_path = ''
+as $$
+  -- Lanes know nothing of each other: each keeps to its part, though the others may be idle.
+  select jsonb_build_object(
+    'bytes_per_second', (holdfast.limit_setting('max_bytes_per_second') / holdfast.plan_lanes(plan))::float,
+    'requests_per_second', (holdfast.limit_setting('max_requests_per_second') / holdfast.plan_lanes(plan))::float,
+    'egress', holdfast.limit_setting('max_egress_bytes_per_day') is not null
+      or holdfast.limit_setting('max_egress_bytes_per_month') is not null)
+$$;
+comment on function holdfast.lane_limits(jsonb) is
+  'What one lane may read from Storage: its part of what is set, null for no limit; and whether egress is limited.';
+
+create function holdfast.lease_cursor(owner uuid, function_name text, run uuid default null,
+  isolate_seconds numeric default null)
+  returns jsonb language plpgsql security definer set search_path = ''
 as $$
 declare
   c holdfast.cursors;
@@ -75,9 +91,10 @@ begin
     and holdfast.function_of(runs.kind) = lease_cursor.function_name
     and (lease_cursor.run is null or runs.id = lease_cursor.run)
   for update;
-  if not found or holdfast.free_lanes(r) <= 0 then
+  if not found or holdfast.is_paused(r) or holdfast.free_lanes(r) <= 0 then
     return null;
   end if;
+  perform holdfast.resume_run(r.id);
   select cc.* into c from holdfast.cursors cc
   where cc.run = r.id and cc.finished_at is null
     and (cc.lease_expires_at is null or cc.lease_expires_at <= clock_timestamp())
@@ -87,22 +104,29 @@ begin
   end if;
   -- A lane that ends in any other way gives up its name.
   c.deaths := c.deaths + (c.lease_owner is not null)::integer;
+  if c.lease_owner is not null then
+    -- The last that was heard of it prolonged the lease.
+    perform holdfast.slice_killed(lease_cursor.function_name, extract(epoch from
+      c.lease_expires_at - make_interval(secs => holdfast.lease_seconds()) - c.isolate_loaded_at));
+  end if;
   if c.deaths >= 2 and c.careful = 0 then
     c.careful := holdfast.page_objects();
   end if;
   update holdfast.cursors cc
   set lease_owner = lease_cursor.owner, attempts = attempts + 1, deaths = c.deaths, careful = c.careful,
-    lease_expires_at = clock_timestamp() + make_interval(secs => holdfast.lease_seconds())
+    lease_expires_at = clock_timestamp() + make_interval(secs => holdfast.lease_seconds()),
+    isolate_loaded_at = clock_timestamp() - make_interval(secs => lease_cursor.isolate_seconds::float)
   where cc.id = c.id;
   return jsonb_build_object(
     'cursor', c.id, 'run', r.id, 'kind', r.kind, 'stage', c.stage, 'bucket_id', c.bucket_id,
     'position', c.position, 'attempts', c.attempts + 1, 'deaths', c.deaths, 'careful', c.careful > 0, 'plan', r.plan,
     'repository', r.repository, 'sequence', r.sequence, 'frozen', r.frozen,
-    'started_at', holdfast.utc(r.started_at));
+    'started_at', holdfast.utc(r.started_at), 'limits', holdfast.lane_limits(r.plan),
+    'slice_seconds', holdfast.slice_seconds(lease_cursor.function_name));
 end
 $$;
-comment on function holdfast.lease_cursor(uuid, text, uuid) is
-  'Leases one free cursor of a running run of this function; null where none is free or all lanes are busy.';
+comment on function holdfast.lease_cursor(uuid, text, uuid, numeric) is
+  'Leases one free cursor of a running run of this function, to a lane in an isolate of this age; null where none is free, all lanes are busy or the run is paused.';
 
 create function holdfast.require_lease(cursor_id bigint, owner uuid) returns holdfast.cursors
   language plpgsql security definer set search_path = ''
@@ -157,14 +181,17 @@ comment on function holdfast.add_counters(jsonb, jsonb) is 'Adds two sets of cou
 create function holdfast.commit_cursor(cursor_id bigint, owner uuid, new_position jsonb, done jsonb)
   returns void language plpgsql security definer set search_path = ''
 as $$
+declare
+  c holdfast.cursors := holdfast.require_lease(commit_cursor.cursor_id, commit_cursor.owner);
 begin
-  perform holdfast.require_lease(commit_cursor.cursor_id, commit_cursor.owner);
   update holdfast.cursors
   set position = commit_cursor.new_position, attempts = 0, deaths = 0, careful = greatest(careful - 1, 0),
     committed_at = clock_timestamp(),
     counters = holdfast.add_counters(counters, commit_cursor.done),
     lease_expires_at = clock_timestamp() + make_interval(secs => holdfast.lease_seconds())
   where id = commit_cursor.cursor_id;
+  -- Last of all: lanes wait for each other at the day's row until they have committed.
+  perform holdfast.add_egress(c.run, commit_cursor.done);
 end
 $$;
 comment on function holdfast.commit_cursor(bigint, uuid, jsonb, jsonb) is
@@ -200,6 +227,7 @@ begin
     counters = holdfast.add_counters(counters, finish_cursor.done),
     lease_owner = null, lease_expires_at = null
   where id = c.id;
+  perform holdfast.add_egress(c.run, finish_cursor.done);
   -- The lock makes the last of several lanes see that it is the last.
   perform pg_advisory_xact_lock(hashtext('holdfast'), hashtext(c.run::text));
   if exists (select from holdfast.cursors cc where cc.run = c.run and cc.finished_at is null) then
@@ -243,35 +271,92 @@ create function holdfast.post_slice(run_id uuid) returns boolean
 as $$
   select coalesce((
     select holdfast.post_work(holdfast.function_of(r.kind), jsonb_build_object('run', r.id))
-    from holdfast.runs r where r.id = post_slice.run_id and r.state in ('running', 'sealing')), false)
+    from holdfast.runs r
+    where r.id = post_slice.run_id and r.state in ('running', 'sealing') and not holdfast.is_paused(r)), false)
 $$;
 comment on function holdfast.post_slice(uuid) is
-  'Asks for a slice of a run over HTTP, once this transaction commits; false where the URL is not in Vault.';
+  'Asks for a slice of a run over HTTP, once this transaction commits; false where the URL is not in Vault, or the run is paused.';
 
-create function holdfast.release_cursor(cursor_id bigint, owner uuid) returns boolean
+create function holdfast.release_cursor(cursor_id bigint, owner uuid, rest_seconds numeric default 0) returns boolean
   language plpgsql security definer set search_path = ''
 as $$
 declare
   c holdfast.cursors := holdfast.require_lease(release_cursor.cursor_id, release_cursor.owner);
 begin
-  update holdfast.cursors set lease_owner = null, lease_expires_at = null, attempts = greatest(attempts - 1, 0)
+  -- A lane that rests keeps its place, so that no other reads in its stead.
+  update holdfast.cursors set lease_owner = null, attempts = greatest(attempts - 1, 0),
+    lease_expires_at = case when release_cursor.rest_seconds > 0
+      then clock_timestamp() + make_interval(secs => release_cursor.rest_seconds::float) end
   where id = c.id;
-  return holdfast.post_slice(c.run);
+  perform holdfast.slice_survived((select holdfast.function_of(r.kind) from holdfast.runs r where r.id = c.run),
+    extract(epoch from clock_timestamp() - c.isolate_loaded_at));
+  return release_cursor.rest_seconds <= 0 and holdfast.post_slice(c.run);
 end
 $$;
-comment on function holdfast.release_cursor(bigint, uuid) is
-  'Gives a cursor back with work left in it, which is not a death, and asks for the next slice in the same transaction.';
+comment on function holdfast.release_cursor(bigint, uuid, numeric) is
+  'Gives a cursor back with work left in it, which is not a death, and asks for the next slice in the same transaction; or lets the lane rest so long that what it read comes to no more than it may, and leaves it to the tick.';
 
-create function holdfast.leave_cursor(cursor_id bigint, owner uuid) returns void
+create function holdfast.pause_cursor(cursor_id bigint, owner uuid) returns jsonb
+  language plpgsql security definer set search_path = ''
+as $$
+declare
+  c holdfast.cursors;
+  reached record;
+  news boolean := false;
+begin
+  -- The run first, for update: two lanes that find the limit at once must not wait for each other.
+  perform from holdfast.runs r
+  where r.id = (select cc.run from holdfast.cursors cc where cc.id = pause_cursor.cursor_id) for update;
+  c := holdfast.require_lease(pause_cursor.cursor_id, pause_cursor.owner);
+  select * into reached from holdfast.egress_limit_reached();
+  if reached.setting is not null then
+    news := holdfast.pause_run(c.run, reached.until, 'paused_by_limit', format(
+      '%s is reached: %s of %s bytes were read from Storage.', reached.setting, reached.used, reached.allowed));
+  end if;
+  perform holdfast.release_cursor(c.id, pause_cursor.owner);
+  return jsonb_build_object('news', news) || coalesce(
+    (select holdfast.pause_summary(r) from holdfast.runs r where r.id = c.run), '{}');
+end
+$$;
+comment on function holdfast.pause_cursor(bigint, uuid) is
+  'Gives a cursor back and pauses its run until the window of the limit turns that is reached; where none is any more, it goes on. Returns until when and why, and whether that is news.';
+
+create function holdfast.may_read(cursor_id bigint, owner uuid) returns boolean
   language plpgsql security definer set search_path = ''
 as $$
 begin
-  perform holdfast.require_lease(leave_cursor.cursor_id, leave_cursor.owner);
-  update holdfast.cursors set lease_owner = null where id = leave_cursor.cursor_id;
+  perform holdfast.require_lease(may_read.cursor_id, may_read.owner);
+  return (holdfast.egress_limit_reached()).setting is null;
 end
 $$;
-comment on function holdfast.leave_cursor(bigint, uuid) is
-  'Leaves a cursor until its lease runs out, after a failure that may pass: it is no death, and nobody tries again at once.';
+comment on function holdfast.may_read(bigint, uuid) is 'Whether a lane may read a page or part more: no limit of egress is reached.';
+
+create function holdfast.longest_wait() returns interval
+  language sql immutable set search_path = '' as $$ select interval '1 hour' $$;
+comment on function holdfast.longest_wait() is
+  'The longest that a server is believed when it asks for time: the run is to go on soon after it is well again, and before six hours are over.';
+
+create function holdfast.leave_cursor(cursor_id bigint, owner uuid, retry_seconds numeric default null,
+  code text default null, message text default null)
+  returns void language plpgsql security definer set search_path = ''
+as $$
+declare
+  c holdfast.cursors;
+begin
+  -- The run before its cursor and for update, as in fail_run.
+  perform from holdfast.runs r
+  where r.id = (select cc.run from holdfast.cursors cc where cc.id = leave_cursor.cursor_id) for update;
+  c := holdfast.require_lease(leave_cursor.cursor_id, leave_cursor.owner);
+  update holdfast.cursors set lease_owner = null where id = c.id;
+  if leave_cursor.retry_seconds > 0 then
+    perform holdfast.pause_run(c.run, clock_timestamp()
+        + least(make_interval(secs => leave_cursor.retry_seconds::float), holdfast.longest_wait()),
+      leave_cursor.code, leave_cursor.message);
+  end if;
+end
+$$;
+comment on function holdfast.leave_cursor(bigint, uuid, numeric, text, text) is
+  'Leaves a cursor until its lease runs out, after a failure that may pass: it is no death, and nobody tries again at once. Where a server said for how long it wants to be left alone, no lane asks it before.';
 
 create function holdfast.end_run(run_id uuid, new_state text, code text default null, message text default null,
   remedy text default null, result jsonb default null)
@@ -333,13 +418,16 @@ comment on function holdfast.cancel_run(uuid, text, text) is
   'Cancels a running run. What it committed stays and is used by the next. To a function that is named, runs of others are unknown: each has keys of its own.';
 
 revoke all on function holdfast.lease_seconds(), holdfast.function_of(text), holdfast.start_run(text, jsonb, text), holdfast.plan_lanes(jsonb),
-  holdfast.page_objects(), holdfast.free_lanes(holdfast.runs), holdfast.lease_cursor(uuid, text, uuid),
-  holdfast.require_lease(bigint, uuid), holdfast.heartbeat(bigint, uuid), holdfast.leave_cursor(bigint, uuid),
+  holdfast.page_objects(), holdfast.free_lanes(holdfast.runs), holdfast.lane_limits(jsonb),
+  holdfast.lease_cursor(uuid, text, uuid, numeric),
+  holdfast.require_lease(bigint, uuid), holdfast.heartbeat(bigint, uuid), holdfast.longest_wait(),
+  holdfast.leave_cursor(bigint, uuid, numeric, text, text), holdfast.pause_cursor(bigint, uuid), holdfast.may_read(bigint, uuid),
   holdfast.add_counters(jsonb, jsonb), holdfast.commit_cursor(bigint, uuid, jsonb, jsonb),
   holdfast.stage_after(text, text), holdfast.finish_cursor(bigint, uuid, jsonb), holdfast.post_work(text, jsonb), holdfast.post_slice(uuid),
-  holdfast.release_cursor(bigint, uuid), holdfast.end_run(uuid, text, text, text, text, jsonb),
+  holdfast.release_cursor(bigint, uuid, numeric), holdfast.end_run(uuid, text, text, text, text, jsonb),
   holdfast.fail_run(bigint, uuid, text, text, text), holdfast.cancel_run(uuid, text, text) from public;
-grant execute on function holdfast.lease_cursor(uuid, text, uuid), holdfast.heartbeat(bigint, uuid),
+grant execute on function holdfast.lease_cursor(uuid, text, uuid, numeric), holdfast.heartbeat(bigint, uuid),
   holdfast.commit_cursor(bigint, uuid, jsonb, jsonb), holdfast.finish_cursor(bigint, uuid, jsonb),
-  holdfast.post_slice(uuid), holdfast.release_cursor(bigint, uuid), holdfast.leave_cursor(bigint, uuid),
+  holdfast.post_slice(uuid), holdfast.release_cursor(bigint, uuid, numeric), holdfast.pause_cursor(bigint, uuid),
+  holdfast.may_read(bigint, uuid), holdfast.leave_cursor(bigint, uuid, numeric, text, text),
   holdfast.fail_run(bigint, uuid, text, text, text), holdfast.cancel_run(uuid, text, text) to holdfast_worker;

@@ -316,6 +316,10 @@ begin
   if jsonb_array_length(backup_commit.results) > 0 then
     perform holdfast.record_results(r, backup_commit.results);
   end if;
+  if backup_commit.to_name is null then
+    perform holdfast.commit_cursor(c.id, backup_commit.owner, c.position, backup_commit.done);
+    return;
+  end if;
   perform holdfast.mark_missing(r.repository, r.sequence, holdfast.plan_scope(r.plan), c.bucket_id,
     coalesce(c.position ->> 'from', c.range_from), backup_commit.to_name);
   -- chr(1) makes the least name above to_name, so the next window can be bounded inclusively.
@@ -324,7 +328,7 @@ begin
 end
 $$;
 comment on function holdfast.backup_commit(bigint, uuid, jsonb, text, jsonb) is
-  'Commits a page of the sweep: results, names no longer found, position and counters, in one transaction.';
+  'Commits a page of the sweep: results, names no longer found, position and counters, in one transaction. Results may be of names behind to_name, up to which nothing is passed over; null where nothing is passed at all.';
 
 revoke all on function holdfast.start_backup(text), holdfast.known_repository(uuid),
   holdfast.repository_at(text, text, text), holdfast.save_repository(jsonb), holdfast.take_sequence(uuid, integer),

@@ -71,8 +71,8 @@ $$;
 comment on function holdfast.upload_begun(bigint, uuid, text) is
   'Records S3''s id of the upload. Parts of an earlier one are forgotten with it.';
 
-create function holdfast.upload_part_done(cursor_id bigint, owner uuid, part jsonb) returns void
-  language plpgsql security definer set search_path = ''
+create function holdfast.upload_part_done(cursor_id bigint, owner uuid, part jsonb, done jsonb default '{}')
+  returns void language plpgsql security definer set search_path = ''
 as $$
 declare
   c holdfast.cursors := holdfast.require_lease(upload_part_done.cursor_id, upload_part_done.owner);
@@ -83,10 +83,10 @@ begin
   on conflict (upload, number) do update
   set size = excluded.size, etag = excluded.etag, sha256 = excluded.sha256;
   perform holdfast.commit_cursor(c.id, upload_part_done.owner, c.position,
-    jsonb_build_object('bytes_copied', part -> 'size', 'storage_requests', 1, 's3_requests', 1));
+    jsonb_build_object('bytes_copied', part -> 'size', 'storage_requests', 1, 's3_requests', 1) || upload_part_done.done);
 end
 $$;
-comment on function holdfast.upload_part_done(bigint, uuid, jsonb) is 'Records a finished part {number, size, etag, sha256 in hex}.';
+comment on function holdfast.upload_part_done(bigint, uuid, jsonb, jsonb) is 'Records a finished part {number, size, etag, sha256 in hex}, and further counters.';
 
 create function holdfast.upload_restart(cursor_id bigint, owner uuid, object jsonb, key text, part_size bigint)
   returns void language plpgsql security definer set search_path = ''
@@ -182,12 +182,12 @@ comment on function holdfast.object_now(text, text) is
 
 revoke all on function holdfast.is_running(uuid), holdfast.begin_uploads(holdfast.runs, jsonb),
   holdfast.upload_state(bigint, uuid), holdfast.upload_begun(bigint, uuid, text),
-  holdfast.upload_part_done(bigint, uuid, jsonb), holdfast.upload_restart(bigint, uuid, jsonb, text, bigint),
+  holdfast.upload_part_done(bigint, uuid, jsonb, jsonb), holdfast.upload_restart(bigint, uuid, jsonb, text, bigint),
   holdfast.upload_done(bigint, uuid, jsonb, jsonb), holdfast.left_uploads(bigint, uuid, integer),
   holdfast.unknown_uploads(bigint, uuid, jsonb), holdfast.forget_uploads(bigint, uuid, jsonb, jsonb),
   holdfast.object_now(text, text) from public;
 grant execute on function holdfast.upload_state(bigint, uuid), holdfast.upload_begun(bigint, uuid, text),
-  holdfast.upload_part_done(bigint, uuid, jsonb), holdfast.upload_restart(bigint, uuid, jsonb, text, bigint),
+  holdfast.upload_part_done(bigint, uuid, jsonb, jsonb), holdfast.upload_restart(bigint, uuid, jsonb, text, bigint),
   holdfast.upload_done(bigint, uuid, jsonb, jsonb), holdfast.left_uploads(bigint, uuid, integer),
   holdfast.unknown_uploads(bigint, uuid, jsonb), holdfast.forget_uploads(bigint, uuid, jsonb, jsonb),
   holdfast.object_now(text, text) to holdfast_worker;

@@ -42,8 +42,10 @@ as $$
 declare
   progress timestamptz;
 begin
-  -- Commits alone are progress: a lane that is killed again and again leases, too.
-  select greatest(r.started_at, max(c.committed_at)) into progress
+  -- Commits alone are progress: a lane that is killed again and again leases, too. Who waits for a
+  -- limit's window is not stuck.
+  select greatest(r.started_at, max(c.committed_at), r.resumed_at,
+    case when r.paused_code = 'paused_by_limit' then r.paused_until end) into progress
   from holdfast.runs r left join holdfast.cursors c on c.run = r.id
   where r.id = end_if_stuck.run_id group by r.id;
   if progress is null or progress > clock_timestamp() - interval '6 hours' then
@@ -141,6 +143,7 @@ declare
   refused text;
 begin
   for id in select r.id from holdfast.runs r where r.state in ('running', 'sealing') loop
+    perform holdfast.resume_if_due(id);
     if holdfast.end_if_stuck(id) then
       stuck := stuck || id;
     else

@@ -11,16 +11,21 @@ begin
   from holdfast.settings s join (values
     ('buckets', 'null or a list of bucket ids'), ('include', 'a list of at least one glob'),
     ('exclude', 'a list of globs'), ('max_object_bytes', 'null or a whole number above 0'),
-    ('lanes', 'a whole number from 1 to 16'), ('maximum_age_hours', 'null or a number above 0')
+    ('lanes', 'a whole number from 1 to 16'), ('maximum_age_hours', 'null or a number above 0'),
+    ('max_bytes_per_second', 'null or a whole number above 0'),
+    ('max_requests_per_second', 'null or a number above 0'),
+    ('max_egress_bytes_per_day', 'null or a whole number above 0'),
+    ('max_egress_bytes_per_month', 'null or a whole number above 0')
   ) as rule (name, says) on rule.name = s.name
   where not case
     when s.name in ('buckets', 'include', 'exclude') then
       (s.name = 'buckets' and s.value = 'null') or (jsonb_typeof(s.value) = 'array'
         and not jsonb_path_exists(s.value, '$[*] ? (@.type() != "string" || @ == "")')
         and not (s.name = 'include' and s.value = '[]'))
-    when s.name in ('max_object_bytes', 'maximum_age_hours') and s.value = 'null' then true
+    when s.name not in ('include', 'exclude', 'lanes') and s.value = 'null' then true
     when s.name = 'lanes' then s.value #>> '{}' ~ '^([1-9]|1[0-6])$' and jsonb_typeof(s.value) = 'number'
-    when s.name = 'max_object_bytes' then s.value #>> '{}' ~ '^[1-9][0-9]{0,15}$' and jsonb_typeof(s.value) = 'number'
+    when s.name in ('max_object_bytes', 'max_bytes_per_second', 'max_egress_bytes_per_day', 'max_egress_bytes_per_month') then
+      s.value #>> '{}' ~ '^[1-9][0-9]{0,15}$' and jsonb_typeof(s.value) = 'number'
     else jsonb_path_exists(s.value, 'strict $ ? (@.type() == "number" && @ > 0)') end;
   if faults is not null then
     raise exception 'settings_invalid' using errcode = 'HF000', detail = faults || '.',
@@ -98,7 +103,7 @@ as $$
   select jsonb_build_object(
     'id', (r).id, 'kind', (r).kind, 'state', (r).state, 'started_by', (r).started_by,
     'started_at', holdfast.utc((r).started_at), 'ended_at', holdfast.utc((r).ended_at),
-    'code', (r).code, 'message', (r).message, 'remedy', (r).remedy, 'result', (r).result,
+    'paused', holdfast.pause_summary(r), 'code', (r).code, 'message', (r).message, 'remedy', (r).remedy, 'result', (r).result,
     'counters', holdfast.run_counters((r).id))
 $$;
 comment on function holdfast.run_summary(holdfast.runs) is 'A run as the functions answer it.';

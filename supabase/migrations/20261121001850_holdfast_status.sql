@@ -6,7 +6,7 @@ with snapshot as (
   select s.* from holdfast.snapshots s where s.repository = holdfast.own_repository()
   order by s.sequence desc limit 1
 ), running as (
-  select r.*, holdfast.run_stage(r.id) as stage, holdfast.run_counters(r.id) as done,
+  select r.*, holdfast.is_paused(r) as paused, holdfast.run_stage(r.id) as stage, holdfast.run_counters(r.id) as done,
     -- The prepare stage takes seconds: where nobody leased it, no slice has come.
     r.started_at < now() - interval '3 minutes' and exists (
       select from holdfast.cursors c where c.run = r.id and c.stage = 'prepare' and c.finished_at is null
@@ -27,6 +27,8 @@ select
   case
     when r.unheard then format('the %s waits for its function: is %s deployed, and the project URL right?',
       r.kind, holdfast.function_of(r.kind))
+    when r.kind = 'backup' and s.id is null and r.paused then format('the first backup is paused until %s: %s',
+      holdfast.utc(r.paused_until), r.paused_message)
     when r.kind = 'backup' and s.id is null then 'running the first backup'
     when e.state = 'failed' then format('last backup failed: %s', coalesce(e.message, e.code))
     when s.id is null then 'no backup yet'
@@ -44,6 +46,7 @@ select
   (s.document #>> '{totals,stale}')::bigint as stale,
   (s.document #>> '{totals,assumed}')::bigint as assumed,
   r.kind as running, r.id as running_id, r.stage as running_stage, r.started_at as running_since,
+  case when r.paused then r.paused_until end as paused_until, case when r.paused then r.paused_message end as paused_because,
   (select sum(n.value::numeric)::bigint from jsonb_each_text(r.done) n
     where n.key in ('objects_copied', 'objects_assumed', 'objects_metadata', 'objects_held', 'objects_unavailable',
       'objects_failed', 'objects_restored', 'objects_already_right', 'objects_kept')) as objects_done,

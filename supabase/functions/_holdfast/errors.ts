@@ -100,6 +100,12 @@ export const ERRORS = {
     title: "The run made no progress for six hours",
     remedy: "Look at the function's logs, then start another: it goes on from what was copied.",
   },
+  paused_by_limit: {
+    status: 503,
+    title: "A limit of what may be read from Storage is reached",
+    remedy: "Nothing to do: the run goes on when the limit's day or month (UTC) is over. To have " +
+      "it go on before, raise the limit: select holdfast.set('max_egress_bytes_per_day', 'null').",
+  },
   spent: {
     status: 503,
     title: "This invocation has used what the platform gives it",
@@ -265,12 +271,16 @@ export interface Fault {
   readonly message: string;
 }
 
-/** Extras of an error: a nearer remedy, the single faults, facts for the body, the cause. */
+/**
+ * Extras of an error: a nearer remedy, the single faults, facts for the body, the cause, and for how
+ * long a server wants to be left alone.
+ */
 export interface ErrorExtras {
   readonly remedy?: string;
   readonly faults?: readonly Fault[];
   readonly facts?: Readonly<Record<string, unknown>>;
   readonly cause?: unknown;
+  readonly retryAfterMs?: number | undefined;
 }
 
 /** An expected failure: a code of the catalogue with the words for this one case. */
@@ -280,6 +290,8 @@ export class HoldfastError extends Error {
   readonly remedy: string;
   readonly faults: readonly Fault[];
   readonly facts: Readonly<Record<string, unknown>>;
+  /** Milliseconds; 0 where no server said any. */
+  readonly retryAfterMs: number;
 
   constructor(code: ErrorCode, message: string, extras: ErrorExtras = {}) {
     super(message, { cause: extras.cause });
@@ -287,6 +299,7 @@ export class HoldfastError extends Error {
     this.remedy = extras.remedy ?? ERRORS[code].remedy;
     this.faults = extras.faults ?? [];
     this.facts = extras.facts ?? {};
+    this.retryAfterMs = extras.retryAfterMs ?? 0;
   }
 }
 

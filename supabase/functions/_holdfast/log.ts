@@ -15,3 +15,8 @@ export function logUnexpected(error: unknown, facts: Readonly<Record<string, unk
 export function logError(facts: Readonly<Record<string, unknown>>): void {
   console.error(JSON.stringify({ level: "error", ...facts }));
 }
+
+/** Logs, as one line, what somebody should know and nobody has to mend. */
+export function logNotice(facts: Readonly<Record<string, unknown>>): void {
+  console.error(JSON.stringify({ level: "notice", ...facts }));
+}

@@ -181,6 +181,7 @@ function invalid(faults: readonly Fault[]): HoldfastError {
   return new HoldfastError("settings_invalid", `${named}.`, { faults });
 }
 
+const limit = z.int().positive().nullable();
 const globs = z.array(z.string().min(1)).max(200);
 
 const backupSettingsSchema = z.object({
@@ -190,6 +191,10 @@ const backupSettingsSchema = z.object({
   max_object_bytes: z.int().positive().nullable(),
   lanes: z.int().min(1).max(16),
   maximum_age_hours: z.number().positive().nullable(),
+  max_bytes_per_second: limit,
+  max_requests_per_second: z.number().positive().nullable(),
+  max_egress_bytes_per_day: limit,
+  max_egress_bytes_per_month: limit,
 });
 
 /**

@@ -5,7 +5,7 @@ import type { RepositoryStore } from "../repository/store.ts";
 import type { Database } from "../project/database.ts";
 import type { ObjectReader } from "../project/storage.ts";
 import type { BackupItem, BackupResult, StoredBytes } from "./items.ts";
-import { readObject, type RequestCount } from "./read.ts";
+import { type Doubt, readObject, type RequestCount } from "./read.ts";
 import { goesByParts, partSizeFor } from "./parts.ts";
 
 /** Copies of one version that may lie under further keys; more means that something is wrong. */
@@ -16,7 +16,14 @@ export interface CopyContext {
   readonly reader: ObjectReader;
   readonly store: RepositoryStore;
   readonly database: Database;
+  /** Leases of the cursor since its last commit, this one included. */
+  readonly attempts: number;
+  /** Whether Storage answers anything at all. */
+  readonly storageAnswers: () => Promise<boolean>;
 }
+
+/** What copying an object came to; `doubt`: its failure may be Storage's as a whole. */
+export type CopyOutcome = BackupResult & { readonly doubt?: Doubt | undefined };
 
 /** Requests that copying sent. */
 export interface CopyRequests extends RequestCount {
@@ -31,7 +38,7 @@ export async function copyObject(
   item: BackupItem,
   context: CopyContext,
   requests: CopyRequests,
-): Promise<BackupResult | undefined> {
+): Promise<CopyOutcome | undefined> {
   if (item.blob) return item;
   if (goesByParts(item)) return await asUpload(item);
   const outcome = await readObject(item, context.reader, context.database, requests);
@@ -39,7 +46,7 @@ export async function copyObject(
     case "gone":
       return undefined;
     case "failure":
-      return { ...outcome.item, failure: outcome.failure };
+      return { ...outcome.item, failure: outcome.failure, doubt: outcome.doubt };
     case "changed":
       return await asUpload(outcome.item);
     case "read":

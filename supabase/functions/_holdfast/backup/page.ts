@@ -1,17 +1,12 @@
 /** Cutting what a window holds into pages, and acting on one page. */
-import {
-  type Budget,
-  MAX_OBJECTS_IN_FLIGHT,
-  PAGE_BYTES,
-  PAGE_OBJECTS,
-  pageClock,
-} from "../engine/budget.ts";
+import { type Budget, PAGE_BYTES, PAGE_OBJECTS, pageClock } from "../engine/budget.ts";
 import { mapPool } from "../engine/pool.ts";
 import type { Lease } from "../engine/slice.ts";
-import { HoldfastError, messageOf } from "../errors.ts";
+import { type ErrorCode, HoldfastError, messageOf } from "../errors.ts";
 import { logUnexpected } from "../log.ts";
-import { type CopyContext, copyObject, type CopyRequests } from "./copy.ts";
+import { type CopyContext, copyObject, type CopyOutcome, type CopyRequests } from "./copy.ts";
 import type { BackupItem, BackupResult, Counters, ObjectFailure } from "./items.ts";
+import { outageOf } from "./outage.ts";
 import { goesByParts, PART_BYTES } from "./parts.ts";
 
 /** Objects on a page: one where what kills lanes is to be found out. */
@@ -36,39 +31,86 @@ function bytesToCopy(item: BackupItem): number {
   return item.blob || goesByParts(item) ? 0 : item.size ?? PART_BYTES;
 }
 
+/** What acting on a page came to. */
+export interface ActedPage {
+  /** How many of the page's items, from its first on, are done: behind them nothing is passed. */
+  readonly taken: number;
+  /** Of those, and after an outage also of items behind them. */
+  readonly results: BackupResult[];
+  readonly counters: Counters;
+  /** Why the others have to wait: Storage or the repository is out. */
+  readonly outage?: HoldfastError | undefined;
+}
+
+/** So many failures one after the other look like an outage: no more is begun. */
+const EVIDENT_FAILURES = 8;
+
 /**
- * Acts on a page: copies what must be copied, and counts what was done. `taken` is how many of the
- * page's items that were: the page also ends when its time is up or the budget is spent.
+ * Acts on a page: copies what must be copied, and counts what was done. The page also ends when its
+ * time is up or the budget is spent, and where Storage or the repository is out.
+ * @throws HoldfastError `paused_by_limit`: no more may be read.
  */
 export async function actOnPage(
   page: readonly BackupItem[],
   context: CopyContext,
   budget: Budget,
-): Promise<{ taken: number; results: BackupResult[]; counters: Counters }> {
+): Promise<ActedPage> {
+  if (page.some((item) => bytesToCopy(item) > 0)) await budget.ready();
   const requests: CopyRequests = { storage: 0, s3: 0 };
   const timeIsUp = pageClock();
+  let failures = 0;
+  const enough = () => failures >= EVIDENT_FAILURES || timeIsUp() || budget.spent();
   const acted = await mapPool(
     page,
     {
-      items: MAX_OBJECTS_IN_FLIGHT,
+      items: () => budget.traffic.concurrency.limit(),
       weight: budget.bytesInFlight,
-      enough: () => timeIsUp() || budget.spent(),
+      turn: () => budget.traffic.turn(enough),
+      enough,
     },
     bytesToCopy,
     async (item) => {
-      const result = await copyOrRecord(item, context, requests);
+      const outcome = await copyOrRecord(item, context, requests);
+      failures = outcome instanceof HoldfastError || outcome?.doubt ? failures + 1 : 0;
       budget.charge(item.blob ? 0 : 1, bytesToCopy(item));
-      return result;
+      return outcome;
     },
   );
-  const results = acted.filter((result) => result !== undefined);
-  return { taken: acted.length, results, counters: count(results, requests) };
+  return await judge(acted, context, requests);
 }
 
+/** Sorts out what waits for the end of an outage. */
+async function judge(
+  acted: readonly (CopyOutcome | HoldfastError | undefined)[],
+  context: CopyContext,
+  requests: CopyRequests,
+): Promise<ActedPage> {
+  const outcomes = acted.filter((outcome): outcome is CopyOutcome =>
+    outcome !== undefined && !(outcome instanceof HoldfastError)
+  );
+  const outage = acted.find((outcome) => outcome instanceof HoldfastError) ??
+    await outageOf(
+      outcomes.filter((outcome): outcome is FailedCopy => outcome.failure !== undefined),
+      outcomes.filter(({ stored }) => stored !== undefined && stored.size > 0),
+      context,
+    );
+  const waits = (outcome: CopyOutcome | HoldfastError | undefined) =>
+    outcome instanceof HoldfastError || (outage !== undefined && outcome?.doubt !== undefined);
+  const first = acted.findIndex(waits);
+  const results = outcomes.filter((outcome) => !waits(outcome))
+    .map(({ doubt: _, ...result }) => result);
+  return {
+    taken: first === -1 ? acted.length : first,
+    results,
+    counters: count(results, requests),
+    outage,
+  };
+}
+
+type FailedCopy = CopyOutcome & { readonly failure: ObjectFailure };
+
 /** A page of the one object that killed too many lanes: it is recorded and not touched again. */
-export function passKiller(
-  item: BackupItem,
-): { taken: number; results: BackupResult[]; counters: Counters } {
+export function passKiller(item: BackupItem): ActedPage {
   const results: BackupResult[] = [{ ...item, failure: KILLED }];
   return { taken: 1, results, counters: count(results, { storage: 0, s3: 0 }) };
 }
@@ -80,17 +122,25 @@ export const KILLED: ObjectFailure = {
   message: "each slice that copied it was ended by the platform before it was done",
 };
 
-/** Copies one object; what goes wrong with this one alone is recorded and stops nothing. */
+/** Failures that are not this object's: what they belong to is out. */
+const OUTAGES: ReadonlySet<ErrorCode> = new Set(["storage_unreachable", "repository_unreachable"]);
+
+/**
+ * Copies one object; what goes wrong with this one alone is recorded and stops nothing. Returns the
+ * error instead where the repository is out: what else of the page was copied is not lost.
+ */
 async function copyOrRecord(
   item: BackupItem,
   context: CopyContext,
   requests: CopyRequests,
-): Promise<BackupResult | undefined> {
+): Promise<CopyOutcome | HoldfastError | undefined> {
   try {
     return await copyObject(item, context, requests);
   } catch (error) {
-    if (error instanceof HoldfastError && error.code !== "repository_refused") throw error;
-    const code = error instanceof HoldfastError ? error.code : "internal";
+    const known = error instanceof HoldfastError;
+    if (known && OUTAGES.has(error.code)) return error;
+    if (known && error.code !== "repository_refused") throw error;
+    const code = known ? error.code : "internal";
     logUnexpected(error, { bucket: item.bucket_id, name: item.name });
     return { ...item, failure: { class: "failed", code, message: messageOf(error) } };
   }

@@ -1,12 +1,20 @@
 /** Reading one object of the source, held to its row. */
-import { backoffMs, delay } from "../engine/retry.ts";
+import { backoffMs, delay, LONGEST_DELAY_MS } from "../engine/retry.ts";
 import type { Database } from "../project/database.ts";
-import { bareEtag, type ByteRange, type ObjectReader } from "../project/storage.ts";
+import {
+  bareEtag,
+  type ByteRange,
+  letGo,
+  type ObjectReader,
+  type StorageRead,
+} from "../project/storage.ts";
 import type { BackupItem, ObjectFailure } from "./items.ts";
 import { goesByParts } from "./parts.ts";
 
 /** Tries of one version before it is given up for this run. */
 const MAX_TRIES = 4;
+/** No further try is begun after so long: a slice has to end before its isolate does. */
+const LONGEST_TRYING_MS = 20_000;
 /** Times that the row may change under the read before it is left to the next run. */
 const MAX_CHANGES = 5;
 
@@ -15,13 +23,30 @@ export type ReadOutcome =
   | { readonly kind: "read"; readonly item: BackupItem; readonly bytes: Uint8Array<ArrayBuffer> }
   | { readonly kind: "gone" }
   | { readonly kind: "changed"; readonly item: BackupItem }
-  | { readonly kind: "failure"; readonly item: BackupItem; readonly failure: ObjectFailure };
+  | FailedRead;
+
+/** An object that could not be read. */
+export interface FailedRead {
+  readonly kind: "failure";
+  readonly item: BackupItem;
+  readonly failure: ObjectFailure;
+  /** Set where the failure may speak of Storage and not of the object. */
+  readonly doubt?: Doubt | undefined;
+}
+
+/** Storage, or what stands before it, may be out. */
+export interface Doubt {
+  /** It said that it has too much to do. */
+  readonly busy: boolean;
+  /** For how long it wants to be left alone, milliseconds; 0 if it did not say. */
+  readonly retryAfterMs: number;
+}
 
 type Attempt =
   | { readonly kind: "read"; readonly bytes: Uint8Array<ArrayBuffer> }
   /** More than goes through memory at once; its row states no size. */
   | { readonly kind: "large"; readonly size: number }
-  | { readonly kind: "again"; readonly failure: ObjectFailure; readonly waitMs: number }
+  | { readonly kind: "again"; readonly failure: ObjectFailure; readonly doubt?: Doubt | undefined }
   | { readonly kind: "final"; readonly failure: ObjectFailure };
 
 /** Requests to Storage that were sent, for the run's counters. */
@@ -43,6 +68,7 @@ export async function readObject(
 ): Promise<ReadOutcome> {
   let current = item;
   let changes = 0;
+  const began = performance.now();
   for (let tries = 1;; tries++) {
     requests.storage += 1;
     const attempt = await attemptRead(current, reader, range);
@@ -65,8 +91,12 @@ export async function readObject(
       tries = 0;
       continue;
     }
-    if (tries >= MAX_TRIES) return { kind: "failure", item: current, failure: attempt.failure };
-    await delay(backoffMs(tries, attempt.waitMs));
+    const retryAfterMs = attempt.doubt?.retryAfterMs ?? 0;
+    const late = retryAfterMs > LONGEST_DELAY_MS || performance.now() - began > LONGEST_TRYING_MS;
+    if (tries >= MAX_TRIES || late) {
+      return { kind: "failure", item: current, failure: attempt.failure, doubt: attempt.doubt };
+    }
+    await delay(backoffMs(tries, retryAfterMs));
   }
 }
 
@@ -81,23 +111,27 @@ async function attemptRead(
   reader: ObjectReader,
   range: ByteRange | undefined,
 ): Promise<Attempt> {
-  const answer = await reader.read(item.bucket_id, item.name, range);
+  const answer = await reader.read(item.bucket_id, item.name, range, item.size);
   switch (answer.kind) {
     case "unfetchable":
       return final("unavailable", "name_unfetchable", answer.message);
     case "missing":
       return again("unavailable", "bytes_missing", "Storage has the row but not the bytes");
     case "failed":
-      return again("failed", "storage_failed", answer.message, answer.retryAfterMs);
+      return again("failed", "storage_failed", answer.message, doubtOf(answer));
     case "bytes":
-      return await readBody(item, answer.response, answer.etag, range);
+      return await readBody(item, answer, range);
   }
+}
+
+function doubtOf(answer: Extract<StorageRead, { kind: "failed" }>): Doubt | undefined {
+  if (answer.ofObject) return undefined;
+  return { busy: answer.busy ?? false, retryAfterMs: answer.retryAfterMs ?? 0 };
 }
 
 async function readBody(
   item: BackupItem,
-  response: Response,
-  etag: string,
+  { response, etag }: Extract<StorageRead, { kind: "bytes" }>,
   range: ByteRange | undefined,
 ): Promise<Attempt> {
   const expected = range ? range.last - range.first + 1 : item.size;
@@ -105,7 +139,7 @@ async function readBody(
   const wrongEtag = item.etag !== null && etag !== bareEtag(item.etag);
   const wrongLength = expected !== null && stated !== null && Number(stated) !== expected;
   if (wrongEtag || wrongLength) {
-    await response.body?.cancel();
+    await letGo(response);
     return again(
       "unavailable",
       "bytes_differ",
@@ -116,28 +150,32 @@ async function readBody(
   }
   const size = Number(stated);
   if (!range && expected === null && goesByParts({ size })) {
-    await response.body?.cancel();
+    await letGo(response);
     return { kind: "large", size };
   }
   let bytes: Uint8Array<ArrayBuffer>;
   try {
     bytes = new Uint8Array(await response.arrayBuffer());
   } catch (error) {
-    return again("failed", "storage_failed", `the body was cut short: ${String(error)}`);
+    return again("failed", "storage_failed", `the body was cut short: ${String(error)}`, BROKEN);
   }
   if (expected !== null && bytes.length !== expected) {
-    return again("failed", "storage_failed", `${bytes.length} bytes came instead of ${expected}`);
+    const message = `${bytes.length} bytes came instead of ${expected}`;
+    return again("failed", "storage_failed", message, BROKEN);
   }
   return { kind: "read", bytes };
 }
+
+/** A connection that ended too early. */
+const BROKEN: Doubt = { busy: false, retryAfterMs: 0 };
 
 function again(
   failureClass: ObjectFailure["class"],
   code: string,
   message: string,
-  waitMs = 0,
+  doubt?: Doubt,
 ): Attempt {
-  return { kind: "again", failure: { class: failureClass, code, message }, waitMs };
+  return { kind: "again", failure: { class: failureClass, code, message }, doubt };
 }
 
 function final(failureClass: ObjectFailure["class"], code: string, message: string): Attempt {

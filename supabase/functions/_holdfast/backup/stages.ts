@@ -1,7 +1,7 @@
 /** The backup job: its stages, and what each needs of the outside. */
 import type { Stage, Stages } from "../engine/slice.ts";
 import type { Database } from "../project/database.ts";
-import { createObjectReader } from "../project/storage.ts";
+import { createObjectReader, storageAnswers } from "../project/storage.ts";
 import { openForWriting } from "../repository/open.ts";
 import { createS3Store } from "../repository/s3_store.ts";
 import type { RepositoryStore } from "../repository/store.ts";
@@ -34,8 +34,10 @@ export function backupStages(
       const repository = readRepositorySettings();
       const outside = {
         database,
-        reader: createObjectReader(project, request),
+        reader: createObjectReader(project, request, context.budget.traffic),
         store: createS3Store(repository, request),
+        attempts: lease.attempts,
+        storageAnswers: () => storageAnswers(project, request),
       };
       return make(outside, repository)(lease, context);
     };

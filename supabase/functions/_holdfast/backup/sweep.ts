@@ -53,17 +53,21 @@ async function actOnWindow(
   let rest = items;
   while (rest.length > 0) {
     const page = cutPage(rest, pageObjects(lease));
-    const { taken, results, counters } = killer && rest === items
+    const { taken, results, counters, outage } = killer && rest === items
       ? passKiller(items[0]!)
       : await actOnPage(page, outside, context.budget);
     const last = rest[taken - 1];
     rest = rest.slice(taken);
-    await context.commit("backup_commit", lease, {
-      results,
-      // The last page covers the window to its end: there is no difference behind it.
-      to_name: rest.length === 0 ? to : last?.name,
-      done: counters,
-    });
+    // Where nothing was done, nothing is committed: it would pass for progress.
+    if (!outage || results.length > 0) {
+      await context.commit("backup_commit", lease, {
+        results,
+        // The last page covers the window to its end: there is no difference behind it.
+        to_name: rest.length === 0 ? to : last?.name,
+        done: counters,
+      });
+    }
+    if (outage) throw outage;
     if (rest.length > 0 && context.budget.spent()) return false;
   }
   return true;
@@ -103,7 +107,10 @@ export function goneStage(outside: CopyContext): Stage {
   };
 }
 
-/** Acts on a page to its end, whatever its time. */
+/**
+ * Acts on a page to its end, whatever its time.
+ * @throws HoldfastError what is out; nothing of the page is to be committed then.
+ */
 async function actOnAll(
   items: readonly BackupItem[],
   outside: CopyContext,
@@ -113,6 +120,7 @@ async function actOnAll(
   const counters: Counters = {};
   for (let rest = items; rest.length > 0;) {
     const acted = await actOnPage(rest, outside, budget);
+    if (acted.outage) throw acted.outage;
     rest = rest.slice(acted.taken);
     results.push(...acted.results);
     for (const [name, value] of Object.entries(acted.counters)) {

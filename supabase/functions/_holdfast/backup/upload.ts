@@ -61,7 +61,12 @@ async function copyWhole(
   context: SliceContext,
   outside: CopyContext,
 ): Promise<UploadStep> {
-  const { results: [result], counters } = await actOnPage([object], outside, context.budget);
+  const { results: [result], counters, outage } = await actOnPage(
+    [object],
+    outside,
+    context.budget,
+  );
+  if (outage) throw outage;
   if (!result?.upload) return { kind: "done", result: result ?? null, done: counters };
   const { upload: { key }, ...larger } = result;
   return { kind: "restart", object: larger, key, failure: restless };

@@ -9,6 +9,7 @@ import { dataKey, hexDigest } from "../repository/keys.ts";
 import type { UploadedPart } from "../repository/store.ts";
 import type { CopyContext, CopyRequests } from "./copy.ts";
 import type { BackupItem, BackupResult, Counters, ObjectFailure } from "./items.ts";
+import { outageOf } from "./outage.ts";
 import { type PartRange, partRanges } from "./parts.ts";
 import { readObject } from "./read.ts";
 
@@ -67,6 +68,7 @@ export async function sendParts(
     },
     () => state.part_size,
     async (range) => {
+      await budget.ready();
       const read = await readPart(state, range, outside);
       if (!("bytes" in read)) {
         ended ??= read;
@@ -81,7 +83,7 @@ export async function sendParts(
           ended = lost(state, state.key);
           return;
         }
-        await context.commit("upload_part_done", lease, { part });
+        await context.commit("upload_part_done", lease, { part, done: {} });
         parts.set(part.number, part);
         budget.charge(1, part.size);
       } finally {
@@ -115,8 +117,11 @@ async function readPart(
   switch (read.kind) {
     case "gone":
       return { kind: "done", result: null, done: {} };
-    case "failure":
+    case "failure": {
+      const outage = await outageOf([read], [], outside);
+      if (outage) throw outage;
       return { kind: "failed", failure: read.failure };
+    }
     case "changed":
       return { kind: "restart", object: read.item, failure: restless };
     case "read":

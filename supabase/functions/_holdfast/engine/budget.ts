@@ -3,6 +3,7 @@
  * several slices can share one: so there is one budget, which all slices in the isolate charge.
  */
 import { Semaphore } from "./semaphore.ts";
+import { createTraffic, type Traffic } from "./traffic.ts";
 
 /** From its load on, so long is an isolate sure to live: the shortest limit is self-hosting's 60 s. */
 const SURE_LIFE_MS = 40_000;
@@ -48,10 +49,21 @@ export function pageClock(now: () => number = () => performance.now()): () => bo
 export interface Budget {
   /** Bytes of objects in memory: entered before they are read, left when they are let go. */
   readonly bytesInFlight: Semaphore;
+  /** What is read from Storage. */
+  readonly traffic: Traffic;
   /** Charges work that was done. */
   charge(objects: number, bytes: number): void;
   /** Whether slices should end their page now and hand on. */
   spent(): boolean;
+  /**
+   * Waits until a page or part more may be read.
+   * @throws HoldfastError `paused_by_limit`: not by this slice.
+   */
+  ready(): Promise<void>;
+  /** Seconds since the isolate was loaded. */
+  ageSeconds(): number;
+  /** Sets for how many seconds from its load on the isolate may be used: so long others lived. */
+  allowLife(seconds: number): void;
   /** Takes down that a request reached the isolate, and says whether a slice may begin. */
   admit(): boolean;
   /** The platform said that it is about to end the isolate. */
@@ -72,7 +84,8 @@ export function createBudget(
   clocks: BudgetClocks = { now: () => performance.now(), cpu: threadCpu() },
 ): Budget {
   const loadedAt = clocks.now();
-  let deadline = loadedAt + SURE_LIFE_MS;
+  let learnt = loadedAt + SURE_LIFE_MS;
+  let proven = 0;
   let allowedCpuMs = CPU_MS;
   let chargedMs = 0;
   const used = clocks.cpu ?? (() => chargedMs);
@@ -80,17 +93,24 @@ export function createBudget(
   let closed = false;
   return {
     bytesInFlight: new Semaphore(MAX_BYTES_IN_FLIGHT),
+    traffic: createTraffic(MAX_OBJECTS_IN_FLIGHT, clocks.now),
     charge(objects, bytes) {
       chargedMs += objects * CPU_MS_PER_OBJECT + bytes * CPU_MS_PER_BYTE;
     },
-    spent: () => closed || clocks.now() >= deadline || used() - usedBefore >= allowedCpuMs,
+    spent: () =>
+      closed || clocks.now() >= Math.max(learnt, proven) || used() - usedBefore >= allowedCpuMs,
+    ready: () => Promise.resolve(),
+    ageSeconds: () => (clocks.now() - loadedAt) / 1000,
+    allowLife(seconds) {
+      learnt = loadedAt + Math.max(SURE_LIFE_MS, seconds * 1000);
+    },
     admit() {
       if (closed) return false;
       // A platform gives no requests to an isolate that has used half of its time or of its CPU. So
       // it will live as long again, and if we think that it used more CPU, the estimate is too high
       // or there is no such limit. It is better evidence than any estimate.
       const now = clocks.now();
-      deadline = Math.max(deadline, now + (now - loadedAt) * 0.8);
+      proven = Math.max(proven, now + (now - loadedAt) * 0.8);
       const softLimitMs = Math.min(SOFT_LIMIT_MS, allowedCpuMs * SOFT_LIMIT_SHARE);
       usedBefore = Math.max(usedBefore, used() - softLimitMs);
       return true;

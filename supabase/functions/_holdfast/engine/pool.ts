@@ -3,10 +3,12 @@ import type { Semaphore } from "./semaphore.ts";
 
 /** How much may be under way. */
 export interface PoolLimits {
-  /** Items at once. */
-  readonly items: number;
+  /** Items at once; a function is asked again before each. */
+  readonly items: number | (() => number);
   /** Holds back what is too heavy together with all else that enters it; absent: nothing is. */
   readonly weight?: Semaphore;
+  /** Waited for before each item but the first. */
+  readonly turn?: () => Promise<void>;
   /** Asked before each item but the first: whether to take no more. */
   readonly enough?: () => boolean;
 }
@@ -26,8 +28,10 @@ export async function mapPool<Item, Result>(
   const results: Result[] = [];
   const underWay = new Set<Promise<void>>();
   const errors: unknown[] = [];
+  const atOnce = () => typeof limits.items === "number" ? limits.items : limits.items();
   for (const [index, item] of items.entries()) {
-    while (underWay.size >= limits.items) await Promise.race(underWay);
+    while (underWay.size >= atOnce()) await Promise.race(underWay);
+    if (index > 0 && limits.turn) await limits.turn();
     const leave = limits.weight && await limits.weight.enter(weigh(item));
     if (errors.length > 0 || (index > 0 && limits.enough?.())) {
       leave?.();

@@ -1,9 +1,11 @@
 /** The loop that every job shares: lease a cursor, let its stage work, hand on what is left. */
 import { HoldfastError, messageOf } from "../errors.ts";
 import type { ErrorCode } from "../errors.ts";
-import { logError, logUnexpected } from "../log.ts";
+import { logError, logNotice, logUnexpected } from "../log.ts";
 import type { Database } from "../project/database.ts";
 import { type Budget, isolateBudget } from "./budget.ts";
+import { delay, LONGEST_DELAY_MS } from "./retry.ts";
+import type { Rates } from "./traffic.ts";
 
 /** A cursor that this slice holds, with what its run was asked to do. */
 export interface Lease {
@@ -25,6 +27,10 @@ export interface Lease {
   /** The exact bytes of snapshot.json, once the run is sealing. */
   readonly frozen: string | null;
   readonly started_at: string;
+  /** What this lane may read; `egress`: whether it has to ask before each page. */
+  readonly limits: Rates & { readonly egress: boolean };
+  /** For how long from its load on the isolate may be used, seconds. */
+  readonly slice_seconds: number;
 }
 
 /** What a stage needs of the engine. */
@@ -33,7 +39,10 @@ export interface SliceContext {
   readonly budget: Budget;
   /** This lane's name on its leases. */
   readonly owner: string;
-  /** Calls a function of the database that takes cursor_id and owner. */
+  /**
+   * Calls a function of the database that takes cursor_id and owner. Whichever takes counters, as
+   * `done`, is told the bytes that were read from Storage, too.
+   */
   commit<Result>(name: string, lease: Lease, parameters?: Record<string, unknown>): Promise<Result>;
 }
 
@@ -90,22 +99,65 @@ export async function runSlice(
   budget: Budget = isolateBudget,
 ): Promise<void> {
   const owner = crypto.randomUUID();
-  const context: SliceContext = {
-    database,
-    budget,
-    owner,
-    commit: (name, lease, parameters = {}) =>
-      database.call(name, { cursor_id: lease.cursor, owner, ...parameters }),
-  };
+  const commit = committer(database, owner, budget);
   while (true) {
     const lease = await database.call<Lease | null>("lease_cursor", {
       owner,
       function_name: functionName,
       run,
+      isolate_seconds: budget.ageSeconds(),
     });
     if (!lease) return;
-    if (!await work(lease, stages, context)) return;
+    budget.allowLife(lease.slice_seconds);
+    budget.traffic.setRates(lease.limits);
+    const limited = withinLimits(budget, lease, commit);
+    if (!await work(lease, stages, { database, budget: limited, owner, commit })) return;
   }
+}
+
+function committer(
+  database: Database,
+  owner: string,
+  { traffic }: Budget,
+): SliceContext["commit"] {
+  return async <Result>(
+    name: string,
+    lease: Lease,
+    parameters: Record<string, unknown> = {},
+  ): Promise<Result> => {
+    const named = { cursor_id: lease.cursor, owner, ...parameters };
+    const read = "done" in parameters ? traffic.takeBytesRead() : 0;
+    if (read === 0) return await database.call<Result>(name, named);
+    try {
+      const done = { ...parameters["done"] as Record<string, number>, bytes_read: read };
+      return await database.call<Result>(name, { ...named, done });
+    } catch (error) {
+      traffic.countRead(read);
+      throw error;
+    }
+  };
+}
+
+/** The isolate's budget for one lease: it ends, too, where the limits that users set leave no more. */
+function withinLimits(budget: Budget, lease: Lease, commit: SliceContext["commit"]): Budget {
+  return {
+    ...budget,
+    spent: () => budget.spent() || restSeconds(budget) > 0,
+    async ready() {
+      const allowed = !lease.limits.egress || await commit<boolean>("may_read", lease);
+      if (!allowed || restSeconds(budget) > 0) {
+        throw new HoldfastError("paused_by_limit", "As much was read as may be.");
+      }
+      const wait = budget.traffic.waitMs();
+      if (wait > 0) await delay(wait);
+    },
+  };
+}
+
+/** How long a lane has to rest to keep to its rates, if that is more than a slice can wait. */
+function restSeconds({ traffic }: Budget): number {
+  const wait = traffic.waitMs();
+  return wait > LONGEST_DELAY_MS ? wait / 1000 : 0;
 }
 
 /** Whether the slice may lease again. */
@@ -148,7 +200,7 @@ async function withHeartbeat<Result>(
 /** Asks for the next slice, in the transaction that gives the cursor back where it is still held. */
 async function handOn(lease: Lease, context: SliceContext): Promise<void> {
   try {
-    await context.commit("release_cursor", lease);
+    await context.commit("release_cursor", lease, { rest_seconds: restSeconds(context.budget) });
   } catch (error) {
     if (!(error instanceof HoldfastError && error.code === "lease_lost")) throw error;
     // The cursor is finished; other cursors of the run may have work left.
@@ -159,17 +211,18 @@ async function handOn(lease: Lease, context: SliceContext): Promise<void> {
 /** Ends the run where trying again is of no use; else leaves the cursor to a later slice. */
 async function settle(error: unknown, lease: Lease, context: SliceContext): Promise<void> {
   const known = error instanceof HoldfastError;
+  if (known && error.code === "paused_by_limit") return await pause(lease, context);
   const passing = !(known && FATAL.has(error.code));
   const first = lease.stage === "prepare" && known;
   const where = { run: lease.run, stage: lease.stage };
   if (known) logError({ ...where, code: error.code, message: error.message });
   else logUnexpected(error, where);
   // An end of the run could not be written down.
-  if (known && error.code.startsWith("database_")) return await leave(lease, context);
+  if (known && error.code.startsWith("database_")) return await leave(lease, context, error);
   // An outage may last for hours: the tick tries each minute, until six hours without progress.
   const outage = known && error.code.endsWith("_unreachable");
   if (passing && !first && (outage || lease.attempts < MAX_ATTEMPTS)) {
-    return await leave(lease, context);
+    return await leave(lease, context, known ? error : undefined);
   }
   await context.commit("fail_run", lease, {
     code: known ? error.code : "internal",
@@ -178,10 +231,23 @@ async function settle(error: unknown, lease: Lease, context: SliceContext): Prom
   });
 }
 
-/** Says that the lane lives; where even that fails, it is taken for dead. */
-async function leave(lease: Lease, context: SliceContext): Promise<void> {
+/** Ends the slice at a limit that users set: a rate's is over soon, that of egress pauses the run. */
+async function pause(lease: Lease, context: SliceContext): Promise<void> {
+  if (restSeconds(context.budget) > 0) return await handOn(lease, context);
+  const { news, ...paused } = await context.commit<{ news: boolean }>("pause_cursor", lease);
+  if (news) logNotice({ run: lease.run, stage: lease.stage, paused });
+}
+
+/**
+ * Says that the lane lives; where even that fails, it is taken for dead. A server that said for how
+ * long it wants to be left alone is asked by no lane before.
+ */
+async function leave(lease: Lease, context: SliceContext, cause?: HoldfastError): Promise<void> {
+  const asked = cause && cause.retryAfterMs > 0
+    ? { retry_seconds: cause.retryAfterMs / 1000, code: cause.code, message: cause.message }
+    : {};
   try {
-    await context.commit("leave_cursor", lease);
+    await context.commit("leave_cursor", lease, asked);
   } catch (error) {
     // What it came from is in the log already.
     if (!(error instanceof HoldfastError)) throw error;

@@ -1,5 +1,6 @@
 /** The project's Storage over REST. Reading only: a backup writes nothing to Storage. */
 import { z } from "zod";
+import type { Traffic } from "../engine/traffic.ts";
 import { HoldfastError, messageOf } from "../errors.ts";
 import type { ProjectSettings } from "../settings.ts";
 import { objectUrl } from "./object_url.ts";
@@ -16,7 +17,15 @@ export type StorageRead =
   | { readonly kind: "missing" }
   | { readonly kind: "unfetchable"; readonly message: string }
   /** Busy, broken or cut off: worth asking again. */
-  | { readonly kind: "failed"; readonly message: string; readonly retryAfterMs?: number };
+  | {
+    readonly kind: "failed";
+    readonly message: string;
+    /** Whether Storage says so of this object; else it, or what stands before it, may be out. */
+    readonly ofObject?: boolean;
+    /** Whether it is too busy to answer (429, 503). */
+    readonly busy?: boolean;
+    readonly retryAfterMs?: number;
+  };
 
 /** Bytes of an object that one GET asks for, both ends inclusive. */
 export interface ByteRange {
@@ -27,14 +36,24 @@ export interface ByteRange {
 /** Reads objects of one project. */
 export interface ObjectReader {
   /**
-   * One GET. The body of `bytes` is the caller's to read or cancel.
+   * One GET. The body of `bytes` is the caller's to read or let go. `size` is how many bytes are
+   * expected where there is no range, null where nobody knows.
    * @throws HoldfastError `storage_key_refused`: no object could be read with this key.
    */
-  read(bucket: string, name: string, range?: ByteRange): Promise<StorageRead>;
+  read(
+    bucket: string,
+    name: string,
+    range?: ByteRange,
+    size?: number | null,
+  ): Promise<StorageRead>;
 }
 
-/** A request that has not answered by then never will within a slice. */
-const REQUEST_TIMEOUT_MS = 60_000;
+/** Whoever has not begun to answer by then is out: a slice has to end before its isolate does. */
+const ANSWER_TIMEOUT_MS = 20_000;
+/** A body comes at least so fast, in bytes a millisecond: one of 8 MiB within a minute. */
+const SLOWEST_BODY = 210;
+/** So much is expected where nobody knows. */
+const UNKNOWN_BYTES = 8 * 1024 * 1024;
 
 const errorBody = z.object({
   statusCode: z.union([z.string(), z.number()]).transform(String).optional(),
@@ -48,17 +67,25 @@ export function authorization(secretKey: string): Record<string, string> {
   return { apikey: secretKey, authorization: `Bearer ${secretKey}` };
 }
 
-/** An ObjectReader over REST. `request` is the door that every request goes through. */
+/**
+ * An ObjectReader over REST. `request` is the door that every request goes through; `traffic` is
+ * told what is sent and read.
+ */
 export function createObjectReader(
   project: Pick<ProjectSettings, "url" | "secretKey">,
   request: typeof fetch = fetch,
+  traffic?: Traffic,
 ): ObjectReader {
   return {
-    async read(bucket, name, range) {
+    async read(bucket, name, range, size) {
       const url = objectUrl(project.url, "object/authenticated", bucket, name);
       if (!url) {
         return { kind: "unfetchable", message: "a URL would collapse its . or .. segments" };
       }
+      const sentAt = performance.now();
+      const expected = range ? range.last - range.first + 1 : size ?? undefined;
+      const answered = traffic?.sent(expected ?? 0);
+      let bytes = 0;
       try {
         // A distinct nonce passes the CDN, which may be a minute behind.
         const response = await request(`${url.href}?cacheNonce=${crypto.randomUUID()}`, {
@@ -70,15 +97,57 @@ export function createObjectReader(
           },
           // The key would go along to wherever it points.
           redirect: "manual",
-          signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS),
+          // One signal for head and body: a second one costs 50 µs of CPU a request.
+          signal: AbortSignal.timeout(timeoutFor(expected)),
         });
-        return await classify(response, range !== undefined);
+        const read = await classify(response, range !== undefined);
+        if (read.kind === "failed" && read.busy) traffic?.concurrency.busy();
+        if (read.kind !== "bytes") return read;
+        traffic?.concurrency.answered(performance.now() - sentAt);
+        bytes = Number(response.headers.get("content-length") ?? "0");
+        if (traffic) unread.set(response, () => traffic.countRead(-bytes));
+        return read;
       } catch (error) {
         if (error instanceof HoldfastError) throw error;
         return { kind: "failed", message: messageOf(error) };
+      } finally {
+        answered?.(bytes);
       }
     },
   };
+}
+
+/** Whether Storage answers anything at all; of its bytes this says nothing. */
+export async function storageAnswers(
+  project: Pick<ProjectSettings, "url" | "secretKey">,
+  request: typeof fetch = fetch,
+): Promise<boolean> {
+  try {
+    const response = await request(`${project.url}/storage/v1/bucket?limit=1`, {
+      headers: authorization(project.secretKey),
+      redirect: "manual",
+      signal: AbortSignal.timeout(ANSWER_TIMEOUT_MS),
+    });
+    await response.body?.cancel();
+    return response.ok;
+  } catch {
+    // Refused, reset, late: whatever it was, it was no answer.
+    return false;
+  }
+}
+
+/** Milliseconds that a GET of so many bytes may take. */
+function timeoutFor(bytes = UNKNOWN_BYTES): number {
+  return Math.ceil(ANSWER_TIMEOUT_MS + bytes / SLOWEST_BODY);
+}
+
+/** Takes back what was counted of an answer whose body nobody reads. */
+const unread = new WeakMap<Response, () => void>();
+
+/** Lets the body of an answer go unread; it does not count as read then. */
+export async function letGo(response: Response): Promise<void> {
+  unread.get(response)?.();
+  await response.body?.cancel();
 }
 
 async function classify(response: Response, ranged: boolean): Promise<StorageRead> {
@@ -118,7 +187,12 @@ function classifyError(status: number, text: string): StorageRead {
   if (stated === "401" || own === "403") {
     throw new HoldfastError("storage_key_refused", `Storage answered ${stated}: ${message}.`);
   }
-  return { kind: "failed", message: `Storage answered ${stated}: ${message}` };
+  return {
+    kind: "failed",
+    message: `Storage answered ${stated}: ${message}`,
+    ofObject: own !== undefined && !/^(5\d\d|408|429)$/.test(own),
+    busy: stated === "429" || stated === "503",
+  };
 }
 
 function parseErrorBody(text: string): z.output<typeof errorBody> | undefined {

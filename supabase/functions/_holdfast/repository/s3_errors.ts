@@ -35,6 +35,7 @@ export function s3Error(
   status: number,
   code: string,
   message: string,
+  retryAfterMs?: number,
 ): HoldfastError {
   const named = Object.hasOwn(CODES, code) ? CODES[code] : undefined;
   const kind = named ??
@@ -46,6 +47,7 @@ export function s3Error(
   return new HoldfastError(
     kind,
     `${action}: ${code || `HTTP ${status}`}${message ? `, ${message}` : ""}`,
+    { retryAfterMs: kind === "repository_unreachable" ? retryAfterMs : undefined },
   );
 }
 

@@ -1,5 +1,5 @@
 /** Sending signed requests to an S3 server, and trying again what may pass. */
-import { backoffMs, delay } from "../engine/retry.ts";
+import { backoffMs, delay, LONGEST_DELAY_MS } from "../engine/retry.ts";
 import { HoldfastError, messageOf } from "../errors.ts";
 import { retryAfter } from "../project/storage.ts";
 import type { RepositorySettings } from "../settings.ts";
@@ -7,7 +7,14 @@ import { requestBody } from "./request_body.ts";
 import { createHideKey, mayPass, parseS3Error, s3Error } from "./s3_errors.ts";
 import { createSigner, encodeKey } from "./sigv4.ts";
 
-const REQUEST_TIMEOUT_MS = 60_000;
+/** Whoever has not answered by then is out: a slice has to end before its isolate does. */
+const ANSWER_TIMEOUT_MS = 20_000;
+/** The body of an answer has to come within this time more. */
+const BODY_TIMEOUT_MS = 40_000;
+/** A body is sent at least so fast, in bytes a millisecond: one of 8 MiB within a minute. */
+const SLOWEST_BODY = 210;
+/** No further try is begun after so long. */
+const LONGEST_TRYING_MS = 20_000;
 const MAX_TRIES = 4;
 /** Digest of no bytes, which requests without a body are signed with. */
 const EMPTY_SHA256 = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
@@ -38,7 +45,7 @@ export interface S3Door {
   /** Reads an answer's body. Throws HoldfastError `repository_unreachable` where it breaks off. */
   readText(asked: S3Request, response: Response): Promise<string>;
   /** The typed error for an answer, by what its body says. */
-  refusal(asked: S3Request, status: number, body: string): HoldfastError;
+  refusal(asked: S3Request, status: number, body: string, retryAfterMs?: number): HoldfastError;
 }
 
 /** A door to the bucket and prefix of these settings; every fetch goes through `request`. */
@@ -47,10 +54,15 @@ export function openS3Door(settings: RepositorySettings, request: typeof fetch):
   const sign = createSigner(settings);
   const hideKey = createHideKey(settings);
 
-  function refusal(asked: S3Request, status: number, body: string): HoldfastError {
+  function refusal(
+    asked: S3Request,
+    status: number,
+    body: string,
+    retryAfterMs?: number,
+  ): HoldfastError {
     const { code, message } = parseS3Error(body);
     // Not in the code: a key's id may be a word of it.
-    return s3Error(actionOf(asked), status, code, hideKey(message));
+    return s3Error(actionOf(asked), status, code, hideKey(message), retryAfterMs);
   }
 
   function unreachable(asked: S3Request, error: unknown): HoldfastError {
@@ -85,10 +97,11 @@ export function openS3Door(settings: RepositorySettings, request: typeof fetch):
       });
     return asked.streams
       ? await untilAnswered(sendUntil)
-      : await sendUntil(AbortSignal.timeout(REQUEST_TIMEOUT_MS));
+      : await sendUntil(AbortSignal.timeout(timeoutOf(asked)));
   }
 
   async function send(asked: S3Request): Promise<Response> {
+    const began = performance.now();
     for (let attempt = 1;; attempt++) {
       let failure: HoldfastError;
       let retryAfterMs: number | undefined;
@@ -96,14 +109,16 @@ export function openS3Door(settings: RepositorySettings, request: typeof fetch):
         const response = await sendOnce(asked);
         if (response.ok || asked.expected.includes(response.status)) return response;
         const body = await response.text();
-        failure = refusal(asked, response.status, body);
-        if (!mayPass(response.status, parseS3Error(body).code)) throw failure;
         retryAfterMs = retryAfter(response);
+        failure = refusal(asked, response.status, body, retryAfterMs);
+        if (!mayPass(response.status, parseS3Error(body).code)) throw failure;
+        // All lanes wait that long, not this slice.
+        if (retryAfterMs !== undefined && retryAfterMs > LONGEST_DELAY_MS) throw failure;
       } catch (error) {
         if (error instanceof HoldfastError) throw error;
         failure = unreachable(asked, error);
       }
-      if (attempt >= MAX_TRIES) throw failure;
+      if (attempt >= MAX_TRIES || performance.now() - began > LONGEST_TRYING_MS) throw failure;
       await delay(backoffMs(attempt, retryAfterMs));
     }
   }
@@ -126,13 +141,21 @@ async function untilAnswered(
   const timeout = new AbortController();
   const timer = setTimeout(
     () => timeout.abort(new DOMException("no answer came in time", "TimeoutError")),
-    REQUEST_TIMEOUT_MS,
+    ANSWER_TIMEOUT_MS,
   );
   try {
     return await send(timeout.signal);
   } finally {
     clearTimeout(timer);
   }
+}
+
+/** Milliseconds that a request may take: what it sends counts, and of a GET also what it answers. */
+function timeoutOf({ method, body }: S3Request): number {
+  const reading = method === "GET" ? BODY_TIMEOUT_MS : 0;
+  // Completing an upload takes its time, too.
+  const working = method === "POST" ? BODY_TIMEOUT_MS : 0;
+  return Math.ceil(ANSWER_TIMEOUT_MS + reading + working + (body?.length ?? 0) / SLOWEST_BODY);
 }
 
 /** What errors call a request. */

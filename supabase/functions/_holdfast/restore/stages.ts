@@ -1,5 +1,5 @@
 /** The restore job: its stages, and what each needs of the outside. */
-import { type Budget, MAX_OBJECTS_IN_FLIGHT, pageClock } from "../engine/budget.ts";
+import { type Budget, pageClock } from "../engine/budget.ts";
 import { mapPool } from "../engine/pool.ts";
 import {
   firstObjectKills,
@@ -34,7 +34,7 @@ export function restoreStages(
   const within = (make: (outside: RestoreContext) => Stage): Stage => (lease, context) => {
     const outside: RestoreContext = {
       database,
-      reader: createObjectReader(project, request),
+      reader: createObjectReader(project, request, context.budget.traffic),
       writer: createObjectWriter(project, request),
       store: createS3Store(readRepositorySettings(), request),
     };
@@ -98,13 +98,16 @@ async function restorePage(
   budget: Budget,
   outside: RestoreContext,
 ): Promise<RestoreResult[]> {
+  await budget.ready();
   const timeIsUp = pageClock();
+  const enough = () => timeIsUp() || budget.spent();
   return await mapPool(
     items,
     {
-      items: MAX_OBJECTS_IN_FLIGHT,
+      items: () => budget.traffic.concurrency.limit(),
       weight: budget.bytesInFlight,
-      enough: () => timeIsUp() || budget.spent(),
+      turn: () => budget.traffic.turn(enough),
+      enough,
     },
     inMemory,
     async (item) => {

@@ -15,6 +15,12 @@ export interface Lease {
   repository: number | null;
   sequence: number | null;
   frozen: string | null;
+  limits: {
+    bytes_per_second: number | null;
+    requests_per_second: number | null;
+    egress: boolean;
+  };
+  slice_seconds: number;
 }
 
 /** An object that a page asks a slice to act on. */
@@ -43,10 +49,11 @@ export class Lane {
 
   constructor(readonly sql: postgres.Sql) {}
 
-  /** Leases a cursor; null where none is free. */
-  async lease(run: string | null = null): Promise<Lease | null> {
+  /** Leases a cursor, in an isolate so old; null where none is free. */
+  async lease(run: string | null = null, isolateSeconds = 0): Promise<Lease | null> {
     const [row] = await this.sql<{ lease: Lease | null }[]>`
-      select holdfast.lease_cursor(${this.owner}, 'holdfast-backup', ${run}) as lease`;
+      select holdfast.lease_cursor(${this.owner}, 'holdfast-backup', ${run}, ${isolateSeconds})
+        as lease`;
     return row.lease;
   }
 
@@ -64,7 +71,12 @@ export class Lane {
     return row.page;
   }
 
-  async commit(lease: Lease, results: Result[], to: string, done: Record<string, number> = {}) {
+  async commit(
+    lease: Lease,
+    results: Result[],
+    to: string | null,
+    done: Record<string, number> = {},
+  ) {
     await this.sql`select holdfast.backup_commit(${lease.cursor}, ${this.owner},
       ${this.json(results)}, ${to}, ${this.json(done)})`;
   }
@@ -95,12 +107,27 @@ export class Lane {
     await this.sql`select holdfast.heartbeat(${lease.cursor}, ${this.owner})`;
   }
 
-  async release(lease: Lease) {
-    await this.sql`select holdfast.release_cursor(${lease.cursor}, ${this.owner})`;
+  async release(lease: Lease, restSeconds = 0) {
+    await this.sql`select holdfast.release_cursor(${lease.cursor}, ${this.owner}, ${restSeconds})`;
   }
 
-  async leave(lease: Lease) {
-    await this.sql`select holdfast.leave_cursor(${lease.cursor}, ${this.owner})`;
+  /** Leaves a cursor, with what a server asked for if it did. */
+  async leave(lease: Lease, asked?: { seconds: number; code: string; message: string }) {
+    await this.sql`select holdfast.leave_cursor(${lease.cursor}, ${this.owner},
+      ${asked?.seconds ?? null}, ${asked?.code ?? null}, ${asked?.message ?? null})`;
+  }
+
+  async mayRead(lease: Lease): Promise<boolean> {
+    const [row] = await this.sql<{ may: boolean }[]>`
+      select holdfast.may_read(${lease.cursor}, ${this.owner}) as may`;
+    return row.may;
+  }
+
+  async pause(lease: Lease) {
+    const [row] = await this.sql<
+      { paused: { news: boolean; until?: string; code?: string; message?: string } }[]
+    >`select holdfast.pause_cursor(${lease.cursor}, ${this.owner}) as paused`;
+    return row.paused;
   }
 
   async fail(lease: Lease, code: string) {

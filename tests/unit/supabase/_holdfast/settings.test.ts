@@ -209,11 +209,22 @@ const BACKUP = {
   max_object_bytes: null,
   lanes: 4,
   maximum_age_hours: 26,
+  max_bytes_per_second: null,
+  max_requests_per_second: null,
+  max_egress_bytes_per_day: null,
+  max_egress_bytes_per_month: null,
 };
 
 Deno.test("what is to be backed up is checked, and every wrong setting named", () => {
   checkBackupSettings(BACKUP);
   checkBackupSettings({ ...BACKUP, buckets: ["a"], max_object_bytes: 1, maximum_age_hours: null });
+  checkBackupSettings({
+    ...BACKUP,
+    max_bytes_per_second: 1e6,
+    max_requests_per_second: 0.5,
+    max_egress_bytes_per_day: 1e9,
+    max_egress_bytes_per_month: 1e12,
+  });
   const wrong = {
     buckets: ["a", ""],
     include: [],
@@ -221,6 +232,10 @@ Deno.test("what is to be backed up is checked, and every wrong setting named", (
     max_object_bytes: 1.5,
     lanes: 0,
     maximum_age_hours: "a day",
+    max_bytes_per_second: 0,
+    max_requests_per_second: -1,
+    max_egress_bytes_per_day: "1 GB",
+    max_egress_bytes_per_month: 0.5,
   };
   const named = Object.keys(faults(() => checkBackupSettings(wrong)));
   assert.deepEqual(named, [
@@ -230,6 +245,10 @@ Deno.test("what is to be backed up is checked, and every wrong setting named", (
     "holdfast.settings max_object_bytes",
     "holdfast.settings lanes",
     "holdfast.settings maximum_age_hours",
+    "holdfast.settings max_bytes_per_second",
+    "holdfast.settings max_requests_per_second",
+    "holdfast.settings max_egress_bytes_per_day",
+    "holdfast.settings max_egress_bytes_per_month",
   ]);
   for (const nothing of [undefined, null, 1, "text", []]) {
     assert.ok(Object.keys(faults(() => checkBackupSettings(nothing))).length > 0);

@@ -1,9 +1,18 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import type { BackupItem } from "../../../../../supabase/functions/_holdfast/backup/items.ts";
-import { cutPage, pageObjects } from "../../../../../supabase/functions/_holdfast/backup/page.ts";
+import type { CopyContext } from "../../../../../supabase/functions/_holdfast/backup/copy.ts";
+import {
+  actOnPage,
+  cutPage,
+  pageObjects,
+} from "../../../../../supabase/functions/_holdfast/backup/page.ts";
+import { HoldfastError } from "../../../../../supabase/functions/_holdfast/errors.ts";
+import type { StorageRead } from "../../../../../supabase/functions/_holdfast/project/storage.ts";
+import { withoutWaiting } from "../../without_waiting.ts";
 import { PART_BYTES } from "../../../../../supabase/functions/_holdfast/backup/parts.ts";
 import {
+  createBudget,
   PAGE_BYTES,
   PAGE_OBJECTS,
 } from "../../../../../supabase/functions/_holdfast/engine/budget.ts";
@@ -62,4 +71,92 @@ Deno.test("an object of unknown size counts as a whole part, one that is held as
 Deno.test("a careful lane has pages of one object", () => {
   assert.equal(pageObjects({ careful: false }), PAGE_OBJECTS);
   assert.equal(pageObjects({ careful: true }), 1);
+});
+
+/** What Storage answers for a name, and what a PUT to the repository comes to. */
+interface World {
+  read: (name: string) => StorageRead;
+  put?: (key: string, bytes: Uint8Array) => Promise<"stored">;
+  attempts?: number;
+}
+
+const good = (text = "1234"): StorageRead => {
+  const response = new Response(text, { headers: { "content-length": "4" } });
+  return { kind: "bytes", response, etag: "", fresh: true };
+};
+const bad: StorageRead = { kind: "failed", message: "HTTP 500" };
+
+/** Acts on a page of files of four bytes, named so. */
+async function act(names: string[], { read, put, attempts = 1 }: World) {
+  const page = names.map((name) => item(name, 4));
+  const outside = {
+    attempts,
+    storageAnswers: () => Promise.resolve(true),
+    reader: { read: (_: string, name: string) => Promise.resolve(read(name)) },
+    store: { put: put ?? (() => Promise.resolve("stored")) },
+    database: {
+      call: (name: string, { name: of }: { name?: string }) =>
+        Promise.resolve(
+          name === "object_now"
+            ? page.find((one) => one.name === of)
+            : name === "readable_objects"
+            ? []
+            : false,
+        ),
+    },
+  } as unknown as CopyContext;
+  const { result } = await withoutWaiting(() => actOnPage(page, outside, createBudget()));
+  return { ...result, names: result.results.map(({ name }) => name) };
+}
+
+Deno.test("one object that fails for ever among others is recorded, and passed", async () => {
+  const { taken, names, results, outage, counters } = await act(["a", "b", "c"], {
+    read: (name) => name === "b" ? bad : good(),
+  });
+  assert.deepEqual([taken, names, outage], [3, ["a", "b", "c"], undefined]);
+  assert.deepEqual(results[1]!.failure, {
+    class: "failed",
+    code: "storage_failed",
+    message: "HTTP 500",
+  });
+  assert.ok(!("doubt" in results[1]!), "the database is told nothing of it");
+  assert.deepEqual([counters.objects_copied, counters.objects_failed], [2, 1]);
+});
+
+Deno.test("when Storage goes out, nothing is passed that was not copied, and nothing is recorded", async () => {
+  let out = false;
+  const { taken, names, outage, counters } = await act(["a", "b", "c", "d"], {
+    // The third answer is the last one.
+    read: (name) => {
+      if (name === "b" || out) return bad;
+      out = name === "d";
+      return good();
+    },
+  });
+  assert.equal(taken, 1);
+  assert.deepEqual(names, ["a", "c", "d"], "what was copied behind it is not lost");
+  assert.equal(outage?.code, "storage_unreachable");
+  assert.equal(counters.objects_failed, 0);
+});
+
+Deno.test("in an outage no more is begun than shows it", async () => {
+  const asked = new Set<string>();
+  const many = Array.from({ length: 400 }, (_, index) => `${index}`.padStart(3, "0"));
+  const { taken, results, outage } = await act(many, {
+    read: (name) => {
+      asked.add(name);
+      return bad;
+    },
+  });
+  assert.deepEqual([taken, results, outage?.code], [0, [], "storage_unreachable"]);
+  assert.ok(asked.size <= 64, `${asked.size} objects were tried`);
+});
+
+Deno.test("when the repository goes out, what was copied before is committed", async () => {
+  const error = new HoldfastError("repository_unreachable", "down", { retryAfterMs: 60_000 });
+  const { taken, names, outage } = await act(["a", "b", "c"], {
+    read: (name) => good(name.repeat(4)),
+    put: (_, bytes) => bytes[0] === 98 ? Promise.reject(error) : Promise.resolve("stored"),
+  });
+  assert.deepEqual([taken, names, outage], [1, ["a", "c"], error]);
 });

@@ -52,7 +52,8 @@ async function read(
 async function failure(answers: StorageRead[], rows?: (BackupItem | null)[], item?: BackupItem) {
   const { outcome, requests, waits } = await read(answers, rows, item);
   assert.equal(outcome.kind, "failure");
-  return { ...(outcome as Extract<typeof outcome, { kind: "failure" }>).failure, requests, waits };
+  const { failure, doubt } = outcome as Extract<typeof outcome, { kind: "failure" }>;
+  return { ...failure, doubt, requests, waits };
 }
 
 Deno.test("bytes that are as the row says are read with one request", async () => {
@@ -131,9 +132,32 @@ Deno.test("a Storage that stays busy fails the object after four tries", async (
   assert.deepEqual([answer.class, answer.code, answer.requests], ["failed", "storage_failed", 4]);
 });
 
-Deno.test("a server that asks for an hour does not get it", async () => {
-  const { waits } = await failure([{ ...busy, retryAfterMs: 3_600_000 } as StorageRead]);
-  assert.deepEqual(waits, [5_000, 5_000, 5_000]);
+Deno.test("a server that asks for an hour is not asked again, and whoever has the time is told", async () => {
+  const asked = { ...busy, busy: true, retryAfterMs: 3_600_000 } as StorageRead;
+  const { waits, requests, doubt } = await failure([asked]);
+  assert.deepEqual([waits, requests], [[], 1]);
+  assert.deepEqual(doubt, { busy: true, retryAfterMs: 3_600_000 });
+});
+
+Deno.test("a server that asks for seconds gets them", async () => {
+  const { waits } = await failure([{ ...busy, retryAfterMs: 2_000 } as StorageRead]);
+  assert.equal(waits.length, 3);
+  for (const [index, wait] of waits.entries()) {
+    assert.ok(wait >= 2_000 && wait <= 2_000 + 100 * 2 ** (index + 1), `${wait} ms`);
+  }
+});
+
+Deno.test("what may be an outage is told from what Storage says of the object", async () => {
+  const none = { busy: false, retryAfterMs: 0 };
+  assert.deepEqual((await failure([busy])).doubt, none);
+  const cut = (): StorageRead => {
+    return { kind: "bytes", response: new Response("12"), etag: "e1", fresh: true };
+  };
+  assert.deepEqual((await failure([cut(), cut(), cut(), cut()])).doubt, none);
+  const own: StorageRead = { kind: "failed", message: "Storage answered 416", ofObject: true };
+  for (const answer of [own, { kind: "missing" } as const]) {
+    assert.equal((await failure([answer])).doubt, undefined);
+  }
 });
 
 Deno.test("an object that changes under every read is left to the next run", async () => {

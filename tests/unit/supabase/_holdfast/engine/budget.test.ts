@@ -46,6 +46,26 @@ Deno.test("40 s after its load an isolate leases no more", () => {
   assert.equal(budget.spent(), true);
 });
 
+Deno.test("it leases as long as others were seen to live, and never less than is sure", () => {
+  const { budget, wall } = measured();
+  assert.equal(budget.ageSeconds(), 0);
+  budget.allowLife(60);
+  wall.ms += 59_999;
+  assert.equal(budget.spent(), false);
+  wall.ms += 1;
+  assert.equal(budget.spent(), true);
+  assert.equal(budget.ageSeconds(), 60);
+  budget.allowLife(90);
+  assert.equal(budget.spent(), false);
+  budget.allowLife(44);
+  assert.equal(budget.spent(), true, "one that died meanwhile shortens it");
+
+  const young = measured();
+  young.budget.allowLife(1);
+  young.wall.ms += 39_999;
+  assert.equal(young.budget.spent(), false);
+});
+
 Deno.test("a request that reaches an isolate proves that it has not lived half of its life", () => {
   const { budget, wall } = measured();
   wall.ms += 60_000;

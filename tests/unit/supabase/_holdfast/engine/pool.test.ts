@@ -153,3 +153,35 @@ Deno.test("nothing at all comes to nothing", async () => {
   const limits = { items: 1, weight: new Semaphore(1), enough: () => true };
   assert.deepEqual(await mapPool([], limits, () => 1, turns), []);
 });
+
+Deno.test("how many go at once is asked again before each", async () => {
+  const watch = new Watch();
+  const all = Array.from({ length: 40 }, () => ({ weight: 0, turns: 30 }));
+  let atOnce = 8;
+  await mapPool(all.slice(0, 8), { items: () => atOnce }, weigh, (item) => watch.act(item));
+  assert.equal(watch.mostItems, 8);
+  watch.mostItems = 0;
+  atOnce = 2;
+  await mapPool(all, { items: () => atOnce }, weigh, (item) => watch.act(item));
+  assert.equal(watch.mostItems, 2);
+});
+
+Deno.test("each item but the first waits for its turn", async () => {
+  const seen: string[] = [];
+  await mapPool(
+    ["a", "b", "c"],
+    {
+      items: 3,
+      turn: async () => {
+        await turns(5);
+        seen.push("turn");
+      },
+    },
+    () => 0,
+    (item) => {
+      seen.push(item);
+      return Promise.resolve();
+    },
+  );
+  assert.deepEqual(seen, ["a", "turn", "b", "turn", "c"]);
+});

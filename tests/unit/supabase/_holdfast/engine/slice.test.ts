@@ -5,6 +5,7 @@ import {
   runSlice,
   type Stage,
 } from "../../../../../supabase/functions/_holdfast/engine/slice.ts";
+import { isolateBudget } from "../../../../../supabase/functions/_holdfast/engine/budget.ts";
 import type { Database } from "../../../../../supabase/functions/_holdfast/project/database.ts";
 
 function lease(changes: Partial<Lease> = {}): Lease {
@@ -23,6 +24,8 @@ function lease(changes: Partial<Lease> = {}): Lease {
     sequence: 2,
     frozen: null,
     started_at: "then",
+    limits: { bytes_per_second: null, requests_per_second: null, egress: false },
+    slice_seconds: 40,
     ...changes,
   };
 }
@@ -30,6 +33,8 @@ function lease(changes: Partial<Lease> = {}): Lease {
 /** A database that leases these cursors, one after the other, and remembers what it was asked. */
 class Cursors implements Database {
   readonly calls: { name: string; parameters: Record<string, unknown> }[] = [];
+  /** What a call answers, by its name. */
+  readonly answers = new Map<string, unknown>();
   /** What a call throws, by its name. */
   readonly refuse = new Map<string, Error>();
   readonly #leases: Lease[];
@@ -42,7 +47,9 @@ class Cursors implements Database {
     this.calls.push({ name, parameters });
     const error = this.refuse.get(name);
     if (error) return Promise.reject(error);
-    const answer = name === "lease_cursor" ? this.#leases.shift() ?? null : null;
+    const answer = name === "lease_cursor"
+      ? this.#leases.shift() ?? null
+      : this.answers.get(name) ?? null;
     return Promise.resolve(answer as Result);
   }
 
@@ -174,4 +181,99 @@ Deno.test("a stage that this version does not know is such a surprise", async ()
   const cursors = new Cursors(lease({ stage: "of tomorrow", attempts: 5 }));
   await slice(cursors, () => Promise.resolve("finished"));
   assert.match(String(cursors.calls[1]!.parameters.message), /no stage backup\.of tomorrow/);
+});
+
+Deno.test("a server that wants to be left alone is left alone by the whole run", async () => {
+  const cursors = new Cursors(lease());
+  const extras = { retryAfterMs: 90_000 };
+  await slice(cursors, fails(new HoldfastError("storage_unreachable", "busy", extras)));
+  const { retry_seconds, code, message } = cursors.calls.at(-1)!.parameters;
+  assert.equal(cursors.names.at(-1), "leave_cursor");
+  assert.deepEqual([retry_seconds, code, message], [90, "storage_unreachable", "busy"]);
+  const silent = new Cursors(lease());
+  await slice(silent, fails(new HoldfastError("storage_unreachable", "down")));
+  assert.ok(!("retry_seconds" in silent.calls.at(-1)!.parameters));
+});
+
+Deno.test("the slice says how old its isolate is, and is told how old it may become", async () => {
+  const cursors = new Cursors(lease({ slice_seconds: 60 }));
+  await slice(cursors, () => Promise.resolve("finished"));
+  const age = cursors.calls[0]!.parameters.isolate_seconds;
+  assert.ok(typeof age === "number" && age > 0);
+});
+
+const LIMITED = { bytes_per_second: null, requests_per_second: null, egress: true };
+
+Deno.test("where egress is limited, the database is asked before each page, and says so once", async () => {
+  const cursors = new Cursors(lease({ limits: LIMITED }));
+  cursors.answers.set("may_read", true);
+  let pages = 0;
+  cursors.answers.set("pause_cursor", { news: true, until: "tomorrow" });
+  const logged = await slice(cursors, async (_, { budget }) => {
+    await budget.ready();
+    pages++;
+    cursors.answers.set("may_read", false);
+    await budget.ready();
+    return "finished";
+  });
+  assert.equal(pages, 1);
+  assert.deepEqual(cursors.names, ["lease_cursor", "may_read", "may_read", "pause_cursor"]);
+  assert.deepEqual(logged.map((line) => JSON.parse(line)), [{
+    level: "notice",
+    run: "the run",
+    stage: "objects",
+    paused: { until: "tomorrow" },
+  }]);
+});
+
+Deno.test("where egress is not limited, nobody is asked", async () => {
+  const cursors = new Cursors(lease());
+  await slice(cursors, async (_, { budget }) => {
+    await budget.ready();
+    return "more";
+  });
+  assert.deepEqual(cursors.names, ["lease_cursor", "release_cursor"]);
+  assert.equal(cursors.calls[1]!.parameters.rest_seconds, 0);
+});
+
+Deno.test("a lane that read too fast rests, and keeps its place meanwhile", async () => {
+  const limits = { bytes_per_second: 100, requests_per_second: null, egress: false };
+  const cursors = new Cursors(lease({ limits }));
+  try {
+    await slice(cursors, async (leased, { budget }) => {
+      assert.equal(budget.spent(), false);
+      budget.traffic.sent(0)(100 + 3_000);
+      assert.equal(budget.spent(), true);
+      await assert.rejects(budget.ready(), { code: "paused_by_limit" });
+      assert.equal(leased.cursor, 7);
+      return await budget.ready().then(() => "finished");
+    });
+  } finally {
+    isolateBudget.traffic.setRates({ bytes_per_second: null, requests_per_second: null });
+    isolateBudget.traffic.takeBytesRead();
+  }
+  assert.deepEqual(cursors.names, ["lease_cursor", "release_cursor"]);
+  const rest = cursors.calls[1]!.parameters.rest_seconds as number;
+  assert.ok(rest > 25 && rest <= 30.1, `${rest} s`);
+});
+
+Deno.test("what was read is committed once, with the counters of whatever commits next", async () => {
+  const cursors = new Cursors(lease());
+  cursors.refuse.set("backup_commit", new HoldfastError("database_unreachable", ""));
+  await slice(cursors, async (leased, { budget, commit }) => {
+    budget.traffic.sent(10)(10);
+    budget.traffic.sent(10)(7);
+    await commit("heartbeat", leased);
+    await assert.rejects(commit("backup_commit", leased, { done: { objects_copied: 2 } }));
+    await commit("gone_commit", leased, { done: { objects_copied: 2 } });
+    await commit("finish_cursor", leased, { done: {} });
+    return "finished";
+  });
+  const told = cursors.calls.filter(({ parameters }) => "done" in parameters)
+    .map(({ name, parameters }) => [name, parameters.done]);
+  assert.deepEqual(told, [
+    ["backup_commit", { objects_copied: 2, bytes_read: 17 }],
+    ["gone_commit", { objects_copied: 2, bytes_read: 17 }],
+    ["finish_cursor", {}],
+  ]);
 });

@@ -2,8 +2,11 @@ import assert from "node:assert/strict";
 import {
   bareEtag,
   createObjectReader,
+  letGo,
   retryAfter,
+  storageAnswers,
 } from "../../../../../supabase/functions/_holdfast/project/storage.ts";
+import { createTraffic } from "../../../../../supabase/functions/_holdfast/engine/traffic.ts";
 import { type Answer, FakeFetch } from "../../fake_fetch.ts";
 
 const PROJECT = { url: "https://abc.supabase.co", secretKey: "sb_secret_1" };
@@ -139,4 +142,63 @@ Deno.test("Retry-After is read in both of its forms, and nonsense is none", () =
 Deno.test("an etag is the same with and without quotes and the mark of a weak one", () => {
   for (const etag of ["e-1", '"e-1"', 'W/"e-1"']) assert.equal(bareEtag(etag), "e-1");
   assert.equal(bareEtag(null), "");
+});
+
+Deno.test("what Storage says of the object is told from what may be an outage", async () => {
+  const told = async (answer: Answer) => {
+    const { kind, ofObject, busy } = await read(answer) as
+      & { kind: string }
+      & Record<string, unknown>;
+    assert.equal(kind, "failed");
+    return [ofObject ?? false, busy ?? false];
+  };
+  assert.deepEqual(await told(error({ statusCode: "416", error: "InvalidRange" })), [true, false]);
+  assert.deepEqual(await told(error({ statusCode: "500", error: "Internal" }, 500)), [
+    false,
+    false,
+  ]);
+  assert.deepEqual(await told(error({ statusCode: "503", error: "SlowDown" })), [false, true]);
+  assert.deepEqual(await told(error({ statusCode: "429", error: "Busy" }, 429)), [false, true]);
+  assert.deepEqual(await told(error({ statusCode: "408", error: "Timeout" })), [false, false]);
+  const page = (status: number) => new Response("<html>sorry</html>", { status });
+  assert.deepEqual(await told(page(503)), [false, true]);
+  for (const status of [400, 404, 500, 502, 504]) {
+    assert.deepEqual(await told(page(status)), [false, false], `${status}`);
+  }
+  assert.deepEqual(await told(new TypeError("connection refused")), [false, false]);
+});
+
+Deno.test("what is read is counted: the answer's length, and nothing where nobody reads it", async () => {
+  const traffic = createTraffic(32);
+  const bytes = () => new Response("12345", { headers: { "content-length": "5" } });
+  const door = new FakeFetch(bytes(), error({ statusCode: "503" }, 503), bytes(), bytes());
+  const reader = createObjectReader(PROJECT, door.fetch, traffic);
+  const take = async () => {
+    const answer = await reader.read("b", "n", undefined, 5);
+    return answer.kind === "bytes" ? answer.response : undefined;
+  };
+  assert.equal((await (await take())!.arrayBuffer()).byteLength, 5);
+  assert.equal(traffic.takeBytesRead(), 5);
+  assert.equal(await take(), undefined);
+  assert.equal(traffic.takeBytesRead(), 0);
+  assert.equal(traffic.concurrency.limit(), 16, "a busy server is asked for less at once");
+  await letGo((await take())!);
+  assert.equal(traffic.takeBytesRead(), 0);
+  // What was expected of a request that failed holds nobody back.
+  traffic.setRates({ bytes_per_second: 1, requests_per_second: null });
+  await reader.read("b", "../n", undefined, 1e9);
+  assert.equal(traffic.waitMs(), 0);
+});
+
+Deno.test("Storage answers, or it does not", async () => {
+  const ask = async (answer: Answer) => {
+    const { fetch, sent } = new FakeFetch(answer);
+    const answers = await storageAnswers(PROJECT, fetch);
+    assert.equal(sent[0]!.url.pathname, "/storage/v1/bucket");
+    assert.equal(sent[0]!.headers.get("apikey"), PROJECT.secretKey);
+    return answers;
+  };
+  assert.equal(await ask(Response.json([])), true);
+  assert.equal(await ask(new Response("sorry", { status: 502 })), false);
+  assert.equal(await ask(new TypeError("connection refused")), false);
 });

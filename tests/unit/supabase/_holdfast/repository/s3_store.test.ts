@@ -158,8 +158,29 @@ for (const [what, answer] of PASSING) {
 
 Deno.test("a server is given the time that it asks for", async () => {
   const { store } = open({}, xml(503, "SlowDown", { "retry-after": "2" }), ok());
-  const { waits } = await withoutWaiting(() => store.get("a", 100));
-  assert.deepEqual(waits, [2_000]);
+  const { waits: [wait = 0, ...more] } = await withoutWaiting(() => store.get("a", 100));
+  assert.ok(wait >= 2_000 && wait <= 2_200, `${wait} ms`);
+  assert.deepEqual(more, []);
+});
+
+Deno.test("one that asks for more than a slice has is not asked again, and the time is told", async () => {
+  const { store, sent } = open({}, xml(503, "SlowDown", { "retry-after": "120" }));
+  await assert.rejects(store.get("a", 100), {
+    code: "repository_unreachable",
+    retryAfterMs: 120_000,
+  });
+  assert.equal(sent.length, 1);
+  const date = new Date(Date.now() + 3_600_000).toUTCString();
+  const other = open({}, xml(429, "", { "retry-after": date }));
+  await assert.rejects(other.store.get("a", 100), (error: HoldfastError) => {
+    assert.ok(Math.abs(error.retryAfterMs - 3_600_000) < 60_000, `${error.retryAfterMs} ms`);
+    return true;
+  });
+});
+
+Deno.test("a refusal asks for no time", async () => {
+  const { store } = open({}, xml(403, "AccessDenied", { "retry-after": "120" }));
+  await assert.rejects(store.get("a", 100), { code: "repository_access_denied", retryAfterMs: 0 });
 });
 
 const FINAL: [answer: Response, code: string][] = [

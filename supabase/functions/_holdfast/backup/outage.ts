@@ -1,0 +1,69 @@
+/** Telling an outage from an object whose bytes Storage can't give. */
+import { HoldfastError } from "../errors.ts";
+import { letGo } from "../project/storage.ts";
+import type { CopyContext } from "./copy.ts";
+import type { BackupItem } from "./items.ts";
+import type { FailedRead } from "./read.ts";
+
+/** Leases, a minute each, for which a failure is waited out where nothing tells whose it is. */
+const PATIENT_LEASES = 5;
+/** Objects that are read again, at most. */
+const MAX_WITNESSES = 3;
+
+/** What is known to be readable: it was read before. */
+type Witness = Pick<BackupItem, "bucket_id" | "name">;
+
+/**
+ * What is out, if something is; undefined where the failures are the objects' own, so that they are
+ * recorded and passed. All have failed at their last try by something that may be Storage's as a
+ * whole: a 5xx, no answer, a page of a gateway. Storage over files answers so, too, and for ever,
+ * for each row whose bytes are lost. So:
+ *
+ * 1. An answer that says "too busy" is Storage's. Only after five leases without any progress it is
+ *    doubted.
+ * 2. Else what was readable is read again, one byte of it: objects of this page (`read`), or some
+ *    whose present version the repository holds. If one can be read, the failures are the objects'
+ *    own; if none can, Storage is out.
+ * 3. Where nothing was ever readable, as in the first minutes of a first backup, the failures are
+ *    the objects' own after five leases, or once the run has recorded such a failure; but not while
+ *    Storage does not even list buckets.
+ *
+ * An outage is waited out, a try a minute, until the run made no progress for six hours.
+ */
+export async function outageOf(
+  failures: readonly Pick<FailedRead, "failure" | "doubt">[],
+  read: readonly Witness[],
+  outside: CopyContext,
+): Promise<HoldfastError | undefined> {
+  const doubtful = failures.filter(({ doubt }) => doubt !== undefined);
+  if (doubtful.length === 0) return undefined;
+  const patient = outside.attempts < PATIENT_LEASES;
+  const busy = doubtful.some(({ doubt }) => doubt?.busy);
+  const out = (busy && patient) || !await areTheirOwn(read, patient, outside);
+  return out ? outage(doubtful) : undefined;
+}
+
+async function areTheirOwn(
+  read: readonly Witness[],
+  patient: boolean,
+  outside: CopyContext,
+): Promise<boolean> {
+  const { database } = outside;
+  const witnesses = read.length > 0
+    ? read.slice(-MAX_WITNESSES)
+    : await database.call<Witness[]>("readable_objects", { max_objects: MAX_WITNESSES });
+  for (const { bucket_id, name } of witnesses) {
+    const answer = await outside.reader.read(bucket_id, name, { first: 0, last: 0 });
+    if (answer.kind === "bytes") await letGo(answer.response);
+    if (answer.kind !== "failed") return true;
+  }
+  if (witnesses.length > 0) return false;
+  if (patient && !await database.call<boolean>("storage_was_doubted", {})) return false;
+  return await outside.storageAnswers();
+}
+
+function outage(failures: readonly Pick<FailedRead, "failure" | "doubt">[]): HoldfastError {
+  return new HoldfastError("storage_unreachable", `${failures[0]?.failure.message}.`, {
+    retryAfterMs: Math.max(...failures.map(({ doubt }) => doubt?.retryAfterMs ?? 0)),
+  });
+}

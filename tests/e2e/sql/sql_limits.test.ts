@@ -1,0 +1,336 @@
+import assert from "node:assert/strict";
+import { continueBackup } from "./support/backup.ts";
+import { copied, Lane, type Lease } from "./support/lane.ts";
+import { Objects } from "./support/objects.ts";
+import { raised, type SqlProject, sqlTest } from "./support/project.ts";
+import { Repository } from "./support/repository.ts";
+
+const URL = "https://project.example.com";
+const DAY = "max_egress_bytes_per_day";
+const MONTH = "max_egress_bytes_per_month";
+
+sqlTest(
+  "what is read is counted by day and kind, in the commit that tells of it",
+  async (project) => {
+    const { lane, lease } = await atSweep(project);
+    await lane.commit(lease, [], "a", { bytes_read: 70, objects_copied: 1 });
+    await lane.commit(lease, [], "b", { objects_copied: 1 });
+    await lane.finish(lease, { bytes_read: 30 });
+    assert.deepEqual(await egress(project), [{ kind: "backup", bytes: 100, today: true }]);
+    await assert.rejects(lane.commit(lease, [], "c", { bytes_read: 5 }), /lease_lost/);
+    assert.deepEqual(await egress(project), [{ kind: "backup", bytes: 100, today: true }]);
+  },
+);
+
+sqlTest("lanes that commit at once lose no count", async (project) => {
+  await atSweep(project, ["one", "two"]);
+  const lanes = [new Lane(await project.connectWorker()), new Lane(await project.connectWorker())];
+  await project.owner`update holdfast.cursors set lease_owner = null, lease_expires_at = null`;
+  const leases = [await leased(lanes[0]!), await leased(lanes[1]!)];
+  await Promise.all(lanes.map(async (lane, index) => {
+    for (let page = 0; page < 20; page++) {
+      await lane.commit(leases[index]!, [], `${page}`, { bytes_read: 1 });
+    }
+  }));
+  assert.equal((await egress(project))[0]?.bytes, 40);
+});
+
+sqlTest(
+  "at the day's limit the run pauses until the next day, and says so once",
+  async (project) => {
+    await project.owner`select holdfast.schedule('0 2 * * *', ${URL})`;
+    const { lane, lease, run } = await atSweep(project);
+    await set(project, DAY, "100");
+    await lane.commit(lease, [], "a", { bytes_read: 99 });
+    assert.equal(await lane.mayRead(lease), true);
+    await lane.commit(lease, [], "b", { bytes_read: 1 });
+    assert.equal(await lane.mayRead(lease), false);
+
+    const other = await leasedBy(new Lane(project.worker), run);
+    const paused = await lane.pause(lease);
+    assert.deepEqual([paused.news, paused.code], [true, "paused_by_limit"]);
+    assert.equal(paused.message, `${DAY} is reached: 100 of 100 bytes were read from Storage.`);
+    assert.equal(paused.until, await utcMidnight(project, "1 day"));
+    assert.equal((await other.lane.pause(other.lease)).news, false);
+    assert.equal(await audited(project), 1);
+    assert.deepEqual(await stateOf(project, run), { state: "running", attempts: 0, posted: 0 });
+    assert.equal(await new Lane(project.worker).lease(), null);
+    assert.deepEqual(await tick(project), { posted: 0 });
+  },
+);
+
+sqlTest(
+  "a paused run is the one run, and names its pause wherever it is asked for",
+  async (project) => {
+    const { run } = await pausedRun(project);
+    const error = await raised(project.worker`select holdfast.start_backup('test')`);
+    assert.equal(error.message, "run_in_progress");
+    assert.match(
+      error.detail ?? "",
+      new RegExp(
+        `A backup is running: ${run}\\. It is paused until \\d{4}-.*Z: ${DAY} is reached`,
+      ),
+    );
+    const [{ shown }] = await project.worker`select holdfast.show_run(${run}) as shown`;
+    assert.equal(shown.state, "running");
+    assert.equal(shown.paused.code, "paused_by_limit");
+    assert.match(shown.paused.message, /^max_egress_bytes_per_day is reached/);
+    const [status] = await project.owner`select * from holdfast.status`;
+    assert.match(status.verdict, /^the first backup is paused until .*: max_egress_bytes_per_day/);
+    assert.match(status.paused_because, /^max_egress_bytes_per_day is reached/);
+    assert.ok(status.paused_until > new Date());
+    await project.worker`select holdfast.cancel_run(${run})`;
+    const [{ ended }] = await project.worker`select holdfast.show_run(${run}) as ended`;
+    assert.deepEqual([ended.state, ended.paused], ["cancelled", null]);
+    await project.worker`select holdfast.start_backup('test')`;
+  },
+);
+
+sqlTest("it goes on when the limit is raised, at the next tick", async (project) => {
+  const { run } = await pausedRun(project);
+  await set(project, DAY, "101");
+  assert.deepEqual(await tick(project), { posted: 1 });
+  const { lane, lease } = await leasedBy(new Lane(project.worker), run);
+  assert.equal(await lane.mayRead(lease), true);
+  const [{ shown }] = await project.worker`select holdfast.show_run(${run}) as shown`;
+  assert.equal(shown.paused, null);
+});
+
+sqlTest("it goes on when the day is over, though no tick came", async (project) => {
+  const { run } = await pausedRun(project);
+  await project.owner`update holdfast.egress set day = day - 1`;
+  await project.owner`update holdfast.runs set paused_until = now() - interval '1 second'`;
+  const { lane, lease } = await leasedBy(new Lane(project.worker), run);
+  assert.equal(await lane.mayRead(lease), true);
+});
+
+sqlTest("of two limits, the one that lasts longer counts", async (project) => {
+  const { lane, lease } = await atSweep(project);
+  await project.owner`insert into holdfast.egress values
+    (date_trunc('month', holdfast.utc_now())::date, 'restore', 60)
+    on conflict (day, kind) do update set bytes = 60`;
+  await set(project, MONTH, "100");
+  await lane.commit(lease, [], "a", { bytes_read: 40 });
+  await set(project, DAY, "1");
+  const paused = await lane.pause(lease);
+  assert.match(paused.message ?? "", new RegExp(`^${MONTH} is reached: 100 of 100`));
+  const [{ next }] = await project
+    .owner`select holdfast.utc((date_trunc('month', holdfast.utc_now())
+    + interval '1 month') at time zone 'UTC') as next`;
+  assert.equal(paused.until, next);
+});
+
+sqlTest("a limit that was lifted meanwhile pauses nothing", async (project) => {
+  await project.owner`select holdfast.schedule('0 2 * * *', ${URL})`;
+  const { lane, lease } = await atSweep(project);
+  await set(project, DAY, "1");
+  await lane.commit(lease, [], "a", { bytes_read: 1 });
+  await set(project, DAY, "null");
+  assert.deepEqual(await lane.pause(lease), { news: false });
+  await leased(new Lane(project.worker));
+});
+
+sqlTest("a paused run is not stuck, nor is it just after its pause", async (project) => {
+  await project.owner`select holdfast.schedule('0 2 * * *', ${URL})`;
+  const { run } = await pausedRun(project);
+  const age = async (interval: string) => {
+    await project.owner`update holdfast.runs set started_at = now() - ${interval}::interval`;
+    await project.owner`update holdfast.cursors set committed_at = now() - ${interval}::interval`;
+  };
+  await age("2 days");
+  assert.deepEqual(await tick(project), { posted: 0 });
+  await set(project, DAY, "null");
+  assert.deepEqual(await tick(project), { posted: 1 });
+  await project.owner`update holdfast.runs set resumed_at = now() - interval '6 hours'`;
+  assert.deepEqual((await tick(project)).stuck, [run]);
+});
+
+sqlTest("a server that asks for time is asked by no lane and no tick before", async (project) => {
+  await project.owner`select holdfast.schedule('0 2 * * *', ${URL})`;
+  const { lane, lease, run } = await atSweep(project, ["one", "two"]);
+  await lane.leave(lease, { seconds: 90, code: "storage_unreachable", message: "It is busy." });
+  await expireLeases(project);
+  assert.equal(await new Lane(project.worker).lease(), null, "the other cursor neither");
+  assert.deepEqual(await tick(project), { posted: 0 });
+  const [{ shown }] = await project.worker`select holdfast.show_run(${run}) as shown`;
+  assert.deepEqual([shown.paused.code, shown.paused.message], [
+    "storage_unreachable",
+    "It is busy.",
+  ]);
+  const [{ left }] = await project.owner`
+    select extract(epoch from paused_until - clock_timestamp())::float as left from holdfast.runs`;
+  assert.ok(left > 30 && left <= 90, `${left} s`);
+
+  await project.owner`update holdfast.runs set paused_until = now() - interval '1 second'`;
+  assert.deepEqual(await tick(project), { posted: 2 });
+  const again = await leased(new Lane(project.worker));
+  assert.equal(again.deaths, 0);
+  assert.equal(again.attempts, 2);
+});
+
+sqlTest(
+  "of several servers' wishes the longest counts, and none is for more than an hour",
+  async (project) => {
+    const { lane, lease } = await atSweep(project, ["one", "two"]);
+    const other = await leasedBy(new Lane(project.worker));
+    await lane.leave(lease, { seconds: 1e6, code: "storage_unreachable", message: "long" });
+    await other.lane.leave(other.lease, {
+      seconds: 60,
+      code: "storage_unreachable",
+      message: "short",
+    });
+    const [row] = await project.owner`select paused_message,
+    extract(epoch from paused_until - clock_timestamp())::float as left from holdfast.runs`;
+    assert.equal(row.paused_message, "long");
+    assert.ok(row.left > 3000 && row.left <= 3600, `${row.left} s`);
+  },
+);
+
+sqlTest("a server's wish does not put off the end of a run without progress", async (project) => {
+  await project.owner`select holdfast.schedule('0 2 * * *', ${URL})`;
+  const { lane, lease, run } = await atSweep(project);
+  await project.owner`update holdfast.runs set started_at = now() - interval '6 hours'`;
+  await project.owner`update holdfast.cursors set committed_at = now() - interval '6 hours'`;
+  await lane.leave(lease, { seconds: 600, code: "storage_unreachable", message: "It is busy." });
+  assert.deepEqual((await tick(project)).stuck, [run]);
+});
+
+sqlTest("a lane that rests keeps its place, and the tick wakes it", async (project) => {
+  await project.owner`select holdfast.schedule('0 2 * * *', ${URL})`;
+  await set(project, "lanes", "1");
+  const { lane, lease } = await atSweep(project, ["one", "two"]);
+  await lane.release(lease, 30);
+  assert.equal(await new Lane(project.worker).lease(), null, "no other reads in its stead");
+  assert.deepEqual(await tick(project), { posted: 0 });
+  await expireLeases(project);
+  assert.deepEqual(await tick(project), { posted: 1 });
+  const again = await leased(new Lane(project.worker));
+  assert.deepEqual([again.cursor, again.attempts, again.deaths], [lease.cursor, 1, 0]);
+});
+
+sqlTest(
+  "a lane is told its part of the rates, and nothing of values that are none",
+  async (project) => {
+    await set(project, "lanes", "4");
+    await set(project, "max_bytes_per_second", "1000000");
+    await set(project, "max_requests_per_second", "10");
+    const { lease, lane } = await atSweep(project);
+    assert.deepEqual(lease.limits, {
+      bytes_per_second: 250_000,
+      requests_per_second: 2.5,
+      egress: false,
+    });
+    await lane.release(lease);
+    await set(project, MONTH, "1");
+    for (const value of ['"much"', "-1", "0", "[]", "{}", "true", "null"]) {
+      await set(project, "max_bytes_per_second", value);
+      const { limits } = await leased(lane);
+      await expireLeases(project);
+      assert.deepEqual([limits.bytes_per_second, limits.egress], [null, true], value);
+    }
+  },
+);
+
+sqlTest("limits that are none are named before anything is begun", async (project) => {
+  for (
+    const [name, value] of [[DAY, "0"], [MONTH, "1.5"], ["max_bytes_per_second", '"1"'], [
+      "max_requests_per_second",
+      "-0.5",
+    ]] as const
+  ) {
+    await set(project, name, value);
+    const error = await raised(project.owner`select * from holdfast.estimate()`);
+    assert.match(error.detail ?? "", new RegExp(`^${name} must be null or a`));
+    await set(project, name, "null");
+  }
+  await set(project, "max_requests_per_second", "0.5");
+  await set(project, DAY, "1000000000");
+  await project.owner`select * from holdfast.estimate()`;
+});
+
+sqlTest("results behind what is passed are kept, and nothing is passed", async (project) => {
+  const { lane, lease, run, repository } = await atSweep(project, ["one"], ["a", "b", "c"]);
+  const { items } = await lane.page(lease);
+  await lane.commit(lease, [copied(items[2]!)], null);
+  const page = await lane.page(lease);
+  assert.deepEqual(page.items.map(({ name }) => name), ["a", "b"]);
+  await lane.commit(lease, page.items.map(copied), page.to);
+  await lane.release(lease);
+  const { snapshot } = await continueBackup(project, repository, run);
+  assert.equal(snapshot?.totals.objects, 3);
+});
+
+/** A run whose sweep begins, with a cursor for each bucket; the first is leased. */
+async function atSweep(project: SqlProject, buckets = ["one", "two"], names = ["name"]) {
+  const objects = new Objects(project.owner);
+  for (const bucket of buckets) {
+    await objects.createBucket(bucket);
+    for (const name of names) await objects.upload(bucket, name, { text: `${bucket} ${name}` });
+  }
+  const [{ run }] = await project.worker<{ run: string }[]>`
+    select holdfast.start_backup('test') as run`;
+  const lane = new Lane(project.worker);
+  const repository = new Repository();
+  await lane.prepared(await leased(lane), repository.facts());
+  return { run, lane, lease: await leased(lane), repository };
+}
+
+async function leased(lane: Lane): Promise<Lease> {
+  const lease = await lane.lease();
+  assert.ok(lease);
+  return lease;
+}
+
+async function leasedBy(lane: Lane, run: string | null = null) {
+  const lease = await lane.lease(run);
+  assert.ok(lease);
+  return { lane, lease };
+}
+
+/** A run of one bucket that was paused at the day's limit of 100 bytes. */
+async function pausedRun(project: SqlProject) {
+  await project.owner`select holdfast.schedule('0 2 * * *', ${URL})`;
+  const { lane, lease, run } = await atSweep(project, ["one"]);
+  await set(project, DAY, "100");
+  await lane.commit(lease, [], "a", { bytes_read: 100 });
+  await lane.pause(lease);
+  return { run };
+}
+
+async function set({ owner }: SqlProject, name: string, value: string) {
+  await owner`select holdfast.set(${name}, ${value}::text::jsonb)`;
+}
+
+async function egress({ owner }: SqlProject) {
+  const rows = await owner<{ kind: string; bytes: number; today: boolean }[]>`
+    select kind, bytes::int, day = holdfast.utc_now()::date as today from holdfast.egress`;
+  return rows.map((row) => ({ ...row }));
+}
+
+async function utcMidnight({ owner }: SqlProject, after: string): Promise<string> {
+  const [{ at }] = await owner`select holdfast.utc(
+    (date_trunc('day', holdfast.utc_now()) + ${after}::interval) at time zone 'UTC') as at`;
+  return at;
+}
+
+async function audited({ owner }: SqlProject): Promise<number> {
+  const [{ count }] = await owner`
+    select count(*)::int from holdfast.audit where action = 'backup.pause'`;
+  return count;
+}
+
+async function stateOf({ owner }: SqlProject, run: string) {
+  const [row] = await owner`select r.state, max(c.attempts)::int as attempts,
+    (select count(*)::int from net.http_request_queue) as posted
+    from holdfast.runs r join holdfast.cursors c on c.run = r.id where r.id = ${run} group by r.id`;
+  return { ...row };
+}
+
+async function expireLeases({ owner }: SqlProject) {
+  await owner`update holdfast.cursors set lease_expires_at = now() where lease_expires_at is not null`;
+}
+
+async function tick({ owner }: SqlProject): Promise<{ posted: number; stuck?: string[] }> {
+  const [{ summary }] = await owner`select holdfast.tick() - 'pruned' as summary`;
+  return summary;
+}
