@@ -1,3 +1,4 @@
+import type { ServerFault } from "./alphabet.ts";
 import { type Fault, LaneDied, type Party, type Step } from "./step.ts";
 import { LaneState } from "./lane_state.ts";
 
@@ -23,6 +24,8 @@ export interface Request<Result> {
   readonly send: () => Promise<Result>;
   /** The same with a byte of its body flipped on the way; absent where it has none to flip. */
   readonly sendFlipped?: () => Promise<Result>;
+  /** What comes of it where the server has a fault. */
+  readonly sendUnder: (fault: ServerFault) => Promise<Result>;
   /** What the caller gets where the answer is lost. */
   readonly lost: () => Error;
 }
@@ -126,6 +129,8 @@ export class Door {
         await this.#sleep(fault, lane, step, endTurn);
         return result;
       }
+      default:
+        return await request.sendUnder(fault.way);
     }
   }
 

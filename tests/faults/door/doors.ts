@@ -1,5 +1,6 @@
 import { HoldfastError } from "../../../supabase/functions/_holdfast/errors.ts";
 import type { Database } from "../../../supabase/functions/_holdfast/project/database.ts";
+import { answerUnder, errorUnder } from "./alphabet.ts";
 import type { Door } from "./door.ts";
 import type { LaneState } from "./lane_state.ts";
 
@@ -28,6 +29,7 @@ export function databaseThrough(
         party: "sql",
         action: name,
         send: () => watch({ name, parameters }, () => database.call(name, parameters)),
+        sendUnder: (fault) => Promise.reject(errorUnder(fault)),
         lost: () => new HoldfastError("database_unreachable", "Postgres: CONNECTION_CLOSED."),
       }),
     close: () => database.close(),
@@ -65,6 +67,7 @@ export function requestThrough(
       party,
       action: `${request.method} ${path}`,
       send: () => send(false),
+      sendUnder: (fault) => answerUnder(fault, () => send(false)),
       ...(isUpload && { sendFlipped: () => send(true) }),
       lost: () =>
         new TypeError("error sending request: connection closed before message completed"),

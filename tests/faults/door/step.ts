@@ -1,3 +1,5 @@
+import { HTTP_FAULTS, SQL_FAULTS } from "./alphabet.ts";
+
 /** Whom a slice asks. */
 export type Party = "storage" | "s3" | "sql";
 
@@ -11,8 +13,8 @@ export interface Step {
   readonly action: string;
 }
 
-/** What may go wrong at a step; a lane that sleeps is taken for dead by all others. */
-export const WAYS = [
+/** What a lane itself may do at a step; one that sleeps is taken for dead by all others. */
+export const LANE_FAULTS = [
   "die_before",
   "die_after",
   "lose_reply",
@@ -20,6 +22,9 @@ export const WAYS = [
   "sleep_after",
   "flip_byte",
 ] as const;
+
+/** All that may go wrong at a step. */
+export const WAYS = [...LANE_FAULTS, ...HTTP_FAULTS, ...SQL_FAULTS] as const;
 
 /** How a step goes wrong. */
 export type Way = (typeof WAYS)[number];

@@ -16,6 +16,11 @@ export interface NetworkDoor extends AsyncDisposable {
   readonly port: number;
 }
 
+/** Doors on the network know what happens to lanes; servers are well here. */
+export function unknownFault(fault: string): Promise<never> {
+  return Promise.reject(new RangeError(`${fault} is not to be had with processes`));
+}
+
 /** What a server answered, all of it. */
 interface Answer {
   readonly status: number;
@@ -46,6 +51,7 @@ export async function openHttpDoor(
           exchanged({ party, method, origin: "", path, query, status: sent.status });
           return sent;
         },
+        sendUnder: unknownFault,
         lost: () => new Error("the answer was lost"),
       });
       response.writeHead(answer.status, answer.rawHeaders);

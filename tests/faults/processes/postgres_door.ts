@@ -1,6 +1,6 @@
 import { Buffer } from "node:buffer";
 import { type AddressInfo, connect, createServer, type Socket } from "node:net";
-import type { NetworkDoor, Pass } from "./http_door.ts";
+import { type NetworkDoor, type Pass, unknownFault } from "./http_door.ts";
 import {
   boundStatement,
   type Message,
@@ -91,6 +91,7 @@ class Conversation {
         this.upstream.write(bytes);
         return await this.#answered.promise;
       },
+      sendUnder: unknownFault,
       lost: () => new Error("the answer was lost"),
     });
     this.client.write(answer);

@@ -1,9 +1,10 @@
+import { faultsOf } from "../door/alphabet.ts";
 import { type Fault, kindOf, type Step, type Way } from "../door/step.ts";
 import type { SceneOptions } from "../world/scene.ts";
 import type { Point } from "./point.ts";
 import { Random } from "./random.ts";
 
-/** The ways that a seed may choose from, each as often. */
+/** What a lane may do of which a seed chooses, each as often. */
 const WAYS: readonly Way[] = [
   "die_before",
   "die_after",
@@ -30,19 +31,22 @@ export function chooseOptions(seed: number): SceneOptions {
 export function choosePoint(seed: number, steps: readonly Step[], flips: boolean): Point {
   const random = new Random(seed ^ 0x5bd1e995);
   const ways = flips ? [...WAYS, "flip_byte" as const] : WAYS;
-  const faults: Fault[] = [chooseFault(random, ways, chooseStep(random, steps))];
+  const step = chooseStep(random, steps);
+  // As often the server's as the lane's.
+  const first = random.chance(0.5) ? ways : faultsOf(step.party);
+  const faults: Fault[] = [chooseFault(random, first, step.number)];
   if (random.chance(SECOND_FAULT_SHARE)) {
-    const first = faults[0]!.step + 1;
-    faults.push(chooseFault(random, ways, random.between(first, steps.length + 10)));
+    const second = random.between(step.number + 1, steps.length + 10);
+    faults.push(chooseFault(random, ways, second));
   }
   return { faults, options: chooseOptions(seed), restore: random.chance(RESTORE_SHARE) };
 }
 
 /** Each kind of request as often as any other, however few there are of it. */
-function chooseStep(random: Random, steps: readonly Step[]): number {
+function chooseStep(random: Random, steps: readonly Step[]): Step {
   const kinds = [...new Set(steps.map(kindOf))];
   const kind = random.one(kinds);
-  return random.one(steps.filter((step) => kindOf(step) === kind)).number;
+  return random.one(steps.filter((step) => kindOf(step) === kind));
 }
 
 function chooseFault(random: Random, ways: readonly Way[], step: number): Fault {

@@ -16,6 +16,7 @@ function doorWith(...faults: Fault[]) {
         done.push(action);
         return Promise.resolve(`${action} done`);
       },
+      sendUnder: (fault) => Promise.reject(new Error(fault)),
       lost: () => new Error("no answer"),
     });
   return { door, lane, done, ask };
