@@ -1,0 +1,55 @@
+import assert from "node:assert/strict";
+import { createObjectWriter } from "../../../../../supabase/functions/_holdfast/project/target.ts";
+import { HoldfastError } from "../../../../../supabase/functions/_holdfast/errors.ts";
+import { withoutWaiting } from "../../without_waiting.ts";
+
+const PROJECT = { url: "https://project.test", secretKey: "sb_secret_x" };
+const BUCKET = { id: "b", public: false, file_size_limit: 5, allowed_mime_types: ["image/png"] };
+
+const DUPLICATE = { statusCode: "409", error: "Duplicate", message: "The resource already exists" };
+
+/** Makes the bucket where each try is answered so in turn; tells what was sent. */
+async function create(...answers: (() => Response)[]) {
+  const bodies: unknown[] = [];
+  const writer = createObjectWriter(PROJECT, (_input, init) => {
+    bodies.push(JSON.parse(String(init?.body)));
+    const answer = answers[bodies.length - 1];
+    assert.ok(answer, "it was asked once too often");
+    return Promise.resolve().then(answer);
+  });
+  const { result } = await withoutWaiting(() =>
+    writer.createBucket(BUCKET).catch((error: unknown) => error)
+  );
+  return { outcome: result, bodies };
+}
+
+const made = () => Response.json({ name: "b" });
+const duplicate = () => Response.json(DUPLICATE, { status: 400 });
+const reset = () => {
+  throw new TypeError("connection reset");
+};
+
+Deno.test("a bucket is made with its settings", async () => {
+  const { outcome, bodies } = await create(made);
+  assert.deepEqual(outcome, { kind: "done" });
+  assert.deepEqual(bodies, [{ ...BUCKET, name: "b" }]);
+});
+
+Deno.test("a bucket that is there is left as it is", async () => {
+  assert.deepEqual((await create(duplicate)).outcome, { kind: "exists" });
+});
+
+Deno.test("a connection that is cut, and a server that is busy, are tried again", async () => {
+  const busy = () => new Response("busy", { status: 503 });
+  assert.deepEqual((await create(reset, busy, made)).outcome, { kind: "done" });
+});
+
+Deno.test("what a second try finds was made by the first one, whose answer was lost", async () => {
+  assert.deepEqual((await create(reset, duplicate)).outcome, { kind: "done" });
+});
+
+Deno.test("a Storage that does not answer is no refusal of the bucket", async () => {
+  const { outcome } = await create(reset, reset, reset, reset);
+  assert.ok(outcome instanceof HoldfastError);
+  assert.equal(outcome.code, "storage_unreachable");
+});
