@@ -4,7 +4,7 @@ import { type PostgresCluster, startPostgres } from "../stack/postgres/cluster.t
 import { createWorkspace, type Workspace } from "../stack/process/workspace.ts";
 import { CERTIFICATE } from "../unit/stack/s3/certificate.ts";
 
-/** How much is measured: `quick` says little but that it works, `full` takes most of an hour. */
+/** How much is measured: `quick` says little but that it works, `full` takes more turns of more. */
 export type Extent = "quick" | "usual" | "full";
 
 /** Everything that a row may build on. Nothing is started before it is asked for. */

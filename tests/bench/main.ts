@@ -12,7 +12,7 @@ const USAGE = `deno task bench [options]
   --only NAME   this row alone; may be repeated. Rows:
 ${ROWS.map(({ name }) => `                ${name}`).join("\n")}
   --quick       small sizes, one turn: whether it works, not how fast it is
-  --full        all sizes, more turns: takes most of an hour
+  --full        more objects and more turns
   --json        one JSON object a line: name, value, unit, target, ok
   --write       puts the table into docs/PERFORMANCE.md; of all rows only`;
 

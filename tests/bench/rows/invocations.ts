@@ -7,7 +7,7 @@ import { createBenchProject, LANE } from "../support/project.ts";
 import { endOf } from "../support/run.ts";
 import { startTarget } from "../support/target.ts";
 
-const OBJECTS = { quick: 2_000, usual: 20_000, full: 100_000 };
+const OBJECTS = { quick: 2_000, usual: 100_000, full: 100_000 };
 const PROMISED_OBJECTS = 100_000;
 
 /** Invocations that a first backup needs where isolates are held to the platform's limits. */

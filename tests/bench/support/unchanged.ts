@@ -12,7 +12,7 @@ const BUCKET = "files";
 const RUNS = { quick: 1, usual: 3, full: 3 };
 const SIZES = {
   quick: [1_000, 10_000],
-  usual: [10_000, 100_000, 1_000_000],
+  usual: [10_000, 100_000, 1_000_000, 5_000_000],
   full: [10_000, 100_000, 1_000_000, 5_000_000],
 };
 
