@@ -10,7 +10,7 @@ as $$
     from holdfast.runs r cross join storage.buckets b
       cross join lateral (
         select sample.bucket_id, sample.name from (
-          select e.bucket_id, e.name, e.version from holdfast.entries e
+          select e.bucket_id, e.name, e.version from holdfast.known_entries e
           where e.repository = r.repository and e.bucket_id = b.id collate "C" and e.removed_in is null
             and e.blob is not null and e.wanted_version is null
           limit 20) as sample
