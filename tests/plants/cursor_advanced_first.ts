@@ -7,12 +7,12 @@ export const plant: Plant = {
   scenarios: ["first_backup"],
   edits: [{
     file: shared("backup/sweep.ts"),
-    find: "    const { taken, results, counters } = killer && rest === items",
+    find: "    const { taken, results, counters, outage } = killer && rest === items",
     replace: `    await context.commit("backup_commit", lease, {
       results: [],
       to_name: page.at(-1)?.name,
       done: {},
     });
-    const { taken, results, counters } = killer && rest === items`,
+    const { taken, results, counters, outage } = killer && rest === items`,
   }],
 };

@@ -13,8 +13,8 @@ export const plant: Plant = {
     },
     {
       file: migration("engine"),
-      find: "perform holdfast.require_lease(commit_cursor.cursor_id, commit_cursor.owner);",
-      replace: "",
+      find: "holdfast.require_lease(commit_cursor.cursor_id, commit_cursor.owner)",
+      replace: "(select cc from holdfast.cursors cc where cc.id = commit_cursor.cursor_id)",
     },
   ],
 };

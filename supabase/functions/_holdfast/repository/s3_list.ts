@@ -9,6 +9,11 @@ export function listQuery(prefix: string, startAfter?: string): string {
   return `list-type=2&prefix=${encodeParameter(prefix)}${from}`;
 }
 
+/** Whether a text is an answer to ListObjectsV2 at all, to its end. */
+export function isListing(xml: string): boolean {
+  return /<ListBucketResult[\s>]/.test(xml) && /<\/ListBucketResult>\s*$/.test(xml);
+}
+
 /** The keys of an answer to ListObjectsV2 without delimiter, and whether the server has more. */
 export function parseKeys(xml: string): KeyPage {
   return { keys: elements(xml, "Key"), more: isTruncated(xml) };

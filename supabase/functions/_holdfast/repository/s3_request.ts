@@ -40,7 +40,7 @@ export interface S3Request {
 
 /** A door to one bucket and prefix. */
 export interface S3Door {
-  /** Sends until it is answered for good. Throws HoldfastError with a code `repository_…`. */
+  /** Sends until S3 itself answered for good. Throws HoldfastError with a code `repository_…`. */
   send(asked: S3Request): Promise<Response>;
   /** Reads an answer's body. Throws HoldfastError `repository_unreachable` where it breaks off. */
   readText(asked: S3Request, response: Response): Promise<string>;
@@ -107,8 +107,11 @@ export function openS3Door(settings: RepositorySettings, request: typeof fetch):
       let retryAfterMs: number | undefined;
       try {
         const response = await sendOnce(asked);
-        if (response.ok || asked.expected.includes(response.status)) return response;
+        if (response.ok ? isOfS3(asked, response) : asked.expected.includes(response.status)) {
+          return response;
+        }
         const body = await response.text();
+        if (response.ok) throw new TypeError("a PUT was answered without an etag");
         retryAfterMs = retryAfter(response);
         failure = refusal(asked, response.status, body, retryAfterMs);
         if (!mayPass(response.status, parseS3Error(body).code)) throw failure;
@@ -132,6 +135,14 @@ export function openS3Door(settings: RepositorySettings, request: typeof fetch):
   }
 
   return { send, readText, refusal };
+}
+
+/**
+ * Whether a success is S3's own word. What stands before a server and can't reach it may say 200 as
+ * well, and what was never stored would count as held: S3 tells the etag of all that it stores.
+ */
+function isOfS3({ method }: S3Request, { headers }: Response): boolean {
+  return method !== "PUT" || headers.has("etag");
 }
 
 /** Ends a request that is not answered in time. Its body then takes as long as it takes. */

@@ -3,7 +3,7 @@ import { HoldfastError } from "../errors.ts";
 import { bareEtag } from "../project/storage.ts";
 import type { RepositorySettings } from "../settings.ts";
 import { parseS3Error } from "./s3_errors.ts";
-import { listQuery, parseKeys } from "./s3_list.ts";
+import { isListing, listQuery, parseKeys } from "./s3_list.ts";
 import { onlyIfAbsent, openS3Door, type S3Request } from "./s3_request.ts";
 import { createUploads } from "./s3_uploads.ts";
 import type { RepositoryStore } from "./store.ts";
@@ -89,7 +89,9 @@ export function createS3Store(
         query: listQuery(below(prefix), startAfter === undefined ? undefined : below(startAfter)),
         expected: [],
       };
-      const { keys, more } = parseKeys(await readText(asked, await send(asked)));
+      const listing = await readText(asked, await send(asked));
+      if (!isListing(listing)) throw notListed();
+      const { keys, more } = parseKeys(listing);
       const ours = keys.filter((key) => key.startsWith(below("")));
       return {
         keys: ours.map((key) => key.slice(below("").length)),
@@ -98,6 +100,11 @@ export function createS3Store(
     },
     ...createUploads(settings, door),
   };
+}
+
+/** A log that only seems to be empty would be written to. */
+function notListed(): HoldfastError {
+  return new HoldfastError("repository_unreachable", "list: what was answered is no listing");
 }
 
 function tooLarge(key: string, maxBytes: number): HoldfastError {

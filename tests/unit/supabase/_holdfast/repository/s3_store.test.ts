@@ -29,6 +29,7 @@ const xml = (status: number, code: string, headers: Record<string, string> = {})
 const empty = (status: number, headers: Record<string, string> = {}) =>
   new Response(null, { status, headers });
 const ok = () => new Response(BYTES);
+const stored = () => empty(200, { etag: '"e"' });
 
 /** Expects an error by its code, which must not tell the secret. */
 async function refused(act: Promise<unknown>, code: string, message?: RegExp) {
@@ -63,7 +64,7 @@ for (const [what, settings, url] of PLACES) {
 }
 
 Deno.test("every request is signed for its place and its bytes", async () => {
-  const { store, sent } = open({}, ok());
+  const { store, sent } = open({}, stored());
   await store.put("a", BYTES, { sha256: SHA256 });
   const { headers } = sent[0]!;
   assert.match(
@@ -108,7 +109,7 @@ Deno.test("what an object is, is told by its headers", async () => {
 });
 
 Deno.test("a put says whether something is there already", async () => {
-  const { store, sent } = open({}, empty(200), xml(412, "PreconditionFailed"));
+  const { store, sent } = open({}, stored(), xml(412, "PreconditionFailed"));
   assert.equal(await store.put("a", BYTES, { sha256: SHA256 }), "stored");
   assert.equal(await store.put("a", BYTES, { sha256: SHA256 }), "exists");
   assert.deepEqual(sent.map(({ headers }) => headers.get("if-none-match")), ["*", "*"]);
@@ -118,8 +119,26 @@ Deno.test("a put says whether something is there already", async () => {
   ]]);
 });
 
+Deno.test("a success that tells no etag is not S3's: nothing may have been stored", async () => {
+  const { store, sent } = open({}, empty(200), stored());
+  const { result } = await withoutWaiting(() => store.put("a", BYTES, { sha256: SHA256 }));
+  assert.equal(result, "stored");
+  assert.equal(sent.length, 2);
+  const { store: never } = open({}, empty(200));
+  await refused(never.put("a", BYTES, { sha256: SHA256 }), "repository_unreachable");
+});
+
+Deno.test("what is no listing does not mean that there are no keys", async () => {
+  const page = new Response("<html>all is well</html>");
+  const half = new Response("<ListBucketResult><Contents><Key>a</Key></Contents>");
+  for (const answer of [empty(200), page, half]) {
+    const { store } = open({}, answer);
+    await refused(store.list("log/"), "repository_unreachable");
+  }
+});
+
 Deno.test("a server without conditional writes is asked for one once", async () => {
-  const { store, sent } = open({}, xml(501, "NotImplemented"), empty(200), empty(200));
+  const { store, sent } = open({}, xml(501, "NotImplemented"), stored(), stored());
   assert.equal(await store.put("a", BYTES, { sha256: SHA256 }), "stored");
   assert.equal(await store.put("b", BYTES, { sha256: SHA256 }), "stored");
   assert.deepEqual(sent.map(({ headers }) => headers.get("if-none-match")), ["*", null, null]);
