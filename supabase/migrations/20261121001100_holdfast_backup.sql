@@ -194,8 +194,10 @@ comment on function holdfast.mark_missing(integer, integer, holdfast.scope, text
 create function holdfast.window_differs(repository integer, scope holdfast.scope, bucket_id text, from_name text,
   to_name text) returns boolean
   language plpgsql stable security definer set search_path = '' set plan_cache_mode = force_custom_plan
-  -- A side of a window fits, so that nothing is written to disk; and lanes are the parallelism.
-  set work_mem = '32MB' set max_parallel_workers_per_gather = 0
+  -- Two indexes in one order: it costs the same a row at any size, keeps nothing in memory or on
+  -- disk, and ends where the first difference is. And lanes are the parallelism.
+  set enable_seqscan = off set enable_bitmapscan = off set enable_hashjoin = off
+  set max_parallel_workers_per_gather = 0
 as $$
 begin
   -- One merge over both tables that ends at the first difference: all that an unchanged window costs.
