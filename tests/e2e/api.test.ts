@@ -9,7 +9,7 @@ async function createProject(): Promise<TestProject> {
   for (const name of ["a", "b"]) await upload(project, "files", name, name.repeat(10));
   await project.backup();
   await upload(project, "files", "c");
-  await project.addStorageFault({ pathContains: "files/c", count: 100, fault: { status: 503 } });
+  await project.addStorageFault({ pathContains: "files/c", count: 100, fault: { status: 500 } });
   await project.backup();
   return project;
 }

@@ -52,7 +52,7 @@ Deno.test("latest passes a partial snapshot and names it; its id restores it", a
   await using source = await createSource();
   await upload(source, "files", "a", "fourth");
   await upload(source, "files", "b", "fourth");
-  await source.addStorageFault({ pathContains: "files/b", count: 100, fault: { status: 503 } });
+  await source.addStorageFault({ pathContains: "files/b", count: 100, fault: { status: 500 } });
   const { run, document } = await source.backupSnapshot();
   assert.equal(document.state, "partial");
   await using target = await TestProject.create({ repository: source.repository });
