@@ -57,7 +57,7 @@ Deno.test("GET /runs/:id names each object that could not be had", async () => {
     code: "storage_failed",
     attempts: 1,
   });
-  assert.match(message, /503/);
+  assert.match(message, /500/);
   assert.deepEqual([run.plan.settings.include, run.result.state], [["**"], "partial"]);
 });
 
