@@ -1,5 +1,4 @@
 /** Import: the repository's log and listings, replayed into the catalog. Moves no bytes. */
-import { gunzipSync } from "node:zlib";
 import { HoldfastError } from "../errors.ts";
 import type { Lease, SliceContext, Stage } from "../engine/slice.ts";
 import { MAX_DOCUMENT_BYTES } from "../repository/documents.ts";
@@ -13,17 +12,12 @@ import {
 import { hexDigest, snapshotKey } from "../repository/keys.ts";
 import { readRecords } from "../repository/open.ts";
 import type { RepositoryStore } from "../repository/store.ts";
+import { unpackText } from "../repository/unpack.ts";
 import { type CatalogLine, parseLines } from "./lines.ts";
 import { takeOver } from "./take_over.ts";
 
 /** Lines that one transaction takes. */
 const LINES_PER_PAGE = 2_000;
-/**
- * A part is written with up to 16 MiB of lines; twice as much is no part but a trap, and held in
- * memory as bytes and as text it would end the isolate.
- */
-const MAX_PART_TEXT_BYTES = 32 * 1024 * 1024;
-
 type SnapshotRecord = Extract<LogRecord, { kind: "snapshot" }>;
 
 interface ImportState {
@@ -178,7 +172,7 @@ async function readLines(store: RepositoryStore, part: ListPart): Promise<string
   if (!part.key.includes(await hexDigest(compressed))) {
     throw new HoldfastError("repository_damaged", `${part.key} does not have its digest`);
   }
-  const lines = unpack(part.key, compressed).split("\n").filter((line) => line !== "");
+  const lines = (await unpackText(part.key, compressed)).split("\n").filter((line) => line !== "");
   if (lines.length !== part.entries) {
     throw new HoldfastError(
       "repository_damaged",
@@ -186,14 +180,4 @@ async function readLines(store: RepositoryStore, part: ListPart): Promise<string
     );
   }
   return lines;
-}
-
-function unpack(key: string, compressed: Uint8Array): string {
-  try {
-    return new TextDecoder("utf-8", { fatal: true }).decode(
-      gunzipSync(compressed, { maxOutputLength: MAX_PART_TEXT_BYTES }),
-    );
-  } catch (error) {
-    throw new HoldfastError("repository_damaged", `${key} can't be unpacked`, { cause: error });
-  }
 }
