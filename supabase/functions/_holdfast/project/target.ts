@@ -64,11 +64,18 @@ export function createObjectWriter(
     global: { fetch: request },
   });
 
-  async function send(make: () => Promise<Response>): Promise<WriteOutcome> {
+  /** Tries again what may pass. `refusable`: Storage's own repeated failure is of this request. */
+  async function send(
+    make: () => Promise<Response>,
+    refusable = false,
+  ): Promise<WriteOutcome> {
     for (let attempt = 1;; attempt++) {
       const outcome = await tryOnce(make);
       if (outcome.kind !== "again") return outcome;
-      if (attempt >= MAX_TRIES) throw new HoldfastError("storage_unreachable", outcome.message);
+      if (attempt >= MAX_TRIES) {
+        if (refusable && outcome.own) return { kind: "refused", message: outcome.message };
+        throw new HoldfastError("storage_unreachable", outcome.message);
+      }
       await delay(backoffMs(attempt, outcome.retryAfterMs));
     }
   }
@@ -126,7 +133,8 @@ export function createObjectWriter(
           redirect: "manual",
           signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS),
         });
-      });
+        // A trigger of the target's on its buckets is a 500 of Storage's.
+      }, true);
       // It was not there a moment ago: what is there now was made by the try whose answer was lost.
       return outcome.kind === "exists" && tries > 1 ? { kind: "done" } : outcome;
     },
@@ -161,6 +169,8 @@ type Try = WriteOutcome | {
   readonly kind: "again";
   readonly message: string;
   readonly retryAfterMs: number;
+  /** Whether Storage itself says so, and not that it is too busy. */
+  readonly own: boolean;
 };
 
 async function tryOnce(make: () => Promise<Response>): Promise<Try> {
@@ -171,7 +181,7 @@ async function tryOnce(make: () => Promise<Response>): Promise<Try> {
     text = await response.text();
   } catch (error) {
     if (error instanceof HoldfastError) throw error;
-    return { kind: "again", message: messageOf(error), retryAfterMs: 0 };
+    return { kind: "again", message: messageOf(error), retryAfterMs: 0, own: false };
   }
   if (response.ok) return { kind: "done" };
   const body = refusal.safeParse(jsonOf(text)).data;
@@ -180,7 +190,8 @@ async function tryOnce(make: () => Promise<Response>): Promise<Try> {
   if (status === 409) return { kind: "exists" };
   if (status === 401) throw new HoldfastError("storage_key_refused", message);
   if (status === 429 || status >= 500) {
-    return { kind: "again", message, retryAfterMs: retryAfter(response) ?? 0 };
+    const own = body?.statusCode !== undefined && status !== 429 && status !== 503;
+    return { kind: "again", message, retryAfterMs: retryAfter(response) ?? 0, own };
   }
   return { kind: "refused", message };
 }

@@ -1,5 +1,6 @@
 /** Making the snapshot's buckets in the target, and knowing what their limits would refuse. */
 import type { Stage } from "../engine/slice.ts";
+import { HoldfastError } from "../errors.ts";
 import type { RestoreItem } from "./items.ts";
 import type { RestoreContext } from "./put.ts";
 import { scratchBucket } from "./scratch.ts";
@@ -36,12 +37,15 @@ export function limitsOf(bucket: SnapshotBucket | undefined): Limits {
 export function bucketsStage(outside: RestoreContext): Stage {
   return async (lease, context) => {
     const buckets = await context.commit<SnapshotBucket[]>("restore_buckets", lease);
-    await outside.writer.createBucket({
+    const scratch = await outside.writer.createBucket({
       id: scratchBucket(lease.run),
       public: false,
       file_size_limit: null,
       allowed_mime_types: null,
     });
+    if (scratch.kind === "refused") {
+      throw new HoldfastError("storage_unreachable", `no scratch bucket: ${scratch.message}`);
+    }
     const made = [];
     for (const bucket of buckets) {
       const outcome = bucket.exists ? undefined : await outside.writer.createBucket(bucket);
