@@ -6,8 +6,8 @@ const MAIN = fileURLToPath(new URL("./main.ts", import.meta.url));
 /** Each tells one of the scenarios; a second each, on a machine that does nothing else. */
 const SEEDS = "120";
 /**
- * Known to hold, so that a failure is of the change that is tested. One in some hundred other seeds
- * still breaks a promise, or shows a fault of the checks: those are for `deno task faults`.
+ * Known to hold, so that a failure is of the change that is tested. Others may still break a promise
+ * or show a fault of the checks (docs/RELIABILITY.md): those are for `deno task faults`.
  */
 const FIRST_SEED = Deno.env.get("HOLDFAST_TEST_FAULTS_SEED") ?? "821532";
 
