@@ -5,7 +5,7 @@ import type { FaultsProject } from "../world/project.ts";
  * Looks at what is committed while a lane lies dead: each row behind a cursor is an entry, an upload
  * or a failure. What was made or moved since the run began may have come in behind it.
  */
-export async function assertNoRowPassed({ sql }: FaultsProject): Promise<void> {
+export async function assertNoRowPassed({ sql }: Pick<FaultsProject, "sql">): Promise<void> {
   const passed = await sql<{ place: string }[]>`
     select o.bucket_id || '/' || o.name as place
     from holdfast.cursors c

@@ -1,11 +1,14 @@
 import assert from "node:assert/strict";
-import { readObjects } from "../../e2e/support/project_reader.ts";
-import { digestOf, type Snapshot } from "../../e2e/support/repository_reader.ts";
-import type { FaultsProject } from "../world/project.ts";
+import { type ProjectDoors, readObjects } from "../../e2e/support/project_reader.ts";
+import {
+  digestOf,
+  type RepositoryReader,
+  type Snapshot,
+} from "../../e2e/support/repository_reader.ts";
 
 /** Holds all that a project has to what a snapshot lists; `except` are places not looked at. */
 export async function assertRestored(
-  project: FaultsProject,
+  project: ProjectDoors & { readonly reader: RepositoryReader },
   snapshot: Snapshot,
   except: ReadonlySet<string> = new Set(),
 ): Promise<void> {

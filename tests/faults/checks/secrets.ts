@@ -3,10 +3,16 @@ import { BrokenPromise } from "../promises.ts";
 import type { FaultsProject } from "../world/project.ts";
 import type { Servers } from "../world/servers.ts";
 
+/** What of a project is searched, and the secrets that it has. */
+export type Searched = Pick<
+  FaultsProject,
+  "secretKey" | "keys" | "settings" | "sql" | "reader" | "bucket"
+>;
+
 /** Looks for every secret in all that a project's functions wrote: rows, logs, the repository. */
 export async function assertNoSecrets(
-  servers: Servers,
-  project: FaultsProject,
+  servers: Pick<Servers, "credentials">,
+  project: Searched,
   log: readonly string[],
 ): Promise<void> {
   const secrets = [
@@ -35,14 +41,14 @@ export async function assertNoSecrets(
   }
 }
 
-async function workerKeys({ sql }: FaultsProject): Promise<string[]> {
+async function workerKeys({ sql }: Searched): Promise<string[]> {
   const rows = await sql<{ secret: string }[]>`
     select decrypted_secret as secret from vault.decrypted_secrets
     where name = 'holdfast_worker_key'`;
   return rows.map(({ secret }) => secret);
 }
 
-async function tablesOf({ sql }: FaultsProject): Promise<string[]> {
+async function tablesOf({ sql }: Searched): Promise<string[]> {
   const rows = await sql<{ name: string }[]>`
     select relname as name from pg_class
     where relnamespace = 'holdfast'::regnamespace and relkind = 'r'`;

@@ -22,7 +22,7 @@ export function unknownFault(fault: string): Promise<never> {
 }
 
 /** What a server answered, all of it. */
-interface Answer {
+export interface Answer {
   readonly status: number;
   readonly rawHeaders: string[];
   readonly body: Buffer;
@@ -72,13 +72,15 @@ export async function openHttpDoor(
   };
 }
 
-async function readAll(message: IncomingMessage): Promise<Buffer> {
+/** All that a message carries. */
+export async function readAll(message: IncomingMessage): Promise<Buffer> {
   const chunks: Buffer[] = [];
   for await (const chunk of message) chunks.push(chunk);
   return Buffer.concat(chunks);
 }
 
-function forward(port: number, message: IncomingMessage, body: Buffer): Promise<Answer> {
+/** Sends a request on as it came, with its headers, and waits for the whole answer. */
+export function forward(port: number, message: IncomingMessage, body: Buffer): Promise<Answer> {
   const { promise, resolve, reject } = Promise.withResolvers<Answer>();
   const headers: Record<string, string | string[]> = {};
   for (const [name, value] of Object.entries(message.headers)) {

@@ -148,6 +148,7 @@ export class FunctionProcess implements Watched, Recorded {
       ...(this.#end !== undefined && { end: this.#end }),
       cpuMilliseconds: this.watch.cpuMilliseconds,
       wallMilliseconds: this.watch.wallMilliseconds,
+      memoryBytes: this.watch.memoryBytes,
       peakMemoryBytes: this.watch.peakMemoryBytes,
     };
   }

@@ -26,8 +26,9 @@ export class IsolateWatch {
   readonly startedAt = Date.now();
   /** Of its main thread, as last looked at; stays 0 where the system does not tell. */
   cpuMilliseconds = 0;
+  /** As the isolate last said. */
+  memoryBytes = 0;
   peakMemoryBytes = 0;
-  #memoryBytes = 0;
   #wallMilliseconds: number | undefined;
   readonly #begun = performance.now();
   readonly #warned = new Set<LimitedResource>();
@@ -43,7 +44,7 @@ export class IsolateWatch {
 
   /** Takes down how much memory the isolate says that it has. */
   setMemory(bytes: number): void {
-    this.#memoryBytes = bytes;
+    this.memoryBytes = bytes;
     this.peakMemoryBytes = Math.max(this.peakMemoryBytes, bytes);
     this.look();
   }
@@ -55,7 +56,7 @@ export class IsolateWatch {
     if (this.limits === undefined) return;
     const { cpuMilliseconds, memoryBytes, wallMilliseconds } = this.limits;
     this.#hold("cpu", this.cpuMilliseconds / cpuMilliseconds);
-    this.#hold("memory", this.#memoryBytes / memoryBytes);
+    this.#hold("memory", this.memoryBytes / memoryBytes);
     this.#hold("wall_clock", this.wallMilliseconds / wallMilliseconds);
   }
 

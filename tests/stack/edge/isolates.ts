@@ -21,6 +21,8 @@ export interface IsolateRecord {
   /** Of its main thread; 0 where the system does not tell. */
   cpuMilliseconds: number;
   wallMilliseconds: number;
+  /** What V8's heap and ArrayBuffers took when that was last looked at. */
+  memoryBytes: number;
   /** The most that V8's heap and ArrayBuffers were seen to take. */
   peakMemoryBytes: number;
 }
