@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import type { Answer, Scope } from "./support/project.ts";
 import { TestProject } from "./support/project.ts";
+import { routesServed } from "./support/routes.ts";
 
 const UNKNOWN_RUN = "00000000-0000-4000-8000-000000000000";
 
@@ -10,6 +11,7 @@ const ROUTES: { method: string; path: string; scope: Scope; body?: string; statu
   { method: "POST", path: "holdfast-backup/work", scope: "worker", body: "{", status: 400 },
   { method: "POST", path: "holdfast-backup/runs", scope: "operate", body: "{", status: 400 },
   { method: "POST", path: "holdfast-backup/imports", scope: "operate", body: "{", status: 400 },
+  { method: "POST", path: "holdfast-backup/take-over", scope: "operate", body: "{", status: 400 },
   { method: "GET", path: `holdfast-backup/runs/${UNKNOWN_RUN}`, scope: "operate", status: 404 },
   {
     method: "POST",
@@ -68,6 +70,12 @@ function assertRefused(answer: Answer, expected: typeof KEY_REFUSED, what: strin
   assert.equal(answer.headers.get("content-type"), "application/problem+json", what);
   assert.deepEqual(answer.body, expected, what);
 }
+
+Deno.test("every route that there is stands in the table of them", async () => {
+  const served = await routesServed();
+  const listed = ROUTES.map(({ method, path }) => `${method} ${path}`);
+  assert.deepEqual(served.map((route) => route.replace(":id", UNKNOWN_RUN)).sort(), listed.sort());
+});
 
 Deno.test("each route takes the keys of one scope, and refuses all others with one body", async () => {
   await using project = await TestProject.create();
@@ -158,8 +166,9 @@ Deno.test("the worker key can continue runs, and start none", async () => {
   const key = row!.key as string;
   const worked = await project.call("POST", "holdfast-backup/work", { key, body: {} });
   assert.deepEqual([worked.status, worked.body], [202, { accepted: true }]);
-  for (const path of ["holdfast-backup/runs", "holdfast-backup/imports", "holdfast-restore/runs"]) {
-    assertRefused(await project.call("POST", path, { key }), SCOPE_REFUSED, path);
+  for (const { method, path, scope } of ROUTES) {
+    if (scope === "worker") continue;
+    assertRefused(await project.call(method, path, { key }), SCOPE_REFUSED, path);
   }
   await project.client.functionsIdle();
   const [count] = await project.sql`select count(*)::int as runs from holdfast.runs`;

@@ -6,7 +6,8 @@ import { showRun } from "../_holdfast/http/runs.ts";
 /** Newest rows that one answer lists. */
 const MAX_ROWS = 100;
 
-const app = createApp("holdfast-api");
+/** Its routes, for the tests that look at each of them. */
+export const app = createApp("holdfast-api");
 
 app.get("/runs", async (context) => {
   await authorize(context, "look");

@@ -9,7 +9,8 @@ import { checkBackupSettings, readRepositorySettings } from "../_holdfast/settin
 
 const NAME = "holdfast-backup";
 
-const app = createApp(NAME);
+/** Its routes, for the tests that look at each of them. */
+export const app = createApp(NAME);
 const stages = () => backupStages(isolate().project, isolate().database);
 
 addWorkRoute(app, NAME, stages);

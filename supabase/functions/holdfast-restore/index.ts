@@ -29,7 +29,8 @@ const bodySchema = z.strictObject({
   }).default("never"),
 });
 
-const app = createApp(NAME);
+/** Its routes, for the tests that look at each of them. */
+export const app = createApp(NAME);
 const stages = () => restoreStages(isolate().project, isolate().database);
 
 addWorkRoute(app, NAME, stages, () => {

@@ -1,0 +1,153 @@
+import assert from "node:assert/strict";
+import type { Connection } from "../../stack/postgres/connection.ts";
+import { migrate, raised, type SqlProject, sqlTest } from "./support/project.ts";
+import { functionsCalled } from "./support/called_functions.ts";
+
+/** The roles that PostgREST, GraphQL and Realtime become: what they may is what REST may. */
+const API_ROLES = ["anon", "authenticated", "service_role"];
+const DENIED = "42501";
+const FOLDER = new URL("../../../supabase/", import.meta.url);
+
+/** Something in schema holdfast, with a statement that uses it. */
+interface Thing {
+  name: string;
+  use: string;
+}
+
+/** Everything that is in the schema now, from Postgres's own catalog. */
+async function everything(sql: Connection): Promise<Thing[]> {
+  return await sql<Thing[]>`
+    select c.oid::regclass::text as name, format('select from %s', c.oid::regclass) as use
+    from pg_class c
+    where c.relnamespace = 'holdfast'::regnamespace and c.relkind in ('r', 'p', 'v', 'm', 'f', 'S')
+    union all
+    select p.oid::regprocedure::text, format('select holdfast.%I(%s)', p.proname, (
+      select string_agg(format('null::%s', format_type(t, null)), ', ' order by place)
+      from unnest(p.proargtypes) with ordinality as a (t, place)))
+    from pg_proc p where p.pronamespace = 'holdfast'::regnamespace
+    union all
+    select t.oid::regtype::text, format('select null::holdfast.%I', t.typname)
+    from pg_type t
+    where t.typnamespace = 'holdfast'::regnamespace and t.typtype in ('d', 'e', 'c')
+      and not exists (select from pg_class c where c.oid = t.typrelid and c.relkind <> 'c')`;
+}
+
+async function assertOutOfReach(owner: Connection, things: readonly Thing[]): Promise<void> {
+  for (const role of API_ROLES) {
+    await owner.unsafe(`set role ${role}`);
+    try {
+      for (const { name, use } of things) {
+        const { code, message } = await raised(owner.unsafe(use));
+        const expected = [DENIED, "permission denied for schema holdfast"];
+        assert.deepEqual([code, message], expected, `${role} and ${name}`);
+      }
+    } finally {
+      await owner.unsafe("reset role");
+    }
+  }
+}
+
+sqlTest("the roles of the API reach nothing of the schema, by its own catalog", async (project) => {
+  const things = await everything(project.owner);
+  assert.ok(things.length > 150, `${things.length} were found`);
+  await assertOutOfReach(project.owner, things);
+});
+
+sqlTest("nor does a project that grants by default all that it makes", async ({ owner }) => {
+  const all = API_ROLES.join(", ");
+  for (const kind of ["tables", "sequences", "functions", "types", "schemas"]) {
+    await owner.unsafe(`alter default privileges grant all on ${kind} to ${all}`);
+  }
+  await migrate(owner);
+  await owner.unsafe(`
+    create table holdfast.later (id bigint generated always as identity);
+    create view holdfast.later_view as select * from holdfast.settings;
+    create function holdfast.later_function() returns text language sql return 'later';`).simple();
+  await assertOutOfReach(owner, await everything(owner));
+}, { bare: true });
+
+sqlTest("what comes later is not the worker's to read", async ({ owner, worker }) => {
+  await owner.unsafe(`
+    create table holdfast.later (id bigint generated always as identity);
+    create view holdfast.later_view as select * from holdfast.settings;
+    create function holdfast.later_function() returns setof holdfast.settings language sql
+      begin atomic select * from holdfast.settings; end;`).simple();
+  for (
+    const use of ["from holdfast.later", "from holdfast.later_view", "holdfast.later_function()"]
+  ) {
+    assert.equal((await raised(worker.unsafe(`select ${use}`))).code, DENIED, use);
+  }
+});
+
+Deno.test("the schema is not among those that the API serves", async () => {
+  const config = await Deno.readTextFile(new URL("config.toml", FOLDER));
+  assert.doesNotMatch(config, /^\s*\[api\]|schemas/m);
+});
+
+sqlTest("the worker may call what the functions call, and no more", async ({ owner }) => {
+  const granted = await owner<{ name: string }[]>`
+    select distinct proname as name from pg_proc
+    where pronamespace = 'holdfast'::regnamespace
+      and has_function_privilege('holdfast_worker', oid, 'execute') order by 1`;
+  const called = await functionsCalled(new URL("functions/", FOLDER));
+  assert.deepEqual(granted.map(({ name }) => name), called);
+});
+
+sqlTest("the worker is no one else, and no one else is the worker", async ({ owner }) => {
+  const [role] = await owner`
+    select rolsuper, rolinherit, rolcreaterole, rolcreatedb, rolcanlogin, rolreplication, rolbypassrls
+    from pg_roles where rolname = 'holdfast_worker'`;
+  assert.deepEqual(Object.values(role!).filter((may) => may), []);
+  const roles = await owner<{ member: string; of: string }[]>`
+    select distinct member::regrole::text, roleid::regrole::text as of from pg_auth_members
+    where 'holdfast_worker'::regrole in (member, roleid)`;
+  assert.deepEqual(roles.map(({ member, of }) => [member, of]), [["postgres", "holdfast_worker"]]);
+});
+
+sqlTest("the worker owns nothing, and makes nothing that stays", async ({ owner }) => {
+  const owned = await owner`
+    select classid::regclass, objid from pg_shdepend
+    where refobjid = 'holdfast_worker'::regrole and deptype = 'o'`;
+  assert.deepEqual([...owned], []);
+  const open = await owner`
+    select nspname from pg_namespace
+    where has_schema_privilege('holdfast_worker', oid, 'create') and nspname !~ '^pg_temp'`;
+  assert.deepEqual([...open], []);
+});
+
+sqlTest("the worker reads nothing anywhere but what everybody may", async (project) => {
+  const { owner, worker } = project;
+  const readable: string[] = [];
+  for (const name of await allRelations(project)) {
+    const statement = worker.unsafe(`select from ${name} limit 1`);
+    if (await statement.then(() => true, () => false)) readable.push(name);
+  }
+  await owner`create role nobody_at_all nologin`;
+  const [{ everybody }] = await owner`
+    select coalesce(array_agg(name), '{}') as everybody from unnest(${readable}::text[]) name
+    where has_table_privilege('nobody_at_all', name, 'select')
+      and has_schema_privilege('nobody_at_all', split_part(name, '.', 1), 'usage')`;
+  assert.deepEqual(readable, everybody);
+  assert.deepEqual(readable.filter((name) => !/^(net|extensions)\./.test(name)), []);
+});
+
+sqlTest(
+  "no function that runs as its owner looks names up where a caller says",
+  async ({ owner }) => {
+    const loose = await owner`
+    select oid::regprocedure::text as name from pg_proc
+    where pronamespace = 'holdfast'::regnamespace and prosecdef
+      and not coalesce('search_path=""' = any (proconfig), false)`;
+    assert.deepEqual([...loose], []);
+  },
+);
+
+/** All relations of the database outside of Postgres's own schemas. */
+async function allRelations({ owner }: SqlProject): Promise<string[]> {
+  const rows = await owner<{ name: string }[]>`
+    select format('%I.%I', relnamespace::regnamespace::text, relname) as name from pg_class
+    where relkind in ('r', 'p', 'v', 'm', 'f', 'S')
+      and relnamespace::regnamespace::text !~ '^(pg_|information_schema)' order by 1`;
+  assert.ok(rows.length > 40);
+  return rows.map(({ name }) => name);
+}
