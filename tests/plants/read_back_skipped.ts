@@ -8,15 +8,17 @@ export const plant: Plant = {
   edits: [
     {
       file: shared("restore/entry.ts"),
-      find: "const compared = await compare(item, scratch, outside);",
+      find: "const compared = await compareAgain(item, scratch, outside);",
       replace: 'const compared = "same" as Awaited<ReturnType<typeof compare>>;',
     },
     {
       file: shared("restore/entry.ts"),
       find: `  const version = await versionNow(place, outside);
-  const compared = await compare(item, place, outside);`,
+  const compared = await compareAgain(item, place, outside);
+  if (compared !== "same") return differs`,
       replace: `  const version = await versionNow(place, outside);
-  const compared = "same" as Awaited<ReturnType<typeof compare>>;`,
+  const compared = "same" as Awaited<ReturnType<typeof compare>>;
+  if (compared !== "same") return differs`,
     },
   ],
 };

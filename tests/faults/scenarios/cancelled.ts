@@ -10,6 +10,8 @@ export const cancelled: Scenario = {
     const { clockwork } = await scene.source;
     await cancelAfterCommit(scene);
     await clockwork.run({ kind: "backup" });
+    // A server's fault may have ended it before it was cancelled; the next one is not to be.
+    scene.door.before = () => Promise.resolve();
     await clockwork.succeed({ kind: "backup" });
   },
 };

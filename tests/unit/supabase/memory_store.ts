@@ -25,7 +25,8 @@ export class MemoryStore implements RepositoryStore {
   }
 
   get(key: string, _maxBytes: number): Promise<Uint8Array<ArrayBuffer> | undefined> {
-    return Promise.resolve(this.objects.get(key));
+    // Whoever reads bytes may free them.
+    return Promise.resolve(this.objects.get(key)?.slice());
   }
 
   head(key: string) {

@@ -44,6 +44,8 @@ export interface S3Door {
   send(asked: S3Request): Promise<Response>;
   /** Reads an answer's body. Throws HoldfastError `repository_unreachable` where it breaks off. */
   readText(asked: S3Request, response: Response): Promise<string>;
+  /** The same, as bytes. */
+  readBytes(asked: S3Request, response: Response): Promise<Uint8Array<ArrayBuffer>>;
   /** The typed error for an answer, by what its body says. */
   refusal(asked: S3Request, status: number, body: string, retryAfterMs?: number): HoldfastError;
 }
@@ -126,15 +128,21 @@ export function openS3Door(settings: RepositorySettings, request: typeof fetch):
     }
   }
 
-  async function readText(asked: S3Request, response: Response): Promise<string> {
+  async function whole<Body>(asked: S3Request, reading: Promise<Body>): Promise<Body> {
     try {
-      return await response.text();
+      return await reading;
     } catch (error) {
       throw unreachable(asked, error);
     }
   }
 
-  return { send, readText, refusal };
+  return {
+    send,
+    refusal,
+    readText: (asked, response) => whole(asked, response.text()),
+    readBytes: async (asked, response) =>
+      new Uint8Array(await whole(asked, response.arrayBuffer())),
+  };
 }
 
 /**

@@ -34,14 +34,15 @@ export function createS3Store(
 
   return {
     async get(key, maxBytes) {
-      const response = await found({ method: "GET", key, expected: [] });
+      const asked: S3Request = { method: "GET", key, expected: [] };
+      const response = await found(asked);
       if (!response) return undefined;
       const length = Number(response.headers.get("content-length") ?? "0");
       if (length > maxBytes) {
         await response.body?.cancel();
         throw tooLarge(key, maxBytes);
       }
-      const bytes = new Uint8Array(await response.arrayBuffer());
+      const bytes = await door.readBytes(asked, response);
       if (bytes.length > maxBytes) throw tooLarge(key, maxBytes);
       return bytes;
     },

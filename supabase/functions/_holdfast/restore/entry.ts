@@ -10,7 +10,7 @@ import {
   type RestoreResult,
 } from "./items.ts";
 import { putBlob, type RestoreContext, versionNow } from "./put.ts";
-import { compare } from "./read_back.ts";
+import { compare, compareAgain } from "./read_back.ts";
 
 /** How a bucket's objects are put. */
 export interface BucketPlan {
@@ -20,6 +20,9 @@ export interface BucketPlan {
   /** Whether an object may be put straight to its place. */
   readonly direct: (item: RestoreItem) => boolean;
 }
+
+/** Times that an object is put into the scratch bucket until it reads back as it was backed up. */
+const MAX_PUTS = 2;
 
 /** The one blob is damaged or refused, not the restore: it goes on and says so. */
 const ONE_BLOB: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
@@ -60,7 +63,9 @@ async function settleExisting(
     const patched = target.same_metadata || keepsMetadata ? undefined : target.version;
     return result(item, ["objects_already_right", ...metadataKept], patched);
   }
-  const compared = await compare(item, place, outside);
+  // A length that differs needs no second look; where nothing is to be overwritten, bytes do.
+  const surely = target.size !== item.size || plan.overwrite !== "never";
+  const compared = await (surely ? compare : compareAgain)(item, place, outside);
   if (compared === "same") {
     const same = await versionNow(place, outside) === target.version;
     return result(
@@ -115,10 +120,13 @@ async function createByMove(
     bucket: plan.scratch,
     name: await hexDigest(new TextEncoder().encode(`${item.bucket_id}\0${item.name}`)),
   };
-  const uploaded = await putBlob(item, scratch, true, outside);
-  if (uploaded.kind !== "done") return refused(item, uploaded);
-  const compared = await compare(item, scratch, outside);
-  if (compared !== "same") return differs(item, compared);
+  for (let puts = 1;; puts++) {
+    const uploaded = await putBlob(item, scratch, true, outside);
+    if (uploaded.kind !== "done") return refused(item, uploaded);
+    const compared = await compareAgain(item, scratch, outside);
+    if (compared === "same") break;
+    if (compared !== "different" || puts >= MAX_PUTS) return differs(item, compared);
+  }
   const moved = await outside.writer.move(scratch, place);
   if (!await landed(item, place, moved, outside)) return refused(item, moved);
   const version = await versionNow(place, outside);
@@ -137,7 +145,7 @@ async function landed(
 ): Promise<boolean> {
   if (outcome.kind === "done") return true;
   return await versionNow(place, outside) !== undefined &&
-    await compare(item, place, outside) === "same";
+    await compareAgain(item, place, outside) === "same";
 }
 
 /** Reads back what was put. The version is asked first: a later one is somebody else's. */
@@ -148,7 +156,7 @@ async function readBack(
   ...counts: string[]
 ): Promise<RestoreResult> {
   const version = await versionNow(place, outside);
-  const compared = await compare(item, place, outside);
+  const compared = await compareAgain(item, place, outside);
   if (compared !== "same") return differs(item, compared);
   return result(item, ["objects_restored", "objects_verified", ...counts], version);
 }

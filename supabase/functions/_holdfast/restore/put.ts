@@ -14,10 +14,14 @@ export interface RestoreContext {
   readonly reader: ObjectReader;
   readonly writer: ObjectWriter;
   readonly database: Database;
+  /** Leases of the cursor since its last commit, this one included. */
+  readonly attempts: number;
 }
 
 /** A blob up to this size goes in one piece through memory and is checked before it is sent. */
 const BUFFERED_BYTES = 8 * 1024 * 1024;
+/** Reads of a blob until it is believed to be damaged: one may have been spoilt on its way. */
+const MAX_READS = 3;
 
 /** Puts a blob under a name of the target. */
 export async function putBlob(
@@ -44,6 +48,20 @@ export async function putBlob(
 async function checkedBytes(
   item: HeldItem,
   { store }: RestoreContext,
+): Promise<Uint8Array<ArrayBuffer>> {
+  for (let reads = 1;; reads++) {
+    try {
+      return await readChecked(item, store);
+    } catch (error) {
+      const damaged = error instanceof HoldfastError && error.code === "repository_damaged";
+      if (!damaged || reads >= MAX_READS) throw error;
+    }
+  }
+}
+
+async function readChecked(
+  item: HeldItem,
+  store: RepositoryStore,
 ): Promise<Uint8Array<ArrayBuffer>> {
   const bytes = await store.get(item.key, item.size);
   if (!bytes) throw new HoldfastError("repository_damaged", `${item.key} is not in the repository`);

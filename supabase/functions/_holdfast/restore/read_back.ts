@@ -1,7 +1,7 @@
 /** Reading an object of the target, and comparing it with a blob by digest. */
 import { partRanges } from "../backup/parts.ts";
 import { backoffMs, delay } from "../engine/retry.ts";
-import { messageOf } from "../errors.ts";
+import { HoldfastError, messageOf } from "../errors.ts";
 import { freeBytes } from "../free.ts";
 import type { ByteRange, ObjectReader, StorageRead } from "../project/storage.ts";
 import type { ObjectPlace } from "../project/target.ts";
@@ -14,28 +14,66 @@ const RANGE_BYTES = 8 * 1024 * 1024;
 /** A part up to this size is read and hashed in one piece, as S3 holds it. */
 const MAX_PIECE_BYTES = 16 * 1024 * 1024;
 const MAX_READS = 4;
+/** Reads until bytes that differ are believed: one read may have been spoilt on its way. */
+const READS_OF_DIFFERENT = 3;
+/** Leases, a minute each, for which Storage is waited for where it gives no answer about an object. */
+const PATIENT_LEASES = 5;
 
 /** What comparing a target object with a blob came to. */
 export type Comparison = "same" | "different" | { readonly unreadable: string };
 
-/** Reads an object of the target and compares it with a blob, byte for byte by digest. */
+/** What comparing needs of the outside. */
+export interface CompareContext {
+  readonly reader: ObjectReader;
+  /** Leases of the cursor since its last commit, this one included. */
+  readonly attempts: number;
+}
+
+/**
+ * Reads an object of the target and compares it with a blob, byte for byte by digest.
+ * @throws HoldfastError `storage_unreachable`: Storage gave no answer about it, and may be out
+ */
 export async function compare(
   item: HeldItem,
   place: ObjectPlace,
-  { reader }: { readonly reader: ObjectReader },
+  { reader, attempts }: CompareContext,
 ): Promise<Comparison> {
   try {
-    const right = item.size > RANGE_BYTES
-      ? await hasDigestInRanges(item, place, reader)
-      : await hasDigest(item, place, reader);
-    return right ? "same" : "different";
+    return await isSame(item, place, reader) ? "same" : "different";
   } catch (error) {
-    if (error instanceof Unreadable) return { unreadable: error.message };
-    throw error;
+    if (!(error instanceof Unreadable)) throw error;
+    if (error.maybeOut && attempts < PATIENT_LEASES) {
+      throw new HoldfastError("storage_unreachable", `${error.message}.`);
+    }
+    return { unreadable: error.message };
   }
 }
 
-class Unreadable extends Error {}
+/** The same for what was put there a moment ago: that it differs is believed of no single read. */
+export async function compareAgain(
+  item: HeldItem,
+  place: ObjectPlace,
+  outside: CompareContext,
+): Promise<Comparison> {
+  let compared: Comparison = "different";
+  for (let reads = 0; compared === "different" && reads < READS_OF_DIFFERENT; reads++) {
+    compared = await compare(item, place, outside);
+  }
+  return compared;
+}
+
+function isSame(item: HeldItem, place: ObjectPlace, reader: ObjectReader): Promise<boolean> {
+  return item.size > RANGE_BYTES
+    ? hasDigestInRanges(item, place, reader)
+    : hasDigest(item, place, reader);
+}
+
+class Unreadable extends Error {
+  /** `maybeOut`: it may be Storage as a whole that does not answer. */
+  constructor(message: string, readonly maybeOut: boolean) {
+    super(message);
+  }
+}
 
 /** The target's object is not the blob, or not the object any more that was read before. */
 class Differs extends Error {}
@@ -126,6 +164,7 @@ async function readAgain<Result>(
 ): Promise<Result> {
   for (let attempt = 1;; attempt++) {
     let why: string;
+    let maybeOut = true;
     const answer = await reader.read(bucket, name, range);
     // A read that came from a cache proves nothing.
     if (answer.kind === "bytes" && answer.fresh) {
@@ -138,10 +177,12 @@ async function readAgain<Result>(
     } else if (answer.kind === "bytes") {
       await answer.response.body?.cancel();
       why = "only a cache answered";
+      maybeOut = false;
     } else {
-      why = `Storage answered: ${answer.kind}`;
+      why = answer.kind === "failed" ? answer.message : `Storage answered: ${answer.kind}`;
+      maybeOut = answer.kind === "failed" && !answer.ofObject;
     }
-    if (attempt >= MAX_READS) throw new Unreadable(why);
+    if (attempt >= MAX_READS) throw new Unreadable(why, maybeOut);
     await delay(backoffMs(attempt));
   }
 }

@@ -37,6 +37,7 @@ export function restoreStages(
       reader: createObjectReader(project, request, context.budget.traffic),
       writer: createObjectWriter(project, request),
       store: createS3Store(readRepositorySettings(), request),
+      attempts: lease.attempts,
     };
     return make(outside)(lease, context);
   };

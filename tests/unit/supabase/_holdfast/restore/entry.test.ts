@@ -129,7 +129,7 @@ async function restore(
     restoreEntry(
       { ...ITEM, target: known },
       { overwrite, scratch: "scratch", direct: () => direct },
-      { store, reader: target, writer: target, database: target },
+      { store, reader: target, writer: target, database: target, attempts: 1 },
     )
   );
   return { result, target, there: target.objects.get("b/n")?.bytes };
@@ -175,6 +175,18 @@ Deno.test("what does not read back as it was is no success, and goes to no one's
   }
 });
 
+Deno.test("what was spoilt on its way into the scratch bucket is put there again", async () => {
+  const given: Case = { there: "nothing", overwrite: "never", held: false, direct: false };
+  let puts = 0;
+  const { result, there } = await restore(given, (target) => {
+    target.spoil = (bytes) => puts++ === 0 ? `${bytes}!` : bytes;
+  });
+  assert.equal(result.failure, undefined);
+  assert.ok(result.counts.includes("objects_verified"));
+  assert.equal(there, BLOB);
+  assert.equal(puts, 2);
+});
+
 Deno.test("a damaged blob is never written", async () => {
   for (const damage of ["what was backed UP", "short", "what was backed up and more"]) {
     const given: Case = { there: "nothing", overwrite: "always", held: true, direct: true };
@@ -194,7 +206,13 @@ Deno.test("what is known to be right is not read again", async () => {
   target.read = () => {
     throw new Error("it was read");
   };
-  const outside = { store: new MemoryStore(), reader: target, writer: target, database: target };
+  const outside = {
+    store: new MemoryStore(),
+    reader: target,
+    writer: target,
+    database: target,
+    attempts: 1,
+  };
   for (const same_metadata of [true, false]) {
     const known = { version, size: 1, right: true, held: true, same_metadata, of_this_run: false };
     const plan = { overwrite: "if-changed", scratch: "s", direct: () => true } as const;
@@ -207,7 +225,13 @@ Deno.test("what is known to be right is not read again", async () => {
 Deno.test("an entry without bytes says why, and is no failure of the restore", async () => {
   const item = { ...ITEM, blob: null, key: null, size: null, sha256: null, code: "bytes_missing" };
   const target = new Target();
-  const outside = { store: new MemoryStore(), reader: target, writer: target, database: target };
+  const outside = {
+    store: new MemoryStore(),
+    reader: target,
+    writer: target,
+    database: target,
+    attempts: 1,
+  };
   const plan = { overwrite: "always", scratch: "s", direct: () => true } as const;
   const { failure, counts } = await restoreEntry(item, plan, outside);
   assert.deepEqual([failure?.class, failure?.code], ["unavailable", "bytes_missing"]);

@@ -7,7 +7,10 @@ import type {
   StorageRead,
 } from "../../../../../supabase/functions/_holdfast/project/storage.ts";
 import type { HeldItem } from "../../../../../supabase/functions/_holdfast/restore/items.ts";
-import { compare } from "../../../../../supabase/functions/_holdfast/restore/read_back.ts";
+import {
+  compare,
+  compareAgain,
+} from "../../../../../supabase/functions/_holdfast/restore/read_back.ts";
 import { withoutWaiting } from "../../without_waiting.ts";
 
 const MIB = 1024 * 1024;
@@ -69,10 +72,16 @@ class Target implements ObjectReader {
   }
 }
 
-async function compareWith(target: Target, item: HeldItem) {
-  const { result } = await withoutWaiting(() =>
-    compare(item, { bucket: "b", name: "n" }, { reader: target })
-  );
+const PLACE = { bucket: "b", name: "n" };
+/** Leases after which Storage is no longer waited for. */
+const PATIENCE = 5;
+
+async function compareWith(
+  reader: Target,
+  item: HeldItem,
+  { attempts = PATIENCE, how = compare } = {},
+) {
+  const { result } = await withoutWaiting(() => how(item, PLACE, { reader, attempts }));
   return result;
 }
 
@@ -132,4 +141,30 @@ Deno.test("an object that is overwritten between two ranges is not taken for the
       answer.kind === "bytes" ? { ...answer, etag: read === 1 ? "e" : "f" } : answer,
   );
   assert.equal(await compareWith(target, itemOf(bytes, 8 * MIB)), "different");
+});
+
+Deno.test("what was just put is taken for another thing only after several reads", async () => {
+  const bytes = bytesOf(5);
+  const item = itemOf(bytes, null);
+  const flipped = (answer: StorageRead): StorageRead =>
+    answer.kind === "bytes" ? { ...answer, response: new Response(bytesOf(5).fill(9)) } : answer;
+  for (const [spoilt, reads, expected] of [[2, 3, "same"], [3, 3, "different"]] as const) {
+    const target = new Target(bytes, (answer, read) => read <= spoilt ? flipped(answer) : answer);
+    assert.equal(await compareWith(target, item, { how: compareAgain }), expected);
+    assert.equal(target.ranges.length, reads);
+  }
+});
+
+Deno.test("Storage is waited for while it may be out, and not for ever", async () => {
+  const item = itemOf(bytesOf(5), null);
+  const out = new Target(bytesOf(5), () => ({ kind: "failed", message: "HTTP 502" }));
+  await assert.rejects(compareWith(out, item, { attempts: 1 }), { code: "storage_unreachable" });
+  assert.deepEqual(await compareWith(out, item), { unreadable: "HTTP 502" });
+  const ofObject = new Target(
+    bytesOf(5),
+    () => ({ kind: "failed", message: "it is cursed", ofObject: true }),
+  );
+  assert.deepEqual(await compareWith(ofObject, item, { attempts: 1 }), {
+    unreadable: "it is cursed",
+  });
 });

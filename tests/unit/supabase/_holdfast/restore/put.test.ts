@@ -1,0 +1,69 @@
+import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
+import type { Database } from "../../../../../supabase/functions/_holdfast/project/database.ts";
+import type { ObjectReader } from "../../../../../supabase/functions/_holdfast/project/storage.ts";
+import type { ObjectWriter } from "../../../../../supabase/functions/_holdfast/project/target.ts";
+import type { RepositoryStore } from "../../../../../supabase/functions/_holdfast/repository/store.ts";
+import type { HeldItem } from "../../../../../supabase/functions/_holdfast/restore/items.ts";
+import { putBlob } from "../../../../../supabase/functions/_holdfast/restore/put.ts";
+
+const BYTES = new TextEncoder().encode("as backed up");
+
+const ITEM: HeldItem = {
+  bucket_id: "b",
+  name: "n",
+  version: "v",
+  metadata: { type: null, cache_control: null },
+  code: null,
+  target: null,
+  blob: 1,
+  key: "data/b/n/v",
+  size: BYTES.length,
+  sha256: createHash("sha256").update(BYTES).digest("hex"),
+  part_size: null,
+};
+
+/** Puts a blob of which the first reads answer these bytes; returns what was put, and the reads. */
+async function put(...spoilt: (Uint8Array | undefined)[]) {
+  let reads = 0;
+  const sent: unknown[] = [];
+  const get = () => {
+    const bytes = reads < spoilt.length ? spoilt[reads] : BYTES;
+    reads += 1;
+    return Promise.resolve(bytes?.slice());
+  };
+  const upload: ObjectWriter["upload"] = async (_bucket, _name, body) => {
+    const bytes = await body();
+    // It is freed once it was sent.
+    sent.push(new TextDecoder().decode(bytes as Uint8Array));
+    return { kind: "done" };
+  };
+  const outside = {
+    store: { get } as Partial<RepositoryStore> as RepositoryStore,
+    writer: { upload } as Partial<ObjectWriter> as ObjectWriter,
+    reader: {} as ObjectReader,
+    database: {} as Database,
+    attempts: 1,
+  };
+  const putting = putBlob(ITEM, { bucket: "b", name: "n" }, false, outside);
+  return { outcome: await putting.catch((error) => error), sent, reads };
+}
+
+const FLIPPED = BYTES.map((byte, at) => at === 3 ? ~byte : byte);
+
+Deno.test("bytes that were spoilt on their way from the repository are read again", async () => {
+  for (const spoilt of [FLIPPED, BYTES.subarray(1), undefined]) {
+    const { outcome, sent, reads } = await put(spoilt, spoilt);
+    assert.deepEqual(outcome, { kind: "done" });
+    assert.deepEqual(sent, ["as backed up"]);
+    assert.equal(reads, 3);
+  }
+});
+
+Deno.test("a blob that stays damaged is not put", async () => {
+  const { outcome, sent, reads } = await put(FLIPPED, FLIPPED, FLIPPED);
+  assert.equal(outcome.code, "repository_damaged");
+  assert.match(outcome.message, /data\/b\/n\/v is not what was backed up/);
+  assert.deepEqual(sent, []);
+  assert.equal(reads, 3);
+});
