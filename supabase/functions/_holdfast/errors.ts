@@ -2,6 +2,7 @@
  * The error catalogue: every failure that Holdfast expects, by stable code. docs/ERRORS.md lists
  * the same codes, and a test holds the two together.
  */
+import { hideSecrets } from "./secrets.ts";
 
 /** What a code means to a caller: the HTTP status, a title, and what to do next. */
 export interface ErrorKind {
@@ -294,7 +295,7 @@ export class HoldfastError extends Error {
   readonly retryAfterMs: number;
 
   constructor(code: ErrorCode, message: string, extras: ErrorExtras = {}) {
-    super(message, { cause: extras.cause });
+    super(hideSecrets(message), { cause: extras.cause });
     this.code = code;
     this.remedy = extras.remedy ?? ERRORS[code].remedy;
     this.faults = extras.faults ?? [];
@@ -308,7 +309,7 @@ export function isErrorCode(text: string): text is ErrorCode {
   return Object.hasOwn(ERRORS, text);
 }
 
-/** The message of anything thrown, for a log line or a row. */
+/** The message of anything thrown, for a log line or a row; no secret is in it. */
 export function messageOf(thrown: unknown): string {
-  return thrown instanceof Error ? thrown.message : String(thrown);
+  return hideSecrets(thrown instanceof Error ? thrown.message : String(thrown));
 }

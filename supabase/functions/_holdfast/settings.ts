@@ -1,6 +1,7 @@
 /** Environment → one typed, validated value. The only place that reads the environment. */
 import { z } from "zod";
 import { type Fault, HoldfastError } from "./errors.ts";
+import { keepSecrets } from "./secrets.ts";
 
 /** Where the repository lies and how to reach it. */
 export interface RepositorySettings {
@@ -65,10 +66,23 @@ const repositorySchema = z.object({
 
 const projectSchema = z.object({
   SUPABASE_URL: required.pipe(url),
-  SUPABASE_DB_URL: required,
+  SUPABASE_DB_URL: required.refine(isDatabaseUrl, {
+    error: "is not a URL: in its password # / ? and % have to be percent-encoded",
+  }),
   SUPABASE_SECRET_KEYS: z.string().optional(),
   SUPABASE_SERVICE_ROLE_KEY: z.string().optional(),
 });
+
+/** One that the client can read; what it says of another holds the password. */
+function isDatabaseUrl(text: string): boolean {
+  try {
+    const { protocol, username, password, hostname, hash } = new URL(text);
+    decodeURIComponent(password);
+    return /^postgres(ql)?:$/.test(protocol) && username !== "" && hostname !== "" && hash === "";
+  } catch {
+    return false;
+  }
+}
 
 const budgetSchema = z.object({
   HOLDFAST_CPU_MILLISECONDS: z.coerce.number({ error: "is not a number" })
@@ -91,6 +105,7 @@ export function readRepositorySettings(
 ): RepositorySettings {
   const value = check(repositorySchema, environment);
   const endpoint = value.HOLDFAST_S3_ENDPOINT;
+  keepSecrets(value.HOLDFAST_S3_ACCESS_KEY_ID, value.HOLDFAST_S3_SECRET_ACCESS_KEY);
   return {
     endpoint,
     region: value.HOLDFAST_S3_REGION,
@@ -124,6 +139,8 @@ export function readProjectSettings(
 ): ProjectSettings {
   const value = check(projectSchema, environment);
   const secretKey = firstSecretKey(value.SUPABASE_SECRET_KEYS) || value.SUPABASE_SERVICE_ROLE_KEY;
+  const { password } = new URL(value.SUPABASE_DB_URL);
+  keepSecrets(secretKey, value.SUPABASE_SERVICE_ROLE_KEY, password, decodeURIComponent(password));
   if (!secretKey) {
     throw invalid([{
       path: "SUPABASE_SECRET_KEYS",

@@ -1,6 +1,7 @@
 /** Errors as bodies: application/problem+json (RFC 9457) with Holdfast's code and remedy. */
 import { ERRORS, HoldfastError } from "../errors.ts";
 import { logUnexpected } from "../log.ts";
+import { hideSecrets } from "../secrets.ts";
 
 /**
  * The answer to an error. An unexpected one is logged whole and answered without its words, which
@@ -22,7 +23,7 @@ export function problemResponse(error: unknown): Response {
   };
   // Behind the problem's own fields, and in place of none.
   const body = known ? { ...problem, ...error.facts, ...problem } : problem;
-  return new Response(`${JSON.stringify(body, null, 2)}\n`, {
+  return new Response(`${hideSecrets(JSON.stringify(body, null, 2))}\n`, {
     status,
     headers: {
       "content-type": "application/problem+json",

@@ -101,7 +101,8 @@ const READ_ONLY_STATES = new Set(["25006", "53100"]);
 /** Schema, function or role missing, or no right to become the role. */
 const NOT_INSTALLED_STATES = new Set(["3F000", "42883", "42704", "22023"]);
 /** Classes of SQLSTATE, and postgres.js's own codes, of a connection that is not to be had. */
-const CONNECTION = /^(08|28|3D|57P|53300|CONNECT|CONNECTION|ECONN|ENOTFOUND|EHOST|ETIMEDOUT)/;
+const CONNECTION =
+  /^(08|28|3D|57P|53300|CONNECT|CONNECTION|ECONN|ENOTFOUND|EAI_|EHOST|ENET|EPIPE|ETIMEDOUT)/;
 
 /** Turns what Postgres raised into a typed error where it is one that is expected. */
 function expected(error: unknown): unknown {

@@ -2,6 +2,7 @@
 import { z } from "zod";
 import type { Traffic } from "../engine/traffic.ts";
 import { HoldfastError, messageOf } from "../errors.ts";
+import { hideSecrets } from "../secrets.ts";
 import type { ProjectSettings } from "../settings.ts";
 import { objectUrl } from "./object_url.ts";
 
@@ -155,7 +156,7 @@ async function classify(response: Response, ranged: boolean): Promise<StorageRea
     return {
       kind: "bytes",
       response,
-      etag: bareEtag(response.headers.get("etag")),
+      etag: hideSecrets(bareEtag(response.headers.get("etag"))),
       fresh: response.headers.get("cf-cache-status") !== "HIT",
     };
   }
@@ -179,7 +180,7 @@ function classifyError(status: number, text: string): StorageRead {
   // Storage states its status in JSON. A gateway or a firewall before it speaks for itself alone.
   const own = body?.statusCode;
   const stated = body?.statusCode ?? String(status);
-  const message = body?.message ?? `HTTP ${status}`;
+  const message = hideSecrets(body?.message ?? `HTTP ${status}`);
   if (body?.code === "InvalidKey" || body?.error === "InvalidKey") {
     return { kind: "unfetchable", message };
   }

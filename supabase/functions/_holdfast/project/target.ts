@@ -3,6 +3,7 @@ import { createClient } from "@supabase/supabase-js";
 import { z } from "zod";
 import { backoffMs, delay } from "../engine/retry.ts";
 import { HoldfastError, messageOf } from "../errors.ts";
+import { hideSecrets } from "../secrets.ts";
 import type { ProjectSettings } from "../settings.ts";
 import { objectUrl } from "./object_url.ts";
 import { authorization, retryAfter } from "./storage.ts";
@@ -61,7 +62,8 @@ export function createObjectWriter(
 ): ObjectWriter {
   const client = createClient(project.url, project.secretKey, {
     auth: { persistSession: false, autoRefreshToken: false },
-    global: { fetch: request },
+    // It would follow a redirect, and the key would go along to wherever it points.
+    global: { fetch: (input, init) => request(input, { ...init, redirect: "manual" }) },
   });
 
   /** Tries again what may pass. `refusable`: Storage's own repeated failure is of this request. */
@@ -186,7 +188,9 @@ async function tryOnce(make: () => Promise<Response>): Promise<Try> {
   if (response.ok) return { kind: "done" };
   const body = refusal.safeParse(jsonOf(text)).data;
   const status = Number(body?.statusCode ?? response.status);
-  const message = `Storage answered ${status}: ${body?.message ?? `HTTP ${response.status}`}`;
+  const message = hideSecrets(
+    `Storage answered ${status}: ${body?.message ?? `HTTP ${response.status}`}`,
+  );
   if (status === 409) return { kind: "exists" };
   if (status === 401) throw new HoldfastError("storage_key_refused", message);
   if (status === 429 || status >= 500) {
