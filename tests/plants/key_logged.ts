@@ -7,8 +7,7 @@ export const plant: Plant = {
   scenarios: ["first_backup"],
   edits: [{
     file: shared("log.ts"),
-    find: 'JSON.stringify({ level: "error", ...facts })',
-    replace:
-      'JSON.stringify({ level: "error", ...facts, key: Deno.env.get("HOLDFAST_S3_SECRET_ACCESS_KEY") })',
+    find: "hideSecrets(JSON.stringify(facts))",
+    replace: 'JSON.stringify({ ...facts, key: Deno.env.get("HOLDFAST_S3_SECRET_ACCESS_KEY") })',
   }],
 };
