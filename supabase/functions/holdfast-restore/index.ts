@@ -1,6 +1,7 @@
 /** Starts restores and works as a lane of one. Deployed, keyed and revoked alone. */
 /// <reference types="npm:@supabase/functions-js@2.119.0/src/edge-runtime.d.ts" />
 import { z } from "zod";
+import { clock } from "../_holdfast/engine/clock.ts";
 import { authorize, createApp, isolate } from "../_holdfast/http/app.ts";
 import { readBody } from "../_holdfast/http/body.ts";
 import { addRunRoutes, addWorkRoute, beginRun, showRun } from "../_holdfast/http/runs.ts";
@@ -55,11 +56,11 @@ app.post("/runs", async (context) => {
 
 /** A dry run's report, if it is done soon. */
 async function waitForReport(run: string): Promise<Response | undefined> {
-  const deadline = performance.now() + DRY_RUN_WAIT_MS;
-  while (performance.now() < deadline) {
+  const deadline = clock.now() + DRY_RUN_WAIT_MS;
+  while (clock.now() < deadline) {
     const shown = await showRun(run, NAME);
     if (shown["state"] !== "running") return Response.json(shown);
-    await new Promise((resolve) => setTimeout(resolve, DRY_RUN_POLL_MS));
+    await clock.delay(DRY_RUN_POLL_MS);
   }
   return undefined;
 }

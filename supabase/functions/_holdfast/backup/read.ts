@@ -1,5 +1,6 @@
 /** Reading one object of the source, held to its row. */
-import { backoffMs, delay, LONGEST_DELAY_MS } from "../engine/retry.ts";
+import { clock } from "../engine/clock.ts";
+import { backoffMs, LONGEST_DELAY_MS } from "../engine/retry.ts";
 import type { Database } from "../project/database.ts";
 import {
   bareEtag,
@@ -68,7 +69,7 @@ export async function readObject(
 ): Promise<ReadOutcome> {
   let current = item;
   let changes = 0;
-  const began = performance.now();
+  const began = clock.now();
   for (let tries = 1;; tries++) {
     requests.storage += 1;
     const attempt = await attemptRead(current, reader, range);
@@ -92,11 +93,11 @@ export async function readObject(
       continue;
     }
     const retryAfterMs = attempt.doubt?.retryAfterMs ?? 0;
-    const late = retryAfterMs > LONGEST_DELAY_MS || performance.now() - began > LONGEST_TRYING_MS;
+    const late = retryAfterMs > LONGEST_DELAY_MS || clock.now() - began > LONGEST_TRYING_MS;
     if (tries >= MAX_TRIES || late) {
       return { kind: "failure", item: current, failure: attempt.failure, doubt: attempt.doubt };
     }
-    await delay(backoffMs(tries, retryAfterMs));
+    await clock.delay(backoffMs(tries, retryAfterMs));
   }
 }
 

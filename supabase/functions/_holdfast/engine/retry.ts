@@ -14,8 +14,3 @@ export function backoffMs(attempt: number, retryAfterMs = 0): number {
   const ceiling = Math.min(LONGEST_DELAY_MS, FIRST_DELAY_MS * 2 ** attempt);
   return Math.min(retryAfterMs, LONGEST_DELAY_MS) + Math.random() * ceiling;
 }
-
-/** Resolves after some milliseconds. */
-export function delay(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
-}

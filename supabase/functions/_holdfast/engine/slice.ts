@@ -4,7 +4,8 @@ import type { ErrorCode } from "../errors.ts";
 import { logError, logNotice, logUnexpected } from "../log.ts";
 import type { Database } from "../project/database.ts";
 import { type Budget, isolateBudget } from "./budget.ts";
-import { delay, LONGEST_DELAY_MS } from "./retry.ts";
+import { clock } from "./clock.ts";
+import { LONGEST_DELAY_MS } from "./retry.ts";
 import type { Rates } from "./traffic.ts";
 
 /** A cursor that this slice holds, with what its run was asked to do. */
@@ -149,7 +150,7 @@ function withinLimits(budget: Budget, lease: Lease, commit: SliceContext["commit
         throw new HoldfastError("paused_by_limit", "As much was read as may be.");
       }
       const wait = budget.traffic.waitMs();
-      if (wait > 0) await delay(wait);
+      if (wait > 0) await clock.delay(wait);
     },
   };
 }

@@ -1,6 +1,6 @@
 /** What an isolate reads from the project's Storage: how much at once, how fast, and how much in all. */
+import { clock } from "./clock.ts";
 import { type Concurrency, createConcurrency } from "./concurrency.ts";
-import { delay } from "./retry.ts";
 import { TokenBucket } from "./token_bucket.ts";
 
 /** Looks so often whether a wait is still of use. */
@@ -34,7 +34,7 @@ export interface Traffic {
 /** The traffic of an isolate, of so many requests at once at most. */
 export function createTraffic(
   mostAtOnce: number,
-  now: () => number = () => performance.now(),
+  now: () => number = () => clock.now(),
 ): Traffic {
   const requests = new TokenBucket(now);
   const bytes = new TokenBucket(now);
@@ -49,7 +49,7 @@ export function createTraffic(
     waitMs,
     async turn(enough) {
       for (let wait = waitMs(); wait > 0 && !enough(); wait = waitMs()) {
-        await delay(Math.min(wait, LONGEST_NAP_MS));
+        await clock.delay(Math.min(wait, LONGEST_NAP_MS));
       }
     },
     sent(expectedBytes) {

@@ -1,4 +1,5 @@
 /** Taking a repository over from the project that owned it, once its log has been imported. */
+import { clock } from "../engine/clock.ts";
 import type { Lease } from "../engine/slice.ts";
 import { HoldfastError } from "../errors.ts";
 import { putOwnDocument } from "../repository/documents.ts";
@@ -44,7 +45,7 @@ export async function takeOver(
 }
 
 function refuseIfAlive(last: LogRecord): void {
-  const hours = (Date.now() - Date.parse(last.at)) / MS_PER_HOUR;
+  const hours = (clock.date().getTime() - Date.parse(last.at)) / MS_PER_HOUR;
   if (hours >= SILENCE_HOURS) return;
   throw new HoldfastError(
     "take_over_too_soon",

@@ -1,6 +1,6 @@
 /** The project's Postgres: one connection an isolate, and only calls of holdfast's functions. */
 import postgres from "postgres";
-import { delay } from "../engine/retry.ts";
+import { clock } from "../engine/clock.ts";
 import { HoldfastError, isErrorCode } from "../errors.ts";
 import { parseExactly } from "../json.ts";
 
@@ -88,7 +88,7 @@ export function connectDatabase(databaseUrl: string): Database {
       } catch (error) {
         const ended = error instanceof HoldfastError && error.code === "database_unreachable";
         if (!ended || !READING.has(name)) throw error;
-        await delay(RECONNECT_MS);
+        await clock.delay(RECONNECT_MS);
         return await ask<Result>(name, parameters);
       }
     },

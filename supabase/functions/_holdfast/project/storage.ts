@@ -1,5 +1,6 @@
 /** The project's Storage over REST. Reading only: a backup writes nothing to Storage. */
 import { z } from "zod";
+import { clock } from "../engine/clock.ts";
 import type { Traffic } from "../engine/traffic.ts";
 import { HoldfastError, messageOf } from "../errors.ts";
 import { hideSecrets } from "../secrets.ts";
@@ -83,7 +84,7 @@ export function createObjectReader(
       if (!url) {
         return { kind: "unfetchable", message: "a URL would collapse its . or .. segments" };
       }
-      const sentAt = performance.now();
+      const sentAt = clock.now();
       const expected = range ? range.last - range.first + 1 : size ?? undefined;
       const answered = traffic?.sent(expected ?? 0);
       let bytes = 0;
@@ -99,12 +100,12 @@ export function createObjectReader(
           // The key would go along to wherever it points.
           redirect: "manual",
           // One signal for head and body: a second one costs 50 µs of CPU a request.
-          signal: AbortSignal.timeout(timeoutFor(expected)),
+          signal: clock.timeout(timeoutFor(expected)),
         });
         const read = await classify(response, range !== undefined);
         if (read.kind === "failed" && read.busy) traffic?.concurrency.busy();
         if (read.kind !== "bytes") return read;
-        traffic?.concurrency.answered(performance.now() - sentAt);
+        traffic?.concurrency.answered(clock.now() - sentAt);
         bytes = Number(response.headers.get("content-length") ?? "0");
         if (traffic) unread.set(response, () => traffic.countRead(-bytes));
         return read;
@@ -127,7 +128,7 @@ export async function storageAnswers(
     const response = await request(`${project.url}/storage/v1/bucket?limit=1`, {
       headers: authorization(project.secretKey),
       redirect: "manual",
-      signal: AbortSignal.timeout(ANSWER_TIMEOUT_MS),
+      signal: clock.timeout(ANSWER_TIMEOUT_MS),
     });
     await response.body?.cancel();
     return response.ok;
@@ -215,6 +216,6 @@ export function retryAfter(response: Response): number | undefined {
   const value = response.headers.get("retry-after");
   if (!value) return undefined;
   const seconds = Number(value);
-  const ms = Number.isFinite(seconds) ? seconds * 1000 : Date.parse(value) - Date.now();
+  const ms = Number.isFinite(seconds) ? seconds * 1000 : Date.parse(value) - clock.date().getTime();
   return Number.isFinite(ms) ? Math.max(0, ms) : undefined;
 }

@@ -1,7 +1,8 @@
 /** The project's Storage as a restore writes to it. */
 import { createClient } from "@supabase/supabase-js";
 import { z } from "zod";
-import { backoffMs, delay } from "../engine/retry.ts";
+import { clock } from "../engine/clock.ts";
+import { backoffMs } from "../engine/retry.ts";
 import { HoldfastError, messageOf } from "../errors.ts";
 import { hideSecrets } from "../secrets.ts";
 import type { ProjectSettings } from "../settings.ts";
@@ -62,8 +63,15 @@ export function createObjectWriter(
 ): ObjectWriter {
   const client = createClient(project.url, project.secretKey, {
     auth: { persistSession: false, autoRefreshToken: false },
-    // It would follow a redirect, and the key would go along to wherever it points.
-    global: { fetch: (input, init) => request(input, { ...init, redirect: "manual" }) },
+    global: {
+      // By itself it would wait for ever, and take the key along to wherever it is sent.
+      fetch: (input, init) =>
+        request(input, {
+          ...init,
+          redirect: "manual",
+          signal: clock.timeout(REQUEST_TIMEOUT_MS),
+        }),
+    },
   });
 
   /** Tries again what may pass. `refusable`: Storage's own repeated failure is of this request. */
@@ -78,7 +86,7 @@ export function createObjectWriter(
         if (refusable && outcome.own) return { kind: "refused", message: outcome.message };
         throw new HoldfastError("storage_unreachable", outcome.message);
       }
-      await delay(backoffMs(attempt, outcome.retryAfterMs));
+      await clock.delay(backoffMs(attempt, outcome.retryAfterMs));
     }
   }
 
@@ -98,7 +106,7 @@ export function createObjectWriter(
           },
           body: await body(),
           redirect: "manual",
-          signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS),
+          signal: clock.timeout(REQUEST_TIMEOUT_MS),
         })
       );
     },
@@ -114,7 +122,7 @@ export function createObjectWriter(
             destinationKey: to.name,
           }),
           redirect: "manual",
-          signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS),
+          signal: clock.timeout(REQUEST_TIMEOUT_MS),
         })
       ),
     async createBucket(settings) {
@@ -133,7 +141,7 @@ export function createObjectWriter(
             allowed_mime_types,
           }),
           redirect: "manual",
-          signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS),
+          signal: clock.timeout(REQUEST_TIMEOUT_MS),
         });
         // A trigger of the target's on its buckets is a 500 of Storage's.
       }, true);

@@ -1,5 +1,6 @@
 /** Opening a repository: who it is, whose it is, and whether its log and the catalog agree. */
 import { MAX_OBJECTS_IN_FLIGHT } from "../engine/budget.ts";
+import { clock } from "../engine/clock.ts";
 import { mapPool, type PoolLimits } from "../engine/pool.ts";
 import { HoldfastError } from "../errors.ts";
 import type { Database } from "../project/database.ts";
@@ -206,7 +207,7 @@ async function createRepository(
   const identity: Identity = {
     format: FORMAT_VERSION,
     repository_id: crypto.randomUUID(),
-    created_at: new Date().toISOString(),
+    created_at: clock.date().toISOString(),
     requires: [],
   };
   await putDocument(store, HOLDFAST_KEY, formatDocument(identity));
@@ -228,7 +229,7 @@ async function claim(store: RepositoryStore, sequence: number, projectUrl: strin
   const record: LogRecord = {
     kind: "owner",
     sequence,
-    at: new Date().toISOString(),
+    at: clock.date().toISOString(),
     project_url: projectUrl,
   };
   if (await putDocument(store, logKey(sequence), formatDocument(record))) return;

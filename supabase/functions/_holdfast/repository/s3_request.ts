@@ -1,5 +1,6 @@
 /** Sending signed requests to an S3 server, and trying again what may pass. */
-import { backoffMs, delay, LONGEST_DELAY_MS } from "../engine/retry.ts";
+import { clock } from "../engine/clock.ts";
+import { backoffMs, LONGEST_DELAY_MS } from "../engine/retry.ts";
 import { HoldfastError, messageOf } from "../errors.ts";
 import { retryAfter } from "../project/storage.ts";
 import type { RepositorySettings } from "../settings.ts";
@@ -88,7 +89,7 @@ export function openS3Door(settings: RepositorySettings, request: typeof fetch):
       query,
       headers: asked.headers ?? {},
       payloadSha256: asked.sha256 ?? EMPTY_SHA256,
-    }, new Date());
+    }, clock.date());
     const sendUntil = (signal: AbortSignal) =>
       request(`${base.origin}${path}${query && `?${query}`}`, {
         method: asked.method,
@@ -99,11 +100,11 @@ export function openS3Door(settings: RepositorySettings, request: typeof fetch):
       });
     return asked.streams
       ? await untilAnswered(sendUntil)
-      : await sendUntil(AbortSignal.timeout(timeoutOf(asked)));
+      : await sendUntil(clock.timeout(timeoutOf(asked)));
   }
 
   async function send(asked: S3Request): Promise<Response> {
-    const began = performance.now();
+    const began = clock.now();
     for (let attempt = 1;; attempt++) {
       let failure: HoldfastError;
       let retryAfterMs: number | undefined;
@@ -123,8 +124,8 @@ export function openS3Door(settings: RepositorySettings, request: typeof fetch):
         if (error instanceof HoldfastError) throw error;
         failure = unreachable(asked, error);
       }
-      if (attempt >= MAX_TRIES || performance.now() - began > LONGEST_TRYING_MS) throw failure;
-      await delay(backoffMs(attempt, retryAfterMs));
+      if (attempt >= MAX_TRIES || clock.now() - began > LONGEST_TRYING_MS) throw failure;
+      await clock.delay(backoffMs(attempt, retryAfterMs));
     }
   }
 
@@ -158,14 +159,14 @@ async function untilAnswered(
   send: (signal: AbortSignal) => Promise<Response>,
 ): Promise<Response> {
   const timeout = new AbortController();
-  const timer = setTimeout(
-    () => timeout.abort(new DOMException("no answer came in time", "TimeoutError")),
+  const answered = clock.after(
     ANSWER_TIMEOUT_MS,
+    () => timeout.abort(new DOMException("no answer came in time", "TimeoutError")),
   );
   try {
     return await send(timeout.signal);
   } finally {
-    clearTimeout(timer);
+    answered();
   }
 }
 

@@ -1,6 +1,7 @@
 /** Reading an object of the target, and comparing it with a blob by digest. */
 import { partRanges } from "../backup/parts.ts";
-import { backoffMs, delay } from "../engine/retry.ts";
+import { clock } from "../engine/clock.ts";
+import { backoffMs } from "../engine/retry.ts";
 import { HoldfastError, messageOf } from "../errors.ts";
 import { freeBytes } from "../free.ts";
 import type { ByteRange, ObjectReader, StorageRead } from "../project/storage.ts";
@@ -183,6 +184,6 @@ async function readAgain<Result>(
       maybeOut = answer.kind === "failed" && !answer.ofObject;
     }
     if (attempt >= MAX_READS) throw new Unreadable(why, maybeOut);
-    await delay(backoffMs(attempt));
+    await clock.delay(backoffMs(attempt));
   }
 }

@@ -53,3 +53,14 @@ Deno.test("a Storage that does not answer is no refusal of the bucket", async ()
   assert.ok(outcome instanceof HoldfastError);
   assert.equal(outcome.code, "storage_unreachable");
 });
+
+Deno.test("supabase-js, too, is given a deadline and follows no redirect with the key", async () => {
+  const sent: RequestInit[] = [];
+  const writer = createObjectWriter(PROJECT, (_input, init) => {
+    sent.push(init ?? {});
+    return Promise.resolve(Response.redirect("https://elsewhere.example", 302));
+  });
+  await assert.rejects(writer.dropBucket("scratch"), { code: "storage_unreachable" });
+  assert.deepEqual(sent.map(({ redirect }) => redirect), ["manual"]);
+  assert.ok(sent.every(({ signal }) => signal));
+});
