@@ -12,7 +12,7 @@ export type {
   S3RequestRecord,
   S3Server,
 } from "./types.ts";
-export type { RequestLog, RequestRecord } from "./request_log.ts";
+export type { RequestLog, RequestRecord } from "../request_log.ts";
 export type { Operation } from "./router.ts";
 
 /**

@@ -11,7 +11,7 @@ import { perform } from "./operations/mod.ts";
 import { type ParsedRequest, parseRequest } from "./parse_request.ts";
 import { errorReply, sendReply } from "./reply.ts";
 import type { Reply } from "./request.ts";
-import { RequestLog } from "./request_log.ts";
+import { RequestLog } from "../request_log.ts";
 import type { Store } from "./store/store.ts";
 import type {
   ConditionalWrites,

@@ -1,4 +1,4 @@
-import type { RequestLog, RequestRecord } from "./request_log.ts";
+import type { RequestLog, RequestRecord } from "../request_log.ts";
 import type { Operation } from "./router.ts";
 
 /**

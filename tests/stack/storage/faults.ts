@@ -1,5 +1,5 @@
 import type { Answer, BodyStream } from "./exchange.ts";
-import type { RequestRecord } from "./request_log.ts";
+import type { StorageRequestRecord } from "./request_log.ts";
 
 /**
  * Something to go wrong with a request. All of it is plain data, so that it can be asked for from
@@ -27,7 +27,7 @@ export interface Fault {
 
 /** Which requests a fault is for; what is absent does not matter. */
 export interface FaultRule {
-  /** As in RequestRecord. */
+  /** As in StorageRequestRecord. */
   readonly route?: string;
   /** Text that the path and query contain, as they are sent. */
   readonly pathContains?: string;
@@ -41,7 +41,7 @@ export interface FaultRule {
 /** What a test tells a server to do wrong. */
 export class Faults {
   /** Asked for every request; what it gives back comes before the rules. */
-  onRequest: ((record: Readonly<RequestRecord>) => Fault | undefined) | undefined;
+  onRequest: ((record: Readonly<StorageRequestRecord>) => Fault | undefined) | undefined;
   #rules: { rule: FaultRule; skip: number; left: number }[] = [];
   #cleared = new AbortController();
 
@@ -73,7 +73,7 @@ export class Faults {
   }
 
   /** The fault for a request that has just arrived; a rule is used up by it. */
-  take(record: Readonly<RequestRecord>): Fault | undefined {
+  take(record: Readonly<StorageRequestRecord>): Fault | undefined {
     const wanted = this.onRequest?.(record);
     if (wanted) return wanted;
     const entry = this.#rules.find(({ rule, left }) => left > 0 && fits(rule, record));
@@ -87,7 +87,7 @@ export class Faults {
   }
 }
 
-function fits({ route, pathContains }: FaultRule, record: Readonly<RequestRecord>): boolean {
+function fits({ route, pathContains }: FaultRule, record: Readonly<StorageRequestRecord>): boolean {
   return (route === undefined || route === record.route) &&
     (pathContains === undefined || record.path.includes(pathContains));
 }

@@ -9,13 +9,13 @@ import { Cdn } from "./cdn.ts";
 import { Database } from "./database.ts";
 import type { Backend, Services } from "./exchange.ts";
 import { Faults } from "./faults.ts";
-import { RequestLog } from "./request_log.ts";
+import { createStorageRequestLog, type StorageRequestLog } from "./request_log.ts";
 import { serve } from "./server.ts";
 
 export type { Backend } from "./exchange.ts";
 export type { Cdn } from "./cdn.ts";
 export type { Fault, FaultRule, Faults } from "./faults.ts";
-export { RequestLog, type RequestRecord } from "./request_log.ts";
+export type { StorageRequestLog, StorageRequestRecord } from "./request_log.ts";
 export { signToken } from "./token.ts";
 
 /** 50 GB is what a hosted project takes at most. */
@@ -40,7 +40,7 @@ export interface StorageOptions {
 export interface StorageServer extends AsyncDisposable {
   /** The project's URL: the API lies at `/storage/v1` below it. */
   readonly url: string;
-  readonly requests: RequestLog;
+  readonly requests: StorageRequestLog;
   readonly faults: Faults;
   readonly cdn: Cdn;
   /** May be changed at any time. */
@@ -68,7 +68,7 @@ export async function startStorage(options: StorageOptions): Promise<StorageServ
     largestObjectBytes: options.largestObjectBytes ?? LARGEST_OBJECT_BYTES,
     backend: options.backend ?? "s3",
   };
-  const requests = new RequestLog();
+  const requests = createStorageRequestLog();
   const faults = new Faults();
   const server = await serve({ services, requests, faults });
   const stop = async () => {

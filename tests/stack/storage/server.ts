@@ -5,7 +5,7 @@ import { refusal, StorageError } from "./errors.ts";
 import { type Answer, answerJson, type Exchange, type Services } from "./exchange.ts";
 import { type Fault, type Faults, spoil } from "./faults.ts";
 import { ClientGoneError, RequestBody } from "./request_body.ts";
-import type { RequestLog, RequestRecord } from "./request_log.ts";
+import type { StorageRequestLog, StorageRequestRecord } from "./request_log.ts";
 import { findRoute, type Match, routeMissing } from "./routes.ts";
 import { send } from "./send.ts";
 
@@ -16,7 +16,7 @@ const KEEP_ALIVE_MILLISECONDS = 5 * 60 * 1000;
 /** What a server is made of. */
 export interface ServerParts {
   readonly services: Services;
-  readonly requests: RequestLog;
+  readonly requests: StorageRequestLog;
   readonly faults: Faults;
 }
 
@@ -172,7 +172,7 @@ function headersOf({ rawHeaders }: IncomingMessage): Headers {
 /** The CDN's answer or the origin's. */
 function answerOf(
   services: Services,
-  record: RequestRecord,
+  record: StorageRequestRecord,
   { route, bucket, name }: Match,
   request: Target & { method: string; message: IncomingMessage; body: RequestBody },
 ): Promise<Answer> {

@@ -1,5 +1,4 @@
 import assert from "node:assert/strict";
-import { RequestLog } from "../../../stack/s3/request_log.ts";
 import { beginUpload, startTestServer, until } from "./support.ts";
 
 Deno.test("S3 stand-in: the log tells what was asked, by whom and how it ended", async () => {
@@ -44,15 +43,4 @@ Deno.test("S3 stand-in: a request that is no request of S3 is logged as unknown"
   assert.equal((await s3.request("object", { method: "PATCH" })).code, "MethodNotAllowed");
   assert.equal((await s3.request("%ff")).code, "InvalidURI");
   assert.deepEqual(s3.server.requests.counts(), { Unknown: 3 });
-});
-
-Deno.test("S3 stand-in: the log keeps the newest requests and counts all", () => {
-  const log = new RequestLog();
-  for (let number = 0; number < 20_005; number++) {
-    log.begin({ method: "GET", route: "GetObject", path: String(number) }).finish();
-  }
-  const records = log.records();
-  assert.equal(records.length, 20_000);
-  assert.deepEqual([records[0].path, records.at(-1)?.path], ["5", "20004"]);
-  assert.deepEqual(log.counts(), { GetObject: 20_005 });
 });
