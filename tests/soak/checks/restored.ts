@@ -1,0 +1,42 @@
+import { isDeepStrictEqual } from "node:util";
+import type { ObjectRow } from "../../e2e/support/project_reader.ts";
+import type { Snapshot } from "../../e2e/support/repository_reader.ts";
+import { assertRestored } from "../../faults/checks/restored.ts";
+import { BrokenPromise, holds } from "../../faults/promises.ts";
+import type { Ledger } from "../run/ledger.ts";
+import type { SoakProject } from "../world/soak_project.ts";
+
+/** A restore that succeeded, with what was there before. */
+export interface DoneRestore {
+  readonly run: string;
+  readonly snapshot: Snapshot;
+  readonly overwrite: "never" | "if-changed";
+  readonly before: ReadonlyMap<string, ObjectRow>;
+  readonly after: ReadonlyMap<string, ObjectRow>;
+}
+
+/**
+ * Holds a project to what a restore into it was to give back, and to what it was to leave alone.
+ * What the run says that it did not restore is counted and believed.
+ */
+export async function checkRestored(
+  project: SoakProject,
+  { run, snapshot, overwrite, before, after }: DoneRestore,
+  ledger: Ledger,
+): Promise<void> {
+  const told = await project.sql<{ place: string }[]>`
+    select bucket_id || '/' || name as place from holdfast.failures
+    where job = 'restore' and run = ${run}`;
+  const except = new Set(told.map(({ place }) => place));
+  const listed = (place: string) => snapshot.entries.has(place);
+  for (const [place, row] of before) {
+    const mine = listed(place) && overwrite !== "never";
+    if (!mine && !isDeepStrictEqual(after.get(place), row)) {
+      throw new BrokenPromise("target_kept", `${place} was touched by restore ${run}`);
+    }
+    if (!listed(place) || overwrite === "never") except.add(place);
+  }
+  await holds("restores_exactly", () => assertRestored(project, snapshot, except));
+  ledger.restoresChecked++;
+  ledger.restoresTold += told.length;
+}

@@ -1,0 +1,135 @@
+import { BrokenPromise } from "../../faults/promises.ts";
+import type { SoakProject } from "../world/soak_project.ts";
+
+/** The routes that start runs. */
+const ROUTES = {
+  backup: "holdfast-backup/runs",
+  import: "holdfast-backup/imports",
+  restore: "holdfast-restore/runs",
+} as const;
+
+/** The kinds of runs. */
+export type Kind = keyof typeof ROUTES;
+
+/** A run as its row says. */
+export interface RunRow {
+  readonly id: string;
+  readonly kind: Kind;
+  readonly state: "running" | "sealing" | "succeeded" | "failed" | "cancelled";
+  readonly code: string | null;
+  readonly message: string | null;
+  readonly result: Record<string, unknown> | null;
+}
+
+/** So often is a start tried that the weather spoils. */
+const MAX_STARTS = 20;
+const RETRY_MILLISECONDS = 500;
+const POLL_MILLISECONDS = 250;
+/** A run that takes longer does not go on. */
+const PATIENCE_MINUTES = 10;
+
+/**
+ * Starts a run as an admin does, again and again until it is there, and answers its id.
+ * @throws {BrokenPromise} `goes_on` where none can be started
+ */
+export async function start(project: SoakProject, kind: Kind, body?: unknown): Promise<string> {
+  const key = await project.key(kind === "restore" ? "restore" : "operate");
+  const [{ now }] = await project.sql<[{ now: string }]>`select clock_timestamp()::text as now`;
+  let said = "";
+  for (let attempt = 0; attempt < MAX_STARTS; attempt++) {
+    await noneOpen(project);
+    const response = await fetch(`${project.url}/functions/v1/${ROUTES[kind]}`, {
+      method: "POST",
+      headers: { apikey: key },
+      body: body === undefined ? "" : JSON.stringify(body),
+    });
+    said = `${response.status} ${await response.text()}`;
+    // What was answered may be the weather's: the row tells.
+    const [run] = await project.sql<{ id: string }[]>`
+      select id from holdfast.runs
+      where kind = ${kind} and started_at >= ${now}::text::timestamptz and started_by <> 'schedule'
+      order by started_at limit 1`;
+    if (run) return run.id;
+    await new Promise((resolve) => setTimeout(resolve, RETRY_MILLISECONDS));
+  }
+  throw new BrokenPromise("goes_on", `no ${kind} could be started in ${project.name}: ${said}`);
+}
+
+/**
+ * Waits for the end of a run, while ticks keep it going.
+ * @throws {BrokenPromise} `goes_on` where it does not end
+ */
+export async function ended(project: SoakProject, id: string): Promise<RunRow> {
+  const deadline = Date.now() + PATIENCE_MINUTES * 60_000;
+  while (Date.now() < deadline) {
+    const run = await readRun(project, id);
+    if (!isOpen(run)) return run;
+    await new Promise((resolve) => setTimeout(resolve, POLL_MILLISECONDS));
+  }
+  throw new BrokenPromise("goes_on", `run ${id} has not ended after ${PATIENCE_MINUTES} minutes`);
+}
+
+/** Waits until no run is open in a project. */
+export async function noneOpen(project: SoakProject): Promise<void> {
+  for (let open = await openRun(project); open; open = await openRun(project)) {
+    await ended(project, open.id);
+  }
+}
+
+/** The run that is open in a project. */
+export async function openRun({ sql }: SoakProject): Promise<RunRow | undefined> {
+  const [run] = await sql<RunRow[]>`
+    select id, kind, state, code, message, result from holdfast.runs
+    where state in ('running', 'sealing')`;
+  return run;
+}
+
+async function readRun({ sql }: SoakProject, id: string): Promise<RunRow> {
+  const [run] = await sql<RunRow[]>`
+    select id, kind, state, code, message, result from holdfast.runs where id = ${id}`;
+  return run!;
+}
+
+function isOpen({ state }: RunRow): boolean {
+  return state === "running" || state === "sealing";
+}
+
+/** So often may runs of a kind fail one after the other, if they say why. */
+const MAX_FAILED = 6;
+
+/**
+ * Starts runs until one succeeds.
+ * @throws {BrokenPromise} `goes_on` where too many fail, or one does not say why
+ */
+export async function succeed(
+  project: SoakProject,
+  kind: Kind,
+  body?: unknown,
+): Promise<RunRow> {
+  for (let failed = 0; failed <= MAX_FAILED; failed++) {
+    const run = await ended(project, await start(project, kind, body));
+    if (run.state === "succeeded") return run;
+    if (run.code === null) {
+      throw new BrokenPromise(
+        "goes_on",
+        `${kind} ${run.id} ended ${run.state} and does not say why`,
+      );
+    }
+    if (failed === MAX_FAILED) {
+      const why = `${run.code}, ${run.message}`;
+      throw new BrokenPromise("goes_on", `${MAX_FAILED + 1} times a ${kind} failed; last: ${why}`);
+    }
+  }
+  throw new Error("unreachable");
+}
+
+/** How many runs there were in projects, by kind and how they ended. */
+export async function countRuns(projects: readonly SoakProject[]): Promise<Map<string, number>> {
+  const counts = new Map<string, number>();
+  for (const { sql } of projects) {
+    const rows = await sql<{ name: string; count: number }[]>`
+      select kind || ' ' || state as name, count(*)::int as count from holdfast.runs group by 1`;
+    for (const { name, count } of rows) counts.set(name, (counts.get(name) ?? 0) + count);
+  }
+  return counts;
+}

@@ -1,0 +1,142 @@
+import { Buffer } from "node:buffer";
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import type { Exchange } from "../../faults/door/door.ts";
+import {
+  type Answer,
+  forward,
+  type NetworkDoor,
+  readAll,
+} from "../../faults/processes/http_door.ts";
+import type { WeatherFault } from "./weather.ts";
+
+/** A request that passed a door, as far as checks look at it. */
+export type Passed = Pick<Exchange, "method" | "path" | "query" | "status">;
+
+/** What a door asks and tells. */
+export interface DoorKeeper {
+  /** What is to happen to the next request. */
+  strike(path: string): WeatherFault | undefined;
+  /** Told of each request that the server carried out. */
+  passed(request: Passed): void;
+}
+
+/** So long does a slow answer take. */
+const SLOW_MILLISECONDS = 1_500;
+/** Longer than any retry of a slice waits between two requests. */
+const KEEP_ALIVE_MILLISECONDS = 300_000;
+
+/** Stands before an HTTP server, in the weather. Requests go on as they came, signed as they are. */
+export async function openWeatherDoor(
+  upstreamPort: () => number,
+  keeper: DoorKeeper,
+): Promise<NetworkDoor> {
+  const handle = async (message: IncomingMessage, response: ServerResponse) => {
+    try {
+      const body = await readAll(message);
+      const [path = ""] = (message.url ?? "").split("?");
+      const send = async () => {
+        const answer = await forward(upstreamPort(), message, body);
+        keeper.passed(passedOf(message, answer.status));
+        return answer;
+      };
+      await answerUnder(keeper.strike(path), send, response);
+    } catch {
+      // Whoever asked sees a connection that ends; so it is meant.
+      message.socket.destroy();
+    }
+  };
+  const server = createServer(
+    { requestTimeout: 0, keepAliveTimeout: KEEP_ALIVE_MILLISECONDS },
+    handle,
+  );
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  return {
+    port: (server.address() as AddressInfo).port,
+    async [Symbol.asyncDispose]() {
+      const closed = new Promise((resolve) => server.close(resolve));
+      server.closeAllConnections();
+      await closed;
+    },
+  };
+}
+
+function passedOf({ method = "", url = "" }: IncomingMessage, status: number): Passed {
+  const [path = "", query = ""] = url.split("?");
+  return { method, path, query, status };
+}
+
+/** Answers a request as the fault has it; throws where the connection is to end without an answer. */
+async function answerUnder(
+  fault: WeatherFault | undefined,
+  send: () => Promise<Answer>,
+  response: ServerResponse,
+): Promise<void> {
+  switch (fault) {
+    case "cut_before":
+      throw new Error("cut before the request was carried out");
+    case "lose_reply":
+      await send();
+      throw new Error("cut before the answer");
+    case "status_429":
+      return give(response, 429, { "retry-after": "1" }, "slow down");
+    case "status_503":
+      return give(response, 503, {}, "");
+    case "html_page":
+      return give(response, 502, { "content-type": "text/html" }, "<html>Bad gateway</html>");
+    case "empty_200":
+      return give(response, 200, {}, "");
+    case "slow":
+      await new Promise((resolve) => setTimeout(resolve, SLOW_MILLISECONDS));
+      return pass(response, await send());
+    case "doubled": {
+      const [answer] = await Promise.all([send(), send()]);
+      return pass(response, answer);
+    }
+    default:
+      return pass(response, spoil(await send(), fault), fault === "truncated_body");
+  }
+}
+
+function give(
+  response: ServerResponse,
+  status: number,
+  headers: Record<string, string>,
+  body: string,
+): void {
+  response.writeHead(status, { ...headers, "content-length": String(body.length) });
+  response.end(body);
+}
+
+/** @param cut whether the connection ends with the body, which is shorter than its length says */
+async function pass(response: ServerResponse, answer: Answer, cut = false): Promise<void> {
+  response.writeHead(answer.status, answer.rawHeaders);
+  if (!cut) return void response.end(answer.body);
+  await new Promise((resolve) => response.write(answer.body, resolve));
+  throw new Error("cut within the answer");
+}
+
+function spoil(answer: Answer, fault: WeatherFault | undefined): Answer {
+  const { body, rawHeaders } = answer;
+  switch (fault) {
+    case "truncated_body":
+      return { ...answer, body: body.subarray(0, body.length >> 1) };
+    case "longer_body":
+      return {
+        ...answer,
+        rawHeaders: without(rawHeaders, "content-length"),
+        body: Buffer.concat([body, Buffer.from("and more")]),
+      };
+    case "wrong_etag":
+      return {
+        ...answer,
+        rawHeaders: [...without(rawHeaders, "etag"), "etag", `"${"0".repeat(32)}"`],
+      };
+    default:
+      return answer;
+  }
+}
+
+function without(rawHeaders: readonly string[], name: string): string[] {
+  return rawHeaders.filter((_, at) => rawHeaders[at - at % 2]!.toLowerCase() !== name);
+}
