@@ -40,7 +40,7 @@ export function createUploads({ prefix }: RepositorySettings, door: S3Door): Upl
         action: `begin an upload of ${key}`,
       };
       const id = element(await readText(asked, await send(asked)), "UploadId");
-      if (!id) throw new HoldfastError("repository_refused", `${asked.action}: no id was answered`);
+      if (!id) throw notOfS3(asked);
       return id;
     },
     async putPart(key, uploadId, number, bytes, sha256) {
@@ -74,8 +74,10 @@ export function createUploads({ prefix }: RepositorySettings, door: S3Door): Upl
         response = await send(asked);
       }
       const text = await readText(asked, response);
-      // Assembling takes time: S3 says 200 before it begins, and in the body how it ended.
-      if (response.ok && !text.includes("<Error>")) return "stored";
+      // Assembling takes time: S3 says 200 before it begins, and in the body how it ended. Without
+      // S3's own word what stands before a server would have what never was assembled count as held.
+      if (response.ok && element(text, "ETag") !== undefined) return "stored";
+      if (response.ok && !text.includes("<Error>")) throw notOfS3(asked);
       const { code } = parseS3Error(text);
       if (response.status === 412 || code === "PreconditionFailed") return "exists";
       if (GONE.has(code)) return "gone";
@@ -119,6 +121,11 @@ export function createUploads({ prefix }: RepositorySettings, door: S3Door): Upl
       };
     },
   };
+}
+
+/** A success without what S3 says with it. */
+function notOfS3({ action }: S3Request): HoldfastError {
+  return new HoldfastError("repository_unreachable", `${action}: what was answered is not of S3`);
 }
 
 function uploadQuery(id: string): string {

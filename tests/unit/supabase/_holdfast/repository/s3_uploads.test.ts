@@ -55,7 +55,10 @@ Deno.test("an upload begins with its type, and its id is what the server means",
 });
 
 Deno.test("an upload without an id did not begin", async () => {
-  await refused(() => open(answer("<R></R>")).store.beginUpload("a", "b"), "repository_refused");
+  await refused(
+    () => open(answer("<R></R>")).store.beginUpload("a", "b"),
+    "repository_unreachable",
+  );
   await refused(() => open(cutShort).store.beginUpload("a", "b"), "repository_unreachable");
 });
 
@@ -94,6 +97,8 @@ for (const [what, response, outcome] of ENDS) {
 const REFUSALS: [what: string, response: () => Answer, code: string][] = [
   ["fails after its 200", () => failure(200, "InternalError"), "repository_unreachable"],
   ["breaks off", cutShort, "repository_unreachable"],
+  ["is answered by an empty page", () => answer(""), "repository_unreachable"],
+  ["is answered by a proxy", () => answer("<html>Hello</html>"), "repository_unreachable"],
   ["is never answered", () => new TypeError("reset"), "repository_unreachable"],
   ["is malformed", () => failure(400, "MalformedXML"), "repository_refused"],
   ["is for no bucket", () => failure(404, "NoSuchBucket"), "repository_bucket_missing"],
@@ -105,7 +110,7 @@ for (const [what, response, code] of REFUSALS) {
 }
 
 Deno.test("a server without conditions on completions is asked without", async () => {
-  const { store, sent } = open(failure(501, "NotImplemented"), answer("<R></R>"));
+  const { store, sent } = open(failure(501, "NotImplemented"), answer("<R><ETag>e</ETag></R>"));
   assert.equal(await store.completeUpload("a", "u", PARTS), "stored");
   assert.deepEqual(sent.map(({ headers }) => headers.get("if-none-match")), ["*", null]);
 });
