@@ -193,7 +193,7 @@ async function tryOnce(make: () => Promise<Response>): Promise<Try> {
     if (error instanceof HoldfastError) throw error;
     return { kind: "again", message: messageOf(error), retryAfterMs: 0, own: false };
   }
-  if (response.ok) return { kind: "done" };
+  if (response.ok) return isOfStorage(text) ? { kind: "done" } : notOfStorage;
   const body = refusal.safeParse(jsonOf(text)).data;
   const status = Number(body?.statusCode ?? response.status);
   const message = hideSecrets(
@@ -207,6 +207,22 @@ async function tryOnce(make: () => Promise<Response>): Promise<Try> {
   }
   return { kind: "refused", message };
 }
+
+/**
+ * Whether a success is Storage's own word: it says what it made, as JSON. What stands before it and
+ * can't reach it may say 200 as well, and what was never put would count as restored.
+ */
+function isOfStorage(text: string): boolean {
+  const said = jsonOf(text);
+  return typeof said === "object" && said !== null;
+}
+
+const notOfStorage: Try = {
+  kind: "again",
+  message: "a success was answered without what Storage says with it",
+  retryAfterMs: 0,
+  own: false,
+};
 
 function jsonOf(text: string): unknown {
   try {

@@ -104,7 +104,8 @@ async function create(
   const place = placeOf(item);
   if (plan.direct(item)) {
     const outcome = await putBlob(item, place, false, outside);
-    return outcome.kind === "done" ? await readBack(item, place, outside) : refused(item, outcome);
+    if (!await landed(item, place, outcome, outside)) return refused(item, outcome);
+    return await readBack(item, place, outside);
   }
   return await createByMove(item, place, plan, outside);
 }
@@ -130,12 +131,16 @@ async function createByMove(
   const moved = await outside.writer.move(scratch, place);
   if (!await landed(item, place, moved, outside)) return refused(item, moved);
   const version = await versionNow(place, outside);
+  if (version === undefined) {
+    // A later slice finds it, or moves it again: what stands before Storage may have answered.
+    throw new HoldfastError("storage_unreachable", "a move was answered and nothing was moved");
+  }
   return result(item, ["objects_restored", "objects_verified"], version);
 }
 
 /**
- * Whether a write was done. A refusal may be the answer to its own repetition: Deno's fetch sends a
- * request again when a kept connection closes without an answer. The bytes tell.
+ * Whether a write was done. A refusal may be the answer to its own repetition: what got no answer is
+ * sent again, by us and by Deno's fetch when a kept connection closes. The bytes tell.
  */
 async function landed(
   item: HeldItem,

@@ -44,6 +44,15 @@ Deno.test("a connection that is cut, and a server that is busy, are tried again"
   assert.deepEqual((await create(reset, busy, made)).outcome, { kind: "done" });
 });
 
+Deno.test("a success that is not Storage's own word is none", async () => {
+  const empty = () => new Response("");
+  const page = () => new Response("<html>Welcome</html>");
+  assert.deepEqual((await create(empty, page, made)).outcome, { kind: "done" });
+  const { outcome } = await create(empty, empty, empty, empty);
+  assert.ok(outcome instanceof HoldfastError);
+  assert.equal(outcome.code, "storage_unreachable");
+});
+
 Deno.test("what a second try finds was made by the first one, whose answer was lost", async () => {
   assert.deepEqual((await create(reset, duplicate)).outcome, { kind: "done" });
 });

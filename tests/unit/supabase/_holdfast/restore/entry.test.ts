@@ -187,6 +187,31 @@ Deno.test("what was spoilt on its way into the scratch bucket is put there again
   assert.equal(puts, 2);
 });
 
+Deno.test("what was put at a try whose answer was lost is restored, and no other's object", async () => {
+  for (const direct of [true, false]) {
+    const given: Case = { there: "nothing", overwrite: "never", held: false, direct };
+    const { result } = await restore(given, (target) => {
+      const write = direct ? "upload" : "move";
+      const once = target[write].bind(target) as (...given: unknown[]) => Promise<unknown>;
+      const repeated = async (...given: unknown[]) => (await once(...given), { kind: "exists" });
+      Object.assign(target, { [write]: repeated });
+    });
+    assert.equal(result.failure, undefined);
+    assert.ok(result.counts.includes("objects_verified"));
+    assert.ok(result.restored_version);
+  }
+});
+
+Deno.test("a move that was answered and moved nothing is no success", async () => {
+  const given: Case = { there: "nothing", overwrite: "never", held: false, direct: false };
+  await assert.rejects(
+    restore(given, (target) => {
+      target.move = () => Promise.resolve({ kind: "done" });
+    }),
+    { code: "storage_unreachable" },
+  );
+});
+
 Deno.test("a damaged blob is never written", async () => {
   for (const damage of ["what was backed UP", "short", "what was backed up and more"]) {
     const given: Case = { there: "nothing", overwrite: "always", held: true, direct: true };
