@@ -5,7 +5,7 @@ import { LaneState } from "./lane_state.ts";
 /** A request to Storage or S3 that was answered, as the checks look at it afterwards. */
 export interface Exchange {
   readonly party: Party;
-  /** How many steps there had been, itself included. */
+  /** How many steps there had been when it was asked for, itself included. */
   readonly step: number;
   readonly method: string;
   /** Of a project or of the S3 server. */

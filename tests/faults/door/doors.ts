@@ -47,13 +47,15 @@ export function requestThrough(
     const { origin, pathname: path, search: query } = new URL(request.url);
     const party = origin === s3Origin ? "s3" : "storage";
     const isUpload = party === "storage" && init?.body !== undefined;
+    // Whoever sleeps before it is sent asked for it while nothing of it was known.
+    const asked = door.steps.length + 1;
     const send = async (flip: boolean) => {
       const response = await fetch(flip ? await flipped(request) : request, { redirect: "manual" });
       const { status, headers } = response;
       const { method } = request;
       door.exchanges.push({
         party,
-        step: door.steps.length,
+        step: asked,
         method,
         origin,
         path,
