@@ -9,6 +9,7 @@ import {
   type ObjectReader,
   type StorageRead,
 } from "../project/storage.ts";
+import { hideSecrets } from "../secrets.ts";
 import type { BackupItem, ObjectFailure } from "./items.ts";
 import { goesByParts } from "./parts.ts";
 
@@ -145,7 +146,7 @@ async function readBody(
       "unavailable",
       "bytes_differ",
       wrongEtag
-        ? `the row's etag is ${item.etag}, the bytes' is ${etag}`
+        ? hideSecrets(`the row's etag is ${item.etag}, the bytes' is ${etag}`)
         : `the row says ${expected} bytes, Storage answers ${stated}`,
     );
   }

@@ -157,7 +157,7 @@ async function classify(response: Response, ranged: boolean): Promise<StorageRea
     return {
       kind: "bytes",
       response,
-      etag: hideSecrets(bareEtag(response.headers.get("etag"))),
+      etag: bareEtag(response.headers.get("etag")),
       fresh: response.headers.get("cf-cache-status") !== "HIT",
     };
   }
