@@ -32,3 +32,26 @@ const keepNumber: Reviver = (_key, value, { source }) =>
   typeof value !== "number" || source === undefined || String(value) === source
     ? value
     : exact.rawJSON(source);
+
+/** Levels that a user's metadata may be nested; far more would exhaust the stack of a parser. */
+const MAX_DEPTH = 2_000;
+
+/** Whether jsonb takes it: no text with a NUL or half a character, and not nested beyond measure. */
+export function isStorable(value: unknown): boolean {
+  let level = [value];
+  for (let depth = 0; level.length > 0; depth++) {
+    if (depth > MAX_DEPTH) return false;
+    const next: unknown[] = [];
+    for (const item of level) {
+      if (typeof item === "string") {
+        if (item.includes("\0") || !item.isWellFormed()) return false;
+      } else if (item !== null && typeof item === "object") {
+        for (const inner of Array.isArray(item) ? item : Object.entries(item).flat()) {
+          next.push(inner);
+        }
+      }
+    }
+    level = next;
+  }
+  return true;
+}

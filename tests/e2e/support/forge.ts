@@ -2,34 +2,61 @@ import { gunzipSync, gzipSync } from "node:zlib";
 import type { TestProject } from "./project.ts";
 import { digestOf, type SnapshotDocument } from "./repository_reader.ts";
 
+/** The log's record of a snapshot. */
+interface Record {
+  sequence: number;
+  snapshot: string;
+  sha256: string;
+}
+
 /** A snapshot as somebody who can write to the bucket may change it. */
 export interface Forgery {
+  record: Record;
   document: SnapshotDocument;
   /** The lines of its first part. */
   lines: string[];
 }
 
+/** What a change may ask for beside: that something is put as it stands, and not made to fit. */
+export interface Unfit {
+  /** The bytes of the part, under the key that it had. */
+  part?: Uint8Array<ArrayBuffer>;
+  /** Text behind the document's, which its record does not know. */
+  behindDocument?: string;
+}
+
 /**
  * Changes the newest snapshot of a repository, as whoever holds the bucket can: every digest that
- * names what was changed is made to fit.
+ * names what was changed is made to fit, but for what is asked for. Undone by the function returned.
  */
 export async function forge(
   project: TestProject,
-  change: (forgery: Forgery) => void,
-): Promise<void> {
+  change: (forgery: Forgery) => Unfit | void,
+): Promise<() => Promise<void>> {
   const [logKey] = (await project.bucket.keys("holdfast/log/")).slice(-1);
-  const record = await readJson(project, logKey!) as { snapshot: string; sha256: string };
+  const record = await readJson(project, logKey!) as Record;
   const key = `holdfast/snapshots/${record.snapshot}.json`;
   const document = await readJson(project, key) as SnapshotDocument;
   const [part] = document.parts;
-  const packed = (await project.bucket.get(`holdfast/${part!.key}`))!;
-  const forgery = { document, lines: gunzipSync(packed).toString().trimEnd().split("\n") };
-  change(forgery);
-  await putPart(project, part!, forgery.lines);
+  const partKey = `holdfast/${part!.key}`;
+  const originals = new Map<string, Uint8Array<ArrayBuffer>>();
+  for (const name of [logKey!, key, partKey]) {
+    originals.set(name, (await project.bucket.get(name))!);
+  }
+
+  const lines = gunzipSync(originals.get(partKey)!).toString().trimEnd().split("\n");
+  const forgery = { record, document, lines };
+  const before = JSON.stringify(lines);
+  const unfit = change(forgery) ?? {};
+  if (JSON.stringify(lines) !== before) await putPart(project, part!, lines);
+  if (unfit.part) await project.bucket.put(partKey, unfit.part);
   const text = JSON.stringify(document);
-  await project.bucket.put(key, text);
+  await project.bucket.put(key, text + (unfit.behindDocument ?? ""));
   const sha256 = digestOf(new TextEncoder().encode(text));
   await project.bucket.put(logKey!, JSON.stringify({ ...record, sha256 }));
+  return async () => {
+    for (const [name, bytes] of originals) await project.bucket.put(name, bytes);
+  };
 }
 
 async function readJson(project: TestProject, key: string): Promise<unknown> {

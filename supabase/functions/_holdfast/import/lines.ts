@@ -1,15 +1,12 @@
 /** Lines of listings as the catalog takes them. Nothing that is read from a bucket is trusted. */
 import { z } from "zod";
 import { HoldfastError } from "../errors.ts";
-import { parseExactly } from "../json.ts";
+import { isStorable, parseExactly } from "../json.ts";
 
 /** Longer names fit no index of Postgres, however well they compress. */
 const MAX_TEXT_CHARACTERS = 1_048_576;
 /** S3 takes no more parts of one upload; each is hashed alone when an object is read back. */
 const MAX_PARTS = 10_000;
-/** Levels that a user's metadata may be nested; far more would exhaust the stack of a parser. */
-const MAX_DEPTH = 2_000;
-
 const text = z.string().max(MAX_TEXT_CHARACTERS);
 
 /** A key that stays below the prefix and among the data. */
@@ -119,26 +116,6 @@ function isTime(text: string): boolean {
   const date = new Date(Date.UTC(2000 + year % 400, month - 1, day));
   return year > 0 && year < 294_276 && date.getUTCMonth() === month - 1 &&
     date.getUTCDate() === day;
-}
-
-/** Whether jsonb takes it: no text with a NUL or half a character, and not nested beyond measure. */
-function isStorable(value: unknown): boolean {
-  let level = [value];
-  for (let depth = 0; level.length > 0; depth++) {
-    if (depth > MAX_DEPTH) return false;
-    const next: unknown[] = [];
-    for (const item of level) {
-      if (typeof item === "string") {
-        if (item.includes("\0") || !item.isWellFormed()) return false;
-      } else if (item !== null && typeof item === "object") {
-        for (const inner of Array.isArray(item) ? item : Object.entries(item).flat()) {
-          next.push(inner);
-        }
-      }
-    }
-    level = next;
-  }
-  return true;
 }
 
 function jsonOf(line: string): unknown {

@@ -165,7 +165,7 @@ function coverage(before: ImportPosition, last: CatalogLine | undefined, toEnd: 
 
 /** A part's lines, held to the digest that its key is. */
 async function readLines(store: RepositoryStore, part: ListPart): Promise<string[]> {
-  const compressed = await store.get(part.key, MAX_DOCUMENT_BYTES);
+  const compressed = await store.get(part.key, Math.min(part.bytes, MAX_DOCUMENT_BYTES));
   if (!compressed) {
     throw new HoldfastError("repository_damaged", `${part.key} is named and not there`);
   }

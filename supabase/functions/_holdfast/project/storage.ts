@@ -2,6 +2,7 @@
 import { z } from "zod";
 import { clock } from "../engine/clock.ts";
 import type { Traffic } from "../engine/traffic.ts";
+import { readStart } from "../bounded.ts";
 import { HoldfastError, messageOf } from "../errors.ts";
 import { hideSecrets } from "../secrets.ts";
 import type { ProjectSettings } from "../settings.ts";
@@ -54,6 +55,8 @@ export interface ObjectReader {
 const ANSWER_TIMEOUT_MS = 20_000;
 /** A body comes at least so fast, in bytes a millisecond: one of 8 MiB within a minute. */
 const SLOWEST_BODY = 210;
+/** A refusal says so much and no more. */
+export const MAX_REFUSAL_BYTES = 16 * 1024;
 /** So much is expected where nobody knows. */
 const UNKNOWN_BYTES = 8 * 1024 * 1024;
 
@@ -161,7 +164,7 @@ async function classify(response: Response, ranged: boolean): Promise<StorageRea
       fresh: response.headers.get("cf-cache-status") !== "HIT",
     };
   }
-  const text = await response.text();
+  const text = await readStart(response, MAX_REFUSAL_BYTES);
   if (response.ok) {
     return {
       kind: "failed",

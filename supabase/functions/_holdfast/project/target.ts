@@ -1,13 +1,14 @@
 /** The project's Storage as a restore writes to it. */
 import { createClient } from "@supabase/supabase-js";
 import { z } from "zod";
+import { readStart } from "../bounded.ts";
 import { clock } from "../engine/clock.ts";
 import { backoffMs } from "../engine/retry.ts";
 import { HoldfastError, messageOf } from "../errors.ts";
 import { hideSecrets } from "../secrets.ts";
 import type { ProjectSettings } from "../settings.ts";
 import { objectUrl } from "./object_url.ts";
-import { authorization, retryAfter } from "./storage.ts";
+import { authorization, MAX_REFUSAL_BYTES, retryAfter } from "./storage.ts";
 
 const MAX_TRIES = 4;
 const REQUEST_TIMEOUT_MS = 140_000;
@@ -188,7 +189,7 @@ async function tryOnce(make: () => Promise<Response>): Promise<Try> {
   let text: string;
   try {
     response = await make();
-    text = await response.text();
+    text = await readStart(response, MAX_REFUSAL_BYTES);
   } catch (error) {
     if (error instanceof HoldfastError) throw error;
     return { kind: "again", message: messageOf(error), retryAfterMs: 0, own: false };

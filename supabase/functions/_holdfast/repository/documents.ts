@@ -5,6 +5,9 @@ import type { RepositoryStore } from "./store.ts";
 
 const encoder = new TextEncoder();
 
+/** The small ones: holdfast.json and the records of the log, of which many are read at once. */
+export const MAX_RECORD_BYTES = 64 * 1024;
+
 /** Documents larger than this are refused when read: none that Holdfast writes comes near. */
 export const MAX_DOCUMENT_BYTES = 64 * 1024 * 1024;
 

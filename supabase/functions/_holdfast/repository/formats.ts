@@ -1,6 +1,7 @@
 /** The repository's documents. docs/FORMAT.md is normative; what is read is checked here. */
 import { z } from "zod";
 import { HoldfastError } from "../errors.ts";
+import { isStorable } from "../json.ts";
 import { faultsOf } from "../settings.ts";
 import { FORMAT_VERSION } from "../version.ts";
 
@@ -50,6 +51,16 @@ export const partSchema = z.object({
 /** A part of a listing: its key is the SHA-256 of its compressed bytes. */
 export type ListPart = z.output<typeof partSchema>;
 
+/** What a restore reads of a bucket; what else its row said is kept as it is. */
+const bucketSchema = z.looseObject({
+  id: z.string(),
+  name: z.string(),
+  public: z.boolean().nullish(),
+  avif_autodetection: z.boolean().nullish(),
+  file_size_limit: z.number().nullish(),
+  allowed_mime_types: z.array(z.string()).nullish(),
+});
+
 export const snapshotSchema = z.object({
   format: z.int().positive(),
   requires: z.array(z.string()).default([]),
@@ -62,7 +73,7 @@ export const snapshotSchema = z.object({
   sealed_at: z.iso.datetime({ offset: true }),
   holdfast_version: z.string(),
   parts: z.array(partSchema).max(100_000),
-  buckets: z.array(z.looseObject({ id: z.string(), name: z.string() })),
+  buckets: z.array(bucketSchema),
   policies: z.array(z.looseObject({})),
   totals: z.looseObject({
     objects: count,
@@ -70,7 +81,17 @@ export const snapshotSchema = z.object({
     unavailable: count,
     failed: count.optional(),
   }),
-});
+}).refine(({ parts, sequence }) => parts.every((part) => part.sequence <= sequence), {
+  error: "are of later snapshots",
+  path: ["parts"],
+}).refine(
+  ({ parts }) =>
+    new Set(parts.map(({ key, sequence }) => `${sequence} ${key}`)).size === parts.length,
+  {
+    error: "name one part twice",
+    path: ["parts"],
+  },
+);
 /** snapshots/<id>.json */
 export type SnapshotDocument = z.output<typeof snapshotSchema>;
 
@@ -86,6 +107,9 @@ export function parseDocument<Schema extends z.ZodType>(
 ): z.output<Schema> {
   const value = parseJson(key, bytes);
   refuseNewer(key, value);
+  if (!isStorable(value)) {
+    throw new HoldfastError("repository_damaged", `${key} holds what Postgres can't store`);
+  }
   const result = schema.safeParse(value);
   if (result.success) return result.data;
   const faults = faultsOf(result.error);

@@ -6,7 +6,7 @@ import { HoldfastError } from "../errors.ts";
 import type { Database } from "../project/database.ts";
 import type { RepositorySettings } from "../settings.ts";
 import { FORMAT_VERSION } from "../version.ts";
-import { MAX_DOCUMENT_BYTES, putDocument } from "./documents.ts";
+import { MAX_RECORD_BYTES, putDocument } from "./documents.ts";
 import {
   formatDocument,
   type Identity,
@@ -53,7 +53,7 @@ export interface OpenedRepository {
 
 /** Reads holdfast.json; undefined where there is no repository yet. */
 export async function readIdentity(store: RepositoryStore): Promise<Identity | undefined> {
-  const bytes = await store.get(HOLDFAST_KEY, MAX_DOCUMENT_BYTES);
+  const bytes = await store.get(HOLDFAST_KEY, MAX_RECORD_BYTES);
   return bytes && parseDocument(HOLDFAST_KEY, bytes, identitySchema);
 }
 
@@ -103,7 +103,7 @@ export async function readRecords(store: RepositoryStore, last: number): Promise
 
 /** One log record by its key, held to the sequence in it. @throws HoldfastError `repository_damaged`. */
 export async function readRecord(store: RepositoryStore, key: string): Promise<LogRecord> {
-  const bytes = await store.get(key, MAX_DOCUMENT_BYTES);
+  const bytes = await store.get(key, MAX_RECORD_BYTES);
   if (!bytes) throw new HoldfastError("repository_damaged", `${key} is listed and can't be read`);
   const record = parseDocument(key, bytes, recordSchema);
   if (record.sequence !== sequenceOfLogKey(key)) {
@@ -216,7 +216,7 @@ async function createRepository(
 
 /** Probes, on a document that is there, whether a conditional PUT is refused. */
 async function honoursConditions(store: RepositoryStore): Promise<boolean> {
-  const there = await store.get(HOLDFAST_KEY, MAX_DOCUMENT_BYTES);
+  const there = await store.get(HOLDFAST_KEY, MAX_RECORD_BYTES);
   if (!there) return false;
   // The same bytes, so that a server that ignores the condition does no harm.
   const sha256 = await hexDigest(there);

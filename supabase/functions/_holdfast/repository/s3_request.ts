@@ -1,4 +1,5 @@
 /** Sending signed requests to an S3 server, and trying again what may pass. */
+import { readBytes, readStart, TooLongError } from "../bounded.ts";
 import { clock } from "../engine/clock.ts";
 import { backoffMs, LONGEST_DELAY_MS } from "../engine/retry.ts";
 import { HoldfastError, messageOf } from "../errors.ts";
@@ -17,6 +18,10 @@ const SLOWEST_BODY = 210;
 /** No further try is begun after so long. */
 const LONGEST_TRYING_MS = 20_000;
 const MAX_TRIES = 4;
+/** A thousand of the longest keys, percent-encoded. */
+const MAX_TEXT_BYTES = 8 * 1024 * 1024;
+/** A refusal tells its code and its message at the beginning. */
+const MAX_REFUSAL_BYTES = 16 * 1024;
 /** Digest of no bytes, which requests without a body are signed with. */
 const EMPTY_SHA256 = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 
@@ -45,8 +50,12 @@ export interface S3Door {
   send(asked: S3Request): Promise<Response>;
   /** Reads an answer's body. Throws HoldfastError `repository_unreachable` where it breaks off. */
   readText(asked: S3Request, response: Response): Promise<string>;
-  /** The same, as bytes. */
-  readBytes(asked: S3Request, response: Response): Promise<Uint8Array<ArrayBuffer>>;
+  /** The same, as bytes. Throws `repository_damaged` above maxBytes. */
+  readBytes(
+    asked: S3Request,
+    response: Response,
+    maxBytes: number,
+  ): Promise<Uint8Array<ArrayBuffer>>;
   /** The typed error for an answer, by what its body says. */
   refusal(asked: S3Request, status: number, body: string, retryAfterMs?: number): HoldfastError;
 }
@@ -113,7 +122,7 @@ export function openS3Door(settings: RepositorySettings, request: typeof fetch):
         if (response.ok ? isOfS3(asked, response) : asked.expected.includes(response.status)) {
           return response;
         }
-        const body = await response.text();
+        const body = await readStart(response, MAX_REFUSAL_BYTES);
         if (response.ok) throw new TypeError("a PUT was answered without an etag");
         retryAfterMs = retryAfter(response);
         failure = refusal(asked, response.status, body, retryAfterMs);
@@ -129,20 +138,26 @@ export function openS3Door(settings: RepositorySettings, request: typeof fetch):
     }
   }
 
-  async function whole<Body>(asked: S3Request, reading: Promise<Body>): Promise<Body> {
+  async function whole(
+    asked: S3Request,
+    response: Response,
+    maxBytes: number,
+  ): Promise<Uint8Array<ArrayBuffer>> {
     try {
-      return await reading;
+      return await readBytes(response, maxBytes);
     } catch (error) {
-      throw unreachable(asked, error);
+      if (!(error instanceof TooLongError)) throw unreachable(asked, error);
+      const message = `${asked.key ?? actionOf(asked)} is larger than ${maxBytes} bytes`;
+      throw new HoldfastError("repository_damaged", message);
     }
   }
 
   return {
     send,
     refusal,
-    readText: (asked, response) => whole(asked, response.text()),
-    readBytes: async (asked, response) =>
-      new Uint8Array(await whole(asked, response.arrayBuffer())),
+    readText: async (asked, response) =>
+      new TextDecoder().decode(await whole(asked, response, MAX_TEXT_BYTES)),
+    readBytes: whole,
   };
 }
 

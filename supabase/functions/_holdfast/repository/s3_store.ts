@@ -37,14 +37,7 @@ export function createS3Store(
       const asked: S3Request = { method: "GET", key, expected: [] };
       const response = await found(asked);
       if (!response) return undefined;
-      const length = Number(response.headers.get("content-length") ?? "0");
-      if (length > maxBytes) {
-        await response.body?.cancel();
-        throw tooLarge(key, maxBytes);
-      }
-      const bytes = await door.readBytes(asked, response);
-      if (bytes.length > maxBytes) throw tooLarge(key, maxBytes);
-      return bytes;
+      return await door.readBytes(asked, response, maxBytes);
     },
     open: (key) =>
       found({
@@ -94,10 +87,11 @@ export function createS3Store(
       if (!isListing(listing)) throw notListed();
       const { keys, more } = parseKeys(listing);
       const ours = keys.filter((key) => key.startsWith(below("")));
-      return {
-        keys: ours.map((key) => key.slice(below("").length)),
-        more: more && ours.length > 0,
-      };
+      // No way to go on from here; a page that answers the question for the next one has no end.
+      const last = ours.at(-1);
+      const goesOn = last !== undefined && (startAfter === undefined || last > below(startAfter));
+      if (more && !goesOn) throw notListed();
+      return { keys: ours.map((key) => key.slice(below("").length)), more };
     },
     ...createUploads(settings, door),
   };
@@ -106,8 +100,4 @@ export function createS3Store(
 /** A log that only seems to be empty would be written to. */
 function notListed(): HoldfastError {
   return new HoldfastError("repository_unreachable", "list: what was answered is no listing");
-}
-
-function tooLarge(key: string, maxBytes: number): HoldfastError {
-  return new HoldfastError("repository_damaged", `${key} is larger than ${maxBytes} bytes`);
 }
