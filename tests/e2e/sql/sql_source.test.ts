@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { runBackup } from "./support/backup.ts";
 import { Objects } from "./support/objects.ts";
-import { migrate, type SqlProject, sqlTest } from "./support/project.ts";
+import { type SqlProject, sqlTest } from "./support/project.ts";
 import { Repository } from "./support/repository.ts";
 
 const NAMES = ["1", "a", "aa", "b"];
@@ -44,22 +44,88 @@ sqlTest("rows that Storage is about to version are swept while they live", async
   assert.equal(snapshot?.totals.objects, NAMES.length - 2);
 });
 
-sqlTest(
-  "a Storage without versioning columns is read, and again once it has them",
-  async (project) => {
-    await project.admin.unsafe(`
-    drop view holdfast.source_objects cascade;
-    alter table storage.objects
-      drop column archived_at, drop column is_delete_marker, drop column is_versioned;`).simple();
-    await project.owner.unsafe("drop schema holdfast cascade");
-    await migrate(project.owner);
-    const { repository } = await filled(project);
+sqlTest("nothing of Holdfast holds a column of Storage's", async ({ owner }) => {
+  const held = await owner`
+    select distinct pg_describe_object(d.classid, d.objid, d.objsubid) as what
+    from pg_depend d join pg_class c on d.refclassid = 'pg_class'::regclass and d.refobjid = c.oid
+      left join pg_rewrite r on d.classid = 'pg_rewrite'::regclass and d.objid = r.oid
+      left join pg_class v on v.oid = r.ev_class
+      left join pg_proc p on d.classid = 'pg_proc'::regclass and d.objid = p.oid
+    where c.relnamespace = 'storage'::regnamespace
+      and 'holdfast'::regnamespace in (v.relnamespace, p.pronamespace)`;
+  assert.deepEqual([...held], []);
+});
+
+/** What an upgrade of Storage, or an older one, makes of the table while Holdfast is there. */
+const OTHER_TABLES: Record<string, string> = {
+  "of last year, without versioning":
+    "drop column archived_at, drop column is_delete_marker, drop column is_versioned",
+  "of years ago, without user metadata and owners by text":
+    `drop column user_metadata, drop column owner_id, drop column path_tokens,
+     drop column archived_at, drop column is_delete_marker, drop column is_versioned`,
+  "of tomorrow, without the owner that is deprecated": "drop column owner, drop column path_tokens",
+  "of tomorrow, with other types and columns":
+    `alter column version type uuid using version::uuid, alter column owner_id type varchar(200),
+     add level integer, add tags jsonb not null default '{}', add lock_until timestamptz`,
+};
+
+for (const [what, change] of Object.entries(OTHER_TABLES)) {
+  sqlTest(`a table ${what} is made under Holdfast, and read`, async (project) => {
+    const { objects, repository } = await filled(project);
     await runBackup(project, repository);
-    await project.admin`alter table storage.objects add archived_at timestamptz,
+    await project.admin.unsafe(`alter table storage.objects ${change}`);
+    // What is gone from the rows is gone; nothing is gone of the bytes.
+    const after = await runBackup(project, repository);
+    assert.equal(after.snapshot?.totals.objects, NAMES.length);
+    assert.deepEqual((await runBackup(project, repository)).swept, []);
+    const [{ blobs }] = await project.owner`select count(*)::int as blobs from holdfast.blobs`;
+    assert.equal(blobs, NAMES.length);
+    await objects.remove("photos", "a");
+    const last = await runBackup(project, repository);
+    assert.equal(last.snapshot?.totals.objects, NAMES.length - 1);
+
+    const [row] = await project
+      .owner`select bucket_id, name, version::text from storage.objects limit 1`;
+    const metadata = { owner_id: "somebody", type: "a/b", created_at: "2020-01-01T00:00:00Z" };
+    await project.owner`
+      select holdfast.patch_objects(${
+      project.owner.json([{ ...row, restored_version: row!.version, metadata }])
+    })`;
+    const [patched] = await project.owner`
+      select created_at, metadata ->> 'mimetype' as type from storage.objects where name = ${
+      row!.name
+    }`;
+    assert.deepEqual({ ...patched }, { created_at: new Date(metadata.created_at), type: "a/b" });
+  });
+}
+
+sqlTest("a Storage that gets its versioning columns is read with them", async (project) => {
+  const { repository } = await filled(project);
+  await project.admin.unsafe(
+    `alter table storage.objects ${OTHER_TABLES["of last year, without versioning"]}`,
+  );
+  await runBackup(project, repository);
+  await project.admin`alter table storage.objects add archived_at timestamptz,
     add is_delete_marker boolean not null default false`;
-    await project.admin`update storage.objects set archived_at = now() where name = 'a'`;
-    const { snapshot } = await runBackup(project, repository);
-    assert.equal(snapshot?.totals.objects, NAMES.length - 1);
+  await project.admin`update storage.objects set archived_at = now() where name = 'a'`;
+  const { snapshot } = await runBackup(project, repository);
+  assert.equal(snapshot?.totals.objects, NAMES.length - 1);
+});
+
+sqlTest(
+  "of the versions that Storage keeps of a name the one that lives is swept",
+  async (project) => {
+    const { repository } = await filled(project);
+    await project.admin.unsafe("drop index storage.bucketid_objname");
+    await project.admin`
+    insert into storage.objects (bucket_id, name, version, metadata, archived_at, is_delete_marker)
+    select o.bucket_id, o.name, gen_random_uuid()::text, o.metadata,
+      case when n < 3 then now() end, n = 3
+    from storage.objects o, generate_series(1, 3) n where o.name in ('a', 'b')`;
+    const { snapshot, swept } = await runBackup(project, repository);
+    assert.equal(snapshot?.totals.objects, NAMES.length);
+    assert.deepEqual(swept.sort(), NAMES.map((name) => `photos/${name}`));
+    assert.deepEqual((await runBackup(project, repository)).swept, []);
   },
 );
 
