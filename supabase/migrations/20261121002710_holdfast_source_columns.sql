@@ -33,11 +33,10 @@ begin
   if body = (select p.prosrc from pg_catalog.pg_proc p where p.oid = to_regprocedure('holdfast.source_rows()')) then
     return;
   end if;
-  execute format($make$
-    create or replace function holdfast.source_rows() returns table (id uuid, bucket_id text, name text,
+  execute 'create or replace function holdfast.source_rows() returns table (id uuid, bucket_id text, name text,
       version text, size bigint, etag text, type text, cache_control text, user_metadata jsonb, owner_id text,
       created_at timestamptz, updated_at timestamptz)
-      language sql stable rows 1000000 as %L$make$, body);
+      language sql stable rows 1000000 as ' || quote_literal(body);
 end
 $$;
 comment on function holdfast.refresh_source() is
