@@ -117,14 +117,3 @@ Deno.test("a key that may only read can't begin a repository, or write to one", 
   await project.backup();
   assert.equal((await project.reader.snapshot()).entries.size, 2);
 });
-
-Deno.test("a key that may append and neither overwrite nor delete is enough for a backup", async () => {
-  await using project = await createProject({});
-  const { bucket } = project.repository;
-  const appending = await stack.call("repositoryBucket", { bucket, permissions: "append" });
-  await project.client.setSecrets(appending.secrets);
-  await project.backup();
-  await upload(project, "files", "a", "other bytes");
-  await project.backup();
-  assert.equal((await project.reader.snapshot()).entries.size, 1);
-});

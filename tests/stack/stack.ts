@@ -182,7 +182,7 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
   const workspace = await createWorkspace();
   try {
     const credentials = new Map<Permissions, S3Credentials>();
-    for (const permissions of ["all", "read", "append"] as const) {
+    for (const permissions of ["all", "read", "append", "minimal"] as const) {
       credentials.set(permissions, {
         accessKeyId: randomBytes(10).toString("hex").toUpperCase(),
         secretAccessKey: randomBytes(30).toString("base64"),

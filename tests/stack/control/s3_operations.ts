@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { operation } from "./operation.ts";
 
-const permissions = z.enum(["all", "read", "append"]);
+const permissions = z.enum(["all", "read", "append", "minimal"]);
 
 const delayMilliseconds = z.int().positive().optional();
 
@@ -74,6 +74,11 @@ export const s3Operations = {
   ageS3Uploads: operation(
     z.strictObject({ bucket: z.string(), hours: z.number().positive() }),
     (stack, { bucket, hours }) => stack.s3.ageUploads(bucket, hours * 60 * 60 * 1000),
+  ),
+  /** Gives a bucket a default retention; what is in it stays. */
+  lockS3Bucket: operation(
+    z.strictObject({ bucket: z.string() }),
+    (stack, { bucket }) => void stack.s3.locked.add(bucket),
   ),
   damageS3Object: operation(
     z.strictObject({ bucket: z.string(), key: z.string(), at: z.int().nonnegative().optional() }),

@@ -3,6 +3,7 @@ import { createServer as createTlsServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import { ConnectionLostError, IncomingBody } from "./body/incoming.ts";
 import { authenticate } from "./auth/authenticate.ts";
+import { honourLock } from "./auth/object_lock.ts";
 import { authorize } from "./auth/permissions.ts";
 import { honouredHeaders } from "./conditions.ts";
 import { S3Error } from "./errors.ts";
@@ -40,6 +41,7 @@ const REQUEST_ID = "x-amz-request-id";
 export class HttpServer implements S3Server {
   readonly requests = new RequestLog<S3RequestRecord>();
   readonly region: string;
+  readonly locked = new Set<string>();
   onRequest: FaultHook | undefined;
   credentials: readonly Credential[];
   conditionalWrites: ConditionalWrites;
@@ -176,6 +178,7 @@ export class HttpServer implements S3Server {
       const { accessKeyId, permissions = "all" } = authentication.credential;
       record.accessKeyId = accessKeyId;
       authorize(permissions, request.operation, request.headers);
+      if (this.locked.has(record.bucket ?? "")) honourLock(request.operation, request.headers);
       const headers = honouredHeaders(request, this.conditionalWrites);
       const checked = { ...request, headers, authentication, body, endpoint, region };
       return await perform(checked, this.#store);

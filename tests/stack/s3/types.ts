@@ -4,9 +4,10 @@ import type { Operation } from "./router.ts";
 /**
  * What a credential may do. `read`: look and list. `append`: that, and put new objects, each with
  * `If-None-Match: *`; never overwrite or delete one, as a bucket policy on `s3:if-none-match`
- * would have it.
+ * would have it. `minimal`: of that only what a backup and a restore cannot do without; neither to list
+ * uploads nor to abort them.
  */
-export type Permissions = "all" | "read" | "append";
+export type Permissions = "all" | "read" | "append" | "minimal";
 
 /** A key that the server knows. */
 export interface Credential {
@@ -90,6 +91,8 @@ export interface S3Server extends AsyncDisposable {
   readonly requests: RequestLog<S3RequestRecord>;
   /** Faults to come; may be set and unset at any time. */
   onRequest: FaultHook | undefined;
+  /** Buckets with a default retention. */
+  readonly locked: Set<string>;
   /** What keys are good from now on, to revoke and rotate them. */
   credentials: readonly Credential[];
   /** May be set at any time, to stand in for a lesser server. */

@@ -2,6 +2,15 @@ import { S3Error } from "../errors.ts";
 import type { Operation } from "../router.ts";
 import type { Permissions } from "../types.ts";
 
+/** What docs/SECURITY.md's policy grants: s3:ListBucket, s3:GetObject, s3:PutObject. */
+const MINIMAL: ReadonlySet<Operation> = new Set<Operation>([
+  "ListObjectsV2",
+  "GetObject",
+  "HeadObject",
+  "CreateMultipartUpload",
+  "UploadPart",
+]);
+
 const READING: ReadonlySet<Operation> = new Set<Operation>([
   "ListBuckets",
   "HeadBucket",
@@ -35,10 +44,13 @@ export function authorize(
   operation: Operation,
   headers: ReadonlyMap<string, string>,
 ): void {
-  if (permissions === "all" || READING.has(operation)) return;
-  if (permissions === "append") {
-    const conditional = headers.get("if-none-match") === "*";
-    if (APPENDING.has(operation) || (PUTTING.has(operation) && conditional)) return;
+  if (permissions === "all") return;
+  const conditional = PUTTING.has(operation) && headers.get("if-none-match") === "*";
+  if (permissions === "minimal") {
+    if (MINIMAL.has(operation) || conditional) return;
+  } else {
+    if (READING.has(operation)) return;
+    if (permissions === "append" && (APPENDING.has(operation) || conditional)) return;
   }
   throw new S3Error("AccessDenied");
 }

@@ -1,12 +1,14 @@
 import assert from "node:assert/strict";
-import { beginUpload, complete, sendPart, startTestServer } from "./support.ts";
+import { beginUpload, BUCKET, complete, sendPart, startTestServer } from "./support.ts";
 import type { Credential } from "../../../stack/s3/mod.ts";
 
 const OWNER: Credential = { accessKeyId: "OWNER", secretAccessKey: "owner's secret" };
 const READER: Credential = { accessKeyId: "R", secretAccessKey: "r", permissions: "read" };
 const APPENDER: Credential = { accessKeyId: "A", secretAccessKey: "a", permissions: "append" };
 
-const start = () => startTestServer({ credentials: [OWNER, READER, APPENDER] });
+const MINIMAL: Credential = { accessKeyId: "M", secretAccessKey: "m", permissions: "minimal" };
+
+const start = () => startTestServer({ credentials: [OWNER, READER, APPENDER, MINIMAL] });
 const NEW = { "if-none-match": "*" };
 
 Deno.test("S3 stand-in: a reader looks and lists, and does nothing else", async () => {
@@ -42,6 +44,30 @@ Deno.test("S3 stand-in: an appender puts what is new and changes nothing", async
   const deletion = await s3.request("object", { method: "DELETE" }, APPENDER);
   assert.deepEqual([deletion.status, deletion.code], [403, "AccessDenied"]);
   assert.equal((await s3.request("object", {}, APPENDER)).text, "text");
+});
+
+Deno.test("S3 stand-in: a minimal key neither lists uploads nor aborts them", async () => {
+  await using s3 = await start();
+  const uploadId = await beginUpload(s3, "object");
+  for (const [path, method] of [["?uploads=", "GET"], [`object?uploadId=${uploadId}`, "DELETE"]]) {
+    assert.equal((await s3.request(path, { method }, MINIMAL)).code, "AccessDenied", path);
+  }
+  const put = { method: "PUT", body: "new", headers: NEW };
+  assert.equal((await s3.request("new", put, MINIMAL)).status, 200);
+  assert.equal((await s3.request("?list-type=2", {}, MINIMAL)).status, 200);
+});
+
+Deno.test("S3 stand-in: a locked bucket takes no bytes without a digest, and gives none up", async () => {
+  await using s3 = await start();
+  s3.server.locked.add(BUCKET);
+  const bare = await s3.request("object", { method: "PUT", body: "text" });
+  assert.deepEqual([bare.status, bare.code], [400, "InvalidRequest"]);
+  assert.match(bare.text, /Content-MD5/);
+  const put = (digest: string) =>
+    s3.request("object", { method: "PUT", body: "text", headers: { "content-md5": digest } });
+  assert.equal((await put("zQO15B5DU4XT+anQ4uyv5g==")).code, "BadDigest");
+  assert.equal((await put("HLJR7A1WjeapKbUgxK7Y0Q==")).status, 200);
+  assert.equal((await s3.request("object", { method: "DELETE" })).code, "AccessDenied");
 });
 
 Deno.test("S3 stand-in: an appender completes uploads under the same condition", async () => {

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
 import { HoldfastError } from "../../../../../supabase/functions/_holdfast/errors.ts";
 import { createS3Store } from "../../../../../supabase/functions/_holdfast/repository/s3_store.ts";
 import type { RepositoryStore } from "../../../../../supabase/functions/_holdfast/repository/store.ts";
@@ -269,6 +270,20 @@ Deno.test("keys are listed below the prefix and told without it", async () => {
     "https://s3.example.com/backups?list-type=2&prefix=team%2Fholdfast%2Flog%2F" +
       "&start-after=team%2Fholdfast%2Flog%2F1.json",
   );
+});
+
+Deno.test("a body's MD5 is sent where a server asks for it, and then at once", async () => {
+  const asks = new Response(
+    "<Error><Code>InvalidRequest</Code><Message>Content-MD5 OR x-amz-checksum- HTTP header is " +
+      "required for Put Object requests with Object Lock parameters</Message></Error>",
+    { status: 400 },
+  );
+  const { store, sent } = open({}, asks, stored(), stored());
+  for (const key of ["a", "b"]) await store.put(key, BYTES, { sha256: SHA256 });
+  const md5 = createHash("md5").update(BYTES).digest("base64");
+  assert.deepEqual(sent.map(({ headers }) => headers.get("content-md5")), [null, md5, md5]);
+  assert.match(sent[1]!.headers.get("authorization")!, /SignedHeaders=content-md5;/);
+  await refused(open({}, asks).store.put("a", BYTES, { sha256: SHA256 }), "repository_refused");
 });
 
 Deno.test("a listing that leads nowhere, or to itself, is no listing", async () => {
