@@ -1,9 +1,14 @@
+import {
+  MAX_BYTES_IN_FLIGHT,
+  MAX_OBJECTS_IN_FLIGHT,
+} from "../../../supabase/functions/_holdfast/engine/budget.ts";
 import { LIMITS } from "../../stack/edge/isolate_limits.ts";
 import { EDGE_RUNTIME_DENO } from "../../stack/process/deno_versions.ts";
 import type { Bench } from "../bench.ts";
 import type { Measure, Row } from "../row.ts";
 import { bootCpu } from "../support/boot_cpu.ts";
 import { layObjects } from "../support/objects.ts";
+import { passThroughCpuMs } from "../support/pass_through.ts";
 import { type BenchProject, createBenchProject, LANE } from "../support/project.ts";
 import { countersOf } from "../support/run.ts";
 import { startTarget } from "../support/target.ts";
@@ -38,9 +43,29 @@ export const coldIsolate: Row = {
           `by ${end}; in ${BUDGET_MS} ms it were ${Math.round(objects * BUDGET_MS / ownMs)}`,
       });
     }
+    measures.push(await floor(bench, project, count));
     return measures;
   },
 };
+
+/** The most that could be: a fresh process that looks at nothing, which no backup can reach. */
+async function floor(bench: Bench, project: BenchProject, count: number): Promise<Measure> {
+  await using target = await startTarget(bench);
+  const cpuMs = await passThroughCpuMs(bench, project, {
+    deno: EDGE_RUNTIME_DENO,
+    target,
+    from: "files",
+    to: "passed-through",
+    limits: { items: MAX_OBJECTS_IN_FLIGHT, bytes: MAX_BYTES_IN_FLIGHT },
+  });
+  return {
+    name: `10 KB objects by a bare pass-through, Deno ${EDGE_RUNTIME_DENO}, in ` +
+      `${BUDGET_MS / 1000} s of CPU`,
+    value: Math.round(count * BUDGET_MS / cpuMs),
+    unit: "objects",
+    note: `${count} took ${Math.round(cpuMs)} ms; neither hashed nor signed nor listed`,
+  };
+}
 
 /** Backs up until the first isolate hands on: nobody gets to know of it, so the rest is left. */
 async function oneIsolate(bench: Bench, project: BenchProject, budgetMs: number | undefined) {
