@@ -23,6 +23,9 @@ type Uploads = Pick<
   | "listUploads"
 >;
 
+/** How S3 calls an upload that is assembled. Radosgw leaves the ETag in it empty. */
+const COMPLETED = "<CompleteMultipartUploadResult";
+
 /** What a server answers about an upload that was completed, aborted, or lost a part. */
 const GONE: ReadonlySet<string> = new Set(["NoSuchUpload", "InvalidPart"]);
 
@@ -76,7 +79,7 @@ export function createUploads({ prefix }: RepositorySettings, door: S3Door): Upl
       const text = await readText(asked, response);
       // Assembling takes time: S3 says 200 before it begins, and in the body how it ended. Without
       // S3's own word what stands before a server would have what never was assembled count as held.
-      if (response.ok && element(text, "ETag") !== undefined) return "stored";
+      if (response.ok && text.includes(COMPLETED)) return "stored";
       if (response.ok && !text.includes("<Error>")) throw notOfS3(asked);
       const { code } = parseS3Error(text);
       if (response.status === 412 || code === "PreconditionFailed") return "exists";
