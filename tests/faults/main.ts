@@ -3,9 +3,11 @@
  * go on, and holds what came of it to every promise. The last line tells how many were broken.
  */
 import { PLANTS } from "../plants/mod.ts";
+import { WAYS } from "./door/step.ts";
 import { untilInterrupted } from "../stack/interrupt.ts";
 import { Campaign, formatTally } from "./run/campaign.ts";
 import { type FaultsOptions, readOptions, USAGE } from "./run/options.ts";
+import { SEEDS_FOR_LEAST } from "./run/counts.ts";
 import { runPlants } from "./run/plants.ts";
 import { SCENARIOS } from "./scenarios/mod.ts";
 import { Servers } from "./world/servers.ts";
@@ -22,9 +24,17 @@ async function run(options: FaultsOptions): Promise<number> {
   const campaign = new Campaign(servers, options);
   if (!options.everyStep && !options.fault) console.log(`seed ${options.seed}`);
   const tally = await campaign.run();
-  for (const [kind, count] of [...campaign.strikes].sort()) console.log(`  ${kind}: ${count}`);
+  for (const line of campaign.counts.lines(WAYS)) console.log(line);
+  const missing = meetsAll(options) ? campaign.counts.shortfalls() : [];
+  for (const line of missing) console.log(`TOO SELDOM ${line}`);
   console.log(formatTally(tally));
-  return tally.broken === 0 ? 0 : 1;
+  return tally.broken === 0 && missing.length === 0 ? 0 : 1;
+}
+
+/** Whether a run is one in which every fault has to meet every kind of request. */
+function meetsAll({ seeds, scenarios, everyStep, fault, failFast }: FaultsOptions): boolean {
+  return seeds >= SEEDS_FOR_LEAST && scenarios.length === SCENARIOS.length &&
+    !everyStep && !fault && !failFast;
 }
 
 function optionsOrExit(): FaultsOptions {

@@ -1,6 +1,20 @@
-import type { ServerFault } from "./alphabet.ts";
-import { type Fault, LaneDied, type Party, type Step } from "./step.ts";
+import type { ServerFault } from "../alphabet/names.ts";
+import { exceptionFor, WEATHER_FAULTS } from "../alphabet/pairs.ts";
+import { type Kind, kindOf } from "./kinds.ts";
+import { type Fault, isLaneFault, LaneDied, type Party, type Step, type Way } from "./step.ts";
 import { LaneState } from "./lane_state.ts";
+
+/** What lets faults strike at steps that nobody chose one by one. */
+export interface Weather {
+  /** What strikes at a step. */
+  strike(step: Step): Way | undefined;
+  /** A fault that struck found nothing to spoil. */
+  missed(step: Step, way: Way): void;
+  /** From now on nothing strikes. */
+  clear(): void;
+  /** Whether there is more to come. */
+  readonly blows: boolean;
+}
 
 /** A request to Storage or S3 that was answered, as the checks look at it afterwards. */
 export interface Exchange {
@@ -14,20 +28,31 @@ export interface Exchange {
   readonly path: string;
   readonly query: string;
   readonly status: number;
+  /** Of a read: the header that asks for a part. */
+  readonly range?: string | null;
 }
 
 /** A request as the door sees it: done once, in one of three forms. */
 export interface Request<Result> {
   readonly party: Party;
   readonly action: string;
+  /** Where the action does not say it. */
+  readonly kind?: Kind;
   /** Sends it and waits for the whole answer. */
   readonly send: () => Promise<Result>;
   /** The same with a byte of its body flipped on the way; absent where it has none to flip. */
   readonly sendFlipped?: () => Promise<Result>;
-  /** What comes of it where the server has a fault. */
-  readonly sendUnder: (fault: ServerFault) => Promise<Result>;
+  /** What comes of it where the server has a fault; `missed` is called where that finds nothing to spoil. */
+  readonly sendUnder: (fault: ServerFault, missed: () => void) => Promise<Result>;
   /** What the caller gets where the answer is lost. */
   readonly lost: () => Error;
+}
+
+/** A fault that a request of its kind can't meet waits for one that can. */
+function isFor(fault: Fault, { number, kind }: Step): boolean {
+  const way = WEATHER_FAULTS.find((known) => known === fault.way);
+  if (way === undefined || isLaneFault(way)) return fault.step === number;
+  return fault.step <= number && exceptionFor(way, kind) === undefined;
 }
 
 /**
@@ -40,6 +65,8 @@ export class Door {
   readonly #lanes: LaneState[] = [];
   /** Faults to come, each for one step. */
   faults: Fault[] = [];
+  /** What else goes wrong, at many steps. */
+  weather: Weather | undefined;
   /** Faults that struck, in the order in which they did. */
   readonly struck: { readonly step: Step; readonly fault: Fault }[] = [];
   /** Called before each step, while no other request is under way. */
@@ -67,6 +94,12 @@ export class Door {
     }
   }
 
+  /** From now on servers are well; lanes may still die. */
+  clearUp(): void {
+    this.weather?.clear();
+    this.faults = this.faults.filter(({ way }) => isLaneFault(way));
+  }
+
   /** Lets one request of a lane through, or not. */
   async pass<Result>(lane: LaneState, request: Request<Result>): Promise<Result> {
     const end = await this.#takeTurn();
@@ -77,13 +110,16 @@ export class Door {
         lane: lane.number,
         party: request.party,
         action: request.action,
+        kind: request.kind ?? kindOf(request.party, request.action),
       };
       this.steps.push(step);
       this.#wakeDue();
       await this.before(step);
       const fault = this.#take(step);
       if (fault === undefined) return await this.#carryOut(step, request.send);
-      if (fault.way === "flip_byte" && !request.sendFlipped) return await request.send();
+      if (fault.way === "flip_byte" && !request.sendFlipped) {
+        return await this.#carryOut(step, request.send);
+      }
       this.struck.push({ step, fault });
       return await this.#strike(fault, step, lane, request, end);
     } finally {
@@ -130,7 +166,10 @@ export class Door {
         return result;
       }
       default:
-        return await request.sendUnder(fault.way);
+        return await request.sendUnder(fault.way, () => {
+          this.struck.splice(this.struck.findIndex((it) => it.step === step), 1);
+          this.weather?.missed(step, fault.way);
+        });
     }
   }
 
@@ -168,9 +207,11 @@ export class Door {
     }
   }
 
-  #take({ number }: Step): Fault | undefined {
-    const at = this.faults.findIndex((fault) => fault.step === number);
-    return at < 0 ? undefined : this.faults.splice(at, 1)[0];
+  #take(step: Step): Fault | undefined {
+    const at = this.faults.findIndex((fault) => isFor(fault, step));
+    if (at >= 0) return this.faults.splice(at, 1)[0];
+    const way = this.weather?.strike(step);
+    return way && { step: step.number, way };
   }
 
   /** Waits for this request's turn; what it resolves to ends it. */

@@ -1,7 +1,11 @@
 import { HoldfastError } from "../../../supabase/functions/_holdfast/errors.ts";
 import type { Database } from "../../../supabase/functions/_holdfast/project/database.ts";
-import { answerUnder, errorUnder } from "./alphabet.ts";
+import { flip } from "../alphabet/answers.ts";
+import { answerUnder } from "../alphabet/http.ts";
+import { errorUnder } from "../alphabet/sql.ts";
+import type { LaneClock } from "../world/lane_clock.ts";
 import type { Door } from "./door.ts";
+import { actionOf, kindOf } from "./kinds.ts";
 import type { LaneState } from "./lane_state.ts";
 
 /** What a door tells of a call to Postgres that passed it. */
@@ -36,41 +40,65 @@ export function databaseThrough(
   };
 }
 
+/** What a lane's way to Storage and S3 is made of. */
+export interface Way {
+  readonly s3Origin: string;
+  readonly clock: LaneClock;
+  /** Whether the lane is one of a restore, which reads back what it put. */
+  readonly readsBack: boolean;
+}
+
+/** The origin of exchanges that followed a redirect. */
+export const ELSEWHERE = "http://elsewhere.invalid";
+
 /** A lane's way to Storage and S3, through the door; whole answers are passed on. */
-export function requestThrough(
-  door: Door,
-  lane: LaneState,
-  s3Origin: string,
-): typeof fetch {
+export function requestThrough(door: Door, lane: LaneState, way: Way): typeof fetch {
   return (input, init) => {
     const request = new Request(input, init);
+    const { method } = request;
     const { origin, pathname: path, search: query } = new URL(request.url);
-    const party = origin === s3Origin ? "s3" : "storage";
-    const isUpload = party === "storage" && init?.body !== undefined;
+    const party = origin === way.s3Origin ? "s3" : "storage";
+    const action = actionOf(party, method, path, query);
+    const range = request.headers.get("range");
     // Whoever sleeps before it is sent asked for it while nothing of it was known.
     const asked = door.steps.length + 1;
-    const send = async (flip: boolean) => {
-      const response = await fetch(flip ? await flipped(request) : request, { redirect: "manual" });
-      const { status, headers } = response;
-      const { method } = request;
+    const exchanged = (to: string, status: number) =>
       door.exchanges.push({
         party,
         step: asked,
         method,
-        origin,
+        origin: to,
         path,
         query,
         status,
+        range,
       });
-      const body = await bodyOf(request.method, response);
-      return new Response(body, { status, headers });
+    const send = async (spoilt: boolean) => {
+      const response = await fetch(spoilt ? await flipped(request) : request, {
+        redirect: "manual",
+      });
+      exchanged(origin, response.status);
+      return new Response(await bodyOf(method, response), response);
     };
     return door.pass(lane, {
       party,
-      action: `${request.method} ${path}`,
+      action,
+      kind: kindOf(party, action, way.readsBack),
       send: () => send(false),
-      sendUnder: (fault) => answerUnder(fault, () => send(false)),
-      ...(isUpload && { sendFlipped: () => send(true) }),
+      sendUnder: (fault, missed) =>
+        answerUnder(fault, {
+          party,
+          request,
+          signal: init?.signal ?? undefined,
+          clock: way.clock,
+          send: () => send(false),
+          follow: () => {
+            exchanged(ELSEWHERE, 200);
+            return Promise.resolve(new Response("elsewhere"));
+          },
+          missed,
+        }),
+      ...(init?.body !== undefined && init.body !== null && { sendFlipped: () => send(true) }),
       lost: () =>
         new TypeError("error sending request: connection closed before message completed"),
     });
@@ -89,9 +117,6 @@ async function bodyOf(
 
 /** A request with the byte in the middle of its body inverted. */
 async function flipped(request: Request): Promise<Request> {
-  const bytes = new Uint8Array(await request.arrayBuffer());
-  const at = bytes.length >> 1;
-  if (at < bytes.length) bytes[at] = ~bytes[at]!;
   const { url, method, headers } = request;
-  return new Request(url, { method, headers, body: bytes });
+  return new Request(url, { method, headers, body: flip(await request.bytes()) });
 }

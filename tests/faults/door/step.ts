@@ -1,4 +1,5 @@
-import { HTTP_FAULTS, SQL_FAULTS } from "./alphabet.ts";
+import { HTTP_FAULTS, SQL_FAULTS } from "../alphabet/names.ts";
+import type { Kind } from "./kinds.ts";
 
 /** Whom a slice asks. */
 export type Party = "storage" | "s3" | "sql";
@@ -11,6 +12,7 @@ export interface Step {
   readonly party: Party;
   /** Method and place, or the name of the function that is called. */
   readonly action: string;
+  readonly kind: Kind;
 }
 
 /** What a lane itself may do at a step; one that sleeps is taken for dead by all others. */
@@ -28,6 +30,11 @@ export const WAYS = [...LANE_FAULTS, ...HTTP_FAULTS, ...SQL_FAULTS] as const;
 
 /** How a step goes wrong. */
 export type Way = (typeof WAYS)[number];
+
+/** Whether a way is a lane's own, at which its server is well. */
+export function isLaneFault(way: Way): boolean {
+  return LANE_FAULTS.some((known) => known === way);
+}
 
 /** The ways of a crash alone. */
 export const CRASHES: readonly Way[] = ["die_before", "die_after", "lose_reply"];
@@ -48,9 +55,4 @@ export function describeFault({ step, way, wakeAfter }: Fault): string {
 /** What a lane gets from its doors once it is dead: it can do nothing more outside. */
 export class LaneDied extends Error {
   override name = "LaneDied";
-}
-
-/** What kind of request a step is: party and method. */
-export function kindOf({ party, action }: Pick<Step, "party" | "action">): string {
-  return party === "sql" ? party : `${party} ${action.split(" ")[0]}`;
 }

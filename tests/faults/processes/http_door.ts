@@ -7,6 +7,7 @@ import {
 } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { Exchange, Request } from "../door/door.ts";
+import { actionOf } from "../door/kinds.ts";
 
 /** Lets a request of whatever process is at work through, or not. */
 export type Pass = <Result>(request: Request<Result>) => Promise<Result>;
@@ -45,7 +46,7 @@ export async function openHttpDoor(
       const body = await readAll(message);
       const answer = await pass({
         party,
-        action: `${method} ${path}`,
+        action: actionOf(party, method, path, query),
         send: async () => {
           const sent = await forward(upstreamPort(), message, body);
           exchanged({ party, method, origin: "", path, query, status: sent.status });

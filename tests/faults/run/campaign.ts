@@ -1,9 +1,10 @@
-import { CRASHES, describeFault, type Fault, kindOf, type Step, type Way } from "../door/step.ts";
+import { CRASHES, describeFault, type Fault, type Step, type Way } from "../door/step.ts";
 import { PROMISES } from "../promises.ts";
 import type { Scenario } from "../scenarios/scenario.ts";
 import type { SceneOptions } from "../world/scene.ts";
 import type { Servers } from "../world/servers.ts";
-import { chooseOptions, choosePoint } from "./choose.ts";
+import { chooseOptions, choosePoint, chooseScenario } from "./choose.ts";
+import { Counts } from "./counts.ts";
 import type { FaultsOptions } from "./options.ts";
 import { type Point, tell, type Telling } from "./point.ts";
 import { prepare, type Prepared } from "./prepare.ts";
@@ -35,8 +36,7 @@ export function formatTally({ seeds, points, broken }: Tally): string {
 /** Tells scenarios with their faults, one after the other, and counts. */
 export class Campaign {
   readonly tally: Tally = { seeds: 0, points: 0, broken: 0 };
-  /** How often each way struck each kind of request. */
-  readonly strikes = new Map<string, number>();
+  readonly counts = new Counts();
   readonly #prepared = new Map<Scenario, Promise<Prepared>>();
   readonly #steps = new Map<string, Promise<readonly Step[]>>();
 
@@ -57,10 +57,13 @@ export class Campaign {
   async #tellSeeds(): Promise<void> {
     const { seed: first, seeds, scenarios } = this.options;
     for (let seed = first; seed < first + seeds && !this.#over; seed++) {
-      const scenario = scenarios[seed % scenarios.length]!;
+      const { scenario, badWeather } = chooseScenario(seed, scenarios);
       const options = chooseOptions(seed);
       const steps = await this.#stepsOf(scenario, options);
-      const point = choosePoint(seed, steps, scenario.flips ?? false);
+      const point: Point = {
+        ...choosePoint(seed, steps, scenario.flips ?? false),
+        ...(badWeather && { weather: seed }),
+      };
       this.tally.seeds += 1;
       // Which scenario a seed is of depends on how many there are.
       await this.#tell(scenario, point, `--seed ${seed} --seeds 1${this.#scenarioArguments()}`);
@@ -135,10 +138,7 @@ export class Campaign {
     this.#prepared.set(scenario, prepared);
     const telling = await tell(this.servers, await prepared, point);
     this.tally.points += telling.struck.length;
-    for (const { step, way } of telling.struck) {
-      const kind = `${way} ${kindOf(step)}`;
-      this.strikes.set(kind, (this.strikes.get(kind) ?? 0) + 1);
-    }
+    this.counts.add(telling.struck);
     if (telling.broken) this.#report(scenario, point, telling, repeat);
     return telling;
   }
@@ -147,11 +147,15 @@ export class Campaign {
     const { broken } = telling;
     if (!broken) return;
     this.tally.broken += 1;
-    const where = telling.struck.map(({ step }) => `${step.number} ${step.party} ${step.action}`);
+    const where = telling.struck.map(({ step: { number, party, action }, way }) =>
+      `${number} ${party} ${action}: ${way}`
+    );
     console.log([
       `BROKEN ${broken.promise}: ${PROMISES[broken.promise]}`,
       `  ${broken.message}`,
-      `  in ${scenario.name}, ${point.faults.map(describeFault).join(" and ") || "nothing wrong"}`,
+      `  in ${scenario.name}, ${point.faults.map(describeFault).join(" and ") || "nothing wrong"}${
+        point.weather === undefined ? "" : ", in bad weather"
+      }`,
       ...where.map((text) => `  struck ${text}`),
       `  ${JSON.stringify(point.options)}`,
       `  again: deno task faults ${repeat}`,

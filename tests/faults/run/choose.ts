@@ -1,5 +1,6 @@
-import { faultsOf } from "../door/alphabet.ts";
-import { type Fault, kindOf, type Step, type Way } from "../door/step.ts";
+import { faultsOf } from "../alphabet/pairs.ts";
+import type { Fault, Step, Way } from "../door/step.ts";
+import { type Scenario, SHOWERS } from "../scenarios/scenario.ts";
 import type { SceneOptions } from "../world/scene.ts";
 import type { Point } from "./point.ts";
 import { Random } from "./random.ts";
@@ -17,6 +18,25 @@ const SECOND_FAULT_SHARE = 0.3;
 /** The newest snapshot is restored into a new project this often. */
 const RESTORE_SHARE = 0.2;
 
+/** Tellings in which the weather is bad besides. */
+const BAD_WEATHER_SHARE = 0.5;
+
+/** Which scenario a seed tells, of several, and whether in bad weather. */
+export function chooseScenario(
+  seed: number,
+  scenarios: readonly Scenario[],
+): { readonly scenario: Scenario; readonly badWeather: boolean } {
+  const random = new Random(seed ^ 0x1f123bb5);
+  if (!random.chance(BAD_WEATHER_SHARE)) {
+    return { scenario: scenarios[seed % scenarios.length]!, badWeather: false };
+  }
+  // Some have requests that others lack, and so meet more weather.
+  const often = scenarios.flatMap((scenario) =>
+    Array<Scenario>((scenario.storm ?? SHOWERS).weight).fill(scenario)
+  );
+  return { scenario: random.one(often), badWeather: true };
+}
+
 /** How the scene of a seed is set up. */
 export function chooseOptions(seed: number): SceneOptions {
   const random = new Random(seed);
@@ -33,7 +53,7 @@ export function choosePoint(seed: number, steps: readonly Step[], flips: boolean
   const ways = flips ? [...WAYS, "flip_byte" as const] : WAYS;
   const step = chooseStep(random, steps);
   // As often the server's as the lane's.
-  const first = random.chance(0.5) ? ways : faultsOf(step.party);
+  const first = random.chance(0.5) ? ways : faultsOf(step.kind);
   const faults: Fault[] = [chooseFault(random, first, step.number)];
   if (random.chance(SECOND_FAULT_SHARE)) {
     const second = random.between(step.number + 1, steps.length + 10);
@@ -44,9 +64,9 @@ export function choosePoint(seed: number, steps: readonly Step[], flips: boolean
 
 /** Each kind of request as often as any other, however few there are of it. */
 function chooseStep(random: Random, steps: readonly Step[]): Step {
-  const kinds = [...new Set(steps.map(kindOf))];
+  const kinds = [...new Set(steps.map(({ kind }) => kind))];
   const kind = random.one(kinds);
-  return random.one(steps.filter((step) => kindOf(step) === kind));
+  return random.one(steps.filter((step) => step.kind === kind));
 }
 
 function chooseFault(random: Random, ways: readonly Way[], step: number): Fault {

@@ -10,10 +10,12 @@ import {
 } from "../checks/repository.ts";
 import { assertRestored } from "../checks/restored.ts";
 import { assertNoSecrets } from "../checks/secrets.ts";
+import { ELSEWHERE } from "../door/doors.ts";
 import type { Fault, Step, Way } from "../door/step.ts";
 import { BrokenPromise, holds } from "../promises.ts";
 import { Scene, type SceneOptions } from "../world/scene.ts";
 import type { Servers } from "../world/servers.ts";
+import { act } from "./act.ts";
 import { takingLog } from "./log.ts";
 import type { Prepared } from "./prepare.ts";
 
@@ -23,6 +25,8 @@ export interface Point {
   readonly options: SceneOptions;
   /** Whether the newest snapshot is also restored from the bucket alone, into a new project. */
   readonly restore: boolean;
+  /** From which seed bad weather follows; none where absent. */
+  readonly weather?: number;
 }
 
 /** How a telling went. */
@@ -44,13 +48,15 @@ export function tell(servers: Servers, prepared: Prepared, point: Point): Promis
     let broken: BrokenPromise | undefined;
     try {
       const heldAtDeath = watchDeaths(scene);
-      scene.door.faults = [...point.faults];
-      await holds("goes_on", () => withinPatience(prepared.scenario.act(scene)));
-      scene.door.faults = [];
+      const { scenario } = prepared;
+      const endRound = async () => {
+        if (scenario.restores || scenario.forgets) return;
+        await assertNothingAgain(scene, heldAtDeath.splice(0), scene.door.steps.length);
+      };
+      await holds("goes_on", () => withinPatience(act(scene, scenario, point, endRound)));
       steps = [...scene.door.steps];
+      await endRound();
       await check(scene, prepared, point, log);
-      const { restores, forgets } = prepared.scenario;
-      if (!restores && !forgets) await assertNothingAgain(scene, heldAtDeath, steps.length);
     } catch (error) {
       if (!(error instanceof BrokenPromise)) throw error;
       broken = error;
@@ -118,6 +124,8 @@ async function assertNothingAgain(
     const again = scene.door.exchanges.find((exchange) =>
       exchange.party === "storage" && exchange.method === "GET" && exchange.step > step &&
       exchange.step <= lastStep && exchange.origin === project.url &&
+      // Whether Storage can read at all is asked of what is held.
+      exchange.range !== "bytes=0-0" &&
       [...places].some((place) => exchange.path.endsWith(`/authenticated/${place}`))
     );
     if (again) throw new BrokenPromise("no_work_lost", `${again.path} was fetched again`);
@@ -132,6 +140,11 @@ async function check(
 ): Promise<void> {
   const { project } = await scene.actor(scenario.subject ?? "source");
   const { exchanges } = scene.door;
+  const ledAway = exchanges.find(({ origin }) => origin === ELSEWHERE);
+  if (ledAway) {
+    throw new BrokenPromise("no_secret", `${ledAway.method} ${ledAway.path} went elsewhere`);
+  }
+  if (scene.clock.endless > 0) throw new BrokenPromise("goes_on", "a wait has no end");
   assertKept(before, await fingerprint(project.reader));
   assertWrittenOnce(exchanges, point.options.conditionalWrites === "all");
   const snapshots = await readSnapshots(project.reader);

@@ -25,6 +25,16 @@ export class Random {
     return items[this.between(0, items.length - 1)]!;
   }
 
+  /** All of several, in an order by chance. */
+  shuffled<Item>(items: readonly Item[]): Item[] {
+    const shuffled = [...items];
+    for (let last = shuffled.length - 1; last > 0; last--) {
+      const other = this.between(0, last);
+      [shuffled[last], shuffled[other]] = [shuffled[other]!, shuffled[last]!];
+    }
+    return shuffled;
+  }
+
   /** True so often. */
   chance(share: number): boolean {
     return this.fraction() < share;

@@ -3,6 +3,7 @@ import { firstBackup } from "./first_backup.ts";
 import { importLog } from "./import_log.ts";
 import { incremental } from "./incremental.ts";
 import { large } from "./large.ts";
+import { leftOver } from "./left_over.ts";
 import { movedMeanwhile } from "./moved_meanwhile.ts";
 import { restoreElsewhere } from "./restore_elsewhere.ts";
 import { restoreHere } from "./restore_here.ts";
@@ -17,6 +18,7 @@ export const SCENARIOS: readonly Scenario[] = [
   cancelled,
   movedMeanwhile,
   large,
+  leftOver,
   scheduled,
   rewound,
   importLog,

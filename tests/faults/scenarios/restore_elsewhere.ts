@@ -15,6 +15,16 @@ export const restoreElsewhere: Scenario = {
   name: "restore_elsewhere",
   restores: true,
   flips: true,
+  storm: {
+    weight: 5,
+    on: [
+      "storage POST object",
+      "storage POST bucket",
+      "storage POST move",
+      "storage DELETE bucket",
+      "storage GET back",
+    ],
+  },
   async given(scene) {
     await incremental.given(scene);
     await (await scene.source).clockwork.succeed({ kind: "backup" });
@@ -28,6 +38,17 @@ export const restoreElsewhere: Scenario = {
     const before = await rowsOf(project);
     await clockwork.succeed({ kind: "restore" });
     await holds("target_kept", async () => assert.deepEqual(await rowsOf(project), before));
+  },
+  async stir(scene) {
+    const { project } = await scene.actor("other");
+    for (const [bucket, ...names] of [["two", "a b?c", "new"], ["one", "moved", "folder/0"]]) {
+      await project.storage.from(bucket!).remove(names);
+    }
+    await project.storage.emptyBucket("three");
+    await project.storage.deleteBucket("three");
+  },
+  async again(scene) {
+    await (await scene.actor("other")).clockwork.succeed({ kind: "restore" });
   },
   async check(scene, snapshots) {
     const { project } = await scene.actor("other");

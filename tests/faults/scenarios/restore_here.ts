@@ -17,6 +17,7 @@ export const restoreHere: Scenario = {
     await clockwork.succeed({ kind: "restore", snapshot: first!, overwrite: "if-changed" });
     await clockwork.succeed({ kind: "backup" });
   },
+  again: (scene) => restoreHere.act(scene),
   async check(scene, [first]) {
     const { project } = await scene.source;
     const since = new Set(["one/moved", "two/moved", "two/new", "three/first"]);

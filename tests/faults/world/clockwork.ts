@@ -1,4 +1,4 @@
-import { LANE_FAULTS } from "../door/step.ts";
+import { isLaneFault } from "../door/step.ts";
 import { BrokenPromise } from "../promises.ts";
 import type { Door } from "../door/door.ts";
 import type { FaultsProject } from "./project.ts";
@@ -6,10 +6,14 @@ import type { Post, Start, Workers } from "./workers.ts";
 
 /** So many minutes may a run take after one crash: two for the lease, the others to go on. */
 const MAX_MINUTES = 30;
-/** So often may the asking for a run fail. */
+/** Bad weather is over by then. */
+const LAST_BAD_MINUTE = 20;
+/** So often may the asking for a run fail; the weather is good at the last. */
 const MAX_STARTS = 5;
-/** So many runs may fail because a server was not well; the next one must succeed. */
+/** So many runs may fail because a server was not well; the next one must succeed, in good weather. */
 const MAX_FAILED = 2;
+/** The same while the weather is bad; then it clears up. */
+const MAX_FAILED_IN_WEATHER = 6;
 
 /** A run as its row says. */
 export interface RunRow {
@@ -33,6 +37,7 @@ export class Clockwork {
   async run(start: Start): Promise<RunRow> {
     const before = await this.#newest();
     for (let attempt = 1; attempt <= MAX_STARTS; attempt++) {
+      if (attempt === MAX_STARTS) this.door.clearUp();
       this.workers.start(start);
       await this.drive();
       const run = await this.#newest();
@@ -44,7 +49,9 @@ export class Clockwork {
   /** The same for a run that must succeed. */
   async succeed(start: Start): Promise<RunRow> {
     let run = await this.run(start);
-    for (let failed = 1; failed <= MAX_FAILED && this.#mayHaveFailed(run); failed++) {
+    const most = this.door.weather ? MAX_FAILED_IN_WEATHER : MAX_FAILED;
+    for (let failed = 1; failed <= most && this.#mayHaveFailed(run); failed++) {
+      if (failed === most) this.door.clearUp();
       run = await this.run(start);
     }
     if (run.state === "succeeded") return run;
@@ -56,9 +63,10 @@ export class Clockwork {
 
   /** What lanes do must fail no run; what servers answer may, if it was told. */
   #mayHaveFailed({ state, code }: RunRow): boolean {
-    const { struck } = this.door;
-    const unwell = struck.some(({ fault }) => !LANE_FAULTS.some((way) => way === fault.way));
-    return unwell && state === "failed" && code !== null;
+    const { struck, weather } = this.door;
+    const unwell = weather ||
+      struck.some(({ fault }) => !isLaneFault(fault.way));
+    return Boolean(unwell) && state === "failed" && code !== null;
   }
 
   /** Lets minutes pass until no run is left to work on, and nobody sleeps. */
@@ -68,10 +76,11 @@ export class Clockwork {
       if (minute >= MAX_MINUTES) {
         throw new BrokenPromise("goes_on", `a run has not ended after ${MAX_MINUTES} minutes`);
       }
+      if (minute === LAST_BAD_MINUTE) this.door.clearUp();
       const before = this.door.steps.length;
       await this.tick();
       await this.settle();
-      // Nobody could go on: the leases of those that died must run out first.
+      // Nobody could go on: the leases of those that died, and pauses, must run out first.
       if (this.door.steps.length === before) await this.expireLeases();
     }
     while (this.door.wakeAll()) await this.settle();
@@ -93,6 +102,23 @@ export class Clockwork {
     await this.project.sql`
       update holdfast.cursors set lease_expires_at = clock_timestamp() - interval '1 second'
       where lease_expires_at is not null`;
+    await this.project.sql`
+      update holdfast.runs set paused_until = clock_timestamp() - interval '1 second'
+      where paused_until is not null and state in ('running', 'sealing')`;
+  }
+
+  /** Lets the tick have removed what runs left that failed. */
+  async tidy(): Promise<void> {
+    for (let minute = 0; await this.#isUntidy(); minute++) {
+      if (minute >= MAX_MINUTES) throw new BrokenPromise("goes_on", "a scratch bucket is left");
+      await this.tick();
+      await this.settle();
+    }
+  }
+
+  /** Lets so much time pass that all that could not be had is tried again. */
+  async passDays(): Promise<void> {
+    await this.project.sql`update holdfast.failures set next_at = now() - interval '1 second'`;
   }
 
   /** Begins a slice for each post that waits; whether there was any. */
@@ -113,6 +139,12 @@ export class Clockwork {
     const rows = await this.project.sql`
       select from holdfast.runs where state in ('running', 'sealing')`;
     return rows.length > 0;
+  }
+
+  async #isUntidy(): Promise<boolean> {
+    const [row] = await this.project.sql<{ left: boolean }[]>`
+      select holdfast.left_scratch_buckets() <> '[]' as left`;
+    return row!.left;
   }
 
   async #newest(): Promise<RunRow | undefined> {

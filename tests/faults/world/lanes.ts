@@ -1,18 +1,19 @@
 import { backupStages } from "../../../supabase/functions/_holdfast/backup/stages.ts";
 import { createBudget } from "../../../supabase/functions/_holdfast/engine/budget.ts";
 import { runSlice, type Stages } from "../../../supabase/functions/_holdfast/engine/slice.ts";
-import {
-  connectDatabase,
-  type Database,
-} from "../../../supabase/functions/_holdfast/project/database.ts";
+import type { Database } from "../../../supabase/functions/_holdfast/project/database.ts";
+import { createObjectWriter } from "../../../supabase/functions/_holdfast/project/target.ts";
 import { createS3Store } from "../../../supabase/functions/_holdfast/repository/s3_store.ts";
+import { dropLeftScratchBuckets } from "../../../supabase/functions/_holdfast/restore/scratch.ts";
 import { restoreStages } from "../../../supabase/functions/_holdfast/restore/stages.ts";
 import { checkSnapshot } from "../../../supabase/functions/_holdfast/restore/choose.ts";
 import { readRepositorySettings } from "../../../supabase/functions/_holdfast/settings.ts";
 import type { Door } from "../door/door.ts";
 import { type CallWatch, databaseThrough, requestThrough } from "../door/doors.ts";
 import { LaneDied } from "../door/step.ts";
+import type { LaneClock } from "./lane_clock.ts";
 import type { FaultsProject } from "./project.ts";
+import type { Servers } from "./servers.ts";
 import type { FunctionName, Post, Start, Workers } from "./workers.ts";
 
 /** What a lane has of the outside. */
@@ -36,7 +37,8 @@ export class Lanes implements Workers {
   constructor(
     readonly project: FaultsProject,
     readonly door: Door,
-    readonly s3Origin: string,
+    readonly servers: Pick<Servers, "s3Endpoint" | "connections">,
+    readonly clock: LaneClock,
     readonly watch: CallWatch,
     readonly options: LaneOptions,
   ) {}
@@ -52,20 +54,20 @@ export class Lanes implements Workers {
 
   /** Works as `POST /work` of a function does. */
   #work(functionName: FunctionName, run: string | null): void {
-    this.#begin(async (lane) => {
+    this.#begin(functionName, async (lane) => {
       await lane.database.call("enter_project", { project_url: this.project.url });
       await this.#slice(functionName, run, lane);
+      if (functionName !== "holdfast-restore") return;
+      const writer = createObjectWriter(this.project.settings, lane.request);
+      await dropLeftScratchBuckets(writer, lane.database);
     });
   }
 
   start(start: Start): void {
-    this.#begin(async (lane) => {
+    const functionName = start.kind === "restore" ? "holdfast-restore" : "holdfast-backup";
+    this.#begin(functionName, async (lane) => {
       const run = await askFor(start, this.project.url, lane);
-      await this.#slice(
-        start.kind === "restore" ? "holdfast-restore" : "holdfast-backup",
-        run,
-        lane,
-      );
+      await this.#slice(functionName, run, lane);
     });
   }
 
@@ -85,21 +87,24 @@ export class Lanes implements Workers {
     this.#work(call === "restore_page" ? "holdfast-restore" : "holdfast-backup", null);
   }
 
-  #begin(work: (lane: LaneDoors) => Promise<void>): void {
+  #begin(functionName: FunctionName, work: (lane: LaneDoors) => Promise<void>): void {
+    const { clock, servers: { s3Endpoint: s3Origin, connections } } = this;
+    const { databaseUrl } = this.project.settings;
+    const readsBack = functionName === "holdfast-restore";
     const state = this.door.openLane();
-    const direct = connectDatabase(this.project.settings.databaseUrl);
+    const direct = connections.take(databaseUrl);
     const lane: LaneDoors = {
       database: databaseThrough(this.door, state, direct, (call, send) => {
         this.#letSecondCome(call.name);
         return this.watch(call, send);
       }),
-      request: requestThrough(this.door, state, this.s3Origin),
+      request: requestThrough(this.door, state, { s3Origin, clock, readsBack }),
     };
     work(lane).catch((error) => {
       // Whoever asked would be told, and the function's log.
       if (!(error instanceof LaneDied)) console.error(`lane ${state.number} ended:`, error);
-    }).finally(async () => {
-      await direct.close();
+    }).finally(() => {
+      connections.giveBack(databaseUrl, direct);
       state.end();
     });
   }

@@ -6,6 +6,7 @@ import { Door } from "../door/door.ts";
 import type { BrokenPromise } from "../promises.ts";
 import { Clockwork } from "./clockwork.ts";
 import { type LaneOptions, Lanes } from "./lanes.ts";
+import { LaneClock } from "./lane_clock.ts";
 import type { FaultsProject } from "./project.ts";
 import { ProcessWorkers } from "../processes/process_workers.ts";
 import { BUCKET, REGION, type Servers } from "./servers.ts";
@@ -33,6 +34,8 @@ export interface Actor {
  */
 export class Scene implements AsyncDisposable {
   readonly door = new Door();
+  /** What the lanes take for the time. */
+  readonly clock = new LaneClock();
   /** Promises that were seen broken while lanes worked; the first one counts. */
   readonly broken: BrokenPromise[] = [];
   readonly #actors = new Map<string, Promise<Actor>>();
@@ -60,6 +63,7 @@ export class Scene implements AsyncDisposable {
     });
     await s3.createBucket(BUCKET);
     const scene = new Scene(servers, options, folder, s3, state);
+    scene.clock.install();
     for (const name of state?.projects ?? []) await scene.actor(name);
     return scene;
   }
@@ -76,6 +80,11 @@ export class Scene implements AsyncDisposable {
     return await actor;
   }
 
+  /** All that have been on the scene. */
+  async actors(): Promise<Actor[]> {
+    return await Promise.all(this.#actors.values());
+  }
+
   async #makeActor(name: string): Promise<Actor> {
     const { servers, door } = this;
     const project = await servers.project(name);
@@ -83,7 +92,7 @@ export class Scene implements AsyncDisposable {
     const watch = watchLease(project, (broken) => this.broken.push(broken));
     const workers: Workers = this.options.processes
       ? await ProcessWorkers.open(servers, project, door)
-      : new Lanes(project, door, servers.s3Endpoint, watch, this.options);
+      : new Lanes(project, door, servers, this.clock, watch, this.options);
     return { project, workers, clockwork: new Clockwork(project, door, workers) };
   }
 

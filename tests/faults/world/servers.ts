@@ -6,6 +6,7 @@ import { type PostgresCluster, startPostgres } from "../../stack/postgres/cluste
 import { freePort } from "../../stack/process/ports.ts";
 import { createWorkspace, type Workspace } from "../../stack/process/workspace.ts";
 import { ProjectFunctions } from "../processes/functions.ts";
+import { Connections } from "./connections.ts";
 import { FaultsProject } from "./project.ts";
 
 const MIGRATIONS = fileURLToPath(new URL("../../../supabase/migrations", import.meta.url));
@@ -20,6 +21,7 @@ export class Servers implements AsyncDisposable {
     accessKeyId: randomBytes(10).toString("hex").toUpperCase(),
     secretAccessKey: randomBytes(30).toString("base64url"),
   };
+  readonly connections = new Connections();
   readonly s3Port = freePort();
   readonly #functions = new Map<FaultsProject, Promise<ProjectFunctions>>();
   readonly #projects = new Map<string, Promise<FaultsProject>>();
@@ -89,6 +91,7 @@ export class Servers implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    await this.connections[Symbol.asyncDispose]();
     await this.stack.disposeAsync();
   }
 }

@@ -2,6 +2,7 @@
  * What an isolate may use. The platform's limits belong to the isolate and not to an invocation, and
  * several slices can share one: so there is one budget, which all slices in the isolate charge.
  */
+import { clock } from "./clock.ts";
 import { Semaphore } from "./semaphore.ts";
 import { createTraffic, type Traffic } from "./traffic.ts";
 
@@ -40,7 +41,7 @@ export const PAGE_BYTES = 64 * 1024 * 1024;
 export const PAGE_MS = 5_000;
 
 /** A clock for one page, which begins now: whether its time is up. */
-export function pageClock(now: () => number = () => performance.now()): () => boolean {
+export function pageClock(now: () => number = () => clock.now()): () => boolean {
   const deadline = now() + PAGE_MS;
   return () => now() >= deadline;
 }
@@ -81,7 +82,7 @@ export interface BudgetClocks {
 
 /** A budget for an isolate that was loaded just now. */
 export function createBudget(
-  clocks: BudgetClocks = { now: () => performance.now(), cpu: threadCpu() },
+  clocks: BudgetClocks = { now: () => clock.now(), cpu: threadCpu() },
 ): Budget {
   const loadedAt = clocks.now();
   let learnt = loadedAt + SURE_LIFE_MS;

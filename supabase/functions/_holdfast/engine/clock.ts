@@ -14,7 +14,7 @@ export interface Clock {
   after(ms: number, act: () => void): () => void;
 }
 
-/** This isolate's clock. What a budget reads is its own. */
+/** This isolate's clock. Nothing else in these functions reads the time or waits for it. */
 export const clock: Clock = {
   now: () => performance.now(),
   date: () => new Date(),

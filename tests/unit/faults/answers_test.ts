@@ -1,0 +1,84 @@
+import assert from "node:assert/strict";
+import { answerUnder } from "../../faults/alphabet/http.ts";
+import type { ServerFault } from "../../faults/alphabet/names.ts";
+import { LaneClock } from "../../faults/world/lane_clock.ts";
+
+/** What is answered under a fault where this is right; `missed`: there was nothing to spoil. */
+function under(
+  fault: ServerFault,
+  right: () => Response,
+  init: RequestInit = {},
+  url = "http://project.test/storage/v1/object/authenticated/a/b",
+) {
+  const clock = new LaneClock();
+  const signal = clock.timeout(1_000);
+  let missed = false;
+  const answer = () =>
+    answerUnder(fault, {
+      party: "s3",
+      request: new Request(url, { redirect: "manual", ...init }),
+      signal,
+      clock,
+      send: () => Promise.resolve(right()),
+      follow: () => Promise.resolve(new Response("elsewhere")),
+      missed: () => void (missed = true),
+    });
+  return { answer, clock, missed: () => missed };
+}
+
+const object = () => new Response("the bytes", { headers: { etag: '"e"', "content-length": "9" } });
+
+Deno.test("a busy server asks for time, or does not", async () => {
+  for (const [fault, asks] of [["status_429", false], ["status_503_wait", true]] as const) {
+    const response = await under(fault, object).answer();
+    assert.equal(response.headers.has("retry-after"), asks, fault);
+  }
+});
+
+Deno.test("a redirect is followed only by who asks for it", async () => {
+  assert.equal((await under("redirect", object).answer()).status, 302);
+  const follows = under("redirect", object, { redirect: "follow" });
+  assert.equal(await (await follows.answer()).text(), "elsewhere");
+});
+
+Deno.test("a stale body is as long as the right one, and a cache says so", async () => {
+  const response = await under("stale_body", object).answer();
+  assert.equal(response.headers.get("cf-cache-status"), "HIT");
+  assert.notEqual(response.headers.get("etag"), '"e"');
+  const text = await response.text();
+  assert.equal(text.length, "the bytes".length);
+  assert.notEqual(text, "the bytes");
+});
+
+Deno.test("a stale listing lacks its last key, and an empty one can't be stale", async () => {
+  const listing = "<L><Contents><Key>a</Key></Contents><Contents><Key>b</Key></Contents></L>";
+  const stale = under("stale_list", () => new Response(listing));
+  assert.equal(await (await stale.answer()).text(), "<L><Contents><Key>a</Key></Contents></L>");
+  const empty = under("stale_list", () => new Response("<L></L>"));
+  assert.equal(await (await empty.answer()).text(), "<L></L>");
+  assert.ok(empty.missed());
+});
+
+Deno.test("a body that drips ends with the request's time, which passes at once", async () => {
+  const { answer, clock } = under("slow_drip", object);
+  const response = await answer();
+  await assert.rejects(response.text(), { name: "TimeoutError" });
+  assert.equal(clock.now(), 1_000);
+  const none = under("slow_drip", () => new Response(null, { status: 204 }));
+  await assert.rejects(none.answer(), { name: "TimeoutError" });
+});
+
+Deno.test("a wait that nothing would end is told", async () => {
+  const clock = new LaneClock();
+  await clock.passUntil(undefined, () => false);
+  assert.equal(clock.endless, 1);
+});
+
+Deno.test("waits take no time, but count", async () => {
+  const clock = new LaneClock();
+  let rang = false;
+  clock.after(500, () => void (rang = true));
+  await clock.delay(3_600_000);
+  assert.equal(clock.now(), 3_600_000);
+  assert.ok(!rang, "a deadline comes only where something waits for it");
+});
