@@ -10,6 +10,7 @@ import type { ProjectDatabase } from "../../stack/postgres/cluster.ts";
 import { connect, type Connection } from "../../stack/postgres/connection.ts";
 import { startStorage } from "../../stack/storage/mod.ts";
 import { BUCKET, REGION, type Servers } from "./servers.ts";
+import { BY_HAND } from "../processes/http_door.ts";
 import { copyFolder, type State } from "./state.ts";
 
 /** The state in which a project is when it was made. */
@@ -61,7 +62,8 @@ export class FaultsProject implements ProjectDoors, AsyncDisposable {
   /** Storage as supabase-js gives it to somebody with the secret key. */
   get storage() {
     const auth = { persistSession: false, autoRefreshToken: false, detectSessionInUrl: false };
-    return createClient(this.url, this.secretKey, { auth }).storage;
+    const global = { headers: { [BY_HAND]: "yes" } };
+    return createClient(this.url, this.secretKey, { auth, global }).storage;
   }
 
   /** The repository, read without Holdfast. */
