@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { connect } from "../stack/postgres/connection.ts";
 import { assertHolds } from "./support/assert_snapshot.ts";
+import { letRead, slowRead, untilRead } from "./support/hold.ts";
 import { createBucket, ok, upload } from "./support/objects.ts";
 import { readObjects, readRows, restorable } from "./support/project_reader.ts";
 import { TestProject } from "./support/project.ts";
@@ -35,6 +36,86 @@ Deno.test("whatever SQL made of a row's metadata, its bytes are held", async () 
     assert.equal(digestOf(bytes), digestOf(new TextEncoder().encode(`bytes of ${name}`)), name);
   }
   assert.equal((await project.backup()).counters.objects_copied ?? 0, 0);
+  await using target = await TestProject.create({ repository: project.repository });
+  await target.restore();
+  const restored = await readObjects(target);
+  for (const name of Object.keys(ODD_METADATA)) {
+    const bytes = new TextEncoder().encode(`bytes of ${name}`);
+    assert.equal(restored.get(`files/${name}`)?.sha256, digestOf(bytes), name);
+  }
+});
+
+Deno.test("what changes under its own read is in the snapshot as it is then, and restored so", async () => {
+  await using project = await TestProject.create();
+  for (const bucket of ["left", "right"]) await createBucket(project, bucket);
+  const NAMES = ["deleted", "moved", "overwritten", "recreated", "retyped", "untouched"];
+  for (const name of NAMES) {
+    await upload(project, "right", name, `bytes of ${name}`);
+    if (name !== "untouched") await slowRead(project, `right/${name}`);
+  }
+  const run = await project.start("backup/runs");
+  for (const name of NAMES.slice(0, -1)) await untilRead(project, `right/${name}`);
+  const right = project.storage.from("right");
+  await upload(project, "right", "overwritten", "other bytes", { type: "text/csv" });
+  await ok(right.remove(["deleted", "recreated"]));
+  await upload(project, "right", "recreated", "new bytes of another object");
+  // The sweep has been through the other bucket.
+  await ok(right.move("moved", "moved", { destinationBucket: "left" }));
+  await project.sql`update storage.objects set owner_id = 'other' where name = 'retyped'`;
+  await letRead(project);
+  await project.succeeded(run);
+  const { document, entries } = await project.reader.snapshot();
+  assert.deepEqual([document.state, document.totals.unavailable], ["complete", 0]);
+  assert.deepEqual([...entries.keys()].sort(), [
+    "left/moved",
+    "right/overwritten",
+    "right/recreated",
+    "right/retyped",
+    "right/untouched",
+  ]);
+  // What only the row says may be of before the change: the next backup has it.
+  await assertHolds(project, await project.backupSnapshot());
+  await using target = await TestProject.create({ repository: project.repository });
+  await target.restore();
+  const [source, restored] = [await readObjects(project), await readObjects(target)];
+  assert.deepEqual([...restored.values()].map(restorable), [...source.values()].map(restorable));
+});
+
+/** Rows that no API makes, each with the code of why its bytes can't be had. */
+const ROWS_BY_SQL: [name: string, version: string | null, code: string][] = [
+  ["../../other-bucket/a", "v", "name_unfetchable"],
+  ["a/./b", "v", "name_unfetchable"],
+  ["a\nb\u001b[2J", "v", "name_unfetchable"],
+  ["\u{1f600} é", "v", "name_unfetchable"],
+  ["%2e%2e/%00", "v", "name_unfetchable"],
+  ["'; drop schema holdfast cascade; --", "v", "bytes_missing"],
+  ["n".repeat(2_000), "v", "bytes_missing"],
+  ["no version", null, "bytes_missing"],
+  ["empty version", "", "bytes_missing"],
+  ["a version that leads away", "../../../etc/passwd", "bytes_missing"],
+];
+
+Deno.test("rows that only SQL can make are told, and stop and mislead nobody", async () => {
+  await using project = await TestProject.create();
+  await createBucket(project, "files");
+  await upload(project, "files", "good");
+  for (const [name, version] of ROWS_BY_SQL) {
+    await project.sql`
+      insert into storage.objects (bucket_id, name, version, metadata)
+      values ('files', ${name}, ${version}, '{"size": 1, "eTag": "\\"e\\""}')`;
+  }
+  const { document, entries } = await project.backupSnapshot();
+  assert.deepEqual([document.state, document.totals.objects], ["complete", ROWS_BY_SQL.length + 1]);
+  for (const [name, , code] of ROWS_BY_SQL) {
+    const entry = entries.get(`files/${name}`);
+    assert.deepEqual([name, entry?.key, entry?.code], [name, undefined, code]);
+  }
+  const keys = await project.bucket.keys();
+  assert.equal(keys.filter((key) => key.includes("/data/")).length, 1);
+  await using target = await TestProject.create({ repository: project.repository });
+  const { result } = await target.restore();
+  assert.equal(result.did.objects_unavailable, ROWS_BY_SQL.length);
+  assert.deepEqual([...(await readRows(target.sql)).keys()], ["files/good"]);
 });
 
 Deno.test("a row whose size lies is told, and its bytes are not taken for something else", async () => {

@@ -8,6 +8,8 @@ import type { BackupItem, BackupResult, StoredBytes } from "./items.ts";
 import { type Doubt, readObject, type RequestCount } from "./read.ts";
 import { goesByParts, partSizeFor } from "./parts.ts";
 
+/** Times that an object is looked for where it was moved to; what goes on moving is met by the next run. */
+const MAX_MOVES = 5;
 /** Copies of one version that may lie under further keys; more means that something is wrong. */
 const MAX_COPIES = 9;
 
@@ -31,20 +33,23 @@ export interface CopyRequests extends RequestCount {
 }
 
 /**
- * Copies one object unless its bytes are held. Undefined where the object is gone: its name is
- * then found missing like any other.
+ * Copies one object unless its bytes are held. One that was moved under the read is copied where it
+ * is then. Undefined where it is gone: its name is then found missing like any other.
  */
 export async function copyObject(
   item: BackupItem,
   context: CopyContext,
   requests: CopyRequests,
+  moves = 0,
 ): Promise<CopyOutcome | undefined> {
   if (item.blob) return item;
   if (goesByParts(item)) return await asUpload(item);
   const outcome = await readObject(item, context.reader, context.database, requests);
   switch (outcome.kind) {
-    case "gone":
-      return undefined;
+    case "gone": {
+      const moved = moves < MAX_MOVES ? await findElsewhere(item, context) : null;
+      return moved ? await copyObject(moved, context, requests, moves + 1) : undefined;
+    }
     case "failure":
       return { ...outcome.item, failure: outcome.failure, doubt: outcome.doubt };
     case "changed":
@@ -59,6 +64,17 @@ export async function copyObject(
         freeBytes(outcome.bytes);
       }
   }
+}
+
+/**
+ * Where an object is now whose name is gone. That it is found missing there is not enough: it may never
+ * have been held, and be where the sweep has been.
+ */
+export function findElsewhere(
+  { object_id }: BackupItem,
+  { database }: Pick<CopyContext, "database">,
+): Promise<BackupItem | null> {
+  return database.call<BackupItem | null>("object_elsewhere", { object_id });
 }
 
 async function asUpload(item: BackupItem): Promise<BackupResult> {

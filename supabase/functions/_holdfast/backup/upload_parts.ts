@@ -7,7 +7,7 @@ import { freeBytes } from "../free.ts";
 import { compositeDigest } from "../repository/digest.ts";
 import { dataKey, hexDigest } from "../repository/keys.ts";
 import type { UploadedPart } from "../repository/store.ts";
-import type { CopyContext, CopyRequests } from "./copy.ts";
+import { type CopyContext, type CopyRequests, findElsewhere } from "./copy.ts";
 import type { BackupItem, BackupResult, Counters, ObjectFailure } from "./items.ts";
 import { outageOf } from "./outage.ts";
 import { type PartRange, partRanges } from "./parts.ts";
@@ -115,8 +115,12 @@ async function readPart(
   const requests: CopyRequests = { storage: 0, s3: 0 };
   const read = await readObject(state.object, outside.reader, outside.database, requests, range);
   switch (read.kind) {
-    case "gone":
-      return { kind: "done", result: null, done: {} };
+    case "gone": {
+      const moved = await findElsewhere(state.object, outside);
+      return moved
+        ? { kind: "restart", object: moved, failure: restless }
+        : { kind: "done", result: null, done: {} };
+    }
     case "failure": {
       const outage = await outageOf([read], [], outside);
       if (outage) throw outage;

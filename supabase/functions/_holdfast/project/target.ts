@@ -159,9 +159,13 @@ export function createObjectWriter(
   };
 }
 
+/** Servers refuse a request whose headers come to some 16 KB. */
+const MAX_HEADER_CHARACTERS = 2_000;
+
 /** A value that a header can carry as it is. Rows may hold others; the row's patch puts them back. */
 function headerValue(value: string | null): string | undefined {
-  return value !== null && /^[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?$/.test(value)
+  return value !== null && value.length <= MAX_HEADER_CHARACTERS &&
+      /^[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?$/.test(value)
     ? value
     : undefined;
 }
