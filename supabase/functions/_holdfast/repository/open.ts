@@ -129,7 +129,7 @@ export async function openForWriting(
   const place = { endpoint: settings.endpoint, bucket: settings.bucket, prefix: settings.prefix };
   const there = await readIdentity(store);
   // What was just made is read again: another project may have been first.
-  const created = there === undefined && await createRepository(store, database, place);
+  const created = there === undefined ? await createRepository(store, database, place) : null;
   const { identity, known, newRecords } = await openRepository(store, database, there);
   const owner = ownerOf(newRecords) ?? known?.owner_project ?? null;
   if (owner !== null && owner !== projectUrl) {
@@ -152,7 +152,7 @@ export async function openForWriting(
     format_version: identity.format,
     owner_project: projectUrl,
     last_record: lastRecord,
-    conditional_writes: known?.conditional_writes ?? (created || await honoursConditions(store)),
+    conditional_writes: known?.conditional_writes ?? created ?? await honoursConditions(store),
   };
 }
 
@@ -192,12 +192,12 @@ function ownerOf(records: readonly LogRecord[]): string | undefined {
   return records.findLast((record) => record.kind === "owner")?.project_url;
 }
 
-/** Whether this call wrote holdfast.json and the server then refused to write it again. */
+/** Makes the repository; whether the server then refused to write it again, null if unknown. */
 async function createRepository(
   store: RepositoryStore,
   database: Database,
   place: { endpoint: string; bucket: string; prefix: string },
-): Promise<boolean> {
+): Promise<boolean | null> {
   if (await database.call<string | null>("repository_at", place) !== null) {
     throw new HoldfastError(
       "catalog_ahead",
@@ -210,15 +210,28 @@ async function createRepository(
     created_at: clock.date().toISOString(),
     requires: [],
   };
-  await putDocument(store, HOLDFAST_KEY, formatDocument(identity));
-  return await honoursConditions(store);
+  const text = formatDocument(identity);
+  if (!await putDocument(store, HOLDFAST_KEY, text)) return await honoursConditions(store);
+  return await refusesAgain(store, new TextEncoder().encode(text));
 }
 
-/** Probes, on a document that is there, whether a conditional PUT is refused. */
-async function honoursConditions(store: RepositoryStore): Promise<boolean> {
+/**
+ * Probes, on a document that is there, whether a conditional PUT is refused; null where that can't
+ * be tried without harm.
+ */
+async function honoursConditions(store: RepositoryStore): Promise<boolean | null> {
   const there = await store.get(HOLDFAST_KEY, MAX_RECORD_BYTES);
-  if (!there) return false;
-  // The same bytes, so that a server that ignores the condition does no harm.
+  const stated = (await store.head(HOLDFAST_KEY))?.sha256;
+  // What was spoilt on its way here would take the document's place where conditions are ignored.
+  if (!there || await hexDigest(there) !== stated) return null;
+  return await refusesAgain(store, there);
+}
+
+/** Puts what is there: the same bytes, so that a server that ignores the condition does no harm. */
+async function refusesAgain(
+  store: RepositoryStore,
+  there: Uint8Array<ArrayBuffer>,
+): Promise<boolean> {
   const sha256 = await hexDigest(there);
   return await store.put(HOLDFAST_KEY, there, { sha256, contentType: "application/json" }) ===
     "exists";

@@ -1,6 +1,13 @@
 import assert from "node:assert/strict";
-import { readRecords } from "../../../../../supabase/functions/_holdfast/repository/open.ts";
-import { logKey } from "../../../../../supabase/functions/_holdfast/repository/keys.ts";
+import type { Database } from "../../../../../supabase/functions/_holdfast/project/database.ts";
+import {
+  openForWriting,
+  readRecords,
+} from "../../../../../supabase/functions/_holdfast/repository/open.ts";
+import {
+  HOLDFAST_KEY,
+  logKey,
+} from "../../../../../supabase/functions/_holdfast/repository/keys.ts";
 import { MemoryStore } from "../../memory_store.ts";
 
 /** A store whose log has owner records of these sequences. */
@@ -75,4 +82,46 @@ Deno.test("a long log is not read all at once", async () => {
   };
   assert.equal((await readRecords(store, 0)).length, 200);
   assert.ok(most > 1 && most <= 32, `${most} at once`);
+});
+
+const SETTINGS = {
+  endpoint: "https://s3.example.com",
+  region: "eu-central-1",
+  bucket: "backups",
+  prefix: "holdfast",
+  accessKeyId: "AKIDEXAMPLE",
+  secretAccessKey: "the-secret-of-this-test",
+  forcePathStyle: true,
+};
+
+/** A database that knows no repository. */
+const nothingKnown: Database = {
+  call: <Result>() => Promise.resolve(null as Result),
+  close: () => Promise.resolve(),
+};
+
+for (const conditional of [true, false]) {
+  const server = conditional ? "honours" : "ignores";
+  Deno.test(`a repository that was made tells that its server ${server} conditions`, async () => {
+    const store = new MemoryStore();
+    store.conditional = conditional;
+    const facts = await openForWriting(store, nothingKnown, SETTINGS, "https://a");
+    assert.equal(facts.conditional_writes, conditional);
+  });
+}
+
+Deno.test("an identity that was spoilt on its way here does not take the right one's place", async () => {
+  const store = new MemoryStore();
+  store.conditional = false;
+  await openForWriting(store, nothingKnown, SETTINGS, "https://a");
+  const right = store.read(HOLDFAST_KEY);
+  const get = store.get.bind(store);
+  store.get = async (key, maxBytes) => {
+    const bytes = await get(key, maxBytes);
+    if (key !== HOLDFAST_KEY || !bytes) return bytes;
+    return new TextEncoder().encode(`${new TextDecoder().decode(bytes)}   `);
+  };
+  const facts = await openForWriting(store, nothingKnown, SETTINGS, "https://a");
+  assert.equal(facts.conditional_writes, null);
+  assert.equal(store.read(HOLDFAST_KEY), right);
 });
