@@ -12,7 +12,7 @@ const UPLOADS = 6;
  */
 export const leftOver: Scenario = {
   name: "left_over",
-  storm: { weight: 5, on: ["s3 HEAD", "s3 DELETE", "s3 PUT"] },
+  storm: { weight: 5, on: ["s3 HEAD", "s3 DELETE", "s3 PUT", "storage GET"] },
   async given(scene) {
     await fillSource(scene);
     await (await scene.source).clockwork.succeed({ kind: "backup" });

@@ -16,7 +16,7 @@ export const restoreElsewhere: Scenario = {
   restores: true,
   flips: true,
   storm: {
-    weight: 5,
+    weight: 6,
     on: [
       "storage POST object",
       "storage POST bucket",

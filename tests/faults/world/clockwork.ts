@@ -7,13 +7,14 @@ import type { Post, Start, Workers } from "./workers.ts";
 /** So many minutes may a run take after one crash: two for the lease, the others to go on. */
 const MAX_MINUTES = 30;
 /** Bad weather is over by then. */
-const LAST_BAD_MINUTE = 20;
+const LAST_BAD_MINUTE = 40;
 /** So often may the asking for a run fail; the weather is good at the last. */
 const MAX_STARTS = 5;
+const MAX_STARTS_IN_WEATHER = 15;
 /** So many runs may fail because a server was not well; the next one must succeed, in good weather. */
 const MAX_FAILED = 2;
 /** The same while the weather is bad; then it clears up. */
-const MAX_FAILED_IN_WEATHER = 6;
+const MAX_FAILED_IN_WEATHER = 15;
 
 /** A run as its row says. */
 export interface RunRow {
@@ -36,8 +37,9 @@ export class Clockwork {
   /** Starts a run, until there is one, and drives it to its end. */
   async run(start: Start): Promise<RunRow> {
     const before = await this.#newest();
-    for (let attempt = 1; attempt <= MAX_STARTS; attempt++) {
-      if (attempt === MAX_STARTS) this.door.clearUp();
+    const most = this.door.weather ? MAX_STARTS_IN_WEATHER : MAX_STARTS;
+    for (let attempt = 1; attempt <= most; attempt++) {
+      if (attempt === most) this.door.clearUp();
       this.workers.start(start);
       await this.drive();
       const run = await this.#newest();
@@ -74,8 +76,9 @@ export class Clockwork {
   /** Lets minutes pass until no run is left to work on, and nobody sleeps. */
   async drive(): Promise<void> {
     await this.settle();
+    const bad = this.door.weather ? LAST_BAD_MINUTE : 0;
     for (let minute = 0; await this.#isOpen(); minute++) {
-      if (minute >= MAX_MINUTES) {
+      if (minute >= bad + MAX_MINUTES) {
         throw new BrokenPromise("goes_on", `a run has not ended after ${MAX_MINUTES} minutes`);
       }
       if (minute === LAST_BAD_MINUTE) this.door.clearUp();

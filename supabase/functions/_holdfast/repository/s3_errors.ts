@@ -25,9 +25,23 @@ const CODES: Readonly<Record<string, ErrorCode>> = {
 
 /** Whether a status or code says that the same request may succeed a little later. */
 export function mayPass(status: number, code: string): boolean {
-  return status === 429 || status >= 500 || code === "SlowDown" || code === "RequestTimeout" ||
-    code === "OperationAborted" || code === "ConditionalRequestConflict";
+  // Amazon names its own redirects; what names none is of something that stands before the server.
+  const ledAway = [302, 303, 307].includes(status) && code === "";
+  return status === 429 || status >= 500 || ledAway || PASSING.has(code);
 }
+
+/** Whether a code says that what came is not what was sent: it may have been spoilt on its way. */
+export function wasSpoilt(code: string): boolean {
+  return code === "XAmzContentSHA256Mismatch" || code === "BadDigest";
+}
+
+const PASSING: ReadonlySet<string> = new Set([
+  "SlowDown",
+  "RequestTimeout",
+  "OperationAborted",
+  "ConditionalRequestConflict",
+  "TemporaryRedirect",
+]);
 
 /** The typed error for an answer of an S3 server. `action` says what was asked, without secrets. */
 export function s3Error(

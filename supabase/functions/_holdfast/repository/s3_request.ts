@@ -7,7 +7,7 @@ import { HoldfastError, messageOf } from "../errors.ts";
 import { retryAfter } from "../project/storage.ts";
 import type { RepositorySettings } from "../settings.ts";
 import { requestBody } from "./request_body.ts";
-import { createHideKey, mayPass, parseS3Error, s3Error } from "./s3_errors.ts";
+import { createHideKey, mayPass, parseS3Error, s3Error, wasSpoilt } from "./s3_errors.ts";
 import { createSigner, encodeKey } from "./sigv4.ts";
 
 /** Whoever has not answered by then is out: a slice has to end before its isolate does. */
@@ -137,7 +137,8 @@ export function openS3Door(settings: RepositorySettings, request: typeof fetch):
         }
         retryAfterMs = retryAfter(response);
         failure = refusal(asked, response.status, body, retryAfterMs);
-        if (!mayPass(response.status, parseS3Error(body).code)) throw failure;
+        const { code } = parseS3Error(body);
+        if (!mayPass(response.status, code) && !wasSpoilt(code)) throw failure;
         // All lanes wait that long, not this slice.
         if (retryAfterMs !== undefined && retryAfterMs > LONGEST_DELAY_MS) throw failure;
       } catch (error) {

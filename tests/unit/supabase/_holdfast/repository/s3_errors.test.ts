@@ -4,6 +4,7 @@ import {
   mayPass,
   parseS3Error,
   s3Error,
+  wasSpoilt,
 } from "../../../../../supabase/functions/_holdfast/repository/s3_errors.ts";
 
 const MEANINGS: [status: number, code: string, meaning: string][] = [
@@ -22,6 +23,8 @@ const MEANINGS: [status: number, code: string, meaning: string][] = [
   [500, "InternalError", "repository_unreachable"],
   [502, "", "repository_unreachable"],
   [429, "", "repository_unreachable"],
+  [302, "", "repository_unreachable"],
+  [307, "TemporaryRedirect", "repository_unreachable"],
   [400, "RequestTimeout", "repository_unreachable"],
   [409, "OperationAborted", "repository_unreachable"],
   [400, "BadDigest", "repository_refused"],
@@ -46,6 +49,11 @@ Deno.test("what may pass is tried again, and a refusal is not", () => {
   for (const [status, code, meaning] of MEANINGS) {
     assert.equal(mayPass(status, code), meaning === "repository_unreachable", `${status} ${code}`);
   }
+});
+
+Deno.test("what was spoilt on its way is told apart from what is refused", () => {
+  for (const code of ["XAmzContentSHA256Mismatch", "BadDigest"]) assert.ok(wasSpoilt(code));
+  for (const code of ["AccessDenied", "InvalidPart", ""]) assert.ok(!wasSpoilt(code));
 });
 
 Deno.test("an error body is read, and another body is none", () => {

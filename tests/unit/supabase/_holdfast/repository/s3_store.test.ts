@@ -207,7 +207,7 @@ const FINAL: [answer: Response, code: string][] = [
   [xml(403, "SignatureDoesNotMatch"), "repository_key_refused"],
   [xml(403, "AccessDenied"), "repository_access_denied"],
   [empty(403), "repository_access_denied"],
-  [xml(400, "BadDigest"), "repository_refused"],
+  [xml(400, "InvalidRequest"), "repository_refused"],
   [empty(301, { location: "https://elsewhere" }), "repository_refused"],
 ];
 for (const [answer, code] of FINAL) {
