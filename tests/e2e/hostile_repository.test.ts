@@ -89,6 +89,13 @@ const LIES: [what: string, lie: (forgery: Forgery) => Unfit | void, message: Reg
   ["another repository's id", changeDocument({ repository_id: NO_ONE }), /of the repository 0000/],
   ["a newer format", changeDocument({ format: 99 }), /format 99/],
   ["a need that nobody knows", changeDocument({ requires: ["trust"] }), /trust/],
+  [
+    "a need that would be a line of the log",
+    changeDocument({
+      requires: ['a\n{"level":"error","code":"forged"}\r\u001b[2J\u009b2J\u2028'],
+    }),
+    /forged/,
+  ],
   ["a text that no database stores", changeDocument({ policies: [{ qual: "\0" }] }), /can't store/],
   [
     "policies nested beyond measure",
@@ -154,6 +161,10 @@ Deno.test("of a snapshot that lies nothing is taken, by an import or by a restor
       (select count(*)::int from storage.buckets) as buckets`;
   assert.deepEqual(held, { snapshots: 0, buckets: 0 });
   assert.deepEqual((await target.client.isolates()).filter(endedByLimit), []);
+  for (const { text } of await target.client.functionLogs()) {
+    assert.doesNotMatch(text, /\p{Cc}|\u2028/u);
+    assert.notEqual(JSON.parse(text).code, "forged");
+  }
   // And what was said before the lies is as good as ever.
   await target.restore();
   assert.deepEqual(await namesIn(target), ["files/a", "files/b"]);

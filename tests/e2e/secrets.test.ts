@@ -197,6 +197,7 @@ Deno.test("what a server repeats of a request is hidden from logs, rows and answ
   const failures = await other.sql`select from holdfast.failures where message like '%(hidden)%'`;
   assert.ok(failures.length > 0, "nothing was recorded to look at");
   await assertNoLeak(other, { ...secrets, ...others }, answers);
+  assert.deepEqual(echo.followed, []);
 });
 
 Deno.test("a database that can't be had keeps its password to itself", async () => {

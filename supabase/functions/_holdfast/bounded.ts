@@ -30,7 +30,7 @@ export async function readBytes(
     if (size > maxBytes) throw new TooLongError(`more than ${maxBytes} bytes`);
     chunks.push(chunk);
   }
-  return joined(chunks, size);
+  return joinBytes(chunks, size);
 }
 
 /** The first characters of an answer that is only looked at; the rest is let go. */
@@ -43,10 +43,11 @@ export async function readStart(response: Response, maxBytes: number): Promise<s
     size += left.length;
     if (size >= maxBytes) break;
   }
-  return new TextDecoder().decode(joined(chunks, size));
+  return new TextDecoder().decode(joinBytes(chunks, size));
 }
 
-function joined(chunks: readonly Uint8Array[], size: number): Uint8Array<ArrayBuffer> {
+/** Chunks one behind the other; `size` is the sum of their lengths. */
+export function joinBytes(chunks: readonly Uint8Array[], size: number): Uint8Array<ArrayBuffer> {
   const whole = new Uint8Array(size);
   let offset = 0;
   for (const chunk of chunks) {

@@ -284,6 +284,9 @@ export interface ErrorExtras {
   readonly retryAfterMs?: number | undefined;
 }
 
+/** Words from outside may be any number; what is longer says nothing more to a reader. */
+const MAX_MESSAGE_CHARACTERS = 2_000;
+
 /** An expected failure: a code of the catalogue with the words for this one case. */
 export class HoldfastError extends Error {
   override readonly name = "HoldfastError";
@@ -295,7 +298,7 @@ export class HoldfastError extends Error {
   readonly retryAfterMs: number;
 
   constructor(code: ErrorCode, message: string, extras: ErrorExtras = {}) {
-    super(hideSecrets(message), { cause: extras.cause });
+    super(hideSecrets(message).slice(0, MAX_MESSAGE_CHARACTERS), { cause: extras.cause });
     this.code = code;
     this.remedy = extras.remedy ?? ERRORS[code].remedy;
     this.faults = extras.faults ?? [];

@@ -33,7 +33,17 @@ const url = z.url({ protocol: /^https?$/, error: "must be an http or https URL" 
 const endpoint = url.refine((text) => {
   const { username, password, search, hash } = new URL(text);
   return username + password + search + hash === "";
-}, { error: "may not have a user, a password, a query or a fragment" });
+}, { error: "may not have a user, a password, a query or a fragment" })
+  .refine((text) => !LINK_LOCAL.test(new URL(text).hostname), {
+    error: "is a link-local address, where no repository lies",
+  });
+
+/**
+ * Addresses of the machine's own surroundings, where clouds hand out credentials. URL has brought other
+ * ways to write them into this one.
+ */
+const LINK_LOCAL =
+  /^(169\.254\.|\[fe[89ab][0-9a-f]:|\[::ffff:a9fe:|\[fd00:ec2::254\]|metadata\.google\.internal\.?$)/;
 
 /** As S3 servers give them out; headers take nothing else, and an ellipsis is a left-over. */
 const accessKey = z.string().regex(/^[\x21-\x7e]+$/, {

@@ -13,18 +13,28 @@ export interface EchoServer extends AsyncDisposable {
   readonly url: string;
   /** Requests that came, without their query. */
   readonly requests: string[];
+  /** Those that came to where some of its answers point: nobody may go there. */
+  readonly followed: string[];
 }
 
 /**
  * Answers as Storage below /storage/v1, and as S3 elsewhere; each answer repeats the headers of a
- * request in another way.
+ * request in another way, and every fifth points elsewhere.
  */
 export function startEcho(): EchoServer {
   const requests: string[] = [];
+  const followed: string[] = [];
+  const trap = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen: () => {} }, (request) => {
+    followed.push(`${request.method} ${request.url}`);
+    return new Response("{}");
+  });
   const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen: () => {} }, (request) => {
     const { pathname } = new URL(request.url);
     const way = WAYS[requests.length % WAYS.length]!;
     requests.push(`${request.method} ${pathname}`);
+    if (requests.length % (WAYS.length + 1) === 0) {
+      return Response.redirect(`http://127.0.0.1:${trap.addr.port}/latest/meta-data`, 307);
+    }
     const said = ["authorization", "apikey"].map((name) => request.headers.get(name))
       .filter((value) => value !== null).map(way).join(" and ");
     const headers = { "x-was-sent": said, etag: `"${said}"` };
@@ -41,6 +51,10 @@ export function startEcho(): EchoServer {
   return {
     url: `http://127.0.0.1:${server.addr.port}`,
     requests,
-    [Symbol.asyncDispose]: () => server.shutdown(),
+    followed,
+    async [Symbol.asyncDispose]() {
+      await server.shutdown();
+      await trap.shutdown();
+    },
   };
 }

@@ -1,10 +1,13 @@
 /** Reading a request's body: small JSON, checked. */
 import { z } from "zod";
+import { joinBytes } from "../bounded.ts";
 import { HoldfastError } from "../errors.ts";
 import { faultsOf } from "../settings.ts";
 
 /** No request to Holdfast needs more. */
 const MAX_BODY_BYTES = 64 * 1024;
+/** Whoever sends it byte by byte would keep an isolate from its end. */
+const BODY_TIMEOUT_MS = 10_000;
 
 /**
  * The request's body, checked by a schema; an empty body is `{}`.
@@ -13,8 +16,9 @@ const MAX_BODY_BYTES = 64 * 1024;
 export async function readBody<Schema extends z.ZodType>(
   request: Request,
   schema: Schema,
+  timeoutMs: number = BODY_TIMEOUT_MS,
 ): Promise<z.output<Schema>> {
-  const text = await readText(request);
+  const text = await readText(request, timeoutMs);
   const result = schema.safeParse(parse(text));
   if (result.success) return result.data;
   const faults = faultsOf(result.error);
@@ -31,25 +35,52 @@ export function readRunId(text: string): string {
   throw new HoldfastError("run_unknown", "A run's id is a UUID.");
 }
 
-async function readText(request: Request): Promise<string> {
-  let size = 0;
-  const chunks: Uint8Array[] = [];
-  for await (const chunk of request.body ?? []) {
-    size += chunk.length;
-    if (size > MAX_BODY_BYTES) throw bodyFault(`is larger than ${MAX_BODY_BYTES} bytes`);
-    chunks.push(chunk);
-  }
-  const whole = new Uint8Array(size);
-  let offset = 0;
-  for (const chunk of chunks) {
-    whole.set(chunk, offset);
-    offset += chunk.length;
-  }
+async function readText(request: Request, timeoutMs: number): Promise<string> {
+  const whole = request.body ? await readInTime(request.body, timeoutMs) : new Uint8Array();
   try {
     return new TextDecoder("utf-8", { fatal: true }).decode(whole);
   } catch (error) {
     throw bodyFault("is not UTF-8", error);
   }
+}
+
+async function readInTime(
+  body: ReadableStream<Uint8Array>,
+  timeoutMs: number,
+): Promise<Uint8Array<ArrayBuffer>> {
+  const reader = body.getReader();
+  let late = false;
+  const timer = setTimeout(() => {
+    late = true;
+    // The read under way ends with it.
+    reader.cancel().catch(() => {});
+  }, timeoutMs);
+  try {
+    const whole = await readWhole(reader);
+    if (!late) return whole;
+  } catch (error) {
+    if (error instanceof HoldfastError) throw error;
+    if (!late) throw bodyFault("broke off", error);
+  } finally {
+    clearTimeout(timer);
+  }
+  throw bodyFault(`did not come within ${timeoutMs / 1000} s`);
+}
+
+async function readWhole(
+  reader: ReadableStreamDefaultReader<Uint8Array>,
+): Promise<Uint8Array<ArrayBuffer>> {
+  let size = 0;
+  const chunks: Uint8Array[] = [];
+  for (let next = await reader.read(); !next.done; next = await reader.read()) {
+    size += next.value.length;
+    if (size > MAX_BODY_BYTES) {
+      reader.cancel().catch(() => {});
+      throw bodyFault(`is larger than ${MAX_BODY_BYTES} bytes`);
+    }
+    chunks.push(next.value);
+  }
+  return joinBytes(chunks, size);
 }
 
 function parse(text: string): unknown {

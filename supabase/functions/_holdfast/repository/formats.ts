@@ -10,6 +10,9 @@ const count = z.int().nonnegative();
 /** The catalog counts in Postgres's integers; a larger one was never given. */
 const sequence = z.int().positive().max(2_147_483_647);
 
+/** A document of lies has a fault in each line; these are enough to look at it. */
+const MAX_FAULTS = 10;
+
 /** What this version of Holdfast understands of `requires`. */
 const KNOWN_REQUIREMENTS: ReadonlySet<string> = new Set();
 
@@ -112,7 +115,7 @@ export function parseDocument<Schema extends z.ZodType>(
   }
   const result = schema.safeParse(value);
   if (result.success) return result.data;
-  const faults = faultsOf(result.error);
+  const faults = faultsOf(result.error).slice(0, MAX_FAULTS);
   throw new HoldfastError(
     "repository_damaged",
     `${key}: ${faults.map(({ path, message }) => `${path} ${message}`).join("; ")}`,

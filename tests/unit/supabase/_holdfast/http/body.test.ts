@@ -52,6 +52,25 @@ Deno.test("a character cut in two by the network is one character", async () => 
   assert.deepEqual(await read(ReadableStream.from(pieces)), { ...DEFAULTS, snapshot: "é" });
 });
 
+Deno.test("a body that drips, and one that breaks off, are told, and not waited for", async () => {
+  let cancelled = false;
+  const dripping = new ReadableStream({
+    pull: (controller) => {
+      controller.enqueue(new TextEncoder().encode(" "));
+      return new Promise((resolve) => setTimeout(resolve, 5));
+    },
+    cancel: () => void (cancelled = true),
+  });
+  const request = new Request("http://h/runs", { method: "POST", body: dripping });
+  await assert.rejects(readBody(request, schema, 50), /did not come within 0.05 s/);
+  assert.ok(cancelled);
+  const silent = new ReadableStream({ pull: () => new Promise(() => {}) });
+  const other = new Request("http://h/runs", { method: "POST", body: silent });
+  await assert.rejects(readBody(other, schema, 50), /did not come/);
+  const broken = new ReadableStream({ pull: (controller) => controller.error(new Error("reset")) });
+  assert.deepEqual(await refused(broken), ["body: broke off"]);
+});
+
 Deno.test("what is no JSON is told", async () => {
   for (const body of ["{", "latest", "{'a': 1}", "\0", '{"a": 1,}', "NaN"]) {
     assert.deepEqual(await refused(body), ["body: is not JSON"]);
