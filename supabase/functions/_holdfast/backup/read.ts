@@ -15,6 +15,8 @@ import { goesByParts } from "./parts.ts";
 
 /** Tries of one version before it is given up for this run. */
 const MAX_TRIES = 4;
+/** Bytes that are missing again, of the version that the row still names, will not come. */
+const MAX_TRIES_OF_MISSING = 2;
 /** No further try is begun after so long: a slice has to end before its isolate does. */
 const LONGEST_TRYING_MS = 20_000;
 /** Times that the row may change under the read before it is left to the next run. */
@@ -95,7 +97,8 @@ export async function readObject(
     }
     const retryAfterMs = attempt.doubt?.retryAfterMs ?? 0;
     const late = retryAfterMs > LONGEST_DELAY_MS || clock.now() - began > LONGEST_TRYING_MS;
-    if (tries >= MAX_TRIES || late) {
+    const isMissing = attempt.failure.code === "bytes_missing";
+    if (tries >= (isMissing ? MAX_TRIES_OF_MISSING : MAX_TRIES) || late) {
       return { kind: "failure", item: current, failure: attempt.failure, doubt: attempt.doubt };
     }
     await clock.delay(backoffMs(tries, retryAfterMs));

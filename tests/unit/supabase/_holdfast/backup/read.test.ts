@@ -93,7 +93,7 @@ Deno.test("an object whose row is gone is gone", async () => {
 
 Deno.test("bytes that stay missing are unavailable", async () => {
   const { class: kind, code, requests } = await failure([{ kind: "missing" }]);
-  assert.deepEqual([kind, code, requests], ["unavailable", "bytes_missing", 4]);
+  assert.deepEqual([kind, code, requests], ["unavailable", "bytes_missing", 2]);
 });
 
 Deno.test("bytes that stay others than the row's are unavailable, by etag and by length", async () => {
