@@ -77,6 +77,8 @@ export class User implements AsyncDisposable {
       if (language === "sh") await this.#shell(this.#fill(text), place);
       else if (language === "sql") await this.#sql(this.#fill(text));
       else if (language === "ini") this.#secrets = text;
+      // Policies of a server that is not here: they have to be JSON at least.
+      else if (language === "json") JSON.parse(text);
       else throw new Error(`nobody knows what to do with a block of ${language || "no language"}`);
     } catch (error) {
       throw new Error(`${place}: ${error instanceof Error ? error.message : error}`, {
