@@ -5,6 +5,7 @@ import { incremental } from "./incremental.ts";
 import { large } from "./large.ts";
 import { leftOver } from "./left_over.ts";
 import { movedMeanwhile } from "./moved_meanwhile.ts";
+import { newMovedMeanwhile } from "./new_moved_meanwhile.ts";
 import { restoreElsewhere } from "./restore_elsewhere.ts";
 import { restoreHere } from "./restore_here.ts";
 import { rewound } from "./rewound.ts";
@@ -17,6 +18,7 @@ export const SCENARIOS: readonly Scenario[] = [
   incremental,
   cancelled,
   movedMeanwhile,
+  newMovedMeanwhile,
   large,
   leftOver,
   scheduled,
