@@ -156,11 +156,14 @@ export async function letGo(response: Response): Promise<void> {
 }
 
 async function classify(response: Response, ranged: boolean): Promise<StorageRead> {
-  if (response.status === (ranged ? 206 : 200) && response.body !== null) {
+  const etag = response.headers.get("etag");
+  // Storage names an ETag with all bytes. Without one, whoever stands before it has answered: an empty
+  // body of theirs would pass for an empty object.
+  if (response.status === (ranged ? 206 : 200) && response.body !== null && etag !== null) {
     return {
       kind: "bytes",
       response,
-      etag: bareEtag(response.headers.get("etag")),
+      etag: bareEtag(etag),
       fresh: response.headers.get("cf-cache-status") !== "HIT",
     };
   }
