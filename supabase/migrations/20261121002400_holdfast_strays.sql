@@ -37,7 +37,9 @@ begin
         and not exists (
           select from holdfast.entries e
           where holdfast.object_hash(e.object_id) = holdfast.object_hash(o.id) and e.object_id = o.id
-            and e.repository = (strays.r).repository and e.removed_in is null)
+            and e.repository = (strays.r).repository and e.removed_in is null
+            -- A name that is about to be closed keeps nothing.
+            and e.missing_in is distinct from (strays.r).sequence)
         and not exists (
           select from holdfast.known_entries h
           where h.repository = (strays.r).repository and h.bucket_id = o.bucket_id and h.name = o.name

@@ -63,6 +63,50 @@ sqlTest("a move from behind the sweep to ahead of it leaves one name", async (pr
   assert.equal(read(repository, snapshot).get("one/d")?.key, held.get("one/a")?.key);
 });
 
+sqlTest(
+  "an object that no snapshot knows is found where it moved behind the sweep",
+  async (project) => {
+    const { objects, repository } = await filled(project, ["one", "two"]);
+    await objects.upload("two", "new");
+    await objects.upload("two", "z");
+    const { snapshot, gone } = await runBackup(project, repository, {
+      maxItems: 1,
+      ...once("new", () => objects.move("two", "z", "one", "0")),
+    });
+    assert.deepEqual(gone, ["one/0"]);
+    assert.deepEqual(paths(repository, snapshot), ["one/0", "one/a", "one/b", "one/c", "two/new"]);
+  },
+);
+
+sqlTest(
+  "a name that another object took meanwhile does not keep the one before",
+  async (project) => {
+    const { objects, repository, held } = await filled(project);
+    await objects.remove("one", "b");
+    await objects.upload("one", "c", { text: "changed, so that the window is at work" });
+    const { snapshot } = await runBackup(project, repository, {
+      beforeCommit: () => objects.upload("one", "b", { text: "another object" }),
+    });
+    const now = read(repository, snapshot);
+    assert.notEqual(now.get("one/b")?.version, held.get("one/b")?.version);
+    assert.deepEqual((await runBackup(project, repository)).swept, ["one/b"]);
+  },
+);
+
+sqlTest("an object that was away and came back meanwhile is read as it is now", async (project) => {
+  const { objects, repository } = await filled(project, ["one", "two"]);
+  await objects.move("one", "b", "two", "away");
+  await objects.upload("one", "c", { text: "changed, so that the window is at work" });
+  const { snapshot } = await runBackup(project, repository, {
+    beforeCommit: async (items) => {
+      if (items.some(({ name }) => name === "c")) await objects.move("two", "away", "one", "b");
+    },
+  });
+  const now = read(repository, snapshot);
+  assert.deepEqual([...now.keys()], ["one/a", "one/b", "one/c"]);
+  await assertVersions(project, now);
+});
+
 sqlTest("an old name stays until the bytes are held under the new one", async (project) => {
   const { objects, repository, held } = await filled(project);
   await objects.move("one", "a", "one", "d");

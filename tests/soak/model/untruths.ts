@@ -51,7 +51,8 @@ function untruthOf(
   const equal = states.filter((state) => isListedAs(state, place, entry));
   if (equal.length === 0) return lie(`${place} (${entry.id}) never was as ${told(entry)}`);
   if (!equal.some(({ from, to }) => mayTouch(span, from, to))) {
-    return lie(`${place} (${entry.id}) was so before or after the run: ${told(entry)}`);
+    const when = equal.map((state) => times(span, state)).join(" and ");
+    return lie(`${place} (${entry.id}) was so before or after the run, ${when}: ${told(entry)}`);
   }
   return bytesUntruth(place, entry.key, equal[0]!, held) ?? notRead(place, entry, truth);
 }
@@ -167,6 +168,16 @@ function isListedAs({ row, sha256: _ }: ObjectState, place: string, entry: Entry
     owner_id: row.owner_id,
     created_at: row.created_at,
   });
+}
+
+/** When a state was so, in seconds from the start of a run that took so many. */
+function times(span: Span, { from, to }: ObjectState): string {
+  const end = to === undefined ? "on" : `to ${seconds(span, to.before)}`;
+  return `from ${seconds(span, from.after)} ${end} of ${seconds(span, span.end)} s`;
+}
+
+function seconds(span: Span, time: number): string {
+  return ((time - span.start) / 1000).toFixed(2);
 }
 
 function told({ version, size, type, user_metadata: metadata, owner_id: owner }: Entry): string {

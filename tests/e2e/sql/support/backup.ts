@@ -10,6 +10,8 @@ export interface BackupOptions {
   maxLines?: number;
   /** Called before each page of the sweep with the last name that is behind it. */
   beforePage?: (swept: string) => Promise<void>;
+  /** Called before what a page of the sweep handed out is committed. */
+  beforeCommit?: (items: readonly Item[]) => Promise<unknown>;
   /** Called before each lease; true leaves the run there. */
   stopBefore?: (lease: Lease) => boolean;
 }
@@ -83,6 +85,7 @@ async function sweep(lane: Lane, lease: Lease, options: BackupOptions): Promise<
     if (page.to === null) break;
     behind = page.to;
     if (page.items.length === 0) continue;
+    await options.beforeCommit?.(page.items);
     await lane.commit(lease, page.items.map(act), page.to);
     swept.push(...page.items.map(path));
   }
