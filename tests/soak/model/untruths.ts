@@ -20,13 +20,19 @@ export type HeldDigests = ReadonlyMap<string, string>;
 export function untruthsOf(snapshot: Snapshot, truth: Truth, held: HeldDigests): Untruth[] {
   const span = spanOf(snapshot.document);
   const untruths: Untruth[] = [];
-  const listed = new Set<string>();
+  const listed = new Map<string, string>();
   for (const [place, entry] of snapshot.entries) {
     const found = untruthOf(place, entry, span, truth, held);
     if (found) untruths.push(found);
     for (const id of idsOf(place, entry, truth)) {
-      if (listed.has(id)) untruths.push(lie(`${id} is listed twice, once as ${place}`));
-      listed.add(id);
+      const other = listed.get(id);
+      if (other !== undefined) {
+        const both = [other, place].map((it) =>
+          describe(it, snapshot.entries.get(it)!, span, truth)
+        );
+        untruths.push(lie(`${id} is listed twice: ${both.join("; ")}`));
+      }
+      listed.set(id, place);
     }
   }
   return [
@@ -113,7 +119,7 @@ function notRead(place: string, { key, version, assumed }: Entry, truth: Truth) 
 }
 
 /** Every object that lived through the run must be there. */
-function missing(listed: ReadonlySet<string>, span: Span, truth: Truth): Untruth[] {
+function missing(listed: ReadonlyMap<string, string>, span: Span, truth: Truth): Untruth[] {
   const untruths: Untruth[] = [];
   for (const { id, born, gone, states } of truth.lives()) {
     if (listed.has(id) || !surelyCovers(span, born, gone)) continue;
@@ -168,6 +174,14 @@ function isListedAs({ row, sha256: _ }: ObjectState, place: string, entry: Entry
     owner_id: row.owner_id,
     created_at: row.created_at,
   });
+}
+
+/** An entry, and when its object was at its place. */
+function describe(place: string, entry: Entry, span: Span, truth: Truth): string {
+  const states = statesAt(place, truth).filter(({ row }) => row.id === entry.id);
+  const when = states.map((state) => times(span, state)).join(" and ");
+  const { key, assumed, wanted_version: wanted, code } = entry;
+  return `${place} ${when} ${JSON.stringify({ key, assumed, wanted, code })}`;
 }
 
 /** When a state was so, in seconds from the start of a run that took so many. */
