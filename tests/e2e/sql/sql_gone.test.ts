@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { type BackupOptions, runBackup } from "./support/backup.ts";
+import { type BackupOptions, continueBackup, runBackup } from "./support/backup.ts";
 import { copied, failed, type Item } from "./support/lane.ts";
 import { Objects } from "./support/objects.ts";
 import { type SqlProject, sqlTest } from "./support/project.ts";
@@ -105,6 +105,18 @@ sqlTest("an object that was away and came back meanwhile is read as it is now", 
   const now = read(repository, snapshot);
   assert.deepEqual([...now.keys()], ["one/a", "one/b", "one/c"]);
   await assertVersions(project, now);
+});
+
+sqlTest("an object that moves on when all was looked for is listed once", async (project) => {
+  const { objects, repository } = await filled(project);
+  await objects.move("one", "a", "one", "d");
+  const { run } = await runBackup(project, repository, {
+    stopBefore: ({ stage }) => stage === "close",
+  });
+  await objects.move("one", "d", "one", "0");
+  const { snapshot } = await continueBackup(project, repository, run);
+  // Where the run met it: before, it was elsewhere.
+  assert.deepEqual(paths(repository, snapshot), ["one/b", "one/c", "one/d"]);
 });
 
 sqlTest("an old name stays until the bytes are held under the new one", async (project) => {

@@ -57,8 +57,9 @@ function untruthOf(
   const equal = states.filter((state) => isListedAs(state, place, entry));
   if (equal.length === 0) return lie(`${place} (${entry.id}) never was as ${told(entry)}`);
   if (!equal.some(({ from, to }) => mayTouch(span, from, to))) {
-    const when = equal.map((state) => times(span, state)).join(" and ");
-    return lie(`${place} (${entry.id}) was so before or after the run, ${when}: ${told(entry)}`);
+    return lie(
+      `${entry.id} was so before or after the run: ${describe(place, entry, span, truth)}`,
+    );
   }
   return bytesUntruth(place, entry.key, equal[0]!, held) ?? notRead(place, entry, truth);
 }
@@ -176,12 +177,14 @@ function isListedAs({ row, sha256: _ }: ObjectState, place: string, entry: Entry
   });
 }
 
-/** An entry, and when its object was at its place. */
+/** An entry, and all that its object was. */
 function describe(place: string, entry: Entry, span: Span, truth: Truth): string {
-  const states = statesAt(place, truth).filter(({ row }) => row.id === entry.id);
-  const when = states.map((state) => times(span, state)).join(" and ");
-  const { key, assumed, wanted_version: wanted, code } = entry;
-  return `${place} ${when} ${JSON.stringify({ key, assumed, wanted, code })}`;
+  const { id, key, assumed, wanted_version: wanted, code } = entry;
+  const life = id === null ? undefined : truth.life(id);
+  const states = life?.states.map((state) => `${placeOf(state.row)} ${times(span, state)}`) ?? [];
+  return `${place} as ${JSON.stringify({ key, assumed, wanted, code })}, of ${
+    states.join(" and ")
+  }`;
 }
 
 /** When a state was so, in seconds from the start of a run that took so many. */
