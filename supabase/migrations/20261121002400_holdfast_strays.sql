@@ -27,8 +27,8 @@ begin
       select o.* from (
         select s.id from storage.objects s
         where s.ctid >= first_row and s.ctid < behind_last
-          -- By an hour more than needed: the time is the transaction's start.
-          and s.updated_at >= (strays.r).started_at - interval '1 hour'
+          -- The time is the start of a transaction, and a move's is short.
+          and s.updated_at >= (strays.r).started_at - interval '1 minute'
           and (s.created_at < (strays.r).started_at or s.created_at is null)
         -- Before the view below is joined, or its rows would be read in its own order.
         offset 0) as changed

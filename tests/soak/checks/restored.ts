@@ -13,6 +13,11 @@ export interface DoneRestore {
   readonly overwrite: "never" | "if-changed";
   readonly before: ReadonlyMap<string, ObjectRow>;
   readonly after: ReadonlyMap<string, ObjectRow>;
+  /**
+   * Where Storage lost the bytes of a version that the catalog holds: that such an object is right
+   * is believed of its version, and bringing its bytes back is no restore's business.
+   */
+  readonly lost?: readonly string[];
 }
 
 /**
@@ -21,18 +26,22 @@ export interface DoneRestore {
  */
 export async function checkRestored(
   project: SoakProject,
-  { run, snapshot, overwrite, before, after }: DoneRestore,
+  { run, snapshot, overwrite, before, after, lost = [] }: DoneRestore,
   ledger: Ledger,
 ): Promise<void> {
   const told = await project.sql<{ place: string }[]>`
     select bucket_id || '/' || name as place from holdfast.failures
     where job = 'restore' and run = ${run}`;
-  const except = new Set(told.map(({ place }) => place));
+  const except = new Set([...told.map(({ place }) => place), ...lost]);
   const listed = (place: string) => snapshot.entries.has(place);
   for (const [place, row] of before) {
     const mine = listed(place) && overwrite !== "never";
     if (!mine && !isDeepStrictEqual(after.get(place), row)) {
-      throw new BrokenPromise("target_kept", `${place} was touched by restore ${run}`);
+      const rows = JSON.stringify([row, after.get(place)]);
+      throw new BrokenPromise(
+        "target_kept",
+        `${place} was touched by restore ${run} (${overwrite}): ${rows}`,
+      );
     }
     if (!listed(place) || overwrite === "never") except.add(place);
   }

@@ -4,7 +4,7 @@ import type { Snapshot } from "../../e2e/support/repository_reader.ts";
 import type { Random } from "../../faults/run/random.ts";
 import { checkRestored } from "../checks/restored.ts";
 import type { SnapshotChecks } from "../checks/snapshots.ts";
-import type { Moment } from "../model/truth.ts";
+import { type Moment, placeOf } from "../model/truth.ts";
 import type { Ledger } from "../run/ledger.ts";
 import { timed } from "../users/operations.ts";
 import type { Users } from "../users/users.ts";
@@ -40,7 +40,9 @@ export async function restoreHere(
       const after = await readRows(project.sql);
       await tellBuckets(project, users, at);
       tellObjects(users, snapshot, after, at);
-      return { run, snapshot, overwrite, before, after };
+      const lost = users.truth.now().filter(({ bytesLost }) => bytesLost !== undefined)
+        .map(({ row }) => placeOf(row));
+      return { run, snapshot, overwrite, before, after, lost };
     };
     await checkRestored(project, await users.track(restore()), ledger);
   } finally {

@@ -58,7 +58,9 @@ export class Truth {
     const life = this.#lives.get(row.id) ?? { id: row.id, states: [], born: at };
     const last = life.states.at(-1);
     if (last) this.#close(last, at);
-    life.states.push({ row, sha256, from: at });
+    // An edit of the row alone brings no bytes back.
+    const lost = last?.row.version === row.version ? last.bytesLost : undefined;
+    life.states.push({ row, sha256, from: at, ...(lost && { bytesLost: lost }) });
     this.#lives.set(row.id, life);
     const place = placeOf(row);
     this.#places.set(place, life);
