@@ -2,7 +2,12 @@
 import { gzipSync } from "node:zlib";
 import type { Lease, SliceContext, Stage } from "../engine/slice.ts";
 import { HoldfastError } from "../errors.ts";
-import { MAX_DOCUMENT_BYTES, putDocument, putOwnDocument } from "../repository/documents.ts";
+import {
+  MAX_DOCUMENT_BYTES,
+  putDocument,
+  putOwnDocument,
+  putUnlessThere,
+} from "../repository/documents.ts";
 import {
   formatDocument,
   type ListPart,
@@ -148,10 +153,11 @@ async function publish(
   if (!collides) await assertNoNews(store, context.database, document, document.sequence);
   await putOwnDocument(store, snapshotKey(document.id), frozen);
   const recordKey = logKey(document.sequence);
-  if (!await putDocument(store, recordKey, formatDocument(record))) {
+  const put = collides ? putDocument : putUnlessThere;
+  if (!await put(store, recordKey, formatDocument(record))) {
     // Whose record it is says what to do about it.
     await assertNoNews(store, context.database, document);
     throw new HoldfastError("catalog_behind", `${recordKey} was written by someone else`);
   }
-  await context.commit("seal_run", lease, { done: { s3_requests: collides ? 2 : 3 } });
+  await context.commit("seal_run", lease, { done: { s3_requests: collides ? 2 : 4 } });
 }

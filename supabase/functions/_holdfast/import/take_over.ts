@@ -2,7 +2,7 @@
 import { clock } from "../engine/clock.ts";
 import type { Lease } from "../engine/slice.ts";
 import { HoldfastError } from "../errors.ts";
-import { putOwnDocument } from "../repository/documents.ts";
+import { putUnlessThere } from "../repository/documents.ts";
 import { formatDocument, type LogRecord } from "../repository/formats.ts";
 import { logKey } from "../repository/keys.ts";
 import { readRecord } from "../repository/open.ts";
@@ -40,7 +40,10 @@ export async function takeOver(
     at: lease.started_at,
     project_url: projectUrl,
   };
-  await putOwnDocument(store, logKey(record.sequence), formatDocument(record));
+  const key = logKey(record.sequence);
+  if (!await putUnlessThere(store, key, formatDocument(record))) {
+    throw new HoldfastError("catalog_behind", `${key} was written by someone else`);
+  }
   return record;
 }
 

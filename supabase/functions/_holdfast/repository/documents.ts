@@ -27,7 +27,25 @@ export async function putDocument(
     contentType: "application/json",
   });
   if (put === "stored") return true;
+  return sameBytes(await store.get(key, MAX_DOCUMENT_BYTES), bytes);
+}
+
+/**
+ * The same, for a record of the log: looks whether one is there before it puts. A server may ignore
+ * conditions, and its listings may not know the newest record yet; a read of the very key does.
+ */
+export async function putUnlessThere(
+  store: RepositoryStore,
+  key: string,
+  text: string,
+): Promise<boolean> {
   const there = await store.get(key, MAX_DOCUMENT_BYTES);
+  return there === undefined
+    ? await putDocument(store, key, text)
+    : sameBytes(there, encoder.encode(text));
+}
+
+function sameBytes(there: Uint8Array | undefined, bytes: Uint8Array): boolean {
   return there !== undefined && there.length === bytes.length &&
     there.every((byte, index) => byte === bytes[index]);
 }

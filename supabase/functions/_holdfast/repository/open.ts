@@ -6,7 +6,7 @@ import { HoldfastError } from "../errors.ts";
 import type { Database } from "../project/database.ts";
 import type { RepositorySettings } from "../settings.ts";
 import { FORMAT_VERSION } from "../version.ts";
-import { MAX_RECORD_BYTES, putDocument } from "./documents.ts";
+import { MAX_RECORD_BYTES, putDocument, putUnlessThere } from "./documents.ts";
 import {
   formatDocument,
   type Identity,
@@ -245,7 +245,7 @@ async function claim(store: RepositoryStore, sequence: number, projectUrl: strin
     at: clock.date().toISOString(),
     project_url: projectUrl,
   };
-  if (await putDocument(store, logKey(sequence), formatDocument(record))) return;
+  if (await putUnlessThere(store, logKey(sequence), formatDocument(record))) return;
   const there = await readRecord(store, logKey(sequence));
   if (there.kind === "owner" && there.project_url === projectUrl) return;
   throw notOurs(there.project_url, [there], null);

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import {
   putDocument,
   putOwnDocument,
+  putUnlessThere,
 } from "../../../../../supabase/functions/_holdfast/repository/documents.ts";
 import { MemoryStore } from "../../memory_store.ts";
 
@@ -27,4 +28,13 @@ Deno.test("a document that vanished between the two requests is not taken for pu
   const store = new MemoryStore();
   store.put = () => Promise.resolve("exists");
   assert.equal(await putDocument(store, "a.json", "{}\n"), false);
+});
+
+Deno.test("a record that is there is left alone, whatever the server honours", async () => {
+  const store = new MemoryStore();
+  store.conditional = false;
+  assert.ok(await putUnlessThere(store, "log/1", "mine"));
+  assert.ok(await putUnlessThere(store, "log/1", "mine"));
+  assert.ok(!await putUnlessThere(store, "log/1", "another's"));
+  assert.equal(store.read("log/1"), "mine");
 });
