@@ -75,6 +75,8 @@ export class Door {
   after: (step: Step) => Promise<void> = () => Promise.resolve();
   /** Called when a lane has died or fallen asleep, while no other request is under way. */
   fell: (step: Step) => Promise<void> = () => Promise.resolve();
+  /** What is to happen before steps, while no other request is under way. */
+  readonly #appointments: { readonly step: number; readonly act: () => Promise<void> }[] = [];
   #turn: Promise<void> = Promise.resolve();
   readonly #sleepers: { readonly wakeAt: number; readonly wake: () => void }[] = [];
 
@@ -83,6 +85,11 @@ export class Door {
     const lane = new LaneState(this.#lanes.length + 1);
     this.#lanes.push(lane);
     return lane;
+  }
+
+  /** Has something happen before a step, or before the first one that comes later. */
+  at(step: number, act: () => Promise<void>): void {
+    this.#appointments.push({ step, act });
   }
 
   /** Waits until no lane works: all have ended, died or fallen asleep. */
@@ -114,6 +121,7 @@ export class Door {
       };
       this.steps.push(step);
       this.#wakeDue();
+      await this.#keepAppointments(step);
       await this.before(step);
       const fault = this.#take(step);
       if (fault === undefined) return await this.#carryOut(step, request.send);
@@ -124,6 +132,13 @@ export class Door {
       return await this.#strike(fault, step, lane, request, end);
     } finally {
       end();
+    }
+  }
+
+  async #keepAppointments({ number }: Step): Promise<void> {
+    for (const appointment of this.#appointments.filter(({ step }) => step <= number)) {
+      this.#appointments.splice(this.#appointments.indexOf(appointment), 1);
+      await appointment.act();
     }
   }
 

@@ -15,11 +15,12 @@ const MAX_ROUNDS = 4;
 export async function act(
   scene: Scene,
   scenario: Scenario,
-  { faults, weather }: Point,
+  { faults, weather, restarts = [] }: Point,
   betweenRounds: () => Promise<void>,
 ): Promise<void> {
   const { door } = scene;
   door.faults = [...faults];
+  for (const { step, server } of restarts) door.at(step, () => scene.restart(server));
   if (weather === undefined) {
     await scenario.act(scene);
     if (await isPartial(scene)) await clearUp(scene, scenario);

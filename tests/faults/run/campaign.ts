@@ -1,15 +1,13 @@
 import { CRASHES, describeFault, type Fault, type Step, type Way } from "../door/step.ts";
 import { PROMISES } from "../promises.ts";
 import type { Scenario } from "../scenarios/scenario.ts";
-import type { SceneOptions } from "../world/scene.ts";
+import { CALM, type SceneOptions } from "../world/scene.ts";
 import type { Servers } from "../world/servers.ts";
 import { chooseOptions, choosePoint, chooseScenario } from "./choose.ts";
 import { Counts } from "./counts.ts";
 import type { FaultsOptions } from "./options.ts";
 import { type Point, tell, type Telling } from "./point.ts";
 import { prepare, type Prepared } from "./prepare.ts";
-
-const CALM: SceneOptions = { shortSlices: false, twoLanes: false, conditionalWrites: "all" };
 
 /** Every way of `--every-step`; a sleeper wakes among others at work, or when all is done. */
 const EVERY_WAY: readonly { readonly way: Way; readonly wakeAfter?: number }[] = [
@@ -155,7 +153,7 @@ export class Campaign {
       `  ${broken.message}`,
       `  in ${scenario.name}, ${point.faults.map(describeFault).join(" and ") || "nothing wrong"}${
         point.weather === undefined ? "" : ", in bad weather"
-      }`,
+      }${(point.restarts ?? []).map(({ server, step }) => `, ${server} restarts at ${step}`)}`,
       ...where.map((text) => `  struck ${text}`),
       `  ${JSON.stringify(point.options)}`,
       `  again: deno task faults ${repeat}`,

@@ -1,7 +1,7 @@
 import { faultsOf } from "../alphabet/pairs.ts";
 import type { Fault, Step, Way } from "../door/step.ts";
 import { type Scenario, SHOWERS } from "../scenarios/scenario.ts";
-import type { SceneOptions } from "../world/scene.ts";
+import { RESTARTED_SERVERS, type SceneOptions } from "../world/scene.ts";
 import type { Point } from "./point.ts";
 import { Random } from "./random.ts";
 
@@ -18,6 +18,11 @@ const SECOND_FAULT_SHARE = 0.3;
 /** The newest snapshot is restored into a new project this often. */
 const RESTORE_SHARE = 0.2;
 
+/** The clock of one of the parties is so wrong this often. */
+const WRONG_CLOCK_SHARE = 0.3;
+const TEN_MINUTES_MS = 10 * 60 * 1000;
+/** One of the servers restarts this often. */
+const RESTART_SHARE = 0.3;
 /** Tellings in which the weather is bad besides. */
 const BAD_WEATHER_SHARE = 0.5;
 
@@ -44,7 +49,29 @@ export function chooseOptions(seed: number): SceneOptions {
     shortSlices: random.chance(0.4),
     twoLanes: random.chance(0.4),
     conditionalWrites: random.one(["all", "all", "put", "none"]),
+    aheadMs: chooseClocks(random),
+    moments: chooseMoments(random),
   };
+}
+
+/** Of one party, or of two, which is the same as of the third the other way. */
+function chooseClocks(random: Random): SceneOptions["aheadMs"] {
+  const aheadMs = random.one([TEN_MINUTES_MS, -TEN_MINUTES_MS]);
+  const [functions, s3] = random.chance(WRONG_CLOCK_SHARE)
+    ? random.one([[aheadMs, 0], [0, aheadMs], [aheadMs, aheadMs]] as const)
+    : [0, 0] as const;
+  return { functions, s3 };
+}
+
+function chooseMoments(random: Random): SceneOptions["moments"] {
+  const kept = random.between(1, 50);
+  return [kept, kept + random.between(1, 40)];
+}
+
+/** A server may restart before any step. */
+function chooseRestarts(random: Random, steps: readonly Step[]): Point["restarts"] {
+  if (!random.chance(RESTART_SHARE)) return [];
+  return [{ server: random.one(RESTARTED_SERVERS), step: random.between(1, steps.length) }];
 }
 
 /** What goes wrong in the telling of a seed, of a scenario that has these steps. */
@@ -59,7 +86,9 @@ export function choosePoint(seed: number, steps: readonly Step[], flips: boolean
     const second = random.between(step.number + 1, steps.length + 10);
     faults.push(chooseFault(random, ways, second));
   }
-  return { faults, options: chooseOptions(seed), restore: random.chance(RESTORE_SHARE) };
+  const restore = random.chance(RESTORE_SHARE);
+  const restarts = chooseRestarts(random, steps);
+  return { faults, options: chooseOptions(seed), restore, restarts };
 }
 
 /** Each kind of request as often as any other, however few there are of it. */

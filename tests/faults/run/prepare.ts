@@ -1,6 +1,6 @@
 import { type Fingerprint, fingerprint } from "../checks/repository.ts";
 import type { Scenario } from "../scenarios/scenario.ts";
-import { Scene, type SceneOptions } from "../world/scene.ts";
+import { CALM, Scene } from "../world/scene.ts";
 import type { Servers } from "../world/servers.ts";
 import type { State } from "../world/state.ts";
 
@@ -11,9 +11,6 @@ export interface Prepared {
   /** What lies in the repository by then. */
   readonly before: Fingerprint;
 }
-
-/** Nothing special. */
-const CALM: SceneOptions = { shortSlices: false, twoLanes: false, conditionalWrites: "all" };
 
 /** Brings a scenario to its beginning. */
 export async function prepare(servers: Servers, scenario: Scenario): Promise<Prepared> {

@@ -9,6 +9,7 @@ import { newMovedMeanwhile } from "./new_moved_meanwhile.ts";
 import { restoreElsewhere } from "./restore_elsewhere.ts";
 import { restoreHere } from "./restore_here.ts";
 import { rewound } from "./rewound.ts";
+import { rewoundMidway } from "./rewound_midway.ts";
 import type { Scenario } from "./scenario.ts";
 import { scheduled } from "./scheduled.ts";
 
@@ -23,6 +24,7 @@ export const SCENARIOS: readonly Scenario[] = [
   leftOver,
   scheduled,
   rewound,
+  rewoundMidway,
   importLog,
   restoreElsewhere,
   restoreHere,

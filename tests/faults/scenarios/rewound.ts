@@ -58,7 +58,7 @@ const NEXT_SECOND_MS = 1000;
  * A lane that slept through the rewinding may wake and seal what the database has forgotten: then
  * the backup is refused, and succeeds once the log was imported.
  */
-async function backUpInSpiteOfSleepers(scene: Scene): Promise<void> {
+export async function backUpInSpiteOfSleepers(scene: Scene): Promise<void> {
   const { clockwork } = await scene.source;
   for (let attempt = 1; attempt < MAX_ATTEMPTS; attempt++) {
     const run = await clockwork.run({ kind: "backup" });

@@ -8,7 +8,7 @@ import { type ApiKeys, createApiKeys } from "../../stack/edge/api_keys.ts";
 import { type GatewayServices, startGateway } from "../../stack/edge/gateway.ts";
 import type { ProjectDatabase } from "../../stack/postgres/cluster.ts";
 import { connect, type Connection } from "../../stack/postgres/connection.ts";
-import { startStorage } from "../../stack/storage/mod.ts";
+import { startStorage, type StorageServer } from "../../stack/storage/mod.ts";
 import { BUCKET, REGION, type Servers } from "./servers.ts";
 import { BY_HAND } from "../processes/http_door.ts";
 import { copyFolder, type State } from "./state.ts";
@@ -29,6 +29,8 @@ export class FaultsProject implements ProjectDoors, AsyncDisposable {
     readonly folder: string,
     /** What its gateway leads to. */
     readonly services: GatewayServices,
+    private storageServer: StorageServer,
+    private readonly startStorage: () => Promise<StorageServer>,
     private readonly stack: AsyncDisposableStack,
   ) {}
 
@@ -42,13 +44,43 @@ export class FaultsProject implements ProjectDoors, AsyncDisposable {
     const directory = await servers.makeFolder();
     const keys = createApiKeys(name);
     const { jwtSecret, secretKey } = keys;
-    const storage = stack.use(await startStorage({ adminUrl, jwtSecret, directory }));
+    const start = () => startStorage({ adminUrl, jwtSecret, directory });
+    const storage = await start();
     const services: GatewayServices = { storageUrl: storage.url };
     const { url } = stack.use(startGateway(keys, services));
     const settings = { url, databaseUrl, secretKey };
     const place = { endpoint: servers.s3Endpoint, region: REGION, bucket: BUCKET };
     const bucket = new S3Bucket({ ...place, ...servers.credentials });
-    return new FaultsProject(name, settings, keys, sql, bucket, directory, services, stack.move());
+    return new FaultsProject(
+      name,
+      settings,
+      keys,
+      sql,
+      bucket,
+      directory,
+      services,
+      storage,
+      start,
+      stack.move(),
+    );
+  }
+
+  /** Stops its Storage and starts it again; all connections to it end. */
+  async restartStorage(): Promise<void> {
+    await this.storageServer.stop();
+    this.storageServer = await this.startStorage();
+    this.services.storageUrl = this.storageServer.url;
+  }
+
+  /**
+   * Ends all connections to its database but those of whoever looks on, as a restart does, after
+   * which PostgreSQL finds its unlogged tables empty: posts that waited are lost.
+   */
+  async restartDatabase(): Promise<void> {
+    await this.sql`
+      select pg_terminate_backend(pid, 5000) from pg_stat_activity
+      where datname = current_database() and application_name in ('holdfast', 'storage')`;
+    await this.sql`delete from net.http_request_queue`;
   }
 
   get url(): string {
@@ -77,6 +109,17 @@ export class FaultsProject implements ProjectDoors, AsyncDisposable {
     await copyFolder(this.folder, join(folder, this.name));
   }
 
+  /** Keeps its rows under a name of their own, for `putMomentBack`. */
+  async keepMoment(id: string): Promise<void> {
+    await this.sql`select faults.keep(${id})`;
+  }
+
+  /** Puts its rows back to what they were at a moment, which is then forgotten. */
+  async putMomentBack(id: string): Promise<void> {
+    await this.sql`select faults.put_back(${id})`;
+    await this.sql`select faults.forget(${id})`;
+  }
+
   /** Puts its rows back to what they were in a state, or when it was made. Bytes stay. */
   async putRowsBack(state?: State): Promise<void> {
     const known = state?.projects.includes(this.name);
@@ -92,6 +135,7 @@ export class FaultsProject implements ProjectDoors, AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    await this.storageServer.stop();
     await this.stack.disposeAsync();
   }
 }

@@ -13,13 +13,32 @@ import { BUCKET, REGION, type Servers } from "./servers.ts";
 import { copyFolder, type State } from "./state.ts";
 import type { Workers } from "./workers.ts";
 
+/** What stops and starts again in the middle. */
+export const RESTARTED_SERVERS = ["database", "storage", "s3"] as const;
+
+/** The name of such a server. */
+export type RestartedServer = (typeof RESTARTED_SERVERS)[number];
+
 /** How a scene is set up. */
 export interface SceneOptions extends LaneOptions {
   /** Which conditions the S3 server honours. */
   readonly conditionalWrites: ConditionalWrites;
+  /** How far clocks are ahead of the database's, milliseconds. */
+  readonly aheadMs: { readonly functions: number; readonly s3: number };
+  /** Steps before which a scenario keeps the database as it is, and puts it back. */
+  readonly moments: readonly [kept: number, back: number];
   /** Whether the functions run in processes of their own, which are really killed. */
   readonly processes?: boolean;
 }
+
+/** Nothing special. */
+export const CALM: SceneOptions = {
+  shortSlices: false,
+  twoLanes: false,
+  conditionalWrites: "all",
+  aheadMs: { functions: 0, s3: 0 },
+  moments: [10, 30],
+};
 
 /** A project on the scene, with what makes it go. */
 export interface Actor {
@@ -44,7 +63,8 @@ export class Scene implements AsyncDisposable {
     readonly servers: Servers,
     readonly options: SceneOptions,
     readonly folder: string,
-    readonly s3: S3Server,
+    private s3: S3Server,
+    private readonly startS3: () => Promise<S3Server>,
     readonly state: State | undefined,
   ) {}
 
@@ -54,15 +74,19 @@ export class Scene implements AsyncDisposable {
     const directory = join(folder, "s3");
     await Deno.mkdir(directory);
     if (state) await copyFolder(join(state.folder, "s3"), directory);
-    const s3 = await startS3({
-      directory,
-      credentials: [servers.credentials],
-      region: REGION,
-      port: servers.s3Port,
-      conditionalWrites: options.conditionalWrites,
-    });
+    const start = () =>
+      startS3({
+        directory,
+        credentials: [servers.credentials],
+        region: REGION,
+        port: servers.s3Port,
+        conditionalWrites: options.conditionalWrites,
+        aheadMilliseconds: options.aheadMs.s3,
+      });
+    const s3 = await start();
     await s3.createBucket(BUCKET);
-    const scene = new Scene(servers, options, folder, s3, state);
+    const scene = new Scene(servers, options, folder, s3, start, state);
+    scene.clock.aheadMs = options.aheadMs.functions;
     scene.clock.install();
     for (const name of state?.projects ?? []) await scene.actor(name);
     return scene;
@@ -78,6 +102,19 @@ export class Scene implements AsyncDisposable {
     const actor = this.#actors.get(name) ?? this.#makeActor(name);
     this.#actors.set(name, actor);
     return await actor;
+  }
+
+  /** Stops a server and starts it again; all connections to it end. */
+  async restart(server: RestartedServer): Promise<void> {
+    if (server === "s3") {
+      await this.s3.stop();
+      this.s3 = await this.startS3();
+      return;
+    }
+    for (const { project } of await this.actors()) {
+      if (server === "storage") await project.restartStorage();
+      else await project.restartDatabase();
+    }
   }
 
   /** All that have been on the scene. */

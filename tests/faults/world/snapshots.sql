@@ -37,3 +37,13 @@ begin
   set local session_replication_role = 'origin';
 end
 $$;
+
+create function faults.forget(state text) returns void language plpgsql as $$
+declare
+  kept record;
+begin
+  for kept in select * from faults.tables loop
+    execute format('drop table if exists faults.%I', state || ' ' || kept.name);
+  end loop;
+end
+$$;

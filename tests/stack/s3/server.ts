@@ -46,6 +46,7 @@ export class HttpServer implements S3Server {
   credentials: readonly Credential[];
   conditionalWrites: ConditionalWrites;
   readonly #store: Store;
+  readonly #aheadMilliseconds: number;
   readonly #server: Server;
   #port = 0;
   readonly #scheme: "http" | "https";
@@ -55,6 +56,7 @@ export class HttpServer implements S3Server {
 
   private constructor(options: S3Options, store: Store) {
     this.#store = store;
+    this.#aheadMilliseconds = options.aheadMilliseconds ?? 0;
     this.region = options.region;
     this.credentials = options.credentials;
     this.onRequest = options.onRequest;
@@ -130,6 +132,8 @@ export class HttpServer implements S3Server {
     const parsed = parseRequest(message);
     const requestId = crypto.randomUUID();
     response.setHeader(REQUEST_ID, requestId);
+    const now = Date.now() + this.#aheadMilliseconds;
+    response.setHeader("date", new Date(now).toUTCString());
     const { record, finish } = this.requests.begin(parsed.record);
     try {
       const fault = this.onRequest?.(record);
@@ -174,7 +178,11 @@ export class HttpServer implements S3Server {
       if (parsed.refusal !== undefined) throw parsed.refusal;
       const { request } = parsed;
       const { credentials, region, endpoint } = this;
-      const authentication = authenticate(request, { credentials, region });
+      const authentication = authenticate(request, {
+        credentials,
+        region,
+        now: Date.now() + this.#aheadMilliseconds,
+      });
       const { accessKeyId, permissions = "all" } = authentication.credential;
       record.accessKeyId = accessKeyId;
       authorize(permissions, request.operation, request.headers);

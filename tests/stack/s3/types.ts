@@ -80,6 +80,8 @@ export interface S3Options {
   readonly onRequest?: FaultHook;
   /** `all` where absent. */
   readonly conditionalWrites?: ConditionalWrites;
+  /** How far its clock is ahead, milliseconds: for signatures, and in the Date of its answers. */
+  readonly aheadMilliseconds?: number;
 }
 
 /** A running server. */

@@ -28,6 +28,8 @@ export interface Authentication {
 export interface Expectations {
   readonly credentials: readonly Credential[];
   readonly region: string;
+  /** The server's clock, milliseconds since 1970. */
+  readonly now: number;
 }
 
 /**
@@ -50,7 +52,7 @@ export function authenticate(request: SignedRequest, expected: Expectations): Au
     });
   }
   checkScope(claim, expected.region);
-  checkTime(claim);
+  checkTime(claim, expected.now);
   checkSignedHeaders(request, claim);
 
   const key = signingKey(credential.secretAccessKey, claim.scope);
@@ -90,12 +92,12 @@ function checkScope(claim: SignatureClaim, region: string): void {
   }
 }
 
-function checkTime(claim: SignatureClaim): void {
+function checkTime(claim: SignatureClaim, now: number): void {
   const signed = parseDate(claim.date);
   if (signed === undefined) {
     throw new S3Error("AccessDenied", "AWS authentication requires a valid x-amz-date header");
   }
-  const age = Date.now() - signed;
+  const age = now - signed;
   if (claim.expiresSeconds !== undefined) {
     if (age > claim.expiresSeconds * 1000) {
       throw new S3Error("AccessDenied", "Request has expired");
@@ -104,7 +106,7 @@ function checkTime(claim: SignatureClaim): void {
   } else if (Math.abs(age) > SKEW_MILLISECONDS) {
     throw new S3Error("RequestTimeTooSkewed", undefined, {
       RequestTime: claim.date,
-      ServerTime: new Date().toISOString(),
+      ServerTime: new Date(now).toISOString(),
       MaxAllowedSkewMilliseconds: SKEW_MILLISECONDS,
     });
   }
