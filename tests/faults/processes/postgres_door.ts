@@ -82,12 +82,16 @@ class Conversation {
     const bytes = Buffer.concat(asked.map((message) => message.bytes));
     // A Flush asks what a statement takes, which changes nothing and has no end of its own.
     if (end !== "S" && end !== "Q") return void this.upstream.write(bytes);
+    // What a process asked for before it was killed is no step of those that come after it.
+    if (this.client.destroyed) return;
     const answer = await this.pass({
       party: "sql",
       action: this.#nameOf(asked),
       send: async () => {
         this.#answer = [];
         this.#answered = Promise.withResolvers();
+        // Its close has been told before there was anybody to tell.
+        if (this.upstream.destroyed) throw new Error("the server hung up");
         this.upstream.write(bytes);
         return await this.#answered.promise;
       },
