@@ -109,6 +109,8 @@ export async function succeed(
   for (let failed = 0; failed <= MAX_FAILED; failed++) {
     const run = await ended(project, await start(project, kind, body));
     if (run.state === "succeeded") return run;
+    // Somebody wanted it so.
+    if (run.state === "cancelled") continue;
     if (run.code === null) {
       throw new BrokenPromise(
         "goes_on",
