@@ -163,7 +163,8 @@ Deno.test("of a snapshot that lies nothing is taken, by an import or by a restor
   assert.deepEqual((await target.client.isolates()).filter(endedByLimit), []);
   for (const { text } of await target.client.functionLogs()) {
     assert.doesNotMatch(text, /\p{Cc}|\u2028/u);
-    assert.notEqual(JSON.parse(text).code, "forged");
+    // The platform has lines of its own, when it ends an isolate.
+    if (text.startsWith("{")) assert.notEqual(JSON.parse(text).code, "forged");
   }
   // And what was said before the lies is as good as ever.
   await target.restore();
