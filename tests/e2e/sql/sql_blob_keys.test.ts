@@ -44,6 +44,41 @@ sqlTest("what a run wrote over keeps its key, as what an import forgets does", a
   assert.equal(blobs, 2);
 });
 
+sqlTest("what was never sealed is forgotten step by step as it is at once", async (project) => {
+  const { owner } = project;
+  const objects = new Objects(owner);
+  const repository = new Repository();
+  await objects.createBucket("photos");
+  const names = Array.from({ length: 7 }, (_, index) => `photo ${index}`);
+  for (const name of names) await objects.upload("photos", name, { text: name });
+  await runBackup(project, repository);
+  const sealed = await allEntries(project);
+  for (const name of names.slice(0, 4)) await objects.upload("photos", name, { text: "other" });
+  await objects.upload("photos", "new", { text: "new" });
+  await objects.remove("photos", names[5]!);
+  await runBackup(project, repository, { stopBefore: ({ stage }) => stage === "seal" });
+  assert.notDeepEqual(await allEntries(project), sealed);
+  const steps: number[] = [];
+  for (let forgot = -1; forgot !== 0; steps.push(forgot)) {
+    [{ forgot }] = await owner`select holdfast.forget_some(1, 3) as forgot`;
+    const [{ open }] = await owner`
+      select coalesce(max(n), 0)::int as open from (
+        select count(*) as n from holdfast.entries where removed_in is null group by name) as x`;
+    assert.ok(open <= 1, "a name has one open entry");
+  }
+  assert.deepEqual(steps, [3, 2, 3, 2, 0]);
+  assert.deepEqual(await allEntries(project), sealed);
+  await assertOneBlobAKey(project);
+});
+
+async function allEntries({ owner }: SqlProject) {
+  return [
+    ...await owner`
+    select bucket_id, name, added_in, removed_in, version, key from holdfast.known_entries
+    order by bucket_id, name, added_in`,
+  ];
+}
+
 sqlTest("whatever lines come, an entry has its line's key and a key one blob", async (project) => {
   const { owner } = project;
   await owner.unsafe(REPOSITORY);

@@ -18,6 +18,8 @@ import { takeOver } from "./take_over.ts";
 
 /** Lines that one transaction takes. */
 const LINES_PER_PAGE = 2_000;
+/** Entries that one transaction forgets. */
+const FORGET_ROWS = 20_000;
 type SnapshotRecord = Extract<LogRecord, { kind: "snapshot" }>;
 
 interface ImportState {
@@ -57,11 +59,21 @@ export function importStage(store: RepositoryStore, projectUrl: string): Stage {
         continue;
       }
       const document = await readSnapshot(store, record, state.repository_id);
+      if (!await forgetUnsealed(lease, context)) return "more";
       if (!await importParts(document, state, lease, context, store)) return "more";
       await context.commit("import_record", lease, { record, document });
       if (context.budget.spent()) return "more";
     }
   };
+}
+
+/** Whether nothing is left of what was never sealed here: it would seem to belong to what comes. */
+async function forgetUnsealed(lease: Lease, context: SliceContext): Promise<boolean> {
+  const some = { max_rows: FORGET_ROWS };
+  while (await context.commit<number>("import_forget", lease, some) > 0) {
+    if (context.budget.spent()) return false;
+  }
+  return true;
 }
 
 /** A snapshot's document, held to the digest in its record and to the repository. */
