@@ -206,7 +206,8 @@ async function tryOnce(make: () => Promise<Response>): Promise<Try> {
   );
   if (status === 409) return { kind: "exists" };
   if (status === 401) throw new HoldfastError("storage_key_refused", message);
-  if (status === 429 || status >= 500) {
+  // Storage redirects nothing: whoever does stands before it.
+  if (status === 429 || status >= 500 || [302, 303, 307].includes(status)) {
     const own = body?.statusCode !== undefined && status !== 429 && status !== 503;
     return { kind: "again", message, retryAfterMs: retryAfter(response) ?? 0, own };
   }
