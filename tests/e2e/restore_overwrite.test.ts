@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { createBucket, upload } from "./support/objects.ts";
-import { readObjects, restorable } from "./support/project_reader.ts";
+import { readObjects, readRows, restorable } from "./support/project_reader.ts";
 import { TestProject } from "./support/project.ts";
 
 /** A project with three files and a backup, of which `a` was overwritten since. */
@@ -85,12 +85,15 @@ Deno.test("metadata that was edited since is put back with the overwriting, and 
   assert.deepEqual(await userMetadata(), { edition: 1 });
 });
 
-Deno.test("the same bytes under the same name, uploaded by hand, are right", async () => {
+Deno.test("the same bytes under the same name, uploaded by hand, are right and stay as they are", async () => {
   await using project = await createProject();
   await using target = await TestProject.create({ repository: project.repository });
   await createBucket(target, "files");
   await upload(target, "files", "b", "bytes of b");
+  const before = (await readRows(target.sql)).get("files/b");
   const { id, result } = await target.restore();
   assert.deepEqual(await failuresOf(target, id), []);
   assert.deepEqual([result.did.objects_restored, result.did.objects_already_right], [2, 1]);
+  // Times, too: nothing was to be overwritten.
+  assert.deepEqual((await readRows(target.sql)).get("files/b"), before);
 });

@@ -57,10 +57,11 @@ async function settleExisting(
   outside: RestoreContext,
 ): Promise<RestoreResult> {
   const place = placeOf(item);
-  const keepsMetadata = plan.overwrite === "never" && !target.same_metadata && !target.of_this_run;
-  const metadataKept = keepsMetadata ? ["objects_metadata_kept"] : [];
+  // Not even its times are put back, unless a slice of this run put it and died before it could.
+  const untouched = plan.overwrite === "never" && !target.of_this_run;
+  const metadataKept = untouched && !target.same_metadata ? ["objects_metadata_kept"] : [];
   if (target.right) {
-    const patched = target.same_metadata || keepsMetadata ? undefined : target.version;
+    const patched = target.same_metadata || untouched ? undefined : target.version;
     return result(item, ["objects_already_right", ...metadataKept], patched);
   }
   // A length that differs needs no second look; where nothing is to be overwritten, bytes do.
@@ -71,7 +72,7 @@ async function settleExisting(
     return result(
       item,
       ["objects_already_right", "objects_verified", ...metadataKept],
-      same && !keepsMetadata ? target.version : undefined,
+      same && !untouched ? target.version : undefined,
     );
   }
   if (plan.overwrite === "never") {
