@@ -98,6 +98,8 @@ class Target implements ObjectReader, ObjectWriter, Database {
 }
 
 interface Case {
+  /** Whether its row says what the snapshot says, its times of change left out. */
+  same_metadata?: boolean;
   /** What lies under the name: nothing, the blob's bytes or others. */
   there: "nothing" | "same" | "other";
   overwrite: "never" | "if-changed" | "always";
@@ -118,7 +120,7 @@ async function restore(
       version,
       size: 1,
       right: false,
-      same_metadata: false,
+      same_metadata: given.same_metadata ?? false,
       of_this_run: false,
       held: given.held,
     };
@@ -152,6 +154,17 @@ Deno.test("nothing is overwritten that was not to be, or that no snapshot holds"
     else assert.equal(result.failure, undefined);
     if (given.there === "same") assert.deepEqual(target.writes, []);
   }));
+});
+
+Deno.test("the row of an object that is right is patched only where it may be overwritten", async () => {
+  for (const same_metadata of [true, false]) {
+    for (const overwrite of ["never", "if-changed"] as const) {
+      const given: Case = { there: "same", overwrite, held: true, direct: true, same_metadata };
+      const { result } = await restore(given);
+      assert.deepEqual(result.counts.slice(0, 2), ["objects_already_right", "objects_verified"]);
+      assert.equal(result.restored_version !== undefined, overwrite === "if-changed");
+    }
+  }
 });
 
 Deno.test("an object that appears while it is restored stays as it is", async () => {
