@@ -34,9 +34,11 @@ export async function addRows(
   last: number,
 ): Promise<void> {
   await sql`
-    insert into storage.objects (bucket_id, name, version, metadata, user_metadata, owner_id)
+    insert into storage.objects (bucket_id, name, version, created_at, updated_at, metadata, user_metadata,
+      owner_id)
     select ${bucket}, left(h, 8) || '-' || substr(h, 9, 4) || '/' || substr(h, 13) || '.png',
-      gen_random_uuid()::text,
+      -- Of yesterday: what came a minute ago is looked up once more by each run.
+      gen_random_uuid()::text, now() - interval '1 day', now() - interval '1 day',
       jsonb_build_object('eTag', '"' || h || '"', 'size', 10000, 'mimetype', 'image/png',
         'cacheControl', 'max-age=3600', 'lastModified', '2026-01-01T00:00:00.000Z',
         'contentLength', 10000, 'httpStatusCode', 200),
