@@ -126,6 +126,7 @@ export class Scene implements AsyncDisposable {
     const { servers, door } = this;
     const project = await servers.project(name);
     await project.putBack(this.state);
+    await this.#forgetProbe(project);
     const watch = watchLease(project, (broken) => this.broken.push(broken));
     const workers: Workers = this.options.processes
       ? await ProcessWorkers.open(servers, project, door)
@@ -135,7 +136,15 @@ export class Scene implements AsyncDisposable {
 
   /** Puts a project's database back to what it was when the scene opened, as its own backup would. */
   async rewind(name: string): Promise<void> {
-    await (await this.actor(name)).project.putRowsBack(this.state);
+    const { project } = await this.actor(name);
+    await project.putRowsBack(this.state);
+    await this.#forgetProbe(project);
+  }
+
+  /** States were made where the server honours conditions; what it does here has to be probed here. */
+  async #forgetProbe({ sql }: FaultsProject): Promise<void> {
+    if (this.options.conditionalWrites !== "none") return;
+    await sql`update holdfast.repositories set conditional_writes = null`;
   }
 
   /** Ends the scene and keeps what came of it, as a state that others can begin with. */

@@ -150,7 +150,7 @@ async function publish(
     project_url: document.project_url,
   };
   const collides = await context.commit<boolean>("rival_would_collide", lease);
-  if (!collides) await assertNoNews(store, context.database, document, document.sequence);
+  if (!collides) await assertNoNews(store, context.database, document, record);
   await putOwnDocument(store, snapshotKey(document.id), frozen);
   const recordKey = logKey(document.sequence);
   const put = collides ? putDocument : putUnlessThere;

@@ -158,8 +158,9 @@ export async function openForWriting(
 
 /**
  * Compares heads once more before a snapshot counts: its run may have lasted for days, and the
- * repository may have been taken over meanwhile. `own` is the sequence of a record that is no news: that
- * of the snapshot itself, written by a slice that died.
+ * repository may have been taken over meanwhile. `own` is a record that is no news: that of the snapshot
+ * itself, written by a slice that died. Another one of its sequence is: of a run that this database
+ * has forgotten, whose snapshot must not be written over.
  *
  * A run that is minutes old need not ask if its record is the next of the log and the server
  * honours conditions. Whoever takes a repository over writes the next record first, so it has the
@@ -173,13 +174,13 @@ export async function assertNoNews(
   store: RepositoryStore,
   database: Database,
   snapshot: Pick<SnapshotDocument, "repository_id" | "project_url">,
-  own?: number,
+  own?: LogRecord,
 ): Promise<void> {
   const known = await database.call<KnownRepository | null>("known_repository", {
     repository_id: snapshot.repository_id,
   });
   const news = (await readRecords(store, known?.last_record ?? 0))
-    .filter(({ sequence }) => sequence !== own);
+    .filter((record) => own === undefined || formatDocument(record) !== formatDocument(own));
   const owner = ownerOf(news) ?? snapshot.project_url;
   if (owner !== snapshot.project_url) {
     throw notOurs(owner, news, await lastSnapshotOf(database, known));
