@@ -3,18 +3,18 @@ import { fileURLToPath } from "node:url";
 
 const MAIN = fileURLToPath(new URL("./main.ts", import.meta.url));
 
-/** Each tells one of the scenarios; a second each, on a machine that does nothing else. */
-const SEEDS = "120";
-/**
- * Known to hold, so that a failure is of the change that is tested. Others may still break a promise
- * or show a fault of the checks (docs/RELIABILITY.md): those are for `deno task faults`.
- */
+/** So many that each fault has to meet each kind of request often enough. */
+const SEEDS = "300";
+/** The same in each run, so that what fails is the change that is tested; others are for the nights. */
 const FIRST_SEED = Deno.env.get("HOLDFAST_TEST_FAULTS_SEED") ?? "821532";
 
 Deno.test("whatever dies, sleeps or loses an answer, every promise holds", async () => {
   // In a process of its own: it lets lanes die, which leave timers behind as the dead do.
   const { code } = await new Deno.Command(Deno.execPath(), {
-    args: ["run", "--allow-all", "--no-check", MAIN, "--seeds", SEEDS, "--seed", FIRST_SEED],
+    args: [
+      ...["run", "--allow-all", "--no-check", MAIN],
+      ...["--seeds", SEEDS, "--seed", FIRST_SEED, "--jobs", String(navigator.hardwareConcurrency)],
+    ],
     stdin: "null",
   }).spawn().status;
   assert.equal(code, 0, "its last lines say which promise, and how to have it broken again");

@@ -5,27 +5,30 @@
 import { PLANTS } from "../plants/mod.ts";
 import { WAYS } from "./door/step.ts";
 import { untilInterrupted } from "../stack/interrupt.ts";
-import { Campaign, formatTally } from "./run/campaign.ts";
+import { formatTally } from "./run/campaign.ts";
 import { type FaultsOptions, readOptions, USAGE } from "./run/options.ts";
 import { SEEDS_FOR_LEAST } from "./run/counts.ts";
 import { runPlants } from "./run/plants.ts";
+import { OUTCOME, tellHere, tellInJobs } from "./run/tell.ts";
 import { SCENARIOS } from "./scenarios/mod.ts";
-import { Servers } from "./world/servers.ts";
 
 untilInterrupted().then(() => Deno.exit(130)); // the workspace's watchdog clears up
 Deno.exit(await run(optionsOrExit()));
 
 async function run(options: FaultsOptions): Promise<number> {
-  const { plants } = options;
+  const { plants, everyStep, fault, jobs } = options;
   if (plants.length > 0) return await runPlants(plants) ? 0 : 1;
-  await using servers = await Servers.start();
-  // As the functions find them in their environment.
-  for (const [name, value] of Object.entries(servers.secrets)) Deno.env.set(name, value);
-  const campaign = new Campaign(servers, options);
-  if (!options.everyStep && !options.fault) console.log(`seed ${options.seed}`);
-  const tally = await campaign.run();
-  for (const line of campaign.counts.lines(WAYS)) console.log(line);
-  const missing = meetsAll(options) ? campaign.counts.shortfalls() : [];
+  if (options.outcome) {
+    console.log(`${OUTCOME}${JSON.stringify(await tellHere(options))}`);
+    return 0;
+  }
+  const bySeed = !everyStep && !fault;
+  if (bySeed) console.log(`seed ${options.seed}`);
+  const { tally, counts } = bySeed && jobs > 1
+    ? await tellInJobs(options, import.meta.url)
+    : await tellHere(options);
+  for (const line of counts.lines(WAYS)) console.log(line);
+  const missing = meetsAll(options) ? counts.shortfalls() : [];
   for (const line of missing) console.log(`TOO SELDOM ${line}`);
   console.log(formatTally(tally));
   return tally.broken === 0 && missing.length === 0 ? 0 : 1;

@@ -24,7 +24,7 @@ const TEN_MINUTES_MS = 10 * 60 * 1000;
 /** One of the servers restarts this often. */
 const RESTART_SHARE = 0.3;
 /** Tellings in which the weather is bad besides. */
-const BAD_WEATHER_SHARE = 0.5;
+const BAD_WEATHER_SHARE = 0.6;
 
 /** Which scenario a seed tells, of several, and whether in bad weather. */
 export function chooseScenario(

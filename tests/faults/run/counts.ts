@@ -17,6 +17,18 @@ export class Counts {
     }
   }
 
+  /** Adds what another process counted, as its `toJSON` gave it. */
+  addAll(counted: Readonly<Record<string, number>>): void {
+    for (const [pair, count] of Object.entries(counted)) {
+      this.#counts.set(pair, (this.#counts.get(pair) ?? 0) + count);
+    }
+  }
+
+  /** The counts by pair, for `addAll` of another process. */
+  toJSON(): Record<string, number> {
+    return Object.fromEntries(this.#counts);
+  }
+
   /** How often a fault met a kind of request. */
   of(way: Way, kind: Kind): number {
     return this.#counts.get(`${way} ${kind}`) ?? 0;
@@ -31,12 +43,12 @@ export class Counts {
     );
   }
 
-  /** A line for each fault, with what it met; what it can't meet is left out. */
+  /** A line for each fault that met anything, with what it met. */
   lines(ways: readonly Way[]): string[] {
-    return ways.map((way) => {
+    return ways.filter((way) => KINDS.some((kind) => this.of(way, kind) > 0)).map((way) => {
       const met = KINDS.filter((kind) => this.of(way, kind) > 0)
         .map((kind) => `${kind} ${this.of(way, kind)}`);
-      return `  ${way}: ${met.join(", ") || "nothing"}`;
+      return `  ${way}: ${met.join(", ")}`;
     });
   }
 }

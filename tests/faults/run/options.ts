@@ -20,12 +20,17 @@ export interface FaultsOptions {
   readonly plants: readonly string[];
   /** Ends at the first broken promise. */
   readonly failFast: boolean;
+  /** So many processes share the seeds. */
+  readonly jobs: number;
+  /** Whether this is one of them, which ends with its outcome for the one that started it. */
+  readonly outcome: boolean;
 }
 
 /** How the command is used. */
 export const USAGE = `deno task faults [options]
   --seeds N          tell N scenarios, each with faults that follow from its seed (30)
   --seed S           the first seed; by default one that is new each time, and printed
+  --jobs N           N processes share the seeds (1)
   --scenario NAME    only this one; may be repeated
   --every-step       every step of each scenario, in every way
   --all              every step of each, in three ways, by processes that are killed
@@ -53,6 +58,8 @@ export function readOptions(
     options: {
       "seeds": { type: "string", default: "30" },
       "seed": { type: "string" },
+      "jobs": { type: "string", default: "1" },
+      "outcome": { type: "boolean", default: false },
       "scenario": { type: "string", multiple: true, default: [] },
       "every-step": { type: "boolean", default: false },
       "all": { type: "boolean", default: false },
@@ -85,6 +92,8 @@ export function readOptions(
     processes: values.all || values.processes,
     fault: faultOf(values.step, values.way),
     failFast: values["fail-fast"],
+    jobs: Math.max(1, number("jobs", values.jobs)),
+    outcome: values.outcome,
     verbose: values.verbose,
     plants: values.plants ? plants : values.plant,
   };

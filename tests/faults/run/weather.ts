@@ -11,7 +11,7 @@ interface Force {
 }
 
 /** On what a scenario's storm is, so that requests that there are few of meet all faults, too. */
-const STORM: Force = { share: 0.8, most: 14 };
+const STORM: Force = { share: 0.8, most: 16 };
 /** On all else. */
 const RAIN: Force = { share: 0.08, most: 2 };
 /** Calls to the database are many, and each may end a slice. */
