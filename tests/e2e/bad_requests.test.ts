@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { createBucket, upload } from "./support/objects.ts";
-import { type Answer, TestProject } from "./support/project.ts";
+import { type Answer, ONE_PROCESS, TestProject } from "./support/project.ts";
 
 /** What a request is refused with, but for its single faults. */
 function assertInvalid(answer: Answer, faults: [path: string, message: RegExp][]): void {
@@ -23,7 +23,7 @@ async function assertNothingStarted(project: TestProject): Promise<void> {
 }
 
 Deno.test("a body that is no JSON object is refused", async () => {
-  await using project = await TestProject.create();
+  await using project = await TestProject.create(ONE_PROCESS);
   const operate = { key: await project.key("operate") };
   const restore = { key: await project.key("restore") };
   for (const body of ["{", "nothing", "{'a': 1}", "\u0000"]) {
@@ -43,7 +43,7 @@ Deno.test("a body that is no JSON object is refused", async () => {
 });
 
 Deno.test("every field that is wrong is named", async () => {
-  await using project = await TestProject.create();
+  await using project = await TestProject.create(ONE_PROCESS);
   const key = await project.key("restore");
   const answer = await project.call("POST", "holdfast-restore/runs", {
     key,
@@ -60,7 +60,7 @@ Deno.test("every field that is wrong is named", async () => {
 });
 
 Deno.test("a snapshot that is no id and no time is refused", async () => {
-  await using project = await TestProject.create();
+  await using project = await TestProject.create(ONE_PROCESS);
   const key = await project.key("restore");
   for (const snapshot of ["", "newest", "2026-11-21", "yesterday", "20261121T020000Z", null]) {
     const answer = await project.call("POST", "holdfast-restore/runs", { key, body: { snapshot } });
@@ -69,7 +69,7 @@ Deno.test("a snapshot that is no id and no time is refused", async () => {
 });
 
 Deno.test("a backup and an import take no field", async () => {
-  await using project = await TestProject.create();
+  await using project = await TestProject.create(ONE_PROCESS);
   const key = await project.key("operate");
   for (const path of ["holdfast-backup/runs", "holdfast-backup/imports"]) {
     const answer = await project.call("POST", path, { key, body: { full: true, bucket: "a" } });
@@ -79,7 +79,7 @@ Deno.test("a backup and an import take no field", async () => {
 });
 
 Deno.test("a body of more than 64 KiB is refused", async () => {
-  await using project = await TestProject.create();
+  await using project = await TestProject.create(ONE_PROCESS);
   const answer = await project.call("POST", "holdfast-backup/runs", {
     key: await project.key("operate"),
     body: " ".repeat(64 * 1024 + 1),
@@ -89,7 +89,7 @@ Deno.test("a body of more than 64 KiB is refused", async () => {
 });
 
 Deno.test("an unknown snapshot is 404 and lists the newest few", async () => {
-  await using project = await TestProject.create();
+  await using project = await TestProject.create(ONE_PROCESS);
   await createBucket(project, "files");
   for (let n = 0; n < 6; n++) {
     await upload(project, "files", `${n}`);
@@ -113,7 +113,7 @@ Deno.test("an unknown snapshot is 404 and lists the newest few", async () => {
 });
 
 Deno.test("of a time before the first snapshot the run says so, and lists the newest", async () => {
-  await using project = await TestProject.create();
+  await using project = await TestProject.create(ONE_PROCESS);
   await project.backup();
   const ids = await project.reader.snapshotIds();
   const body = { snapshot: "2020-01-01T00:00:00Z", dryRun: false };
@@ -124,7 +124,7 @@ Deno.test("of a time before the first snapshot the run says so, and lists the ne
 });
 
 Deno.test("latest of a repository without a snapshot is 404 too", async () => {
-  await using empty = await TestProject.create();
+  await using empty = await TestProject.create(ONE_PROCESS);
   await empty.bucket.put(
     "holdfast/holdfast.json",
     JSON.stringify({
@@ -142,7 +142,7 @@ Deno.test("latest of a repository without a snapshot is 404 too", async () => {
 });
 
 Deno.test("a repository that is not there is named so before a restore starts", async () => {
-  await using project = await TestProject.create();
+  await using project = await TestProject.create(ONE_PROCESS);
   const { status, body } = await project.call("POST", "holdfast-restore/runs", {
     key: await project.key("restore"),
   });

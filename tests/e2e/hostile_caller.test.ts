@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { ERRORS } from "../../supabase/functions/_holdfast/errors.ts";
-import { TestProject } from "./support/project.ts";
+import { ONE_PROCESS, TestProject } from "./support/project.ts";
 import { routesServed } from "./support/routes.ts";
 
 /** Requests in a run of the property; the seed is printed where one of them fails. */
@@ -132,7 +132,7 @@ function assertInOrder({ status, head, body }: RawAnswer, what: OddRequest): voi
 }
 
 Deno.test("whatever a caller sends, it is refused in order, and nothing begins", async () => {
-  await using project = await TestProject.create();
+  await using project = await TestProject.create(ONE_PROCESS);
   const look = await project.key("look");
   const [before] = await counts(project);
   const request = fc.record({
@@ -161,7 +161,7 @@ function isNothing(bytes: Uint8Array): boolean {
 }
 
 Deno.test("whatever body a good key comes with, nothing begins that was not asked for", async () => {
-  await using project = await TestProject.create();
+  await using project = await TestProject.create(ONE_PROCESS);
   const keys = { operate: await project.key("operate"), restore: await project.key("restore") };
   const route = fc.constantFrom(
     ["holdfast-backup/runs", keys.operate],
@@ -183,7 +183,7 @@ Deno.test("whatever body a good key comes with, nothing begins that was not aske
 });
 
 Deno.test("a request within another's body is not taken for one", async () => {
-  await using project = await TestProject.create();
+  await using project = await TestProject.create(ONE_PROCESS);
   const key = await project.key("operate");
   const hidden = "POST /functions/v1/holdfast-backup/runs HTTP/1.1\r\nhost: a\r\n" +
     `apikey: ${key}\r\ncontent-length: 2\r\n\r\n{}`;
@@ -268,7 +268,7 @@ async function sendEndless(
 }
 
 Deno.test("a body that comes slowly or without an end is let go, at every route", async () => {
-  await using project = await TestProject.create();
+  await using project = await TestProject.create(ONE_PROCESS);
   const keys = await Promise.all(
     (["worker", "operate", "restore"] as const).map((scope) => project.key(scope)),
   );

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { Answer, Scope } from "./support/project.ts";
-import { TestProject } from "./support/project.ts";
+import { ONE_PROCESS, TestProject } from "./support/project.ts";
 import { routesServed } from "./support/routes.ts";
 
 const UNKNOWN_RUN = "00000000-0000-4000-8000-000000000000";
@@ -78,7 +78,7 @@ Deno.test("every route that there is stands in the table of them", async () => {
 });
 
 Deno.test("each route takes the keys of one scope, and refuses all others with one body", async () => {
-  await using project = await TestProject.create();
+  await using project = await TestProject.create(ONE_PROCESS);
   for (const { method, path, scope, body, status } of ROUTES) {
     for (const sent of SCOPES) {
       const answer = await project.call(method, path, { key: await project.key(sent), body });
@@ -90,7 +90,7 @@ Deno.test("each route takes the keys of one scope, and refuses all others with o
 });
 
 Deno.test("a key shows and cancels the runs of its own function, and no others", async () => {
-  await using project = await TestProject.create();
+  await using project = await TestProject.create(ONE_PROCESS);
   for (const [kind, own, other] of FUNCTIONS_OF_KINDS) {
     // A run that no slice works on: its key's function alone may know it.
     const [row] = await project.sql<{ id: string }[]>`
@@ -111,8 +111,8 @@ Deno.test("a key shows and cancels the runs of its own function, and no others",
 });
 
 Deno.test("no key, a malformed, an unknown and a revoked one are refused with one body", async () => {
-  await using project = await TestProject.create();
-  await using other = await TestProject.create();
+  await using project = await TestProject.create(ONE_PROCESS);
+  await using other = await TestProject.create(ONE_PROCESS);
   const live = await project.key("operate");
   const revoked = await project.createKey("operate", "revoked");
   await project.sql`select holdfast.revoke_key('revoked')`;
@@ -144,7 +144,7 @@ Deno.test("no key, a malformed, an unknown and a revoked one are refused with on
 });
 
 Deno.test("a key may come as Bearer, also beside one of the project's own", async () => {
-  await using project = await TestProject.create();
+  await using project = await TestProject.create(ONE_PROCESS);
   const key = await project.key("look");
   const { publishableKey } = project.client.info;
   const ways: Record<string, string>[] = [
@@ -160,7 +160,7 @@ Deno.test("a key may come as Bearer, also beside one of the project's own", asyn
 });
 
 Deno.test("the worker key can continue runs, and start none", async () => {
-  await using project = await TestProject.create();
+  await using project = await TestProject.create(ONE_PROCESS);
   const [row] = await project.sql`
     select decrypted_secret as key from vault.decrypted_secrets where name = 'holdfast_worker_key'`;
   const key = row!.key as string;

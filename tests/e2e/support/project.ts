@@ -63,7 +63,12 @@ export interface ProjectOptions {
   cron?: boolean | "manual" | "pg_cron";
   /** What each isolate of its functions may use. */
   limits?: Input<"createProject">["limits"];
+  /** Whether POSTs share a process; by default as the environment asks. */
+  mode?: Input<"createProject">["mode"];
 }
+
+/** For what only looks at answers: a process for each of hundreds of POSTs would show no more. */
+export const ONE_PROCESS = { mode: "shared" } as const;
 
 /** What a function answered. */
 export interface Answer {
