@@ -43,8 +43,17 @@ interface Platform {
 /** End-to-end tests that call no function, and so are run once. */
 const WITHOUT_FUNCTIONS = ["e2e/add", "e2e/sql"];
 
-/** How the engine bears outages and limits: told once, on the Deno that Edge Runtime has. */
-const ON_THE_RUNTIME = ["e2e/limits.test.ts", "e2e/outage.test.ts"];
+/** How the engine bears outages, limits, kills and lies: told once, on the Deno of Edge Runtime. */
+const ON_THE_RUNTIME = [
+  "e2e/limits.test.ts",
+  "e2e/egress.test.ts",
+  "e2e/outage.test.ts",
+  "e2e/killer.test.ts",
+  "e2e/killed_upload.test.ts",
+  "e2e/left_uploads.test.ts",
+  "e2e/hostile_repository.test.ts",
+  "e2e/hostile_source.test.ts",
+];
 
 /** What people read and run, and what stand-ins measure: told once, on the Deno of today. */
 const ON_THE_CURRENT = [
