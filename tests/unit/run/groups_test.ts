@@ -30,3 +30,11 @@ Deno.test("a word stands for the groups that begin with it, in their own order",
 Deno.test("a word that stands for none is refused, and what there is is named", () => {
   assert.throws(() => selectGroups(["unti"]), /unti.*unit.*conformance\/s3/);
 });
+
+Deno.test("what one group leaves out of a folder, another one tells", () => {
+  const endToEnd = GROUPS.filter(({ paths, onDemand }) => paths.includes("e2e") && !onDemand);
+  const [first, ...others] = endToEnd.map(({ without }) => without ?? []);
+  const leftByAll = first!.filter((path) => others.every((left) => left.includes(path)));
+  assert.ok(others.length > 0);
+  assert.deepEqual(leftByAll, []);
+});
