@@ -1,4 +1,4 @@
-import { sleep } from "../world/ticker.ts";
+import { delay } from "../../stack/delay.ts";
 
 /** Does something again and again, after a rest each time, until the signal comes. */
 export async function repeat(
@@ -7,7 +7,7 @@ export async function repeat(
   act: () => Promise<void> | void,
 ): Promise<void> {
   while (!signal.aborted) {
-    await sleep(restMilliseconds(), signal);
+    await delay(restMilliseconds(), signal);
     if (!signal.aborted) await act();
   }
 }

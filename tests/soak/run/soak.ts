@@ -11,7 +11,8 @@ import { Truth } from "../model/truth.ts";
 import { Users } from "../users/users.ts";
 import { HeapWatch } from "../world/heap.ts";
 import { SoakProject } from "../world/soak_project.ts";
-import { sleep, Ticker } from "../world/ticker.ts";
+import { delay } from "../../stack/delay.ts";
+import { Ticker } from "../world/ticker.ts";
 import { Weather } from "../world/weather.ts";
 import { type Passed } from "../world/weather_door.ts";
 import { checkAtRest, finish } from "./finish.ts";
@@ -145,7 +146,7 @@ export class Soak implements AsyncDisposable {
       const { source, ledger } = this;
       await ledger.guard(async () => {
         // Mostly while there is somebody to be killed at work.
-        for (let tries = 0; tries < 20 && !await openRun(source); tries++) await sleep(200, signal);
+        for (let tries = 0; tries < 20 && !await openRun(source); tries++) await delay(200, signal);
         await (random.chance(0.15) ? cancel(source, ledger) : kill(source, random, ledger));
       });
     });

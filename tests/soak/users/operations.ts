@@ -37,36 +37,25 @@ export const overwrite: Operation = (scene) =>
   withObject(scene, ({ row }) => overwriteAt(scene, row));
 
 /** Moves an object, to another bucket as often as not. */
-export const move: Operation = (scene) => {
-  const state = chooseObject(scene.random, scene.truth);
-  const to = choosePlace(scene.random, scene.truth);
-  return toFreePlace(scene, state, to, async ({ row, sha256 }) => {
-    const { at } = await timed(() =>
-      ok(
-        scene.project.storage.from(row.bucket_id).move(row.name, to.name, {
-          destinationBucket: to.bucket,
-        }),
-      )
-    );
-    scene.truth.appeared(await readRow(scene.project, to.bucket, to.name), sha256, at);
-  });
-};
+export const move: Operation = (scene) => relocate(scene, "move");
 
 /** Copies an object, which gives another one. */
-export const copy: Operation = (scene) => {
+export const copy: Operation = (scene) => relocate(scene, "copy");
+
+function relocate(scene: UserScene, how: "move" | "copy"): Promise<boolean> {
   const state = chooseObject(scene.random, scene.truth);
   const to = choosePlace(scene.random, scene.truth);
   return toFreePlace(scene, state, to, async ({ row, sha256 }) => {
-    const { at } = await timed(() =>
-      ok(
-        scene.project.storage.from(row.bucket_id).copy(row.name, to.name, {
-          destinationBucket: to.bucket,
-        }),
-      )
+    const files = scene.project.storage.from(row.bucket_id);
+    const options = { destinationBucket: to.bucket };
+    const { at } = await timed<unknown>(() =>
+      how === "move"
+        ? ok(files.move(row.name, to.name, options))
+        : ok(files.copy(row.name, to.name, options))
     );
     scene.truth.appeared(await readRow(scene.project, to.bucket, to.name), sha256, at);
   });
-};
+}
 
 /** Changes what Postgres alone knows of an object. */
 export const edit: Operation = (scene) =>

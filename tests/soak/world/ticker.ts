@@ -1,3 +1,4 @@
+import { delay } from "../../stack/delay.ts";
 import type { Random } from "../../faults/run/random.ts";
 import type { SoakProject } from "./soak_project.ts";
 
@@ -56,19 +57,5 @@ async function isIdle(idle: Promise<void>): Promise<boolean> {
 }
 
 function rest(signal: AbortSignal): Promise<void> {
-  return sleep(TICK_MILLISECONDS, signal);
-}
-
-/** Resolves after some milliseconds, or when the signal comes. */
-export function sleep(milliseconds: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const end = () => {
-      clearTimeout(timer);
-      signal.removeEventListener("abort", end);
-      resolve();
-    };
-    const timer = setTimeout(end, milliseconds);
-    signal.addEventListener("abort", end);
-    if (signal.aborted) end();
-  });
+  return delay(TICK_MILLISECONDS, signal);
 }

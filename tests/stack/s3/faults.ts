@@ -1,3 +1,4 @@
+import { delay } from "../delay.ts";
 import type { IncomingBody } from "./body/incoming.ts";
 import type { Reply } from "./request.ts";
 import type { Fault } from "./types.ts";
@@ -39,16 +40,4 @@ function faultReply(fault: Extract<Fault, { kind: "error" }>): Reply {
   }
   const message = fault.message ?? "This error was asked for by a test.";
   return { status: fault.status, headers, body: xmlError({ Code: fault.code, Message: message }) };
-}
-
-function delay(milliseconds: number, stopping: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const end = () => {
-      clearTimeout(timer);
-      stopping.removeEventListener("abort", end);
-      resolve();
-    };
-    const timer = setTimeout(end, milliseconds);
-    stopping.addEventListener("abort", end);
-  });
 }

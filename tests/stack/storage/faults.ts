@@ -1,4 +1,5 @@
 import type { Answer, BodyStream } from "./exchange.ts";
+import { delay } from "../delay.ts";
 import type { StorageRequestRecord } from "./request_log.ts";
 
 /**
@@ -60,16 +61,7 @@ export class Faults {
 
   /** Waits so long, or until the rules are cleared. */
   delay(milliseconds: number): Promise<void> {
-    const { signal } = this.#cleared;
-    return new Promise((resolve) => {
-      const end = () => {
-        clearTimeout(timer);
-        signal.removeEventListener("abort", end);
-        resolve();
-      };
-      const timer = setTimeout(end, milliseconds);
-      signal.addEventListener("abort", end);
-    });
+    return delay(milliseconds, this.#cleared.signal);
   }
 
   /** The fault for a request that has just arrived; a rule is used up by it. */

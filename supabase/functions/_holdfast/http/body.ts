@@ -1,6 +1,7 @@
 /** Reading a request's body: small JSON, checked. */
 import { z } from "zod";
 import { joinBytes } from "../bounded.ts";
+import { clock } from "../engine/clock.ts";
 import { HoldfastError } from "../errors.ts";
 import { faultsOf } from "../settings.ts";
 
@@ -50,11 +51,11 @@ async function readInTime(
 ): Promise<Uint8Array<ArrayBuffer>> {
   const reader = body.getReader();
   let late = false;
-  const timer = setTimeout(() => {
+  const inTime = clock.after(timeoutMs, () => {
     late = true;
     // The read under way ends with it.
     reader.cancel().catch(() => {});
-  }, timeoutMs);
+  });
   try {
     const whole = await readWhole(reader);
     if (!late) return whole;
@@ -62,7 +63,7 @@ async function readInTime(
     if (error instanceof HoldfastError) throw error;
     if (!late) throw bodyFault("broke off", error);
   } finally {
-    clearTimeout(timer);
+    inTime();
   }
   throw bodyFault(`did not come within ${timeoutMs / 1000} s`);
 }
