@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import type { Database } from "../../../../../supabase/functions/_holdfast/project/database.ts";
+import type { LogRecord } from "../../../../../supabase/functions/_holdfast/repository/formats.ts";
 import {
+  assertNoNews,
   openForWriting,
   readRecords,
 } from "../../../../../supabase/functions/_holdfast/repository/open.ts";
@@ -124,4 +126,34 @@ Deno.test("an identity that was spoilt on its way here does not take the right o
   const facts = await openForWriting(store, nothingKnown, SETTINGS, "https://a");
   assert.equal(facts.conditional_writes, null);
   assert.equal(store.read(HOLDFAST_KEY), right);
+});
+
+Deno.test("of a snapshot's own sequence only its very own record is no news", async () => {
+  const own: LogRecord = {
+    kind: "snapshot",
+    sequence: 3,
+    at: "then",
+    snapshot: "20261121T000000Z-3",
+    sha256: "1".repeat(64),
+    project_url: "https://a",
+  };
+  const database: Database = {
+    call: <Result>() => Promise.resolve({ last_record: 2 } as Result),
+    close: () => Promise.resolve(),
+  };
+  const snapshot = { repository_id: crypto.randomUUID(), project_url: "https://a" };
+  const look = (there: LogRecord) => {
+    const store = storeWith(2);
+    store.write(logKey(3), JSON.stringify(there));
+    return assertNoNews(store, database, snapshot, own);
+  };
+  await look(own);
+  for (
+    const other of [
+      { ...own, sha256: "2".repeat(64) },
+      { ...own, snapshot: "20261121T000001Z-3" },
+    ]
+  ) {
+    await assert.rejects(look(other), { code: "catalog_behind" });
+  }
 });

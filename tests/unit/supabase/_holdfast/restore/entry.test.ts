@@ -1,5 +1,4 @@
 import assert from "node:assert/strict";
-import { createHash } from "node:crypto";
 import fc from "fast-check";
 import type { Database } from "../../../../../supabase/functions/_holdfast/project/database.ts";
 import type { ObjectReader } from "../../../../../supabase/functions/_holdfast/project/storage.ts";
@@ -14,23 +13,12 @@ import type {
 } from "../../../../../supabase/functions/_holdfast/restore/items.ts";
 import { MemoryStore } from "../../memory_store.ts";
 import { withoutWaiting } from "../../without_waiting.ts";
+import { heldItem } from "./held_item.ts";
 
 const BLOB = "what was backed up";
 const KEY = "data/b/n/v";
 
-const ITEM: RestoreItem = {
-  bucket_id: "b",
-  name: "n",
-  version: "v",
-  metadata: { type: "text/plain", cache_control: null },
-  code: null,
-  blob: 1,
-  key: KEY,
-  size: BLOB.length,
-  sha256: createHash("sha256").update(BLOB).digest("hex"),
-  part_size: null,
-  target: null,
-};
+const ITEM: RestoreItem = heldItem(BLOB, { key: KEY });
 
 /** A project's Storage: what lies where, and each write that was asked of it. */
 class Target implements ObjectReader, ObjectWriter, Database {

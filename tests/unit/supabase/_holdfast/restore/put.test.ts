@@ -1,27 +1,14 @@
 import assert from "node:assert/strict";
-import { createHash } from "node:crypto";
 import type { Database } from "../../../../../supabase/functions/_holdfast/project/database.ts";
 import type { ObjectReader } from "../../../../../supabase/functions/_holdfast/project/storage.ts";
 import type { ObjectWriter } from "../../../../../supabase/functions/_holdfast/project/target.ts";
 import type { RepositoryStore } from "../../../../../supabase/functions/_holdfast/repository/store.ts";
-import type { HeldItem } from "../../../../../supabase/functions/_holdfast/restore/items.ts";
 import { putBlob } from "../../../../../supabase/functions/_holdfast/restore/put.ts";
+import { heldItem } from "./held_item.ts";
 
 const BYTES = new TextEncoder().encode("as backed up");
 
-const ITEM: HeldItem = {
-  bucket_id: "b",
-  name: "n",
-  version: "v",
-  metadata: { type: null, cache_control: null },
-  code: null,
-  target: null,
-  blob: 1,
-  key: "data/b/n/v",
-  size: BYTES.length,
-  sha256: createHash("sha256").update(BYTES).digest("hex"),
-  part_size: null,
-};
+const ITEM = heldItem(BYTES);
 
 /** Puts a blob of which the first reads answer these bytes; returns what was put, and the reads. */
 async function put(...spoilt: (Uint8Array | undefined)[]) {

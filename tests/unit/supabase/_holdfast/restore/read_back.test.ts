@@ -12,6 +12,7 @@ import {
   compareAgain,
 } from "../../../../../supabase/functions/_holdfast/restore/read_back.ts";
 import { withoutWaiting } from "../../without_waiting.ts";
+import { heldItem } from "./held_item.ts";
 
 const MIB = 1024 * 1024;
 const SIZE = 20 * MIB + 3;
@@ -28,19 +29,7 @@ function itemOf(bytes: Uint8Array, partSize: number | null): HeldItem {
     }
     digest = sha256(Buffer.concat(digests));
   }
-  return {
-    bucket_id: "b",
-    name: "n",
-    version: "v",
-    metadata: { type: null, cache_control: null },
-    code: null,
-    target: null,
-    blob: 1,
-    key: "k",
-    size: bytes.length,
-    sha256: digest.toString("hex"),
-    part_size: partSize,
-  };
+  return heldItem(bytes, { sha256: digest.toString("hex"), part_size: partSize });
 }
 
 /** Bytes of which no two pieces are alike. */
