@@ -4,9 +4,10 @@
  * is not on the machine. The last line tells how many passed and failed.
  */
 import { addCounts, type Counts, formatCounts } from "./run/counts.ts";
+import { type Failure, formatFailures } from "./run/failures.ts";
 import { type Group, selectGroups } from "./run/groups.ts";
 import { describeMissing, findParts, type FoundParts, requiredParts } from "./run/parts.ts";
-import { hasTests, runGroup } from "./run/run_group.ts";
+import { type GroupRun, hasTests, runGroup } from "./run/run_group.ts";
 import { Servers } from "./run/servers.ts";
 import { untilInterrupted } from "./stack/interrupt.ts";
 
@@ -46,6 +47,7 @@ async function runGroups(
   signal: AbortSignal,
 ): Promise<Counts> {
   let counts: Counts = { passed: 0, failed: 0, skipped: 0 };
+  const failures = new Map<string, Failure[]>();
   const left: string[] = [];
   const reports = await Deno.makeTempDir({ prefix: "holdfast-test-" });
   try {
@@ -57,11 +59,13 @@ async function runGroups(
         continue;
       }
       const run = await runOne(group, servers, reports, signal);
-      counts = addCounts(counts, run);
+      counts = addCounts(counts, run.counts);
+      failures.set(group.name, run.failures);
     }
   } finally {
     await Deno.remove(reports, { recursive: true });
   }
+  if (counts.failed > 0) console.log(formatFailures(failures));
   if (left.length > 0) {
     console.log(`\nNot run here:\n${left.map((line) => `  ${line}\n`).join("")}`);
   }
@@ -74,10 +78,10 @@ async function runOne(
   servers: Servers,
   reports: string,
   signal: AbortSignal,
-): Promise<Counts> {
+): Promise<GroupRun> {
   const begun = performance.now();
   console.log(`\n=== ${group.name}`);
-  const counts = await runGroup(group, {
+  const run = await runGroup(group, {
     stackUrl: await servers.stackUrl(group),
     environment: await servers.environment(group),
     reports,
@@ -85,6 +89,6 @@ async function runOne(
     signal,
   });
   const seconds = Math.round((performance.now() - begun) / 1000);
-  console.log(`=== ${group.name}: ${formatCounts(counts)} in ${seconds} s`);
-  return counts;
+  console.log(`=== ${group.name}: ${formatCounts(run.counts)} in ${seconds} s`);
+  return run;
 }

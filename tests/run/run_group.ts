@@ -3,6 +3,7 @@ import { fileURLToPath } from "node:url";
 import { STACK_URL_VARIABLE } from "../stack/client.ts";
 import { CURRENT_DENO, denoBinary } from "../stack/process/deno_versions.ts";
 import { type Counts, countsOfRun } from "./counts.ts";
+import { type Failure, failuresOfReport } from "./failures.ts";
 import type { Group } from "./groups.ts";
 
 const TESTS = fileURLToPath(new URL("../", import.meta.url));
@@ -45,8 +46,14 @@ export interface RunOptions {
   signal: AbortSignal;
 }
 
+/** How a group went. */
+export interface GroupRun {
+  counts: Counts;
+  failures: Failure[];
+}
+
 /** Runs a group of tests with its output shown. */
-export async function runGroup(group: Group, options: RunOptions): Promise<Counts> {
+export async function runGroup(group: Group, options: RunOptions): Promise<GroupRun> {
   const report = join(options.reports, `${group.name.replaceAll("/", "-")}.xml`);
   const command = group.deno === "current" ? Deno.execPath() : await denoBinary(group.deno);
   const child = new Deno.Command(command, {
@@ -71,7 +78,12 @@ export async function runGroup(group: Group, options: RunOptions): Promise<Count
   options.signal.removeEventListener("abort", abort);
   if (signal !== null) console.error(`\n${group.name} was ended by ${signal}`);
   const xml = await Deno.readTextFile(report).catch(() => undefined);
-  return countsOfRun(xml, success);
+  const counts = countsOfRun(xml, success);
+  const failures = failuresOfReport(xml ?? "");
+  if (counts.failed > 0 && failures.length === 0) {
+    failures.push({ test: "no test", text: "the process failed: see what it printed above" });
+  }
+  return { counts, failures };
 }
 
 function testEnvironment(group: Group, options: RunOptions): Record<string, string> {

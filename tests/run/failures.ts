@@ -1,0 +1,59 @@
+import { XMLParser } from "fast-xml-parser";
+
+/** A test that failed. */
+export interface Failure {
+  /** The file, and the test's name with those of its steps. */
+  test: string;
+  /** What it said, from the error to the last line of the stack. */
+  text: string;
+}
+
+/** At most so many lines of what a test said are told again; all of it stands where it failed. */
+const MAX_LINES = 40;
+
+/** Reads the failed tests off the JUnit report of `deno test`. */
+export function failuresOfReport(xml: string): Failure[] {
+  const failures: Failure[] = [];
+  for (const suite of elements(parser.parse(xml)?.testsuites, "testsuite")) {
+    for (const testcase of elements(suite, "testcase")) {
+      for (const failure of elements(testcase, "failure")) {
+        failures.push({
+          test: `${testcase.classname}: ${testcase.name}`,
+          text: typeof failure === "string" ? failure : failure["#text"] ?? failure.message,
+        });
+      }
+    }
+  }
+  return failures;
+}
+
+// deno-lint-ignore no-explicit-any -- an XML element is whatever the parser found in it
+type Element = any;
+
+const parser = new XMLParser({
+  ignoreAttributes: false,
+  attributeNamePrefix: "",
+  parseTagValue: false,
+});
+
+function elements(parent: Element, name: string): Element[] {
+  return [parent?.[name] ?? []].flat();
+}
+
+/**
+ * What failed, group by group, to stand at the end of a run: what was printed where it failed is
+ * thousands of lines above by then, and cut away where only the end of a log is kept.
+ */
+export function formatFailures(failures: ReadonlyMap<string, readonly Failure[]>): string {
+  const texts = [...failures].flatMap(([group, failed]) =>
+    failed.map(({ test, text }) => `${group}: ${test}\n${indent(text)}\n`)
+  );
+  return texts.length === 0 ? "" : `\nFailed:\n\n${texts.join("\n")}`;
+}
+
+function indent(text: string): string {
+  const lines = text.split("\n");
+  const left = lines.length - MAX_LINES;
+  const shown = left > 0 ? [...lines.slice(0, MAX_LINES), `… ${left} more lines`] : lines;
+  return shown.map((line) => `  ${line}`).join("\n");
+}
