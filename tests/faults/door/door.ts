@@ -3,6 +3,7 @@ import { exceptionFor, WEATHER_FAULTS } from "../alphabet/pairs.ts";
 import { type Kind, kindOf } from "./kinds.ts";
 import { type Fault, isLaneFault, LaneDied, type Party, type Step, type Way } from "./step.ts";
 import { LaneState } from "./lane_state.ts";
+import { Turns } from "./turns.ts";
 
 /** What lets faults strike at steps that nobody chose one by one. */
 export interface Weather {
@@ -44,7 +45,7 @@ export interface Request<Result> {
   readonly sendFlipped?: () => Promise<Result>;
   /** What comes of it where the server has a fault; `missed` is called where that finds nothing to spoil. */
   readonly sendUnder: (fault: ServerFault, missed: () => void) => Promise<Result>;
-  /** What the caller gets where the answer is lost. */
+  /** What the caller gets where the answer is lost, or nobody is there. */
   readonly lost: () => Error;
 }
 
@@ -56,8 +57,8 @@ function isFor(fault: Fault, { number, kind }: Step): boolean {
 }
 
 /**
- * What every request of every lane passes, one at a time, so that the steps of a run are the same
- * each time it is run. At the steps of its faults it lets the lane die, sleep, or lose the answer.
+ * What every request of every lane passes, one at a time and in the order of turns, so that the
+ * steps of a run are the same each time it is run. At the steps of its faults it lets the lane die, sleep, or lose the answer.
  */
 export class Door {
   readonly steps: Step[] = [];
@@ -77,8 +78,11 @@ export class Door {
   fell: (step: Step) => Promise<void> = () => Promise.resolve();
   /** What is to happen before steps, while no other request is under way. */
   readonly #appointments: { readonly step: number; readonly act: () => Promise<void> }[] = [];
-  #turn: Promise<void> = Promise.resolve();
+  /** Before which step a server that was away lets nobody through. */
+  readonly #away = new Map<Party, number>();
   readonly #sleepers: { readonly wakeAt: number; readonly wake: () => void }[] = [];
+
+  constructor(private readonly turns = new Turns()) {}
 
   /** Begins a lane. */
   openLane(): LaneState {
@@ -101,15 +105,27 @@ export class Door {
     }
   }
 
+  /** Lets no request through to a server before a step. */
+  stayAway(party: Party, until: number): void {
+    this.#away.set(party, until);
+  }
+
   /** From now on servers are well; lanes may still die. */
   clearUp(): void {
     this.weather?.clear();
     this.faults = this.faults.filter(({ way }) => isLaneFault(way));
+    for (const party of this.#away.keys()) this.#away.set(party, 0);
+  }
+
+  /** Whether a server has done anything that may make a run fail. */
+  get wasUnwell(): boolean {
+    return this.#away.size > 0 || this.weather !== undefined ||
+      this.struck.some(({ fault }) => !isLaneFault(fault.way));
   }
 
   /** Lets one request of a lane through, or not. */
   async pass<Result>(lane: LaneState, request: Request<Result>): Promise<Result> {
-    const end = await this.#takeTurn();
+    const end = await this.turns.take();
     try {
       if (lane.dead) throw new LaneDied();
       const step: Step = {
@@ -123,6 +139,7 @@ export class Door {
       this.#wakeDue();
       await this.#keepAppointments(step);
       await this.before(step);
+      if (step.number < (this.#away.get(step.party) ?? 0)) throw request.lost();
       const fault = this.#take(step);
       if (fault === undefined) return await this.#carryOut(step, request.send);
       if (fault.way === "flip_byte" && !request.sendFlipped) {
@@ -206,7 +223,7 @@ export class Door {
   }
 
   async #afterSleep<Result>(send: () => Promise<Result>): Promise<Result> {
-    const end = await this.#takeTurn();
+    const end = await this.turns.take();
     try {
       return await send();
     } finally {
@@ -227,14 +244,5 @@ export class Door {
     if (at >= 0) return this.faults.splice(at, 1)[0];
     const way = this.weather?.strike(step);
     return way && { step: step.number, way };
-  }
-
-  /** Waits for this request's turn; what it resolves to ends it. */
-  async #takeTurn(): Promise<() => void> {
-    const before = this.#turn;
-    const { promise, resolve } = Promise.withResolvers<void>();
-    this.#turn = promise;
-    await before;
-    return resolve;
   }
 }

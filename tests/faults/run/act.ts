@@ -1,4 +1,3 @@
-import { isLaneFault } from "../door/step.ts";
 import { type Scenario, SHOWERS } from "../scenarios/scenario.ts";
 import type { Scene } from "../world/scene.ts";
 import type { Point } from "./point.ts";
@@ -20,7 +19,7 @@ export async function act(
 ): Promise<void> {
   const { door } = scene;
   door.faults = [...faults];
-  for (const { step, server } of restarts) door.at(step, () => scene.restart(server));
+  for (const restart of restarts) scene.planRestart(restart);
   if (weather === undefined) {
     await scenario.act(scene);
     if (await isPartial(scene)) await clearUp(scene, scenario);
@@ -40,7 +39,7 @@ export async function act(
 
 /** Whether the last backup said that it could not copy something, for what a server did. */
 async function isPartial({ door, source }: Scene): Promise<boolean> {
-  if (door.struck.every(({ fault }) => isLaneFault(fault.way))) return false;
+  if (!door.wasUnwell) return false;
   const failures = await (await source).project.sql`
     select from holdfast.failures where job = 'backup'`;
   return failures.length > 0;

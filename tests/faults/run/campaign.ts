@@ -118,8 +118,8 @@ export class Campaign {
 
   /** The steps of a scenario where nothing goes wrong; it must keep its promises then, too. */
   async #stepsOf(scenario: Scenario, options: SceneOptions): Promise<readonly Step[]> {
-    const { shortSlices, twoLanes } = options;
-    const key = `${scenario.name} ${shortSlices} ${twoLanes}`;
+    const { shortSlices, lanes } = options;
+    const key = `${scenario.name} ${shortSlices} ${lanes}`;
     const counted = this.#steps.get(key) ?? this.#countSteps(scenario, options);
     this.#steps.set(key, counted);
     return await counted;
@@ -153,7 +153,11 @@ export class Campaign {
       `  ${broken.message}`,
       `  in ${scenario.name}, ${point.faults.map(describeFault).join(" and ") || "nothing wrong"}${
         point.weather === undefined ? "" : ", in bad weather"
-      }${(point.restarts ?? []).map(({ server, step }) => `, ${server} restarts at ${step}`)}`,
+      }${
+        (point.restarts ?? []).map(({ server, step, away }) =>
+          `, ${server} restarts at ${step} and is away for ${away} steps`
+        )
+      }`,
       ...where.map((text) => `  struck ${text}`),
       `  ${JSON.stringify(point.options)}`,
       `  again: deno task faults ${repeat}`,

@@ -21,8 +21,12 @@ const RESTORE_SHARE = 0.2;
 /** The clock of one of the parties is so wrong this often. */
 const WRONG_CLOCK_SHARE = 0.3;
 const TEN_MINUTES_MS = 10 * 60 * 1000;
+/** Lanes go on in any order this often, else in the one in which they ask. */
+const ANY_ORDER_SHARE = 0.5;
 /** One of the servers restarts this often. */
 const RESTART_SHARE = 0.3;
+/** So many steps a server may be away for: many more than a request is tried. */
+const MAX_STEPS_AWAY = 40;
 /** Tellings in which the weather is bad besides. */
 const BAD_WEATHER_SHARE = 0.6;
 
@@ -47,20 +51,25 @@ export function chooseOptions(seed: number): SceneOptions {
   const random = new Random(seed);
   return {
     shortSlices: random.chance(0.4),
-    twoLanes: random.chance(0.4),
+    lanes: random.one([1, 1, 2, 3]),
+    ...(random.chance(ANY_ORDER_SHARE) && { order: seed }),
     conditionalWrites: random.one(["all", "all", "put", "none"]),
     aheadMs: chooseClocks(random),
     moments: chooseMoments(random),
   };
 }
 
-/** Of one party, or of two, which is the same as of the third the other way. */
+/** Of one party, or of all but the database, which is as if its own were wrong the other way. */
 function chooseClocks(random: Random): SceneOptions["aheadMs"] {
   const aheadMs = random.one([TEN_MINUTES_MS, -TEN_MINUTES_MS]);
-  const [functions, s3] = random.chance(WRONG_CLOCK_SHARE)
-    ? random.one([[aheadMs, 0], [0, aheadMs], [aheadMs, aheadMs]] as const)
-    : [0, 0] as const;
-  return { functions, s3 };
+  const right = { functions: 0, storage: 0, s3: 0 };
+  if (!random.chance(WRONG_CLOCK_SHARE)) return right;
+  return random.one([
+    { ...right, functions: aheadMs },
+    { ...right, storage: aheadMs },
+    { ...right, s3: aheadMs },
+    { functions: aheadMs, storage: aheadMs, s3: aheadMs },
+  ]);
 }
 
 function chooseMoments(random: Random): SceneOptions["moments"] {
@@ -68,10 +77,12 @@ function chooseMoments(random: Random): SceneOptions["moments"] {
   return [kept, kept + random.between(1, 40)];
 }
 
-/** A server may restart before any step. */
+/** A server may restart before any step, and stay away for some. */
 function chooseRestarts(random: Random, steps: readonly Step[]): Point["restarts"] {
   if (!random.chance(RESTART_SHARE)) return [];
-  return [{ server: random.one(RESTARTED_SERVERS), step: random.between(1, steps.length) }];
+  const server = random.one(RESTARTED_SERVERS);
+  const step = random.between(1, steps.length);
+  return [{ server, step, away: random.chance(0.5) ? 0 : random.between(1, MAX_STEPS_AWAY) }];
 }
 
 /** What goes wrong in the telling of a seed, of a scenario that has these steps. */

@@ -13,7 +13,7 @@ import { assertNoSecrets } from "../checks/secrets.ts";
 import { ELSEWHERE } from "../door/doors.ts";
 import type { Fault, Step, Way } from "../door/step.ts";
 import { BrokenPromise, holds } from "../promises.ts";
-import { type RestartedServer, Scene, type SceneOptions } from "../world/scene.ts";
+import { type Restart, Scene, type SceneOptions } from "../world/scene.ts";
 import type { Servers } from "../world/servers.ts";
 import { act } from "./act.ts";
 import { takingLog } from "./log.ts";
@@ -27,8 +27,7 @@ export interface Point {
   readonly restore: boolean;
   /** From which seed bad weather follows; none where absent. */
   readonly weather?: number;
-  /** Servers that restart before a step. */
-  readonly restarts?: readonly { readonly server: RestartedServer; readonly step: number }[];
+  readonly restarts?: readonly Restart[];
 }
 
 /** How a telling went. */

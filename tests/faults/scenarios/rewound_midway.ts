@@ -1,4 +1,5 @@
 import { assertKept, type Fingerprint, fingerprint } from "../checks/repository.ts";
+import { planRewinding } from "./rewinding.ts";
 import { backUpInSpiteOfSleepers } from "./rewound.ts";
 import { incremental } from "./incremental.ts";
 import type { Scenario } from "./scenario.ts";
@@ -12,22 +13,12 @@ export const rewoundMidway: Scenario = {
   forgets: true,
   given: incremental.given,
   async act(scene) {
-    const { project, clockwork, workers } = await scene.source;
-    const [kept, back] = scene.options.moments;
-    const moment = `moment ${scene.servers.nextNumber()}`;
-    let [isKept, isBack] = [false, false];
+    const source = await scene.source;
+    const { project, clockwork, workers } = source;
     let before: Fingerprint = new Map();
-    const putBack = async () => {
-      if (!isKept || isBack) return;
-      isBack = true;
+    const putBack = planRewinding(scene, source, async () => {
       before = await fingerprint(project.reader);
-      await project.putMomentBack(moment);
-    };
-    scene.door.at(kept, async () => {
-      await project.keepMoment(moment);
-      isKept = true;
     });
-    scene.door.at(back, putBack);
     workers.start({ kind: "backup" });
     await clockwork.drive();
     await putBack();

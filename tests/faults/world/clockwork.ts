@@ -1,4 +1,3 @@
-import { isLaneFault } from "../door/step.ts";
 import { BrokenPromise } from "../promises.ts";
 import type { Door } from "../door/door.ts";
 import type { FaultsProject } from "./project.ts";
@@ -67,10 +66,7 @@ export class Clockwork {
 
   /** What lanes do must fail no run; what servers answer may, if it was told. */
   #mayHaveFailed({ state, code }: RunRow): boolean {
-    const { struck, weather } = this.door;
-    const unwell = weather ||
-      struck.some(({ fault }) => !isLaneFault(fault.way));
-    return Boolean(unwell) && state === "failed" && code !== null;
+    return this.door.wasUnwell && state === "failed" && code !== null;
   }
 
   /** Lets minutes pass until no run is left to work on, and nobody sleeps. */

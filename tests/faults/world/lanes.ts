@@ -26,13 +26,13 @@ interface LaneDoors {
 export interface LaneOptions {
   /** Whether the budget is spent after each page, so that slices are short and many. */
   readonly shortSlices: boolean;
-  /** Whether a second lane comes as soon as there is work for two. */
-  readonly twoLanes: boolean;
+  /** How many lanes there are, from 1 to 3, as soon as there is work for several. */
+  readonly lanes: number;
 }
 
 /** The lanes of one project: slices that run here, as its functions would run them. */
 export class Lanes implements Workers {
-  #secondCame = false;
+  #othersCame = false;
 
   constructor(
     readonly project: FaultsProject,
@@ -79,12 +79,14 @@ export class Lanes implements Workers {
     await runSlice(lane.database, functionName, made, run, budget);
   }
 
-  /** Where two lanes are wanted: at the first call that only a stage for several makes. */
-  #letSecondCome(call: string): void {
-    if (!this.options.twoLanes || this.#secondCame) return;
+  /** Where several lanes are wanted: at the first call that only a stage for several makes. */
+  #letOthersCome(call: string): void {
+    if (this.#othersCame) return;
     if (call !== "backup_page" && call !== "restore_page") return;
-    this.#secondCame = true;
-    this.#work(call === "restore_page" ? "holdfast-restore" : "holdfast-backup", null);
+    this.#othersCame = true;
+    for (let lane = 2; lane <= this.options.lanes; lane++) {
+      this.#work(call === "restore_page" ? "holdfast-restore" : "holdfast-backup", null);
+    }
   }
 
   #begin(functionName: FunctionName, work: (lane: LaneDoors) => Promise<void>): void {
@@ -95,7 +97,7 @@ export class Lanes implements Workers {
     const direct = connections.take(databaseUrl);
     const lane: LaneDoors = {
       database: databaseThrough(this.door, state, direct, (call, send) => {
-        this.#letSecondCome(call.name);
+        this.#letOthersCome(call.name);
         return this.watch(call, send);
       }),
       request: requestThrough(this.door, state, { s3Origin, clock, readsBack }),

@@ -31,6 +31,7 @@ export class FaultsProject implements ProjectDoors, AsyncDisposable {
     readonly services: GatewayServices,
     private storageServer: StorageServer,
     private readonly startStorage: () => Promise<StorageServer>,
+    private readonly storageClock: { aheadMs: number },
     private readonly stack: AsyncDisposableStack,
   ) {}
 
@@ -44,7 +45,9 @@ export class FaultsProject implements ProjectDoors, AsyncDisposable {
     const directory = await servers.makeFolder();
     const keys = createApiKeys(name);
     const { jwtSecret, secretKey } = keys;
-    const start = () => startStorage({ adminUrl, jwtSecret, directory });
+    const storageClock = { aheadMs: 0 };
+    const now = () => Date.now() + storageClock.aheadMs;
+    const start = () => startStorage({ adminUrl, jwtSecret, directory, now });
     const storage = await start();
     const services: GatewayServices = { storageUrl: storage.url };
     const { url } = stack.use(startGateway(keys, services));
@@ -61,8 +64,14 @@ export class FaultsProject implements ProjectDoors, AsyncDisposable {
       services,
       storage,
       start,
+      storageClock,
       stack.move(),
     );
+  }
+
+  /** Sets how far Storage's clock is ahead of the database's, milliseconds. */
+  setStorageClock(aheadMs: number): void {
+    this.storageClock.aheadMs = aheadMs;
   }
 
   /** Stops its Storage and starts it again; all connections to it end. */

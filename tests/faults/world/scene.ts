@@ -3,7 +3,9 @@ import { startS3 } from "../../stack/s3/mod.ts";
 import type { ConditionalWrites, S3Server } from "../../stack/s3/types.ts";
 import { watchLease } from "../checks/lease.ts";
 import { Door } from "../door/door.ts";
+import { Turns } from "../door/turns.ts";
 import type { BrokenPromise } from "../promises.ts";
+import { Random } from "../run/random.ts";
 import { Clockwork } from "./clockwork.ts";
 import { type LaneOptions, Lanes } from "./lanes.ts";
 import { LaneClock } from "./lane_clock.ts";
@@ -19,24 +21,37 @@ export const RESTARTED_SERVERS = ["database", "storage", "s3"] as const;
 /** The name of such a server. */
 export type RestartedServer = (typeof RESTARTED_SERVERS)[number];
 
+/** A server that stops before a step; all connections to it end. */
+export interface Restart {
+  readonly server: RestartedServer;
+  readonly step: number;
+  /** So many steps later lanes find it again. */
+  readonly away: number;
+}
+
 /** How a scene is set up. */
 export interface SceneOptions extends LaneOptions {
+  /** From which seed the order follows in which lanes go on; absent, they do as they ask. */
+  readonly order?: number;
   /** Which conditions the S3 server honours. */
   readonly conditionalWrites: ConditionalWrites;
   /** How far clocks are ahead of the database's, milliseconds. */
-  readonly aheadMs: { readonly functions: number; readonly s3: number };
+  readonly aheadMs: Readonly<Record<"functions" | "storage" | "s3", number>>;
   /** Steps before which a scenario keeps the database as it is, and puts it back. */
   readonly moments: readonly [kept: number, back: number];
   /** Whether the functions run in processes of their own, which are really killed. */
   readonly processes?: boolean;
 }
 
+/** What the setting `lanes` is as long as nobody sets it. */
+const DEFAULT_LANES = 2;
+
 /** Nothing special. */
 export const CALM: SceneOptions = {
   shortSlices: false,
-  twoLanes: false,
+  lanes: 1,
   conditionalWrites: "all",
-  aheadMs: { functions: 0, s3: 0 },
+  aheadMs: { functions: 0, storage: 0, s3: 0 },
   moments: [10, 30],
 };
 
@@ -52,7 +67,7 @@ export interface Actor {
  * one scene at a time: all share the servers.
  */
 export class Scene implements AsyncDisposable {
-  readonly door = new Door();
+  readonly door: Door;
   /** What the lanes take for the time. */
   readonly clock = new LaneClock();
   /** Promises that were seen broken while lanes worked; the first one counts. */
@@ -66,7 +81,10 @@ export class Scene implements AsyncDisposable {
     private s3: S3Server,
     private readonly startS3: () => Promise<S3Server>,
     readonly state: State | undefined,
-  ) {}
+  ) {
+    const { order } = options;
+    this.door = new Door(new Turns(order === undefined ? undefined : new Random(order)));
+  }
 
   /** Brings a state to life, or with none a repository's empty bucket. */
   static async open(servers: Servers, options: SceneOptions, state?: State): Promise<Scene> {
@@ -104,8 +122,15 @@ export class Scene implements AsyncDisposable {
     return await actor;
   }
 
-  /** Stops a server and starts it again; all connections to it end. */
-  async restart(server: RestartedServer): Promise<void> {
+  /** Has a server stop before a step and start again; to lanes it may be away for longer. */
+  planRestart({ server, step, away }: Restart): void {
+    this.door.at(step, async () => {
+      await this.#restart(server);
+      if (away > 0) this.door.stayAway(server === "database" ? "sql" : server, step + away);
+    });
+  }
+
+  async #restart(server: RestartedServer): Promise<void> {
     if (server === "s3") {
       await this.s3.stop();
       this.s3 = await this.startS3();
@@ -126,7 +151,8 @@ export class Scene implements AsyncDisposable {
     const { servers, door } = this;
     const project = await servers.project(name);
     await project.putBack(this.state);
-    await this.#forgetProbe(project);
+    await this.#set(project);
+    project.setStorageClock(this.options.aheadMs.storage);
     const watch = watchLease(project, (broken) => this.broken.push(broken));
     const workers: Workers = this.options.processes
       ? await ProcessWorkers.open(servers, project, door)
@@ -138,13 +164,19 @@ export class Scene implements AsyncDisposable {
   async rewind(name: string): Promise<void> {
     const { project } = await this.actor(name);
     await project.putRowsBack(this.state);
-    await this.#forgetProbe(project);
+    await this.#set(project);
   }
 
-  /** States were made where the server honours conditions; what it does here has to be probed here. */
-  async #forgetProbe({ sql }: FaultsProject): Promise<void> {
-    if (this.options.conditionalWrites !== "none") return;
-    await sql`update holdfast.repositories set conditional_writes = null`;
+  /** Has a project's rows say what is another here than where its state was made. */
+  async #set({ sql }: FaultsProject): Promise<void> {
+    const { conditionalWrites, lanes } = this.options;
+    // What the S3 server honours has to be probed here.
+    if (conditionalWrites === "none") {
+      await sql`update holdfast.repositories set conditional_writes = null`;
+    }
+    if (lanes > DEFAULT_LANES) {
+      await sql`update holdfast.settings set value = ${sql.json(lanes)} where name = 'lanes'`;
+    }
   }
 
   /** Ends the scene and keeps what came of it, as a state that others can begin with. */

@@ -66,8 +66,8 @@ function sha256(text: string): string {
   return createHash("sha256").update(text).digest("hex");
 }
 
-function wholeSeconds(): string {
-  return new Date(Math.floor(Date.now() / 1000) * 1000).toISOString();
+function wholeSeconds(now: number): string {
+  return new Date(Math.floor(now / 1000) * 1000).toISOString();
 }
 
 /**
@@ -77,7 +77,8 @@ function wholeSeconds(): string {
 export class ByteStore {
   readonly #folder: string;
 
-  constructor(folder: string) {
+  /** `now` is the backend's clock, milliseconds since 1970. */
+  constructor(folder: string, private readonly now: () => number = Date.now) {
     this.#folder = join(folder, TENANT);
   }
 
@@ -201,7 +202,7 @@ export class ByteStore {
     path: string,
     facts: Omit<StoredFacts, "lastModified">,
   ): Promise<StoredFacts> {
-    const described = { ...facts, lastModified: wholeSeconds() };
+    const described = { ...facts, lastModified: wholeSeconds(this.now()) };
     await Deno.writeTextFile(`${path}.json`, JSON.stringify(described));
     return described;
   }

@@ -38,7 +38,7 @@ function tokenOf(headers: Headers): string {
  */
 export function admit(
   headers: Headers,
-  secret: string,
+  { jwtSecret, now }: { jwtSecret: string; now: () => number },
   { admission, operation }: { admission: Admission; operation: string },
 ): Caller {
   const callerWith = (claims: Claims, token: string, authenticated: boolean): Caller => (
@@ -51,7 +51,7 @@ export function admit(
   let caller: Caller;
   try {
     const token = tokenOf(headers);
-    caller = callerWith(verifyToken(token, secret), token, true);
+    caller = callerWith(verifyToken(token, jwtSecret, now()), token, true);
   } catch (error) {
     if (admission === "optional") return callerWith({ role: "anon" }, "", false);
     throw refusal.accessDenied(error instanceof Error ? error.message : String(error));

@@ -10,6 +10,8 @@ export type Backend = "s3" | "file";
 /** What all handlers share. */
 export interface Services {
   readonly database: Database;
+  /** The clock, milliseconds since 1970. */
+  readonly now: () => number;
   readonly bytes: ByteStore;
   readonly cdn: Cdn;
   readonly jwtSecret: string;

@@ -32,6 +32,8 @@ export interface StorageOptions {
   cdn?: boolean;
   /** Whose words it has where the backend shows through; `s3` by default. */
   backend?: Backend;
+  /** Storage's clock, milliseconds since 1970; the machine's by default. */
+  now?: () => number;
   /** The project's limit for any object, bytes; 50 GiB by default. */
   largestObjectBytes?: number;
 }
@@ -60,9 +62,11 @@ export interface StorageServer extends AsyncDisposable {
 /** Starts a Storage on a free port of 127.0.0.1. */
 export async function startStorage(options: StorageOptions): Promise<StorageServer> {
   const database = await Database.open(options.adminUrl);
+  const { now = Date.now } = options;
   const services: Services = {
     database,
-    bytes: new ByteStore(options.directory),
+    now,
+    bytes: new ByteStore(options.directory, now),
     cdn: new Cdn(options.cdn ?? false),
     jwtSecret: options.jwtSecret,
     largestObjectBytes: options.largestObjectBytes ?? LARGEST_OBJECT_BYTES,

@@ -179,7 +179,7 @@ function answerOf(
   return orRefusal(async () => {
     const { method, path, full, body } = request;
     const headers = headersOf(request.message);
-    const caller = admit(headers, services.jwtSecret, route);
+    const caller = admit(headers, services, route);
     const query = new URLSearchParams(request.query);
     const exchange: Exchange = { method, path, query, headers, body, caller, bucket, name };
     const { cdn } = services;

@@ -20,20 +20,25 @@ function decode(part: string): Record<string, unknown> {
   throw new Error("Invalid Compact JWS");
 }
 
-/** A JSON web token, HS256. `expiresInSeconds` absent means for ever. */
-export function signToken(claims: Claims, secret: string, expiresInSeconds?: number): string {
-  const iat = Math.floor(Date.now() / 1000);
+/** A JSON web token, HS256, as of `now`. `expiresInSeconds` absent means for ever. */
+export function signToken(
+  claims: Claims,
+  secret: string,
+  expiresInSeconds?: number,
+  now = Date.now(),
+): string {
+  const iat = Math.floor(now / 1000);
   const lifetime = expiresInSeconds === undefined ? {} : { exp: iat + expiresInSeconds };
   const signed = `${encode({ alg: "HS256" })}.${encode({ ...claims, iat, ...lifetime })}`;
   return `${signed}.${signatureOf(signed, secret).toString("base64url")}`;
 }
 
 /**
- * The claims of a JSON web token, HS256.
+ * The claims of a JSON web token, HS256, at a time in milliseconds since 1970.
  *
  * @throws Error with the words that Storage's library has for what is wrong with it.
  */
-export function verifyToken(token: string, secret: string): Claims {
+export function verifyToken(token: string, secret: string, now: number): Claims {
   const parts = token.split(".");
   if (parts.length !== 3) throw new Error("Invalid Compact JWS");
   const [header, payload, signature] = parts;
@@ -46,7 +51,7 @@ export function verifyToken(token: string, secret: string): Claims {
     throw new Error("signature verification failed");
   }
   const claims: Claims = decode(payload);
-  if (typeof claims.exp === "number" && claims.exp <= Date.now() / 1000) {
+  if (typeof claims.exp === "number" && claims.exp <= now / 1000) {
     throw new Error('"exp" claim timestamp check failed');
   }
   return claims;

@@ -71,3 +71,18 @@ Deno.test("who sleeps after a step has done it, and is woken with all others", a
   assert.equal(await asleep, "a done");
   assert.ok(!door.wakeAll());
 });
+
+Deno.test("a server that is away lets nobody through until it is back, or all clears up", async () => {
+  const { door, done, ask } = doorWith();
+  assert.ok(!door.wasUnwell);
+  door.stayAway("sql", 3);
+  await assert.rejects(ask("a"), /no answer/);
+  await assert.rejects(ask("b"), /no answer/);
+  assert.equal(await ask("c"), "c done");
+  door.stayAway("sql", 100);
+  await assert.rejects(ask("d"), /no answer/);
+  door.clearUp();
+  assert.equal(await ask("e"), "e done");
+  assert.deepEqual(done, ["c", "e"]);
+  assert.ok(door.wasUnwell);
+});

@@ -17,7 +17,7 @@ function lifetimeOf(fields: Fields): number {
   return fields.required("expiresIn", fields.integer("expiresIn", 1));
 }
 
-export const one: Handler = async ({ database, jwtSecret }, exchange) => {
+export const one: Handler = async ({ database, jwtSecret, now }, exchange) => {
   const { bucket, name, caller, path, body, headers } = exchange;
   const lifetime = lifetimeOf(new Fields(await body.json(headers.get("content-type"))));
   checkBucketName(bucket);
@@ -26,11 +26,11 @@ export const one: Handler = async ({ database, jwtSecret }, exchange) => {
   // Taken from the path as it was sent, so that what decodeURI leaves encoded (? + & : …) makes a
   // URL that no request can answer to: Storage does the same.
   const url = decodeURI(path.split("/").slice(3).join("/"));
-  const token = signToken({ url, scope: "download" }, jwtSecret, lifetime);
+  const token = signToken({ url, scope: "download" }, jwtSecret, lifetime, now());
   return answerJson({ signedURL: `/object/sign/${url}?token=${token}` });
 };
 
-export const many: Handler = async ({ database, jwtSecret }, exchange) => {
+export const many: Handler = async ({ database, jwtSecret, now }, exchange) => {
   const { bucket, caller, body, headers } = exchange;
   const fields = new Fields(await body.json(headers.get("content-type")));
   const lifetime = lifetimeOf(fields);
@@ -46,7 +46,7 @@ export const many: Handler = async ({ database, jwtSecret }, exchange) => {
       return { error, path, signedURL: null };
     }
     const url = `${bucket}/${path}`;
-    const token = signToken({ url, scope: "download" }, jwtSecret, lifetime);
+    const token = signToken({ url, scope: "download" }, jwtSecret, lifetime, now());
     return { error: null, path, signedURL: `/object/sign/${url}?token=${token}` };
   }));
 };
@@ -56,14 +56,14 @@ export const many: Handler = async ({ database, jwtSecret }, exchange) => {
  *
  * @throws StorageError InvalidJWT, InvalidSignature for a token made for something else.
  */
-function signedClaims({ jwtSecret }: Services, exchange: Exchange, scope: string): Claims {
+function signedClaims({ jwtSecret, now }: Services, exchange: Exchange, scope: string): Claims {
   const token = exchange.query.get("token");
   if (token === null) {
     throw refusal.invalidRequest("querystring must have required property 'token'");
   }
   let claims: Claims;
   try {
-    claims = verifyToken(token, jwtSecret);
+    claims = verifyToken(token, jwtSecret, now());
   } catch (error) {
     throw refusal.invalidToken(error instanceof Error ? error.message : String(error));
   }
@@ -91,7 +91,7 @@ export const upload: Handler = async (services, exchange) => {
   });
   const url = `${bucket}/${name}`;
   const claims = { owner: caller.owner, url, upsert, scope: "upload" };
-  const token = signToken(claims, services.jwtSecret, UPLOAD_URL_SECONDS);
+  const token = signToken(claims, services.jwtSecret, UPLOAD_URL_SECONDS, services.now());
   return answerJson({ url: `/object/upload/sign/${url}?token=${token}`, token });
 };
 

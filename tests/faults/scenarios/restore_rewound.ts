@@ -1,0 +1,23 @@
+import { planRewinding } from "./rewinding.ts";
+import { restoreElsewhere } from "./restore_elsewhere.ts";
+import type { Scenario } from "./scenario.ts";
+
+/**
+ * The database of the project that is restored into is kept before one step and put back before a
+ * later one: rows of what was put are gone with the run, and the bytes lie there. The next restore
+ * makes it right.
+ */
+export const restoreRewound: Scenario = {
+  ...restoreElsewhere,
+  name: "restore_rewound",
+  storm: { ...restoreElsewhere.storm!, weight: 1 },
+  async act(scene) {
+    const other = await scene.actor("other");
+    const putBack = planRewinding(scene, other);
+    other.workers.start({ kind: "restore" });
+    await other.clockwork.drive();
+    await putBack();
+    await other.clockwork.drive();
+    await other.clockwork.succeed({ kind: "restore" });
+  },
+};
