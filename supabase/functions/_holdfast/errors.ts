@@ -243,7 +243,7 @@ export const ERRORS = {
   },
   target_refused: {
     status: 409,
-    title: "The target refused the object",
+    title: "The target refused an object or a bucket",
     remedy: "Read the message: a limit of the bucket or of the project stands in the way.",
   },
   target_differs: {

@@ -33,7 +33,10 @@ export function limitsOf(bucket: SnapshotBucket | undefined): Limits {
   };
 }
 
-/** Makes the buckets that are missing, and the scratch bucket; live ones are left as they are. */
+/**
+ * Makes the buckets that are missing, and the scratch bucket; live ones are left as they are. The
+ * stage throws HoldfastError `target_refused` where the target takes no scratch bucket.
+ */
 export function bucketsStage(outside: RestoreContext): Stage {
   return async (lease, context) => {
     const buckets = await context.commit<SnapshotBucket[]>("restore_buckets", lease);
@@ -44,7 +47,8 @@ export function bucketsStage(outside: RestoreContext): Stage {
       allowed_mime_types: null,
     });
     if (scratch.kind === "refused") {
-      throw new HoldfastError("storage_unreachable", `no scratch bucket: ${scratch.message}`);
+      // It has an answer: to wait for another, as in an outage, would take hours and change nothing.
+      throw new HoldfastError("target_refused", `no scratch bucket: ${scratch.message}`);
     }
     const made = [];
     for (const bucket of buckets) {

@@ -1,8 +1,14 @@
 import assert from "node:assert/strict";
 import {
+  bucketsStage,
   limitsOf,
   type SnapshotBucket,
 } from "../../../../../supabase/functions/_holdfast/restore/buckets.ts";
+import type {
+  Lease,
+  SliceContext,
+} from "../../../../../supabase/functions/_holdfast/engine/slice.ts";
+import type { RestoreContext } from "../../../../../supabase/functions/_holdfast/restore/put.ts";
 import type { RestoreItem } from "../../../../../supabase/functions/_holdfast/restore/items.ts";
 
 const BUCKET: SnapshotBucket = {
@@ -39,4 +45,17 @@ Deno.test("a type is taken where it is listed exactly, as Storage compares it", 
     // Through the scratch bucket it gets there all the same.
     assert.ok(!takes({ allowed_mime_types }, 1, type), String(type));
   }
+});
+
+Deno.test("a target that takes no scratch bucket says so; nobody waits for it as in an outage", async () => {
+  const message = "the project is read-only";
+  const outside = {
+    writer: { createBucket: () => Promise.resolve({ kind: "refused", message }) },
+  } as unknown as RestoreContext;
+  const lease = { run: crypto.randomUUID() } as Lease;
+  const context = { commit: () => Promise.resolve([]) } as unknown as SliceContext;
+  await assert.rejects(bucketsStage(outside)(lease, context), {
+    code: "target_refused",
+    message: /no scratch bucket: the project is read-only/,
+  });
 });
