@@ -11,13 +11,16 @@ export class Turns {
 
   constructor(private readonly chance?: Random) {}
 
-  /** Waits for a turn; what it resolves to ends it. */
+  /** Waits for a turn; what it resolves to ends it, once. */
   async take(): Promise<() => void> {
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#waiting.push(resolve);
     this.#goOn();
     await promise;
+    let ended = false;
     return () => {
+      if (ended) return;
+      ended = true;
       this.#taken = false;
       this.#goOn();
     };

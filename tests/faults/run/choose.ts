@@ -25,8 +25,11 @@ const TEN_MINUTES_MS = 10 * 60 * 1000;
 const ANY_ORDER_SHARE = 0.5;
 /** One of the servers restarts this often. */
 const RESTART_SHARE = 0.3;
-/** So many steps a server may be away for: many more than a request is tried. */
-const MAX_STEPS_AWAY = 40;
+/**
+ * So many steps a server may be away for: many more than a request is tried. Without the database
+ * a slice makes one step, so these are minutes.
+ */
+const MAX_STEPS_AWAY = { database: 12, storage: 40, s3: 40 };
 /** Tellings in which the weather is bad besides. */
 const BAD_WEATHER_SHARE = 0.6;
 
@@ -82,7 +85,8 @@ function chooseRestarts(random: Random, steps: readonly Step[]): Point["restarts
   if (!random.chance(RESTART_SHARE)) return [];
   const server = random.one(RESTARTED_SERVERS);
   const step = random.between(1, steps.length);
-  return [{ server, step, away: random.chance(0.5) ? 0 : random.between(1, MAX_STEPS_AWAY) }];
+  const away = random.chance(0.5) ? 0 : random.between(1, MAX_STEPS_AWAY[server]);
+  return [{ server, step, away }];
 }
 
 /** What goes wrong in the telling of a seed, of a scenario that has these steps. */

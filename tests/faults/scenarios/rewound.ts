@@ -36,7 +36,7 @@ async function refused(scene: Scene): Promise<void> {
     const wrote = misled ? undefined : door.exchanges.slice(before)
       .find(({ party, method }) => party === "s3" && method !== "GET");
     if (run.code === "catalog_behind" && !wrote) return;
-    const unwell = door.weather && run.state === "failed" && run.code !== null && !wrote;
+    const unwell = door.wasUnwell && run.state === "failed" && run.code !== null && !wrote;
     if (!unwell || attempt >= MAX_ATTEMPTS) {
       throw new BrokenPromise(
         "rewind_refused",

@@ -32,6 +32,24 @@ Deno.test("where chance decides every order happens, and follows from the seed",
   for (const [one, count] of orders) assert.ok(count > 10, `${one}: ${count}`);
 });
 
+Deno.test("a turn that is ended twice ends nobody else's", async () => {
+  const turns = new Turns();
+  const end = await turns.take();
+  const second = turns.take();
+  end();
+  const endSecond = await second;
+  let third = false;
+  const wait = turns.take().then((endThird) => {
+    third = true;
+    endThird();
+  });
+  end();
+  await new Promise((resolve) => setTimeout(resolve));
+  assert.ok(!third);
+  endSecond();
+  await wait;
+});
+
 Deno.test("who asks again at once may go before those who wait", async () => {
   const turns = new Turns(new Random(1));
   let asked = "";
