@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { factsOfEntry, factsOfRow } from "./entry_facts.ts";
 import type { TestProject } from "./project.ts";
 import { type ProjectDoors, readObjects } from "./project_reader.ts";
 import { digestOf, type Snapshot } from "./repository_reader.ts";
@@ -15,29 +16,14 @@ export async function assertHolds<Some extends Snapshot>(
   assert.deepEqual([...snapshot.entries.keys()].sort(), [...objects.keys()].sort());
   for (const [place, object] of objects) {
     const entry = snapshot.entries.get(place)!;
-    const { metadata } = object;
     assert.equal(digestOf(await project.reader.bytes(entry)), object.sha256, place);
     assert.deepEqual({
+      ...factsOfEntry(entry),
       id: entry.id,
-      version: entry.version,
-      size: entry.size,
-      type: entry.type,
-      cache_control: entry.cache_control,
-      etag: entry.etag,
-      user_metadata: entry.user_metadata,
-      owner_id: entry.owner_id,
-      created_at: entry.created_at,
       updated_at: entry.updated_at,
     }, {
+      ...factsOfRow(object),
       id: object.id,
-      version: object.version,
-      size: metadata.size,
-      type: metadata.mimetype,
-      cache_control: metadata.cacheControl,
-      etag: String(metadata.eTag).replaceAll('"', ""),
-      user_metadata: object.user_metadata,
-      owner_id: object.owner_id,
-      created_at: object.created_at,
       updated_at: object.updated_at,
     }, place);
   }

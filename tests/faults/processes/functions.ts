@@ -5,7 +5,8 @@ import { defaultSecrets } from "../../stack/secrets.ts";
 import type { Exchange } from "../door/door.ts";
 import type { FaultsProject } from "../world/project.ts";
 import type { Servers } from "../world/servers.ts";
-import { type NetworkDoor, openHttpDoor, type Pass } from "./http_door.ts";
+import { openHttpDoor, type Pass } from "./http_door.ts";
+import type { NetworkDoor } from "./network_door.ts";
 import { openPostgresDoor } from "./postgres_door.ts";
 
 const FUNCTIONS = fileURLToPath(new URL("../../../supabase/functions", import.meta.url));

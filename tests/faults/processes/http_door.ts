@@ -1,24 +1,14 @@
 import { Buffer } from "node:buffer";
-import {
-  createServer,
-  type IncomingMessage,
-  request as sendRequest,
-  type ServerResponse,
-} from "node:http";
-import type { AddressInfo } from "node:net";
+import { type IncomingMessage, request as sendRequest } from "node:http";
 import type { Exchange, Request } from "../door/door.ts";
 import { actionOf } from "../door/kinds.ts";
+import { type NetworkDoor, openNetworkDoor } from "./network_door.ts";
 
 /** Lets a request of whatever process is at work through, or not. */
 export type Pass = <Result>(request: Request<Result>) => Promise<Result>;
 
 /** Header of what a scenario's users ask for: no step of a lane, and let through at once. */
 export const BY_HAND = "x-by-hand";
-
-/** A door that processes come to over the network. */
-export interface NetworkDoor extends AsyncDisposable {
-  readonly port: number;
-}
 
 /** Doors on the network know what happens to lanes; servers are well here. */
 export function unknownFault(fault: string): Promise<never> {
@@ -36,46 +26,32 @@ export interface Answer {
  * Stands before an HTTP server. Requests go on as they came, Host included, for that is signed. One
  * that the door does not let through, or whose answer it loses, has its connection cut.
  */
-export async function openHttpDoor(
+export function openHttpDoor(
   party: "storage" | "s3",
   upstreamPort: () => number,
   pass: Pass,
   exchanged: (exchange: Omit<Exchange, "step">) => void,
 ): Promise<NetworkDoor> {
-  const handle = async (message: IncomingMessage, response: ServerResponse) => {
+  return openNetworkDoor(async (message, response) => {
     const { method = "", url = "" } = message;
     const [path = "", query = ""] = url.split("?");
-    try {
-      const body = await readAll(message);
-      const answer = BY_HAND in message.headers
-        ? await forward(upstreamPort(), message, body)
-        : await pass({
-          party,
-          action: actionOf(party, method, path, query),
-          send: async () => {
-            const sent = await forward(upstreamPort(), message, body);
-            exchanged({ party, method, origin: "", path, query, status: sent.status });
-            return sent;
-          },
-          sendUnder: unknownFault,
-          lost: () => new Error("the answer was lost"),
-        });
-      response.writeHead(answer.status, answer.rawHeaders);
-      response.end(answer.body);
-    } catch {
-      message.socket.destroy();
-    }
-  };
-  const server = createServer({ requestTimeout: 0, keepAliveTimeout: 300_000 }, handle);
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  return {
-    port: (server.address() as AddressInfo).port,
-    async [Symbol.asyncDispose]() {
-      const closed = new Promise((resolve) => server.close(resolve));
-      server.closeAllConnections();
-      await closed;
-    },
-  };
+    const body = await readAll(message);
+    const answer = BY_HAND in message.headers
+      ? await forward(upstreamPort(), message, body)
+      : await pass({
+        party,
+        action: actionOf(party, method, path, query),
+        send: async () => {
+          const sent = await forward(upstreamPort(), message, body);
+          exchanged({ party, method, origin: "", path, query, status: sent.status });
+          return sent;
+        },
+        sendUnder: unknownFault,
+        lost: () => new Error("the answer was lost"),
+      });
+    response.writeHead(answer.status, answer.rawHeaders);
+    response.end(answer.body);
+  });
 }
 
 /** All that a message carries. */

@@ -1,6 +1,7 @@
 import { Buffer } from "node:buffer";
 import { type AddressInfo, connect, createServer, type Socket } from "node:net";
-import { type NetworkDoor, type Pass, unknownFault } from "./http_door.ts";
+import { type Pass, unknownFault } from "./http_door.ts";
+import type { NetworkDoor } from "./network_door.ts";
 import {
   boundStatement,
   type Message,

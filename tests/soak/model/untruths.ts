@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from "node:util";
+import { factsOfEntry, factsOfRow } from "../../e2e/support/entry_facts.ts";
 import type { Entry, Snapshot } from "../../e2e/support/repository_reader.ts";
 import type { PromiseName } from "../../faults/promises.ts";
 import { mayTouch, type Span, spanOf, surelyCovers } from "./span.ts";
@@ -154,27 +155,8 @@ function wronglyComplete({ document, entries }: Snapshot, truth: Truth): Untruth
 }
 
 /** Whether an entry is what a restore needs to bring this state back. */
-function isListedAs({ row, sha256: _ }: ObjectState, place: string, entry: Entry): boolean {
-  const { metadata } = row;
-  return placeOf(row) === place && isDeepStrictEqual({
-    version: entry.version,
-    size: entry.size,
-    type: entry.type,
-    cache_control: entry.cache_control,
-    etag: entry.etag,
-    user_metadata: entry.user_metadata,
-    owner_id: entry.owner_id,
-    created_at: entry.created_at,
-  }, {
-    version: row.version,
-    size: metadata.size,
-    type: metadata.mimetype,
-    cache_control: metadata.cacheControl,
-    etag: String(metadata.eTag).replaceAll('"', ""),
-    user_metadata: row.user_metadata,
-    owner_id: row.owner_id,
-    created_at: row.created_at,
-  });
+function isListedAs({ row }: ObjectState, place: string, entry: Entry): boolean {
+  return placeOf(row) === place && isDeepStrictEqual(factsOfEntry(entry), factsOfRow(row));
 }
 
 /** An entry, and all that its object was. */

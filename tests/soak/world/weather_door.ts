@@ -1,13 +1,8 @@
 import { Buffer } from "node:buffer";
-import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
+import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Exchange } from "../../faults/door/door.ts";
-import {
-  type Answer,
-  forward,
-  type NetworkDoor,
-  readAll,
-} from "../../faults/processes/http_door.ts";
+import { type Answer, forward, readAll } from "../../faults/processes/http_door.ts";
+import { type NetworkDoor, openNetworkDoor } from "../../faults/processes/network_door.ts";
 import type { WeatherFault } from "./weather.ts";
 
 /** A request that passed a door, as far as checks look at it. */
@@ -23,42 +18,22 @@ export interface DoorKeeper {
 
 /** So long does a slow answer take. */
 const SLOW_MILLISECONDS = 1_500;
-/** Longer than any retry of a slice waits between two requests. */
-const KEEP_ALIVE_MILLISECONDS = 300_000;
 
 /** Stands before an HTTP server, in the weather. Requests go on as they came, signed as they are. */
-export async function openWeatherDoor(
+export function openWeatherDoor(
   upstreamPort: () => number,
   keeper: DoorKeeper,
 ): Promise<NetworkDoor> {
-  const handle = async (message: IncomingMessage, response: ServerResponse) => {
-    try {
-      const body = await readAll(message);
-      const [path = ""] = (message.url ?? "").split("?");
-      const send = async () => {
-        const answer = await forward(upstreamPort(), message, body);
-        keeper.passed(passedOf(message, answer.status));
-        return answer;
-      };
-      await answerUnder(keeper.strike(path), send, response);
-    } catch {
-      // Whoever asked sees a connection that ends; so it is meant.
-      message.socket.destroy();
-    }
-  };
-  const server = createServer(
-    { requestTimeout: 0, keepAliveTimeout: KEEP_ALIVE_MILLISECONDS },
-    handle,
-  );
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  return {
-    port: (server.address() as AddressInfo).port,
-    async [Symbol.asyncDispose]() {
-      const closed = new Promise((resolve) => server.close(resolve));
-      server.closeAllConnections();
-      await closed;
-    },
-  };
+  return openNetworkDoor(async (message, response) => {
+    const body = await readAll(message);
+    const [path = ""] = (message.url ?? "").split("?");
+    const send = async () => {
+      const answer = await forward(upstreamPort(), message, body);
+      keeper.passed(passedOf(message, answer.status));
+      return answer;
+    };
+    await answerUnder(keeper.strike(path), send, response);
+  });
 }
 
 function passedOf({ method = "", url = "" }: IncomingMessage, status: number): Passed {

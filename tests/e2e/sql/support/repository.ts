@@ -1,29 +1,13 @@
 import assert from "node:assert/strict";
+import type { PartReference, SnapshotDocument as Sealed } from "../../support/repository_reader.ts";
 
 /** A part as snapshot.json names it. */
-export interface ListPart {
-  key: string;
-  kind: "full" | "changes";
-  entries: number;
-}
+export type ListPart = Pick<PartReference, "key" | "kind" | "entries">;
 
 /** The fields of snapshot.json that these tests read. */
-export interface SnapshotDocument {
-  id: string;
-  sequence: number;
-  state: "complete" | "partial";
-  parts: ListPart[];
-  totals: {
-    objects: number;
-    bytes: number;
-    unavailable: number;
-    failed: number;
-    stale: number;
-    assumed: number;
-  };
-  buckets: { id: string }[];
-  policies: unknown[];
-}
+export type SnapshotDocument =
+  & Pick<Sealed, "id" | "sequence" | "state" | "totals" | "policies">
+  & { parts: ListPart[]; buckets: { id: string }[] };
 
 /** A line of a listing. */
 export interface ListLine {

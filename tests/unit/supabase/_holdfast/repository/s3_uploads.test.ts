@@ -1,32 +1,11 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
-import { HoldfastError } from "../../../../../supabase/functions/_holdfast/errors.ts";
-import { createS3Store } from "../../../../../supabase/functions/_holdfast/repository/s3_store.ts";
 import type { UploadedPart } from "../../../../../supabase/functions/_holdfast/repository/store.ts";
-import { type Answer, FakeFetch } from "../../fake_fetch.ts";
-import { withoutWaiting } from "../../without_waiting.ts";
-
-function open(...answers: Answer[]) {
-  const door = new FakeFetch(...answers);
-  const store = createS3Store({
-    endpoint: "https://s3.example.com",
-    region: "eu-central-1",
-    bucket: "backups",
-    prefix: "team/holdfast",
-    accessKeyId: "AKIDEXAMPLE",
-    secretAccessKey: "the-secret-of-this-test",
-    forcePathStyle: true,
-  }, door.fetch);
-  return { store, sent: door.sent };
-}
+import type { Answer } from "../../fake_fetch.ts";
+import { open, refused, xml } from "./s3_fixture.ts";
 
 const answer = (body: string, status = 200, headers: Record<string, string> = {}) =>
   new Response(body, { status, headers });
-const failure = (status: number, code: string) =>
-  answer(
-    `<?xml version="1.0"?>\n<Error><Code>${code}</Code><Message>why</Message></Error>`,
-    status,
-  );
 const completed = () =>
   answer(
     '<?xml version="1.0"?>\n<CompleteMultipartUploadResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/">' +
@@ -42,15 +21,8 @@ const PARTS: UploadedPart[] = [
   { number: 2, size: 3, etag: '"d"', sha256: "2".repeat(64) },
 ];
 
-async function refused(act: () => Promise<unknown>, code: string) {
-  await assert.rejects(
-    withoutWaiting(act),
-    (error) => error instanceof HoldfastError && error.code === code,
-  );
-}
-
 Deno.test("an upload begins with its type, and its id is what the server means", async () => {
-  const { store, sent } = open(answer("<R><Key>k</Key><UploadId>a&amp;b</UploadId></R>"));
+  const { store, sent } = open({}, answer("<R><Key>k</Key><UploadId>a&amp;b</UploadId></R>"));
   assert.equal(await store.beginUpload("data/a b", "image/png"), "a&b");
   const { method, url, headers } = sent[0]!;
   assert.deepEqual(
@@ -61,14 +33,14 @@ Deno.test("an upload begins with its type, and its id is what the server means",
 
 Deno.test("an upload without an id did not begin", async () => {
   await refused(
-    () => open(answer("<R></R>")).store.beginUpload("a", "b"),
+    () => open({}, answer("<R></R>")).store.beginUpload("a", "b"),
     "repository_unreachable",
   );
-  await refused(() => open(cutShort).store.beginUpload("a", "b"), "repository_unreachable");
+  await refused(() => open({}, cutShort).store.beginUpload("a", "b"), "repository_unreachable");
 });
 
 Deno.test("a completion lists the parts, signed with its digest, only where nothing is", async () => {
-  const { store, sent } = open(completed());
+  const { store, sent } = open({}, completed());
   assert.equal(await store.completeUpload("a", "u/1", PARTS), "stored");
   const { method, url, headers, body } = sent[0]!;
   assert.deepEqual(
@@ -88,44 +60,44 @@ Deno.test("a completion lists the parts, signed with its digest, only where noth
 });
 
 const ENDS: [what: string, response: () => Answer, outcome: string][] = [
-  ["another object is there", () => failure(412, "PreconditionFailed"), "exists"],
-  ["another one came while it assembled", () => failure(200, "PreconditionFailed"), "exists"],
-  ["the upload is unknown", () => failure(404, "NoSuchUpload"), "gone"],
-  ["a part is not what it was", () => failure(400, "InvalidPart"), "gone"],
+  ["another object is there", () => xml(412, "PreconditionFailed"), "exists"],
+  ["another one came while it assembled", () => xml(200, "PreconditionFailed"), "exists"],
+  ["the upload is unknown", () => xml(404, "NoSuchUpload"), "gone"],
+  ["a part is not what it was", () => xml(400, "InvalidPart"), "gone"],
 ];
 for (const [what, response, outcome] of ENDS) {
   Deno.test(`a completion where ${what} is told`, async () => {
-    assert.equal(await open(response()).store.completeUpload("a", "u", PARTS), outcome);
+    assert.equal(await open({}, response()).store.completeUpload("a", "u", PARTS), outcome);
   });
 }
 
 const REFUSALS: [what: string, response: () => Answer, code: string][] = [
-  ["fails after its 200", () => failure(200, "InternalError"), "repository_unreachable"],
+  ["fails after its 200", () => xml(200, "InternalError"), "repository_unreachable"],
   ["breaks off", cutShort, "repository_unreachable"],
   ["is answered by an empty page", () => answer(""), "repository_unreachable"],
   ["is answered by a proxy", () => answer("<html>Hello</html>"), "repository_unreachable"],
   ["is never answered", () => new TypeError("reset"), "repository_unreachable"],
-  ["is malformed", () => failure(400, "MalformedXML"), "repository_refused"],
-  ["is for no bucket", () => failure(404, "NoSuchBucket"), "repository_bucket_missing"],
+  ["is malformed", () => xml(400, "MalformedXML"), "repository_refused"],
+  ["is for no bucket", () => xml(404, "NoSuchBucket"), "repository_bucket_missing"],
 ];
 for (const [what, response, code] of REFUSALS) {
   Deno.test(`a completion that ${what} is ${code}`, async () => {
-    await refused(() => open(response()).store.completeUpload("a", "u", PARTS), code);
+    await refused(() => open({}, response()).store.completeUpload("a", "u", PARTS), code);
   });
 }
 
 Deno.test("a server without conditions on completions is asked without", async () => {
-  const { store, sent } = open(failure(501, "NotImplemented"), completed());
+  const { store, sent } = open({}, xml(501, "NotImplemented"), completed());
   assert.equal(await store.completeUpload("a", "u", PARTS), "stored");
   assert.deepEqual(sent.map(({ headers }) => headers.get("if-none-match")), ["*", null]);
 });
 
 Deno.test("an upload that is gone counts as aborted; one that may not be aborted does not", async () => {
-  const { store, sent } = open(answer("", 200), failure(404, "NoSuchUpload"));
+  const { store, sent } = open({}, answer("", 200), xml(404, "NoSuchUpload"));
   await store.abortUpload("a", "u+");
   await store.abortUpload("a", "u+");
   assert.deepEqual([sent[0]!.method, sent[0]!.url.search], ["DELETE", "?uploadId=u%2B"]);
-  const denied = open(failure(403, "AccessDenied")).store;
+  const denied = open({}, xml(403, "AccessDenied")).store;
   await refused(() => denied.abortUpload("a", "u"), "repository_access_denied");
 });
 
@@ -133,12 +105,15 @@ Deno.test("uploads under way are listed below a prefix, from a marker on", async
   const upload = (key: string, id: string) =>
     `<Upload><Key>${key}</Key><UploadId>${id}</UploadId><Initiator><ID>i</ID></Initiator>` +
     "<Initiated>2026-11-20T10:00:00.000Z</Initiated></Upload>";
-  const { store, sent } = open(answer(
-    "<R><Prefix>p</Prefix><IsTruncated>true</IsTruncated>" +
-      upload("team/holdfast/data/a&amp;b", "1") + upload("elsewhere/data/c", "2") + "</R>",
-    200,
-    { date: "Sat, 21 Nov 2026 10:00:00 GMT" },
-  ));
+  const { store, sent } = open(
+    {},
+    answer(
+      "<R><Prefix>p</Prefix><IsTruncated>true</IsTruncated>" +
+        upload("team/holdfast/data/a&amp;b", "1") + upload("elsewhere/data/c", "2") + "</R>",
+      200,
+      { date: "Sat, 21 Nov 2026 10:00:00 GMT" },
+    ),
+  );
   assert.deepEqual(await store.listUploads("data/", { key: "data/a", id: "x/y" }), {
     uploads: [{ key: "data/a&b", id: "1", begunAt: new Date("2026-11-20T10:00:00Z") }],
     more: true,

@@ -1,0 +1,31 @@
+import type { ObjectRow } from "./project_reader.ts";
+import type { Entry } from "./repository_reader.ts";
+
+/** What an entry says of its object that a restore needs, as a row of Storage says it. */
+export function factsOfEntry(entry: Entry) {
+  return {
+    version: entry.version,
+    size: entry.size,
+    type: entry.type,
+    cache_control: entry.cache_control,
+    etag: entry.etag,
+    user_metadata: entry.user_metadata,
+    owner_id: entry.owner_id,
+    created_at: entry.created_at,
+  };
+}
+
+/** The same of Storage's row. */
+export function factsOfRow(row: ObjectRow): Record<keyof ReturnType<typeof factsOfEntry>, unknown> {
+  const { metadata } = row;
+  return {
+    version: row.version,
+    size: metadata.size,
+    type: metadata.mimetype,
+    cache_control: metadata.cacheControl,
+    etag: String(metadata.eTag).replaceAll('"', ""),
+    user_metadata: row.user_metadata,
+    owner_id: row.owner_id,
+    created_at: row.created_at,
+  };
+}

@@ -1,0 +1,44 @@
+import assert from "node:assert/strict";
+import { HoldfastError } from "../../../../../supabase/functions/_holdfast/errors.ts";
+import { createS3Store } from "../../../../../supabase/functions/_holdfast/repository/s3_store.ts";
+import type { RepositorySettings } from "../../../../../supabase/functions/_holdfast/settings.ts";
+import { type Answer, FakeFetch } from "../../fake_fetch.ts";
+import { withoutWaiting } from "../../without_waiting.ts";
+
+/** Of a bucket on a server that answers what a test says. */
+export const SETTINGS: RepositorySettings = {
+  endpoint: "https://s3.example.com",
+  region: "eu-central-1",
+  bucket: "backups",
+  prefix: "team/holdfast",
+  accessKeyId: "AKIDEXAMPLE",
+  secretAccessKey: "the-secret-of-this-test",
+  forcePathStyle: true,
+};
+
+/** A store whose server gives these answers, one after the other, and what it was asked. */
+export function open(settings: Partial<RepositorySettings>, ...answers: Answer[]) {
+  const door = new FakeFetch(...answers);
+  return { store: createS3Store({ ...SETTINGS, ...settings }, door.fetch), sent: door.sent };
+}
+
+/** S3's way to say no. */
+export function xml(status: number, code: string, headers: Record<string, string> = {}): Response {
+  const body = `<?xml version="1.0"?>\n<Error><Code>${code}</Code><Message>why</Message></Error>`;
+  return new Response(body, { status, headers });
+}
+
+/** Expects an error by its code, which must not tell the secret. */
+export async function refused(
+  act: () => Promise<unknown>,
+  code: string,
+  message?: RegExp,
+): Promise<void> {
+  await assert.rejects(withoutWaiting(act), (error) => {
+    assert.ok(error instanceof HoldfastError, String(error));
+    assert.equal(error.code, code);
+    assert.ok(!Deno.inspect(error).includes(SETTINGS.secretAccessKey));
+    if (message) assert.match(error.message, message);
+    return true;
+  });
+}
