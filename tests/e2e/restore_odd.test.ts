@@ -59,6 +59,30 @@ Deno.test("objects that a restore did not put keep their metadata by default", a
   assert.deepEqual(await userMetadata(), { edition: 1 });
 });
 
+Deno.test("what users made and changed while a restore ran that failed is theirs", async () => {
+  await using project = await TestProject.create();
+  await createBucket(project, "files");
+  for (const name of ["a", "b"]) {
+    await upload(project, "files", name, `bytes of ${name}`, { userMetadata: { edition: 1 } });
+  }
+  await project.backup();
+  await using target = await TestProject.create({ repository: project.repository });
+  await createBucket(target, "files");
+  const { id } = await target.restore();
+  await target.sql`update holdfast.runs set state = 'failed' where id = ${id}`;
+  await target.storage.from("files").remove(["a"]);
+  await upload(target, "files", "a", "bytes of a", { userMetadata: { edition: 2 } });
+  // As the restore left it that died before it patched the row.
+  await target.sql`
+    update storage.objects set owner = null, owner_id = null, user_metadata = null, created_at = now()
+    where name = 'b'`;
+  const { result } = await target.restore();
+  const objects = await readObjects(target);
+  assert.deepEqual(objects.get("files/a")!.user_metadata, { edition: 2 });
+  assert.deepEqual(objects.get("files/b")!.user_metadata, { edition: 1 });
+  assert.equal(result.did.objects_metadata_kept, 1);
+});
+
 Deno.test("objects of a bucket that was deleted before the seal are restored too", async () => {
   await using project = await TestProject.create();
   await createBucket(project, "files");

@@ -1,5 +1,6 @@
 import { plant as assumedNotMarked } from "./assumed_not_marked.ts";
 import { plant as bytesNotPut } from "./bytes_not_put.ts";
+import { plant as commitNotExpected } from "./commit_not_expected.ts";
 import { plant as completionTakenOnTrust } from "./completion_taken_on_trust.ts";
 import { plant as cursorAdvancedFirst } from "./cursor_advanced_first.ts";
 import { plant as existingOverwritten } from "./existing_overwritten.ts";
@@ -20,6 +21,7 @@ import { plant as sealedTooEarly } from "./sealed_too_early.ts";
 export const PLANTS: Readonly<Record<string, Plant>> = {
   assumed_not_marked: assumedNotMarked,
   bytes_not_put: bytesNotPut,
+  commit_not_expected: commitNotExpected,
   completion_taken_on_trust: completionTakenOnTrust,
   cursor_advanced_first: cursorAdvancedFirst,
   existing_overwritten: existingOverwritten,

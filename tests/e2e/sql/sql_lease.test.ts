@@ -196,3 +196,29 @@ async function waitForLocks(project: SqlProject, waiting: number) {
 function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : `${error}`;
 }
+
+sqlTest(
+  "a lane goes on only from its own last commit: a database that was put back refuses it",
+  async (project) => {
+    const { lane } = await atObjects(project, ["one"]);
+    const lease = await leased(lane);
+    const committedAt = async () => {
+      const [row] = await project.worker<{ at: string | null }[]>`
+        select holdfast.committed_at(${lease.cursor}) as at`;
+      return row!.at;
+    };
+    const expectCommit = (at: string | null) =>
+      project.worker`select holdfast.expect_commit(${lease.cursor}, ${at})`;
+    await lane.commit(lease, [], "a");
+    const first = await committedAt();
+    await lane.commit(lease, [], "b");
+    const second = await committedAt();
+    assert.notEqual(first, second);
+    for (const at of [second, null]) await expectCommit(at);
+    await project.owner`
+      update holdfast.cursors set position = '{"from": "a"}', committed_at = ${first}::text::timestamptz
+      where id = ${lease.cursor}`;
+    assert.equal((await raised(expectCommit(second))).message, "lease_lost");
+    await expectCommit(first);
+  },
+);

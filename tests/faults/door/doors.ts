@@ -28,11 +28,11 @@ export function databaseThrough(
   watch: CallWatch,
 ): Database {
   return {
-    call: (name, parameters) =>
+    call: (name, parameters, fence) =>
       door.pass(lane, {
         party: "sql",
         action: name,
-        send: () => watch({ name, parameters }, () => database.call(name, parameters)),
+        send: () => watch({ name, parameters }, () => database.call(name, parameters, fence)),
         sendUnder: (fault) => Promise.reject(errorUnder(fault)),
         lost: () => new HoldfastError("database_unreachable", "Postgres: CONNECTION_CLOSED."),
       }),

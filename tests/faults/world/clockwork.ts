@@ -53,9 +53,12 @@ export class Clockwork {
     const most = this.door.weather ? MAX_FAILED_IN_WEATHER : MAX_FAILED;
     for (let failed = 1; failed <= most && this.#mayHaveFailed(run); failed++) {
       if (failed === most) this.door.clearUp();
-      // Its record was written and its run failed before it knew: the remedy says to import.
-      if (run.code === "catalog_behind") await this.succeed({ kind: "import" });
       run = await this.run(start);
+      // Its record was written and its run failed before it knew: the remedy says to import.
+      if (run.code === "catalog_behind" && this.#mayHaveFailed(run)) {
+        await this.succeed({ kind: "import" });
+        run = await this.run(start);
+      }
     }
     if (run.state === "succeeded") return run;
     throw new BrokenPromise(

@@ -16,7 +16,8 @@ export type HeldDigests = ReadonlyMap<string, string>;
 
 /**
  * Holds what a sealed snapshot lists to what really was: each object once, in a state that it had
- * between the run's start and its seal, with that state's bytes; what could not be read marked so.
+ * between the run's start and its seal, with that state's bytes; what could not be read marked so,
+ * beside where it was before.
  */
 export function untruthsOf(snapshot: Snapshot, truth: Truth, held: HeldDigests): Untruth[] {
   const span = spanOf(snapshot.document);
@@ -27,10 +28,11 @@ export function untruthsOf(snapshot: Snapshot, truth: Truth, held: HeldDigests):
     if (found) untruths.push(found);
     for (const id of idsOf(place, entry, truth)) {
       const other = listed.get(id);
-      if (other !== undefined) {
-        const both = [other, place].map((it) =>
-          describe(it, snapshot.entries.get(it)!, span, truth)
-        );
+      const places = other === undefined ? [place] : [other, place];
+      const entries = places.map((it) => snapshot.entries.get(it)!);
+      // Where an object moved on and its new place could not be read, the old one stays listed.
+      if (other !== undefined && entries.every(({ code }) => code === undefined)) {
+        const both = entries.map((entry, at) => describe(places[at]!, entry, span, truth));
         untruths.push(lie(`${id} is listed twice: ${both.join("; ")}`));
       }
       listed.set(id, place);

@@ -76,6 +76,15 @@ Deno.test("an object that moved meanwhile must be listed, and once", () => {
   assertUntrue({ truth, snapshot }, "tells_the_truth", "is not listed");
 });
 
+Deno.test("an object whose new place could not be read is listed where it was, too", () => {
+  const { truth, snapshot } = make();
+  truth.appeared(row(A, "files/moved", "v2"), "digest 1", at(15_000));
+  const { key: _, ...unread } = entry(A, "files/moved", "v2");
+  list(snapshot, { ...unread, wanted_version: "v2", code: "bytes_missing" });
+  snapshot.document.state = "partial";
+  assert.deepEqual(untruths({ truth, snapshot }), []);
+});
+
 Deno.test("an object that was deleted before the run is an untruth", () => {
   const { truth, snapshot } = make();
   truth.gone(A, at(9_000));

@@ -37,13 +37,23 @@ const READING: ReadonlySet<string> = new Set([
   "list_snapshots",
 ]);
 
+/**
+ * What a lane knows of its cursor. A call that is given it fails with `lease_lost` where the
+ * database knows of another last commit, and notes the one after the call.
+ */
+export interface Fence {
+  readonly cursor: number;
+  /** As Postgres writes it, to the microsecond; null where nothing is known, and all goes. */
+  committedAt: string | null;
+}
+
 /** The one way to Postgres: every call is one statement, so one transaction. */
 export interface Database {
   /**
    * Calls holdfast.<name> with named arguments and returns its result, JSON parsed.
    * @throws HoldfastError with the code that the SQL raised, or `database_…`.
    */
-  call<Result>(name: string, parameters: Record<string, unknown>): Promise<Result>;
+  call<Result>(name: string, parameters: Record<string, unknown>, fence?: Fence): Promise<Result>;
   close(): Promise<void>;
 }
 
@@ -65,16 +75,19 @@ export function connectDatabase(databaseUrl: string): Database {
       idle_in_transaction_session_timeout: IDLE_TRANSACTION_TIMEOUT_MS,
     },
   });
-  async function ask<Result>(name: string, parameters: Record<string, unknown>): Promise<Result> {
-    const names = Object.keys(parameters);
-    const list = names.map((parameter, index) => `${parameter} => $${index + 1}`).join(", ");
-    const values = names.map((parameter) => parameters[parameter] ?? null);
+  async function ask<Result>(
+    name: string,
+    parameters: Record<string, unknown>,
+    fence?: Fence,
+  ): Promise<Result> {
+    const { text, values } = fence
+      ? fencedStatement(name, parameters, fence)
+      : statement(name, parameters);
     try {
-      const rows = await sql.unsafe(
-        `select holdfast.${name}(${list}) as result`,
-        values as postgres.ParameterOrJSON<never>[],
-        { prepare: true },
-      );
+      const rows = await sql.unsafe(text, values as postgres.ParameterOrJSON<never>[], {
+        prepare: true,
+      });
+      if (fence) fence.committedAt = rows[0]?.committed_at ?? null;
       return rows[0]?.result as Result;
     } catch (error) {
       throw expected(error);
@@ -82,9 +95,9 @@ export function connectDatabase(databaseUrl: string): Database {
   }
 
   return {
-    async call<Result>(name: string, parameters: Record<string, unknown>) {
+    async call<Result>(name: string, parameters: Record<string, unknown>, fence?: Fence) {
       try {
-        return await ask<Result>(name, parameters);
+        return await ask<Result>(name, parameters, fence);
       } catch (error) {
         const ended = error instanceof HoldfastError && error.code === "database_unreachable";
         if (!ended || !READING.has(name)) throw error;
@@ -93,6 +106,29 @@ export function connectDatabase(databaseUrl: string): Database {
       }
     },
     close: () => sql.end({ timeout: 5 }),
+  };
+}
+
+/** A call as one statement; `before` parameters stand before its own. */
+function statement(name: string, parameters: Record<string, unknown>, before = 0) {
+  const names = Object.keys(parameters);
+  const list = names.map((parameter, index) => `${parameter} => $${before + index + 1}`);
+  const values = names.map((parameter) => parameters[parameter] ?? null);
+  return { text: `select holdfast.${name}(${list.join(", ")}) as result`, values };
+}
+
+/** The same behind a fence: each step waits for the one before it, in one transaction. */
+function fencedStatement(
+  name: string,
+  parameters: Record<string, unknown>,
+  { cursor, committedAt }: Fence,
+) {
+  const { text, values } = statement(name, parameters, 2);
+  return {
+    text: "with expected as materialized (select holdfast.expect_commit($1, $2) as holds), " +
+      `called as materialized (${text} from expected where holds) ` +
+      "select result, holdfast.committed_at($1) as committed_at from called",
+    values: [cursor, committedAt, ...values],
   };
 }
 
