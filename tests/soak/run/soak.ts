@@ -179,9 +179,10 @@ export class Soak implements AsyncDisposable {
   #tellHeap(): void {
     const level = this.heap.take();
     if (!level) return;
-    const { median, most, looks } = level;
+    const { median, most, isolates } = level;
     this.ledger.say(
-      `heap of slices: ${median.toFixed(1)} MB (median of ${looks}), ${most.toFixed(1)} at most`,
+      `heap of slices at its peak: ${median.toFixed(1)} MB (median of ${isolates} isolates), ` +
+        `${most.toFixed(1)} at most`,
     );
   }
 

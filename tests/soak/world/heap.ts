@@ -4,35 +4,37 @@ const MB = 1_000_000;
 /** From one stretch of time to the next the level may change by so much. */
 const STEADY_SHARE = 0.1;
 
-/** What the isolates of some minutes had in memory. */
+/** What the isolates of some minutes had in memory, each at its peak. */
 export interface HeapLevel {
-  /** Half of all looks found at least so much in an isolate, MB. */
+  /** Half of all isolates came to at least so much, MB. */
   readonly median: number;
   readonly most: number;
-  readonly looks: number;
+  readonly isolates: number;
 }
 
 /** Looks again and again at how much memory V8's heap and buffers take in functions' processes. */
 export class HeapWatch {
   readonly levels: HeapLevel[] = [];
-  #looks: number[] = [];
+  /** MB, by isolate: how old one is when it is looked at, which depends on the load, has no say. */
+  readonly #peaks = new Map<string, number>();
 
   /** Looks at all isolates that run. */
   look({ functions }: SoakProject): void {
-    for (const { end, memoryBytes } of functions.isolates()) {
-      if (end === undefined && memoryBytes > 0) this.#looks.push(memoryBytes / MB);
+    for (const { pid, startedAt, end, peakMemoryBytes } of functions.isolates()) {
+      if (end !== undefined || peakMemoryBytes === 0) continue;
+      this.#peaks.set(`${pid} ${startedAt}`, peakMemoryBytes / MB);
     }
   }
 
   /** Ends a stretch of time; undefined where nothing was looked at. */
   take(): HeapLevel | undefined {
-    const looks = this.#looks.sort((one, other) => one - other);
-    this.#looks = [];
-    if (looks.length === 0) return undefined;
+    const peaks = [...this.#peaks.values()].sort((one, other) => one - other);
+    this.#peaks.clear();
+    if (peaks.length === 0) return undefined;
     const level = {
-      median: looks[looks.length >> 1]!,
-      most: looks.at(-1)!,
-      looks: looks.length,
+      median: peaks[peaks.length >> 1]!,
+      most: peaks.at(-1)!,
+      isolates: peaks.length,
     };
     this.levels.push(level);
     return level;
