@@ -1,21 +1,8 @@
--- A restore that died between putting an object and patching its row leaves that to the next one, which
+-- A restore that ended between putting an object and patching its row leaves that to the next one, which
 -- may then touch the object even where it overwrites nothing. What a user made at that time, and has
--- since given metadata of its own, looked the same.
+-- since given metadata of its own, looked the same. But what a restore puts has neither owner nor user
+-- metadata before its row is patched.
 
-create or replace function holdfast.put_by_restore(created_at timestamptz) returns boolean
-  language sql stable security definer set search_path = ''
-as $$
-  -- One that succeeded has patched all that it put.
-  select exists (
-    select from holdfast.runs r
-    where r.kind = 'restore' and r.plan ->> 'dry_run' = 'false' and r.state <> 'succeeded'
-      and put_by_restore.created_at >= r.started_at
-      and put_by_restore.created_at <= coalesce(r.ended_at, clock_timestamp()) + interval '3 minutes')
-$$;
-comment on function holdfast.put_by_restore(timestamptz) is
-  'Whether an object was made while a restore ran that has not succeeded: one that died or was cancelled before it patched the row leaves such objects to the next.';
-
--- What a restore puts has neither owner nor user metadata before its row is patched.
 create or replace function holdfast.restore_page(cursor_id bigint, owner uuid, max_items integer) returns jsonb
   language plpgsql security definer set search_path = '' set plan_cache_mode = force_custom_plan
 as $$

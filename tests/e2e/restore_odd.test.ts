@@ -59,7 +59,7 @@ Deno.test("objects that a restore did not put keep their metadata by default", a
   assert.deepEqual(await userMetadata(), { edition: 1 });
 });
 
-Deno.test("what users made and changed while a restore ran that failed is theirs", async () => {
+Deno.test("what users made and changed while a restore ran is theirs", async () => {
   await using project = await TestProject.create();
   await createBucket(project, "files");
   for (const name of ["a", "b"]) {
@@ -68,8 +68,7 @@ Deno.test("what users made and changed while a restore ran that failed is theirs
   await project.backup();
   await using target = await TestProject.create({ repository: project.repository });
   await createBucket(target, "files");
-  const { id } = await target.restore();
-  await target.sql`update holdfast.runs set state = 'failed' where id = ${id}`;
+  await target.restore();
   await target.storage.from("files").remove(["a"]);
   await upload(target, "files", "a", "bytes of a", { userMetadata: { edition: 2 } });
   // As the restore left it that died before it patched the row.

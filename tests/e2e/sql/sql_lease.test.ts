@@ -143,6 +143,32 @@ sqlTest("a second run is refused and the first is named", async (project) => {
   assert.match(error.hint ?? "", new RegExp(`select holdfast.cancel_run\\('${run}'\\)`));
 });
 
+sqlTest(
+  "a lane goes on only from its own last commit: a database that was put back refuses it",
+  async (project) => {
+    const { lane } = await atObjects(project, ["one"]);
+    const lease = await leased(lane);
+    const committedAt = async () => {
+      const [row] = await project.worker<{ at: string | null }[]>`
+        select holdfast.committed_at(${lease.cursor}) as at`;
+      return row!.at;
+    };
+    const expectCommit = (at: string | null) =>
+      project.worker`select holdfast.expect_commit(${lease.cursor}, ${at})`;
+    await lane.commit(lease, [], "a");
+    const first = await committedAt();
+    await lane.commit(lease, [], "b");
+    const second = await committedAt();
+    assert.notEqual(first, second);
+    for (const at of [second, first, null]) await expectCommit(at);
+    await project.owner`
+      update holdfast.cursors set position = '{"from": "a"}', committed_at = ${first}::text::timestamptz
+      where id = ${lease.cursor}`;
+    assert.equal((await raised(expectCommit(second))).message, "lease_lost");
+    await expectCommit(first);
+  },
+);
+
 /** A run whose sweep begins: a cursor and one object for each bucket. */
 async function atObjects(project: SqlProject, buckets: string[]) {
   const objects = new Objects(project.owner);
@@ -196,29 +222,3 @@ async function waitForLocks(project: SqlProject, waiting: number) {
 function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : `${error}`;
 }
-
-sqlTest(
-  "a lane goes on only from its own last commit: a database that was put back refuses it",
-  async (project) => {
-    const { lane } = await atObjects(project, ["one"]);
-    const lease = await leased(lane);
-    const committedAt = async () => {
-      const [row] = await project.worker<{ at: string | null }[]>`
-        select holdfast.committed_at(${lease.cursor}) as at`;
-      return row!.at;
-    };
-    const expectCommit = (at: string | null) =>
-      project.worker`select holdfast.expect_commit(${lease.cursor}, ${at})`;
-    await lane.commit(lease, [], "a");
-    const first = await committedAt();
-    await lane.commit(lease, [], "b");
-    const second = await committedAt();
-    assert.notEqual(first, second);
-    for (const at of [second, null]) await expectCommit(at);
-    await project.owner`
-      update holdfast.cursors set position = '{"from": "a"}', committed_at = ${first}::text::timestamptz
-      where id = ${lease.cursor}`;
-    assert.equal((await raised(expectCommit(second))).message, "lease_lost");
-    await expectCommit(first);
-  },
-);

@@ -57,13 +57,15 @@ function isFor(fault: Fault, { number, kind }: Step): boolean {
 }
 
 /**
- * What every request of every lane passes, one at a time and in the order of turns, so that the
- * steps of a run are the same each time it is run. At the steps of its faults it lets the lane die, sleep, or lose the answer.
+ * What every request of every lane passes, one at a time and in the order of turns. Where that is
+ * the order of asking, the steps of a run are the same each time it is run. At the steps of its
+ * faults it lets the lane die, sleep, or lose the answer.
  */
 export class Door {
   readonly steps: Step[] = [];
   readonly exchanges: Exchange[] = [];
   readonly #lanes: LaneState[] = [];
+  #opened = 0;
   /** Faults to come, each for one step. */
   faults: Fault[] = [];
   /** What else goes wrong, at many steps. */
@@ -80,14 +82,15 @@ export class Door {
   readonly #appointments: { readonly step: number; readonly act: () => Promise<void> }[] = [];
   /** Before which step a server that was away lets nobody through. */
   readonly #away = new Map<Party, number>();
+  #cleared = false;
   readonly #sleepers: { readonly wakeAt: number; readonly wake: () => void }[] = [];
 
   constructor(private readonly turns = new Turns()) {}
 
-  /** Begins a lane. */
-  openLane(): LaneState {
-    const lane = new LaneState(this.#lanes.length + 1);
-    this.#lanes.push(lane);
+  /** Begins a lane; of processes, whose own host knows when they are quiet, or one here. */
+  openLane(where: "processes" | "here" = "here"): LaneState {
+    const lane = new LaneState(++this.#opened);
+    if (where === "here") this.#lanes.push(lane);
     return lane;
   }
 
@@ -96,7 +99,7 @@ export class Door {
     this.#appointments.push({ step, act });
   }
 
-  /** Waits until no lane works: all have ended, died or fallen asleep. */
+  /** Waits until no lane works here: all have ended, died or fallen asleep. */
   async quiet(): Promise<void> {
     while (true) {
       const working = this.#lanes.filter((lane) => lane.working);
@@ -105,13 +108,14 @@ export class Door {
     }
   }
 
-  /** Lets no request through to a server before a step. */
+  /** Lets no request through to a server before a step; not where all has cleared up. */
   stayAway(party: Party, until: number): void {
-    this.#away.set(party, until);
+    if (!this.#cleared) this.#away.set(party, until);
   }
 
   /** From now on servers are well; lanes may still die. */
   clearUp(): void {
+    this.#cleared = true;
     this.weather?.clear();
     this.faults = this.faults.filter(({ way }) => isLaneFault(way));
     for (const party of this.#away.keys()) this.#away.set(party, 0);

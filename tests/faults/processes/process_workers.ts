@@ -16,7 +16,7 @@ export class ProcessWorkers implements Workers {
     readonly door: Door,
     readonly functions: ProjectFunctions,
   ) {
-    this.#lane = door.openLane();
+    this.#lane = door.openLane("processes");
   }
 
   /** Lets a project's functions into a scene; what they were doing in an earlier one is over. */
@@ -77,7 +77,7 @@ export class ProcessWorkers implements Workers {
   /** What processes of the dead lane still ask for is refused until the last of them is gone. */
   async #kill(): Promise<void> {
     await this.functions.kill();
-    this.#lane = this.door.openLane();
+    this.#lane = this.door.openLane("processes");
     this.#killing = undefined;
   }
 }

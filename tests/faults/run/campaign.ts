@@ -86,7 +86,7 @@ export class Campaign {
         const ways = this.#waysOf(scenario);
         for (const way of ways) {
           if (this.#over) return;
-          const point = { faults: [{ step, ...way }], options, restore: false };
+          const point = { faults: [{ step, ...way }], options, restore: true };
           await this.#tell(
             scenario,
             point,
@@ -118,9 +118,10 @@ export class Campaign {
 
   /** The steps of a scenario where nothing goes wrong; it must keep its promises then, too. */
   async #stepsOf(scenario: Scenario, options: SceneOptions): Promise<readonly Step[]> {
-    const { shortSlices, lanes } = options;
+    const { shortSlices, lanes, processes } = options;
     const key = `${scenario.name} ${shortSlices} ${lanes}`;
-    const counted = this.#steps.get(key) ?? this.#countSteps(scenario, options);
+    const counted = this.#steps.get(key) ??
+      this.#countSteps(scenario, { ...CALM, shortSlices, lanes, processes });
     this.#steps.set(key, counted);
     return await counted;
   }

@@ -13,7 +13,7 @@ import { assertNoSecrets } from "../checks/secrets.ts";
 import { ELSEWHERE } from "../door/doors.ts";
 import type { Fault, Step, Way } from "../door/step.ts";
 import { BrokenPromise, holds } from "../promises.ts";
-import { type Restart, Scene, type SceneOptions } from "../world/scene.ts";
+import { FRESH, type Restart, Scene, type SceneOptions } from "../world/scene.ts";
 import type { Servers } from "../world/servers.ts";
 import { act } from "./act.ts";
 import { takingLog } from "./log.ts";
@@ -166,7 +166,7 @@ async function check(
   await assertNoSecrets(scene.servers, project, log);
   if (point.restore && newest) {
     await holds("restores_exactly", async () => {
-      const fresh = await scene.actor("fresh");
+      const fresh = await scene.actor(FRESH);
       await fresh.clockwork.succeed({ kind: "restore", snapshot: newest.document.id });
       await assertRestored(fresh.project, newest);
     });

@@ -60,7 +60,8 @@ export const restoreElsewhere: Scenario = {
   },
 };
 
-async function rowsOf({ sql }: FaultsProject) {
+/** The rows of what the other project had already. */
+export async function rowsOf({ sql }: FaultsProject) {
   const rows = await readRows(sql);
   return THERE.map((place) => rows.get(place));
 }

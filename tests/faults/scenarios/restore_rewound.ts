@@ -1,5 +1,7 @@
+import assert from "node:assert/strict";
+import { holds } from "../promises.ts";
 import { planRewinding } from "./rewinding.ts";
-import { restoreElsewhere } from "./restore_elsewhere.ts";
+import { restoreElsewhere, rowsOf } from "./restore_elsewhere.ts";
 import type { Scenario } from "./scenario.ts";
 
 /**
@@ -13,11 +15,16 @@ export const restoreRewound: Scenario = {
   storm: { ...restoreElsewhere.storm!, weight: 1 },
   async act(scene) {
     const other = await scene.actor("other");
+    const before = await rowsOf(other.project);
     const putBack = planRewinding(scene, other);
     other.workers.start({ kind: "restore" });
     await other.clockwork.drive();
     await putBack();
     await other.clockwork.drive();
     await other.clockwork.succeed({ kind: "restore" });
+    await holds(
+      "target_kept",
+      async () => assert.deepEqual(await rowsOf(other.project), before),
+    );
   },
 };

@@ -29,6 +29,9 @@ export interface Restart {
   readonly away: number;
 }
 
+/** The project that only checks restore into: nobody dies there, so it needs no processes. */
+export const FRESH = "fresh";
+
 /** How a scene is set up. */
 export interface SceneOptions extends LaneOptions {
   /** From which seed the order follows in which lanes go on; absent, they do as they ask. */
@@ -83,7 +86,9 @@ export class Scene implements AsyncDisposable {
     readonly state: State | undefined,
   ) {
     const { order } = options;
-    this.door = new Door(new Turns(order === undefined ? undefined : new Random(order)));
+    this.door = new Door(
+      new Turns(order === undefined ? undefined : new Random(order ^ 0x3c6ef372)),
+    );
   }
 
   /** Brings a state to life, or with none a repository's empty bucket. */
@@ -154,7 +159,7 @@ export class Scene implements AsyncDisposable {
     await this.#set(project);
     project.setStorageClock(this.options.aheadMs.storage);
     const watch = watchLease(project, (broken) => this.broken.push(broken));
-    const workers: Workers = this.options.processes
+    const workers: Workers = this.options.processes && name !== FRESH
       ? await ProcessWorkers.open(servers, project, door)
       : new Lanes(project, door, servers, this.clock, watch, this.options);
     return { project, workers, clockwork: new Clockwork(project, door, workers) };

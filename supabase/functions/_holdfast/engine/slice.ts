@@ -147,15 +147,7 @@ function oneAfterTheOther(database: Database) {
   return <Result>(name: string, lease: Lease, named: Record<string, unknown>): Promise<Result> => {
     const fence = fences.get(lease) ?? { cursor: lease.cursor, committedAt: null };
     fences.set(lease, fence);
-    const call = last.then(async () => {
-      try {
-        return await database.call<Result>(name, named, fence);
-      } catch (error) {
-        // It may have been committed all the same.
-        fence.committedAt = null;
-        throw error;
-      }
-    });
+    const call = last.then(() => database.call<Result>(name, named, fence));
     last = call.catch(() => {});
     return call;
   };

@@ -39,11 +39,12 @@ const READING: ReadonlySet<string> = new Set([
 
 /**
  * What a lane knows of its cursor. A call that is given it fails with `lease_lost` where the
- * database knows of another last commit, and notes the one after the call.
+ * database knows of no commit as late as that, and notes the last one after the call. Where a call
+ * failed it may have been committed all the same: then the database knows of a later one.
  */
 export interface Fence {
   readonly cursor: number;
-  /** As Postgres writes it, to the microsecond; null where nothing is known, and all goes. */
+  /** UTC, to the microsecond; null where nothing is known yet, and all goes. */
   committedAt: string | null;
 }
 
