@@ -23,16 +23,18 @@ export function untruthsOf(snapshot: Snapshot, truth: Truth, held: HeldDigests):
   const span = spanOf(snapshot.document);
   const untruths: Untruth[] = [];
   const listed = new Map<string, string>();
+  const unread = unreadIds(snapshot, truth);
   for (const [place, entry] of snapshot.entries) {
-    const found = untruthOf(place, entry, span, truth, held);
+    // Where an object moved on and its new place could not be read, the old one stays listed.
+    const since = entry.id !== null && unread.has(entry.id) ? { ...span, start: -Infinity } : span;
+    const found = untruthOf(place, entry, since, truth, held);
     if (found) untruths.push(found);
     for (const id of idsOf(place, entry, truth)) {
       const other = listed.get(id);
-      const places = other === undefined ? [place] : [other, place];
-      const entries = places.map((it) => snapshot.entries.get(it)!);
-      // Where an object moved on and its new place could not be read, the old one stays listed.
-      if (other !== undefined && entries.every(({ code }) => code === undefined)) {
-        const both = entries.map((entry, at) => describe(places[at]!, entry, span, truth));
+      if (other !== undefined && !unread.has(id)) {
+        const both = [other, place].map((it) =>
+          describe(it, snapshot.entries.get(it)!, span, truth)
+        );
         untruths.push(lie(`${id} is listed twice: ${both.join("; ")}`));
       }
       listed.set(id, place);
@@ -94,6 +96,12 @@ function statesAt(place: string, truth: Truth): ObjectState[] {
   return truth.tenants(place).flatMap(({ states }) =>
     states.filter(({ row }) => placeOf(row) === place)
   );
+}
+
+/** The objects that are listed somewhere without their bytes, because these could not be had. */
+function unreadIds({ entries }: Snapshot, truth: Truth): ReadonlySet<string> {
+  const marked = [...entries].filter(([, { code }]) => code !== undefined);
+  return new Set(marked.flatMap(([place, entry]) => idsOf(place, entry, truth)));
 }
 
 /** Of an object that was re-created, what is held may be of the former one and what is wanted not. */

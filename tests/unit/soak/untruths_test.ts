@@ -83,6 +83,12 @@ Deno.test("an object whose new place could not be read is listed where it was, t
   list(snapshot, { ...unread, wanted_version: "v2", code: "bytes_missing" });
   snapshot.document.state = "partial";
   assert.deepEqual(untruths({ truth, snapshot }), []);
+  // Also where it moved before the run began.
+  const { truth: earlier } = make();
+  earlier.appeared(row(A, "files/moved", "v2"), "digest 1", at(9_000));
+  assert.deepEqual(untruths({ truth: earlier, snapshot }), []);
+  snapshot.entries.delete("files/moved");
+  assertUntrue({ truth: earlier, snapshot }, "tells_the_truth", "before or after the run");
 });
 
 Deno.test("an object that was deleted before the run is an untruth", () => {
