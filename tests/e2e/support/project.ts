@@ -1,5 +1,4 @@
 import assert from "node:assert/strict";
-import { createClient } from "@supabase/supabase-js";
 import { z } from "zod";
 import { FUNCTIONS_VARIABLES } from "../../run/groups.ts";
 import { connectStack } from "../../stack/client.ts";
@@ -10,6 +9,7 @@ import { eventually } from "../../support/eventually.ts";
 import type { ProjectDoors } from "./project_reader.ts";
 import { RepositoryReader, type Snapshot } from "./repository_reader.ts";
 import { S3Bucket } from "./s3_bucket.ts";
+import { storageClient } from "./storage_client.ts";
 
 /** The stack that all tests of a process talk to. */
 export const stack = await connectStack();
@@ -125,8 +125,7 @@ export class TestProject implements AsyncDisposable, ProjectDoors {
 
   /** Storage as supabase-js gives it to somebody with the secret key. */
   get storage() {
-    const auth = { persistSession: false, autoRefreshToken: false, detectSessionInUrl: false };
-    return createClient(this.url, this.secretKey, { auth }).storage;
+    return storageClient(this.url, this.secretKey);
   }
 
   /** The repository's bucket, read without Holdfast. */

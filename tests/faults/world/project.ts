@@ -1,5 +1,4 @@
 import { join } from "node:path";
-import { createClient } from "@supabase/supabase-js";
 import type { ProjectSettings } from "../../../supabase/functions/_holdfast/settings.ts";
 import type { ProjectDoors } from "../../e2e/support/project_reader.ts";
 import { RepositoryReader } from "../../e2e/support/repository_reader.ts";
@@ -12,6 +11,7 @@ import { startStorage, type StorageServer } from "../../stack/storage/mod.ts";
 import { BUCKET, REGION, type Servers } from "./servers.ts";
 import { BY_HAND } from "../processes/http_door.ts";
 import { copyFolder, type State } from "./state.ts";
+import { storageClient } from "../../e2e/support/storage_client.ts";
 
 /** The state in which a project is when it was made. */
 const AS_MADE = "as made";
@@ -102,9 +102,7 @@ export class FaultsProject implements ProjectDoors, AsyncDisposable {
 
   /** Storage as supabase-js gives it to somebody with the secret key. */
   get storage() {
-    const auth = { persistSession: false, autoRefreshToken: false, detectSessionInUrl: false };
-    const global = { headers: { [BY_HAND]: "yes" } };
-    return createClient(this.url, this.secretKey, { auth, global }).storage;
+    return storageClient(this.url, this.secretKey, { [BY_HAND]: "yes" });
   }
 
   /** The repository, read without Holdfast. */

@@ -1,4 +1,3 @@
-import { createClient } from "@supabase/supabase-js";
 import type { ProjectDoors } from "../../e2e/support/project_reader.ts";
 import { RepositoryReader } from "../../e2e/support/repository_reader.ts";
 import { S3Bucket } from "../../e2e/support/s3_bucket.ts";
@@ -11,6 +10,7 @@ import { defaultSecrets } from "../../stack/secrets.ts";
 import type { RepositoryBucket, Stack } from "../../stack/stack.ts";
 import type { Weather } from "./weather.ts";
 import { openWeatherDoor, type Passed } from "./weather_door.ts";
+import { storageClient } from "../../e2e/support/storage_client.ts";
 
 /** Told of each request of a project's functions that was carried out. */
 export type Watch = (receiver: "storage" | "s3", request: Passed) => void;
@@ -91,8 +91,7 @@ export class SoakProject implements ProjectDoors, AsyncDisposable {
 
   /** Storage as supabase-js gives it to somebody with the secret key. */
   get storage() {
-    const auth = { persistSession: false, autoRefreshToken: false, detectSessionInUrl: false };
-    return createClient(this.url, this.secretKey, { auth }).storage;
+    return storageClient(this.url, this.secretKey);
   }
 
   /** The repository's bucket, read without Holdfast. */

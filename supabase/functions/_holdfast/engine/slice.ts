@@ -2,9 +2,10 @@
 import { HoldfastError, messageOf } from "../errors.ts";
 import type { ErrorCode } from "../errors.ts";
 import { logError, logNotice, logUnexpected } from "../log.ts";
-import type { Database, Fence } from "../project/database.ts";
+import type { Database } from "../project/database.ts";
 import { type Budget, isolateBudget } from "./budget.ts";
 import { clock } from "./clock.ts";
+import { committer } from "./commits.ts";
 import { LONGEST_DELAY_MS } from "./retry.ts";
 import type { Rates } from "./traffic.ts";
 
@@ -114,43 +115,6 @@ export async function runSlice(
     const limited = withinLimits(budget, lease, commit);
     if (!await work(lease, stages, { database, budget: limited, owner, commit })) return;
   }
-}
-
-function committer(
-  database: Database,
-  owner: string,
-  { traffic }: Budget,
-): SliceContext["commit"] {
-  const call = oneAfterTheOther(database);
-  return async <Result>(
-    name: string,
-    lease: Lease,
-    parameters: Record<string, unknown> = {},
-  ): Promise<Result> => {
-    const named = { cursor_id: lease.cursor, owner, ...parameters };
-    const read = "done" in parameters ? traffic.takeBytesRead() : 0;
-    if (read === 0) return await call<Result>(name, lease, named);
-    try {
-      const done = { ...parameters["done"] as Record<string, number>, bytes_read: read };
-      return await call<Result>(name, lease, { ...named, done });
-    } catch (error) {
-      traffic.countRead(read);
-      throw error;
-    }
-  };
-}
-
-/** Calls of one lane, each of which expects what the one before it committed. */
-function oneAfterTheOther(database: Database) {
-  const fences = new WeakMap<Lease, Fence>();
-  let last: Promise<unknown> = Promise.resolve();
-  return <Result>(name: string, lease: Lease, named: Record<string, unknown>): Promise<Result> => {
-    const fence = fences.get(lease) ?? { cursor: lease.cursor, committedAt: null };
-    fences.set(lease, fence);
-    const call = last.then(() => database.call<Result>(name, named, fence));
-    last = call.catch(() => {});
-    return call;
-  };
 }
 
 /** The isolate's budget for one lease: it ends, too, where the limits that users set leave no more. */

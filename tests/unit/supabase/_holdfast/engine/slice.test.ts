@@ -6,10 +6,7 @@ import {
   type Stage,
 } from "../../../../../supabase/functions/_holdfast/engine/slice.ts";
 import { isolateBudget } from "../../../../../supabase/functions/_holdfast/engine/budget.ts";
-import type {
-  Database,
-  Fence,
-} from "../../../../../supabase/functions/_holdfast/project/database.ts";
+import type { Database } from "../../../../../supabase/functions/_holdfast/project/database.ts";
 
 function lease(changes: Partial<Lease> = {}): Lease {
   return {
@@ -46,7 +43,7 @@ class Cursors implements Database {
     this.#leases = leases;
   }
 
-  call<Result>(name: string, parameters: Record<string, unknown>, _?: Fence): Promise<Result> {
+  call<Result>(name: string, parameters: Record<string, unknown>): Promise<Result> {
     this.calls.push({ name, parameters });
     const error = this.refuse.get(name);
     if (error) return Promise.reject(error);
@@ -279,34 +276,4 @@ Deno.test("what was read is committed once, with the counters of whatever commit
     ["gone_commit", { objects_copied: 2, bytes_read: 17 }],
     ["finish_cursor", {}],
   ]);
-});
-
-Deno.test("commits go one after the other, each behind what the one before it left", async () => {
-  const cursors = new Cursors(lease());
-  const [fences, under]: [(string | null | undefined)[], string[]] = [[], []];
-  let commits = 0;
-  const call = cursors.call.bind(cursors);
-  cursors.call = async <Result>(
-    name: string,
-    parameters: Record<string, unknown>,
-    fence?: Fence,
-  ): Promise<Result> => {
-    if (!["first", "second", "lost", "third"].includes(name)) return await call(name, parameters);
-    fences.push(fence?.committedAt);
-    under.push(name);
-    await new Promise((resolve) => setTimeout(resolve));
-    assert.equal(under.pop(), name);
-    if (name === "lost") throw new HoldfastError("database_unreachable", "gone");
-    fence!.committedAt = `commit ${++commits}`;
-    return await call(name, parameters);
-  };
-  await slice(cursors, async (lease, { commit }) => {
-    const both = [commit("first", lease), commit("second", lease)];
-    await Promise.all(both);
-    // Whether it was committed or not: what was, still is.
-    await assert.rejects(commit("lost", lease), { code: "database_unreachable" });
-    await commit("third", lease);
-    return "finished";
-  });
-  assert.deepEqual(fences, [null, "commit 1", "commit 2", "commit 2"]);
 });
