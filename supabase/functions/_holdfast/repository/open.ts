@@ -6,6 +6,7 @@ import { HoldfastError } from "../errors.ts";
 import type { Database } from "../project/database.ts";
 import type { RepositorySettings } from "../settings.ts";
 import { FORMAT_VERSION } from "../version.ts";
+import { adoptSnapshot } from "./adopt.ts";
 import { MAX_RECORD_BYTES, putDocument, putUnlessThere } from "./documents.ts";
 import {
   formatDocument,
@@ -135,7 +136,8 @@ export async function openForWriting(
   if (owner !== null && owner !== projectUrl) {
     throw notOurs(owner, newRecords, await lastSnapshotOf(database, known));
   }
-  if (newRecords.some((record) => record.kind !== "owner")) {
+  const news = newRecords.filter((record) => record.kind !== "owner");
+  if (news.length > 0 && !await adoptSnapshot(database, known?.id, news)) {
     throw catalogBehind(newRecords);
   }
   let lastRecord = newRecords.at(-1)?.sequence ?? known?.last_record ?? 0;

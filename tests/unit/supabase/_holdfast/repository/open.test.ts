@@ -10,6 +10,7 @@ import {
   HOLDFAST_KEY,
   logKey,
 } from "../../../../../supabase/functions/_holdfast/repository/keys.ts";
+import type { RepositorySettings } from "../../../../../supabase/functions/_holdfast/settings.ts";
 import { MemoryStore } from "../../memory_store.ts";
 
 /** A store whose log has owner records of these sequences. */
@@ -156,4 +157,37 @@ Deno.test("of a snapshot's own sequence only its very own record is no news", as
   ) {
     await assert.rejects(look(other), { code: "catalog_behind" });
   }
+});
+
+Deno.test("one snapshot that the database knows as its own is no news, and nothing else is asked about", async () => {
+  const own = { kind: "snapshot", at: "then", sha256: "1".repeat(64), project_url: "https://a" };
+  const open = (answer: unknown, ...news: Record<string, unknown>[]) => {
+    const store = storeWith(2);
+    const identity = {
+      format: 1,
+      repository_id: crypto.randomUUID(),
+      created_at: "",
+      requires: [],
+    };
+    store.write(HOLDFAST_KEY, JSON.stringify(identity));
+    for (const record of news) store.write(logKey(Number(record.sequence)), JSON.stringify(record));
+    const known = { id: 1, last_record: 2, owner_project: "https://a", conditional_writes: true };
+    const database: Database = {
+      call: <Result>(name: string) =>
+        Promise.resolve((name === "known_repository" ? known : answer) as Result),
+      close: () => Promise.resolve(),
+    };
+    const settings = { endpoint: "https://s3", bucket: "b", prefix: "p" } as RepositorySettings;
+    return openForWriting(store, database, settings, "https://a");
+  };
+  const [third, fourth] = [3, 4].map((sequence) => ({
+    ...own,
+    sequence,
+    snapshot: `20261121T000000Z-${sequence}`,
+  }));
+  assert.equal((await open(true, third!)).last_record, 3);
+  for (const answer of [false, null]) {
+    await assert.rejects(open(answer, third!), { code: "catalog_behind" });
+  }
+  await assert.rejects(open(true, third!, fourth!), { code: "catalog_behind" });
 });

@@ -1,0 +1,19 @@
+/** A snapshot that counts, though its run failed before it knew. */
+import { logNotice } from "../log.ts";
+import type { Database } from "../project/database.ts";
+import type { LogRecord } from "./formats.ts";
+
+/**
+ * Whether all that is new in the log is the snapshot of a run of this very database, which failed
+ * when nobody answered that its record was written. The catalog knows it then.
+ */
+export async function adoptSnapshot(
+  database: Database,
+  repository: number | undefined,
+  [record, ...more]: readonly LogRecord[],
+): Promise<boolean> {
+  if (repository === undefined || record?.kind !== "snapshot" || more.length > 0) return false;
+  if (await database.call<boolean>("adopt_snapshot", { repository, record }) !== true) return false;
+  logNotice({ adopted: record.snapshot });
+  return true;
+}

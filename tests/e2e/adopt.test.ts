@@ -1,0 +1,60 @@
+import assert from "node:assert/strict";
+import { assertHolds } from "./support/assert_snapshot.ts";
+import { createBucket, ok, upload } from "./support/objects.ts";
+import { readObjects, restorable } from "./support/project_reader.ts";
+import { stack, TestProject } from "./support/project.ts";
+
+/** A backup, not the first, whose record gets into the log, and that is then refused its key and fails. */
+async function failAfterRecord(project: TestProject): Promise<void> {
+  const { bucket } = project.repository;
+  const record = { bucket, route: "PutObject", keyContains: "/log/" } as const;
+  const refused = { kind: "error", status: 403, code: "InvalidAccessKeyId" } as const;
+  await stack.call("addS3Fault", { rule: { ...record, count: 1, fault: { kind: "lose_reply" } } });
+  await stack.call("addS3Fault", { rule: { ...record, count: 10, fault: refused } });
+  const run = await project.ended(await project.start("backup/runs"));
+  await stack.call("clearS3Faults", { bucket });
+  assert.deepEqual([run.state, run.code], ["failed", "repository_key_refused"]);
+}
+
+Deno.test("a snapshot whose run failed after its record was written counts, for the next run, too", async () => {
+  await using project = await TestProject.create();
+  await createBucket(project, "files");
+  for (const name of ["a", "b", "c"]) await upload(project, "files", name, `bytes of ${name}`);
+  await project.backup();
+  await upload(project, "files", "a", "changed");
+  await ok(project.storage.from("files").remove(["b"]));
+  const then = await readObjects(project);
+  await failAfterRecord(project);
+  const ids = await project.reader.snapshotIds();
+  assert.equal(ids.length, 2);
+
+  await upload(project, "files", "d", "bytes of d");
+  const next = await project.backup();
+  const [{ copied }] = await project.sql<[{ copied: number }]>`
+    select sum((counters ->> 'objects_copied')::integer)::integer as copied
+    from holdfast.cursors where run = ${next.id}`;
+  assert.equal(copied, 1);
+  const snapshot = await assertHolds(project, await project.reader.snapshot());
+  assert.equal((await project.reader.snapshotIds()).length, 3);
+  assert.equal(snapshot.entries.size, 3);
+
+  // What the catalog now says of the one in between restores as it lists.
+  await using target = await TestProject.create({ repository: project.repository });
+  await target.restore({ snapshot: ids[1]! });
+  const restored = await readObjects(target);
+  assert.deepEqual([...restored.values()].map(restorable), [...then.values()].map(restorable));
+});
+
+Deno.test("a record of the same sequence with other bytes is no run's own", async () => {
+  await using project = await TestProject.create();
+  await createBucket(project, "files");
+  await project.backup();
+  await upload(project, "files", "a", "bytes of a");
+  await failAfterRecord(project);
+  await project.sql`update holdfast.runs set frozen = frozen || ' ' where frozen is not null`;
+  const run = await project.ended(await project.start("backup/runs"));
+  assert.deepEqual([run.state, run.code], ["failed", "catalog_behind"]);
+  await project.importLog();
+  await project.backup();
+  await assertHolds(project, await project.reader.snapshot());
+});
