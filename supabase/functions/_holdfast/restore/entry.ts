@@ -57,8 +57,9 @@ async function settleExisting(
   outside: RestoreContext,
 ): Promise<RestoreResult> {
   const place = placeOf(item);
-  // Not even its times are put back, unless a slice of this run put it and died before it could.
-  const untouched = plan.overwrite === "never" && !target.of_this_run;
+  // Not even its times are put back, unless a slice put it and died before it could. What the
+  // catalog knows to be right was put back then, in the commit that told the catalog.
+  const untouched = plan.overwrite === "never" && (target.right || !target.of_this_run);
   const metadataKept = untouched && !target.same_metadata ? ["objects_metadata_kept"] : [];
   if (target.right) {
     const patched = target.same_metadata || untouched ? undefined : target.version;

@@ -93,6 +93,8 @@ interface Case {
   overwrite: "never" | "if-changed" | "always";
   held: boolean;
   direct: boolean;
+  right?: boolean;
+  of_this_run?: boolean;
 }
 
 async function restore(
@@ -107,9 +109,9 @@ async function restore(
     known = {
       version,
       size: 1,
-      right: false,
+      right: given.right ?? false,
       same_metadata: given.same_metadata ?? false,
-      of_this_run: false,
+      of_this_run: given.of_this_run ?? false,
       held: given.held,
     };
   }
@@ -151,6 +153,18 @@ Deno.test("the row of an object that is right is patched only where it may be ov
       const { result } = await restore(given);
       assert.deepEqual(result.counts.slice(0, 2), ["objects_already_right", "objects_verified"]);
       assert.equal(result.restored_version !== undefined, overwrite === "if-changed");
+    }
+  }
+});
+
+Deno.test("where nothing is overwritten, a row is patched only of what was put and is not known yet", async () => {
+  for (const of_this_run of [true, false]) {
+    for (const right of [true, false]) {
+      const given: Case = { there: "same", overwrite: "never", held: true, direct: true };
+      const { result } = await restore({ ...given, right, of_this_run, same_metadata: false });
+      const patched = of_this_run && !right;
+      assert.equal(result.restored_version !== undefined, patched);
+      assert.equal(result.counts.includes("objects_metadata_kept"), !patched);
     }
   }
 });
