@@ -1,7 +1,19 @@
 -- A restore that ended between putting an object and patching its row leaves that to the next one, which
 -- may then touch the object even where it overwrites nothing. What a user made at that time, and has
 -- since given metadata of its own, looked the same. But what a restore puts has neither owner nor user
--- metadata before its row is patched.
+-- metadata before its row is patched, and the times that Storage's insert gave it.
+
+create function holdfast.as_inserted(object_id uuid) returns boolean
+  language sql stable security definer set search_path = ''
+as $$
+  -- Both are the insert's now(), and the patch of a restore changes created_at alone. A Storage that has
+  -- no such column tells nothing.
+  select coalesce(to_jsonb(o) ->> 'last_accessed_at' = to_jsonb(o) ->> 'created_at', true)
+  from storage.objects o where o.id = as_inserted.object_id
+$$;
+comment on function holdfast.as_inserted(uuid) is
+  'Whether a row of storage.objects still has the created_at that it was inserted with, as far as can be told.';
+revoke all on function holdfast.as_inserted(uuid) from public;
 
 create or replace function holdfast.restore_page(cursor_id bigint, owner uuid, max_items integer) returns jsonb
   language plpgsql security definer set search_path = '' set plan_cache_mode = force_custom_plan
@@ -23,7 +35,7 @@ begin
         'same_metadata', holdfast.same_metadata(o.type, o.cache_control, o.user_metadata, o.owner_id, o.created_at,
           e.type, e.cache_control, e.user_metadata, e.owner_id, e.created_at),
         'of_this_run', o.owner_id is null and coalesce(o.user_metadata, '{}') = '{}'
-          and holdfast.put_by_restore(o.created_at),
+          and holdfast.put_by_restore(o.created_at) and holdfast.as_inserted(o.id),
         'held', exists (
           select from holdfast.known_entries h join holdfast.snapshots s on s.repository = h.repository
             and s.sequence >= h.added_in and (h.removed_in is null or h.removed_in > s.sequence)

@@ -62,7 +62,7 @@ Deno.test("objects that a restore did not put keep their metadata by default", a
 Deno.test("what users made and changed while a restore ran is theirs", async () => {
   await using project = await TestProject.create();
   await createBucket(project, "files");
-  for (const name of ["a", "b"]) {
+  for (const name of ["a", "b", "c"]) {
     await upload(project, "files", name, `bytes of ${name}`, { userMetadata: { edition: 1 } });
   }
   await project.backup();
@@ -73,13 +73,19 @@ Deno.test("what users made and changed while a restore ran is theirs", async () 
   await upload(target, "files", "a", "bytes of a", { userMetadata: { edition: 2 } });
   // As the restore left it that died before it patched the row.
   await target.sql`
-    update storage.objects set owner = null, owner_id = null, user_metadata = null, created_at = now()
+    update storage.objects set owner = null, owner_id = null, user_metadata = null,
+      created_at = now(), last_accessed_at = now()
     where name = 'b'`;
+  // Put back to what it was at that time, when it had no metadata.
+  await target.sql`
+    update storage.objects set owner = null, owner_id = null, user_metadata = null, created_at = now()
+    where name = 'c'`;
   const { result } = await target.restore();
   const objects = await readObjects(target);
   assert.deepEqual(objects.get("files/a")!.user_metadata, { edition: 2 });
   assert.deepEqual(objects.get("files/b")!.user_metadata, { edition: 1 });
-  assert.equal(result.did.objects_metadata_kept, 1);
+  assert.equal(objects.get("files/c")!.user_metadata, null);
+  assert.equal(result.did.objects_metadata_kept, 2);
 });
 
 Deno.test("objects of a bucket that was deleted before the seal are restored too", async () => {
