@@ -2,6 +2,8 @@
 const CALL = /\b(?:call|commit)(?:<[^()]*?>)?\(\s*(?:"(\w+)"|([^\s,)]*))/g;
 /** Where a name is handed on, and not chosen. */
 const HANDED_ON = new Set(["name", ""]);
+/** One in the text of a statement: of what people are told to call, none has parameters like these. */
+const IN_STATEMENT = /\bholdfast\.(\w+)\(\$\d/g;
 
 /** Names of all functions of the database that shipped code calls, sorted. */
 export async function functionsCalled(folder: URL): Promise<string[]> {
@@ -14,6 +16,7 @@ export async function functionsCalled(folder: URL): Promise<string[]> {
         throw new Error(`${file.pathname}: ${whole} calls what can't be told from its text`);
       }
     }
+    for (const [, name] of text.matchAll(IN_STATEMENT)) called.add(name!);
   }
   return [...called].sort();
 }
