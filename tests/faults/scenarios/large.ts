@@ -7,7 +7,7 @@ const PART_BYTES = 8 * 1024 * 1024;
 export const large: Scenario = {
   name: "large",
   storm: {
-    weight: 12,
+    weight: 14,
     on: ["s3 create upload", "s3 put part", "s3 complete upload"],
   },
   async given(scene) {

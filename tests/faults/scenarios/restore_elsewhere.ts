@@ -16,7 +16,7 @@ export const restoreElsewhere: Scenario = {
   restores: true,
   flips: true,
   storm: {
-    weight: 6,
+    weight: 8,
     on: [
       "storage POST object",
       "storage POST bucket",

@@ -12,7 +12,7 @@ import type { Scenario } from "./scenario.ts";
 export const restoreRewound: Scenario = {
   ...restoreElsewhere,
   name: "restore_rewound",
-  storm: { ...restoreElsewhere.storm!, weight: 1 },
+  storm: { ...restoreElsewhere.storm!, weight: 2 },
   async act(scene) {
     const other = await scene.actor("other");
     const before = await rowsOf(other.project);
