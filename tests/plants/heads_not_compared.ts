@@ -7,7 +7,7 @@ export const plant: Plant = {
   scenarios: ["rewound"],
   edits: [{
     file: shared("repository/open.ts"),
-    find: 'if (newRecords.some((record) => record.kind !== "owner")) {',
-    replace: 'if (newRecords.some((record) => String(record.kind) === "never")) {',
+    find: 'const news = newRecords.filter((record) => record.kind !== "owner");',
+    replace: 'const news = newRecords.filter((record) => String(record.kind) === "never");',
   }],
 };
