@@ -1,6 +1,5 @@
 /** The project's Postgres: one connection an isolate, and only calls of holdfast's functions. */
 import postgres from "postgres";
-import { clock } from "../engine/clock.ts";
 import { HoldfastError, isErrorCode } from "../errors.ts";
 import { parseExactly } from "../json.ts";
 
@@ -10,11 +9,10 @@ const LOCK_TIMEOUT_MS = 10_000;
 const IDLE_TRANSACTION_TIMEOUT_MS = 10_000;
 const CONNECT_TIMEOUT_SECONDS = 10;
 /**
- * At once, the client would hand out the same connection, whose end it has not read yet; and what it
- * sends into one that was reset is never answered, nor refused (postgres.js 3.4.9: a close that
- * follows an error ends no query).
+ * None beside the one that waits for its answer. postgres.js 3.4.9 throws from a timer where it sends
+ * several at once on Deno 2.1.4 (denoland/deno#29262): nobody can catch that, and the isolate ends.
  */
-const RECONNECT_MS = 100;
+const STATEMENTS_SENT_AHEAD = 0;
 /** An idle connection would keep a finished isolate alive. */
 const IDLE_TIMEOUT_SECONDS = 5;
 
@@ -64,8 +62,63 @@ export interface Database {
 
 /** Connects, lazily, as holdfast_worker. */
 export function connectDatabase(databaseUrl: string): Database {
-  const sql = postgres(databaseUrl, {
+  let sql = connect(databaseUrl);
+  let retired: Promise<unknown> = Promise.resolve();
+
+  /**
+   * What comes next goes by a new connection. The old one would be handed out again before its end
+   * is read, what is sent into it then is never answered, and one that ended with something still to
+   * be sent never sends again (postgres.js 3.4.9, porsager/postgres#1066 and #1154).
+   */
+  function retire(lost: postgres.Sql): void {
+    if (lost !== sql) return;
+    sql = connect(databaseUrl);
+    retired = Promise.all([retired, lost.end({ timeout: 0 })]);
+  }
+
+  async function ask<Result>(
+    name: string,
+    parameters: Record<string, unknown>,
+    fence?: Fence,
+  ): Promise<Result> {
+    const { text, values } = fence
+      ? fencedStatement(name, parameters, fence)
+      : statement(name, parameters);
+    const asked = sql;
+    try {
+      const rows = await asked.unsafe(text, values as postgres.ParameterOrJSON<never>[], {
+        prepare: true,
+      });
+      if (fence) fence.committedAt = rows[0]?.committed_at ?? null;
+      return rows[0]?.result as Result;
+    } catch (error) {
+      const typed = expected(error);
+      if (isUnreachable(typed)) retire(asked);
+      throw typed;
+    }
+  }
+
+  return {
+    async call<Result>(name: string, parameters: Record<string, unknown>, fence?: Fence) {
+      try {
+        return await ask<Result>(name, parameters, fence);
+      } catch (error) {
+        if (!isUnreachable(error) || !READING.has(name)) throw error;
+        return await ask<Result>(name, parameters);
+      }
+    },
+    async close() {
+      await Promise.all([retired, sql.end({ timeout: 5 })]);
+    },
+  };
+}
+
+/** A client with one connection, made at its first statement. */
+function connect(databaseUrl: string): postgres.Sql {
+  // Its types lack `max_pipeline`, which it reads.
+  const options: ConnectOptions & { max_pipeline: number } = {
     max: 1,
+    max_pipeline: STATEMENTS_SENT_AHEAD,
     idle_timeout: IDLE_TIMEOUT_SECONDS,
     connect_timeout: CONNECT_TIMEOUT_SECONDS,
     fetch_types: false,
@@ -79,44 +132,14 @@ export function connectDatabase(databaseUrl: string): Database {
       lock_timeout: LOCK_TIMEOUT_MS,
       idle_in_transaction_session_timeout: IDLE_TRANSACTION_TIMEOUT_MS,
     },
-  });
-  async function ask<Result>(
-    name: string,
-    parameters: Record<string, unknown>,
-    fence?: Fence,
-  ): Promise<Result> {
-    const { text, values } = fence
-      ? fencedStatement(name, parameters, fence)
-      : statement(name, parameters);
-    try {
-      const rows = await sql.unsafe(text, values as postgres.ParameterOrJSON<never>[], {
-        prepare: true,
-      });
-      if (fence) fence.committedAt = rows[0]?.committed_at ?? null;
-      return rows[0]?.result as Result;
-    } catch (error) {
-      throw expected(error);
-    }
-  }
-
-  /** Over when the client has read that its connection ended. */
-  let rest: Promise<void> = Promise.resolve();
-  return {
-    async call<Result>(name: string, parameters: Record<string, unknown>, fence?: Fence) {
-      await rest;
-      try {
-        return await ask<Result>(name, parameters, fence);
-      } catch (error) {
-        const ended = error instanceof HoldfastError && error.code === "database_unreachable";
-        if (!ended) throw error;
-        rest = clock.delay(RECONNECT_MS);
-        await rest;
-        if (!READING.has(name)) throw error;
-        return await ask<Result>(name, parameters);
-      }
-    },
-    close: () => sql.end({ timeout: 5 }),
   };
+  return postgres(databaseUrl, options);
+}
+
+type ConnectOptions = postgres.Options<{ json: postgres.PostgresType }>;
+
+function isUnreachable(error: unknown): boolean {
+  return error instanceof HoldfastError && error.code === "database_unreachable";
 }
 
 /** A call as one statement; `before` parameters stand before its own. */
