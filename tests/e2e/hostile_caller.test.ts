@@ -258,7 +258,7 @@ async function sendEndless(
   const decoder = new TextDecoder();
   for await (const piece of connection.readable.values({ preventCancel: true })) {
     text += decoder.decode(piece, { stream: true });
-    if (/\n\}\n/.test(text)) break;
+    if (/\}\s*$/.test(text)) break;
   }
   answered = true;
   clearTimeout(giveUp);
