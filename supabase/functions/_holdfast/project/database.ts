@@ -64,6 +64,7 @@ export interface Database {
 export function connectDatabase(databaseUrl: string): Database {
   let sql = connect(databaseUrl);
   let retired: Promise<unknown> = Promise.resolve();
+  let closed = false;
 
   /**
    * What comes next goes by a new connection. The old one would be handed out again before its end
@@ -71,7 +72,7 @@ export function connectDatabase(databaseUrl: string): Database {
    * be sent never sends again (postgres.js 3.4.9, porsager/postgres#1066 and #1154).
    */
   function retire(lost: postgres.Sql): void {
-    if (lost !== sql) return;
+    if (lost !== sql || closed) return;
     sql = connect(databaseUrl);
     retired = Promise.all([retired, lost.end({ timeout: 0 })]);
   }
@@ -108,6 +109,7 @@ export function connectDatabase(databaseUrl: string): Database {
       }
     },
     async close() {
+      closed = true;
       await Promise.all([retired, sql.end({ timeout: 5 })]);
     },
   };
