@@ -1,0 +1,98 @@
+import assert from "node:assert/strict";
+import type postgres from "postgres";
+import { eventually } from "../../support/eventually.ts";
+import { type SqlProject, sqlTest } from "./support/project.ts";
+
+const URL = "https://project.example.com";
+
+type Step = (sql: postgres.ISql) => Promise<unknown>;
+const start: Step = (sql) => sql`select holdfast.start_backup('test')`;
+const tick: Step = (sql) => sql`select holdfast.tick()`;
+const unschedule: Step = (sql) => sql`select holdfast.unschedule()`;
+const schedule: Step = (sql) => sql`select holdfast.schedule('0 2 * * *', ${URL})`;
+
+sqlTest(
+  "a tick that finds nothing to do leaves a run that starts meanwhile its tick",
+  async (project) => {
+    await idle(project);
+    await whileUncommitted(project, start, tick);
+    assert.ok(await hasTick(project));
+    await project.owner`select holdfast.cancel_run(id) from holdfast.runs where state = 'running'`;
+    await tick(project.owner);
+    assert.ok(!await hasTick(project), "no tick is ever dropped: nothing is tested");
+  },
+);
+
+sqlTest("a run that starts while the tick drops itself has a tick", async (project) => {
+  await idle(project);
+  await whileUncommitted(project, tick, start);
+  assert.ok(await hasTick(project));
+});
+
+for (
+  const [name, first, second] of [["before", start, unschedule], [
+    "after",
+    unschedule,
+    start,
+  ]] as const
+) {
+  sqlTest(`a run that starts just ${name} the schedule is removed has a tick`, async (project) => {
+    await schedule(project.owner);
+    await whileUncommitted(project, first, second);
+    assert.ok(await hasTick(project));
+  });
+}
+
+for (const [first, second] of [[schedule, tick], [tick, schedule]] as const) {
+  sqlTest(
+    `a schedule keeps its tick, made ${
+      first === tick ? "after" : "before"
+    } a tick that drops itself`,
+    async (project) => {
+      await idle(project);
+      await whileUncommitted(project, first, second);
+      assert.ok(await hasTick(project));
+    },
+  );
+}
+
+sqlTest("a backup that begins to wait while the other run ends has a tick", async (project) => {
+  await project.owner`select holdfast.start_backup('test')`;
+  await project.admin.begin(async (waiting) => {
+    const [{ id }] = await waiting`select holdfast.start_or_wait('schedule') as id`;
+    assert.equal(id, null);
+    await project.owner`select holdfast.cancel_run(id) from holdfast.runs where state = 'running'`;
+    await tick(project.owner);
+  });
+  assert.ok(await hasTick(project));
+});
+
+/** A project in which nothing runs and nothing is scheduled, before the tick finds that out. */
+async function idle({ owner }: SqlProject): Promise<void> {
+  await start(owner);
+  await owner`select holdfast.cancel_run(id) from holdfast.runs where state = 'running'`;
+}
+
+/** Lets the second step begin when the first is done and not committed; it may wait for it. */
+async function whileUncommitted(project: SqlProject, first: Step, second: Step): Promise<void> {
+  let later: Promise<unknown> | undefined;
+  let done = false;
+  await project.admin.begin(async (sql) => {
+    await first(sql);
+    later = second(project.owner).then(() => done = true);
+    await eventually("the second step", async () => done || await somebodyWaits(sql));
+  });
+  await later;
+}
+
+async function somebodyWaits(sql: postgres.ISql): Promise<boolean> {
+  const waiting = await sql`
+    select from pg_locks l where not l.granted
+      and l.pid in (select pid from pg_stat_activity where datname = current_database())`;
+  return waiting.length > 0;
+}
+
+async function hasTick({ owner }: SqlProject): Promise<boolean> {
+  const rows = await owner`select from cron.job where jobname = 'holdfast tick'`;
+  return rows.length > 0;
+}
