@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { createBucket, upload } from "./support/objects.ts";
+import { createBucket, ok, upload } from "./support/objects.ts";
+import { readObjects } from "./support/project_reader.ts";
 import { TestProject } from "./support/project.ts";
 import { countRequests } from "./support/requests.ts";
 
@@ -91,9 +92,30 @@ Deno.test("what is excluded later is closed as excluded, and comes back without 
 
 Deno.test("Holdfast's own scratch and drill buckets are never backed up", async () => {
   await using project = await createProject();
-  await createBucket(project, "holdfast-scratch-1");
-  await upload(project, "holdfast-scratch-1", "file");
+  const scratch = `holdfast-scratch-${crypto.randomUUID()}`;
+  await createBucket(project, scratch);
+  await upload(project, scratch, "file");
   const { document, entries } = await project.backupSnapshot();
   assert.deepEqual(document.buckets.map(({ id }) => id), ["images", "papers"]);
   assert.deepEqual([...entries.keys()].sort(), PLACES.toSorted());
+});
+
+Deno.test("a bucket of the users' that is called after Holdfast is backed up and restored like any other", async () => {
+  await using project = await TestProject.create();
+  const buckets = ["holdfast-assets", "holdfast-scratch-paper"];
+  for (const bucket of buckets) {
+    await createBucket(project, bucket);
+    await upload(project, bucket, "file", `bytes in ${bucket}`);
+  }
+  const { document, entries } = await project.backupSnapshot();
+  assert.deepEqual(document.buckets.map(({ id }) => id), buckets);
+  assert.deepEqual([...entries.keys()], buckets.map((bucket) => `${bucket}/file`));
+
+  await ok(project.storage.from(buckets[0]!).remove(["file"]));
+  assert.equal((await project.restore()).result.did.objects_restored, 1);
+  await using target = await TestProject.create({ repository: project.repository });
+  assert.equal((await target.restore()).result.did.objects_restored, 2);
+  for (const to of [project, target]) {
+    assert.deepEqual([...(await readObjects(to)).keys()].sort(), [...entries.keys()].sort());
+  }
 });

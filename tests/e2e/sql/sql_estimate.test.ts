@@ -13,13 +13,14 @@ sqlTest("an empty project costs nothing", async (project) => {
 
 sqlTest("before any run it is all there is, by bucket", async (project) => {
   const objects = new Objects(project.owner);
-  for (const bucket of ["b", "a", "empty", "holdfast-scratch"]) await objects.createBucket(bucket);
+  const scratch = `holdfast-scratch-${crypto.randomUUID()}`;
+  for (const bucket of ["b", "a", "empty", scratch]) await objects.createBucket(bucket);
   await put(project, "a", "none", 0);
   await put(project, "a", "one part", PART);
   await put(project, "b", "two parts", PART + 1);
   await put(project, "b", "three parts", 2 * PART + 1);
   await put(project, "b", "of unknown size", null);
-  await put(project, "holdfast-scratch", "ours", 5);
+  await put(project, scratch, "ours", 5);
   assert.deepEqual(await estimate(project), [
     ["a", 2, PART, 4],
     ["b", 3, 3 * PART + 2, 6 + 8 + 2],

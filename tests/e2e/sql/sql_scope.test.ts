@@ -59,7 +59,18 @@ sqlTest("a glob matches what the reference matches", async ({ owner }) => {
 });
 
 sqlTest("an object is in scope where the reference says so", async ({ owner }) => {
-  const bucketIds = ["a", "b", "a.b", "holdfast", "holdfast-scratch"];
+  const bucketIds = [
+    "a",
+    "a.b",
+    "holdfast-assets",
+    "holdfast-scratch",
+    "holdfast-scratch-0b6e8c7e-53d0-4b1c-9d0a-3d2a1f0f7a11",
+    "holdfast-scratch-0b6e8c7e-53d0-4b1c-9d0a-3d2a1f0f7a11-2",
+    "holdfast-scratch-0b6e8c7e-53d0-4b1c-9d0a-3d2a1f0f7a11\n",
+    "holdfast-scratch-0B6E8C7E-53D0-4B1C-9D0A-3D2A1F0F7A11",
+    "my-holdfast-scratch-0b6e8c7e-53d0-4b1c-9d0a-3d2a1f0f7a11",
+    "holdfast-drill-0b6e8c7e-53d0-4b1c-9d0a-3d2a1f0f7a11",
+  ];
   const bucket = fc.constantFrom(...bucketIds);
   const wide = fc.constantFrom("**", "?/**", "a*/**", "**/*a*", "**/b/**");
   const scope: fc.Arbitrary<ScopeSettings> = fc.record({

@@ -131,8 +131,9 @@ sqlTest(
 
 sqlTest("analytics buckets and Holdfast's own are not swept", async (project) => {
   const { objects, repository } = await filled(project);
-  await objects.createBucket("holdfast-scratch");
-  await objects.upload("holdfast-scratch", "any");
+  const scratch = `holdfast-scratch-${crypto.randomUUID()}`;
+  await objects.createBucket(scratch);
+  await objects.upload(scratch, "any");
   await project.owner`
     insert into storage.buckets (id, name, type) values ('events', 'events', 'ANALYTICS')`;
   const { snapshot } = await runBackup(project, repository);

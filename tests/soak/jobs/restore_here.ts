@@ -53,7 +53,7 @@ export async function restoreHere(
 /** Tells the truth which buckets a restore made. */
 async function tellBuckets({ sql }: SoakProject, { truth }: Users, at: Moment): Promise<void> {
   const there = await sql<{ id: string }[]>`
-    select id from storage.buckets where id not like 'holdfast-%'`;
+    select id from storage.buckets where id not like 'holdfast-scratch-%'`;
   for (const { id: bucket } of there) {
     const known = truth.buckets.some(({ id, gone }) => id === bucket && gone === undefined);
     if (!known) truth.bucketMade(bucket, at);
@@ -68,7 +68,7 @@ function tellObjects(
   at: Moment,
 ): void {
   for (const [place, row] of after) {
-    if (row.bucket_id.startsWith("holdfast-")) continue;
+    if (row.bucket_id.startsWith("holdfast-scratch-")) continue;
     if (snapshot.entries.has(place)) truth.restored.add(place);
     const known = truth.at(place);
     if (known && isDeepStrictEqual(known.row, row)) continue;

@@ -14,11 +14,20 @@ export function isInScope(
   size: number | null,
 ): boolean {
   const path = `${bucket}/${name}`;
-  return !bucket.startsWith("holdfast-") &&
+  return !isOwnBucket(bucket) &&
     (settings.buckets === null || settings.buckets.includes(bucket)) &&
     settings.include.some((glob) => matchesGlob(glob, path)) &&
     !settings.exclude.some((glob) => matchesGlob(glob, path)) &&
     (settings.max_object_bytes === null || (size ?? 0) <= settings.max_object_bytes);
+}
+
+/** Whether a bucket is one that Holdfast makes for a run: named by what it is for and the run's UUID. */
+function isOwnBucket(bucket: string): boolean {
+  const run = /^holdfast-(?:scratch|drill)-(.*)$/s.exec(bucket)?.[1] ?? "";
+  return run.length === 36 &&
+    [...run].every((each, index) =>
+      ([8, 13, 18, 23].includes(index) ? "-" : "0123456789abcdef").includes(each)
+    );
 }
 
 /**
