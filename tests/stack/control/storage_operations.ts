@@ -12,6 +12,7 @@ const faultRule = z.strictObject({
   fault: z.strictObject({
     delayMilliseconds: z.int().positive().optional(),
     status: z.int().optional(),
+    code: z.string().nullable().optional(),
     retryAfterSeconds: z.int().optional(),
     reset: z.enum(["before", "after"]).optional(),
     truncateAfterBytes: z.int().nonnegative().optional(),

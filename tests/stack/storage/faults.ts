@@ -11,6 +11,8 @@ export interface Fault {
   readonly delayMilliseconds?: number;
   /** Answers with this status and Storage's kind of body; the request is not carried out. */
   readonly status?: number;
+  /** The code in that answer, whose status is then told in its body alone; null for a body without one. */
+  readonly code?: string | null;
   /** The retry-after header of that answer, seconds. */
   readonly retryAfterSeconds?: number;
   /**

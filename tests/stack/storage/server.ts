@@ -136,13 +136,14 @@ async function underFault(
   return undefined;
 }
 
-function faultAnswer(status: number, { retryAfterSeconds }: Fault): Answer {
+function faultAnswer(status: number, { code, retryAfterSeconds }: Fault): Answer {
   const message = "This answer was asked for by a test";
   const headers: Record<string, string> = retryAfterSeconds === undefined
     ? {}
     : { "retry-after": String(retryAfterSeconds) };
-  const body = { statusCode: String(status), error: "Internal", message, code: "InternalError" };
-  return answerJson(body, status, headers);
+  const body = { statusCode: String(status), error: "Internal", message };
+  if (code === undefined) return answerJson({ ...body, code: "InternalError" }, status, headers);
+  return answerJson(code === null ? body : { ...body, code }, 400, headers);
 }
 
 /** The answer of a handler, or what it refuses. */

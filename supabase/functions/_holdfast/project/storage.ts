@@ -1,12 +1,11 @@
 /** The project's Storage over REST. Reading only: a backup writes nothing to Storage. */
-import { z } from "zod";
 import { clock } from "../engine/clock.ts";
 import type { Traffic } from "../engine/traffic.ts";
 import { readStart } from "../bounded.ts";
 import { HoldfastError, messageOf } from "../errors.ts";
-import { hideSecrets } from "../secrets.ts";
 import type { ProjectSettings } from "../settings.ts";
 import { objectUrl } from "./object_url.ts";
+import { parseRefusal } from "./storage_refusal.ts";
 
 /** What Storage answered to a request for an object's bytes. */
 export type StorageRead =
@@ -60,13 +59,6 @@ export const MAX_REFUSAL_BYTES = 16 * 1024;
 /** So much is expected where nobody knows. */
 const UNKNOWN_BYTES = 8 * 1024 * 1024;
 
-const errorBody = z.object({
-  statusCode: z.union([z.string(), z.number()]).transform(String).optional(),
-  error: z.string().optional(),
-  message: z.string().optional(),
-  code: z.string().optional(),
-});
-
 /** Headers of a request as supabase-js sends them: the gateway makes a JWT of a secret key. */
 export function authorization(secretKey: string): Record<string, string> {
   return { apikey: secretKey, authorization: `Bearer ${secretKey}` };
@@ -105,7 +97,10 @@ export function createObjectReader(
           // One signal for head and body: a second one costs 50 µs of CPU a request.
           signal: clock.timeout(timeoutFor(expected)),
         });
-        const read = await classify(response, range !== undefined);
+        const read = await judgeDoubtedKey(
+          await classify(response, range !== undefined),
+          () => bucketsAnswer(project, request),
+        );
         if (read.kind === "failed" && read.busy) traffic?.concurrency.busy();
         if (read.kind !== "bytes") return read;
         traffic?.concurrency.answered(clock.now() - sentAt);
@@ -127,17 +122,29 @@ export async function storageAnswers(
   project: Pick<ProjectSettings, "url" | "secretKey">,
   request: typeof fetch = fetch,
 ): Promise<boolean> {
+  return await bucketsAnswer(project, request) === "answered";
+}
+
+/** What listing a bucket came to: only Storage, its database and the key decide it. */
+async function bucketsAnswer(
+  project: Pick<ProjectSettings, "url" | "secretKey">,
+  request: typeof fetch,
+): Promise<"answered" | "key_refused" | "failed"> {
   try {
     const response = await request(`${project.url}/storage/v1/bucket?limit=1`, {
       headers: authorization(project.secretKey),
       redirect: "manual",
       signal: clock.timeout(ANSWER_TIMEOUT_MS),
     });
-    await response.body?.cancel();
-    return response.ok;
+    if (response.ok) {
+      await response.body?.cancel();
+      return "answered";
+    }
+    const { ofKey } = parseRefusal(response.status, await readStart(response, MAX_REFUSAL_BYTES));
+    return ofKey === "no" ? "failed" : "key_refused";
   } catch {
     // Refused, reset, late: whatever it was, it was no answer.
-    return false;
+    return "failed";
   }
 }
 
@@ -155,7 +162,10 @@ export async function letGo(response: Response): Promise<void> {
   await response.body?.cancel();
 }
 
-async function classify(response: Response, ranged: boolean): Promise<StorageRead> {
+async function classify(
+  response: Response,
+  ranged: boolean,
+): Promise<StorageRead | DoubtedKey> {
   const etag = response.headers.get("etag");
   // Storage names an ETag with all bytes. Without one, whoever stands before it has answered: an empty
   // body of theirs would pass for an empty object.
@@ -178,38 +188,43 @@ async function classify(response: Response, ranged: boolean): Promise<StorageRea
   return {
     ...classifyError(response.status, text),
     ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
-  } as StorageRead;
+  } as StorageRead | DoubtedKey;
 }
 
-/** Storage answers nearly every error as HTTP 400 and says in the body what it is. */
-function classifyError(status: number, text: string): StorageRead {
-  const body = parseErrorBody(text);
-  // Storage states its status in JSON. A gateway or a firewall before it speaks for itself alone.
-  const own = body?.statusCode;
-  const stated = body?.statusCode ?? String(status);
-  const message = hideSecrets(body?.message ?? `HTTP ${status}`);
-  if (body?.code === "InvalidKey" || body?.error === "InvalidKey") {
-    return { kind: "unfetchable", message };
-  }
+function classifyError(status: number, text: string): StorageRead | DoubtedKey {
+  const { message, stated, own, invalidName, ofKey } = parseRefusal(status, text);
+  if (invalidName) return { kind: "unfetchable", message };
   if (own === "404") return { kind: "missing" };
-  if (stated === "401" || own === "403") {
-    throw new HoldfastError("storage_key_refused", `Storage answered ${stated}: ${message}.`);
-  }
+  const told = `Storage answered ${stated}: ${message}`;
+  if (ofKey === "yes") throw keyRefused(told);
+  if (ofKey === "maybe") return { kind: "doubted_key", message: told };
   return {
     kind: "failed",
-    message: `Storage answered ${stated}: ${message}`,
+    message: told,
     ofObject: own !== undefined && !/^(5\d\d|408|429)$/.test(own),
     busy: stated === "429" || stated === "503",
   };
 }
 
-function parseErrorBody(text: string): z.output<typeof errorBody> | undefined {
-  try {
-    return errorBody.safeParse(JSON.parse(text)).data;
-  } catch (error) {
-    if (error instanceof SyntaxError) return undefined; // a proxy's page in place of Storage's JSON
-    throw error;
-  }
+/** A refusal that may be of the key, and may be of the object. */
+interface DoubtedKey {
+  readonly kind: "doubted_key";
+  readonly message: string;
+}
+
+/** One object that the key is not the reason for must not end the run, nor every run after it. */
+async function judgeDoubtedKey(
+  read: StorageRead | DoubtedKey,
+  askBuckets: () => ReturnType<typeof bucketsAnswer>,
+): Promise<StorageRead> {
+  if (read.kind !== "doubted_key") return read;
+  const buckets = await askBuckets();
+  if (buckets === "key_refused") throw keyRefused(read.message);
+  return { kind: "failed", message: read.message, ofObject: buckets === "answered" };
+}
+
+function keyRefused(message: string): HoldfastError {
+  return new HoldfastError("storage_key_refused", `${message}.`);
 }
 
 /** An etag without quotes and without the mark of a weak one, as rows and answers differ in both. */

@@ -112,13 +112,45 @@ for (const [what, answer, kind] of ANSWERS) {
 }
 
 Deno.test("a key that is refused ends it all: no object could be read", async () => {
-  for (const statusCode of ["401", "403", 403]) {
-    await assert.rejects(
-      read(error({ statusCode, error: "Unauthorized", message: "jwt malformed" })),
-      { code: "storage_key_refused" },
-    );
+  const refused: Answer[] = [
+    error({ statusCode: "403", error: "Unauthorized", code: "AccessDenied", message: "jwt" }),
+    error({ statusCode: 403, error: "Unauthorized", code: "InvalidJWT" }),
+    new Response("", { status: 401 }),
+  ];
+  for (const answer of refused) {
+    await assert.rejects(read(answer), { code: "storage_key_refused" });
   }
-  await assert.rejects(read(new Response("", { status: 401 })), { code: "storage_key_refused" });
+});
+
+Deno.test("a refusal that may be of the key is, where buckets are refused to it, too", async () => {
+  for (const statusCode of ["401", "403", 403]) {
+    const refusal = () => error({ statusCode, error: "Unauthorized", message: "jwt malformed" });
+    for (const buckets of [refusal(), new Response("", { status: 401 })]) {
+      await assert.rejects(read(refusal(), buckets), { code: "storage_key_refused" });
+    }
+    const { reader, sent } = open(refusal(), Response.json([]));
+    assert.deepEqual(await reader.read("b", "n"), {
+      kind: "failed",
+      message: `Storage answered ${statusCode}: jwt malformed`,
+      ofObject: true,
+    });
+    assert.equal(sent[1]!.url.pathname, "/storage/v1/bucket");
+    for (const buckets of [new Response("", { status: 502 }), new TypeError("reset")]) {
+      const answer = await read(refusal(), buckets);
+      assert.deepEqual([answer.kind, "ofObject" in answer && answer.ofObject], ["failed", false]);
+    }
+  }
+});
+
+Deno.test("what Storage's backend refuses is refused for this object alone", async () => {
+  for (const statusCode of ["401", "403"]) {
+    const { reader, sent } = open(
+      error({ statusCode, error: "archived", message: "InvalidObjectState", code: "S3Error" }),
+    );
+    const answer = await reader.read("b", "n");
+    assert.deepEqual([answer.kind, "ofObject" in answer && answer.ofObject], ["failed", true]);
+    assert.equal(sent.length, 1, "nobody else is asked");
+  }
 });
 
 Deno.test("a name that no URL can have is not asked for", async () => {
