@@ -1,11 +1,14 @@
 import assert from "node:assert/strict";
 import { connect } from "../stack/postgres/connection.ts";
+import { eventually } from "../support/eventually.ts";
 import { assertHolds } from "./support/assert_snapshot.ts";
 import { letRead, slowRead, untilRead } from "./support/hold.ts";
-import { createBucket, ok, upload } from "./support/objects.ts";
+import { bytesOf, createBucket, ok, upload } from "./support/objects.ts";
 import { readObjects, readRows, restorable } from "./support/project_reader.ts";
 import { TestProject } from "./support/project.ts";
 import { digestOf } from "./support/repository_reader.ts";
+
+const MIB = 1024 * 1024;
 
 /** What SQL may have made of a row's metadata: none of it may stop a backup, or lose the bytes. */
 const ODD_METADATA: Record<string, string | null> = {
@@ -134,6 +137,50 @@ Deno.test("a row whose size lies is told, and its bytes are not taken for someth
     assert.deepEqual([name, key, code], [name, undefined, "bytes_differ"]);
   }
 });
+
+Deno.test("a row whose size lies is told of a large object, too", async () => {
+  await using project = await TestProject.create();
+  await createBucket(project, "files");
+  // All that is read fits the row: the parts that it has.
+  const LIES = [["too small", 9], ["one part too small", 16], ["too large", 30]] as const;
+  for (const [name, mib] of LIES) {
+    await upload(project, "files", name, bytesOf(20 * MIB, mib));
+    await project.sql`
+      update storage.objects set metadata = metadata || jsonb_build_object('size', ${
+      mib * MIB
+    }::int)
+      where name = ${name}`;
+  }
+  const { document, entries } = await project.backupSnapshot();
+  assert.deepEqual([document.state, document.totals.unavailable], ["complete", 3]);
+  for (const [name] of LIES) {
+    const { key, code } = entries.get(`files/${name}`)!;
+    assert.deepEqual([name, key, code], [name, undefined, "bytes_differ"]);
+  }
+});
+
+for (const [what, size] of [["small", 100], ["large", 30 * MIB]] as const) {
+  Deno.test(`a ${what} object whose row has no etag is held as it is after it was overwritten`, async () => {
+    await using project = await TestProject.create();
+    await createBucket(project, "files");
+    await upload(project, "files", "a", bytesOf(size, 1));
+    await project.sql`update storage.objects set metadata = metadata - 'eTag'`;
+    // Two of a large one's parts are there before.
+    const parts = size > 8 * MIB ? 2 : 0;
+    await slowRead(project, "files/a", parts);
+    const run = await project.start("backup/runs");
+    await untilRead(project, "files/a");
+    if (parts > 0) await eventually("two parts", () => hasParts(project, parts));
+    await upload(project, "files", "a", bytesOf(size, 2), { type: "text/csv" });
+    await letRead(project);
+    await project.succeeded(run);
+    await assertHolds(project, await project.reader.snapshot());
+  });
+}
+
+async function hasParts(project: TestProject, count: number): Promise<boolean> {
+  return (await project.sql`select from holdfast.upload_parts`).length >= count;
+}
 
 Deno.test("user metadata of 1 MB is held and restored", async () => {
   await using project = await TestProject.create();

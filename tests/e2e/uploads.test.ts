@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { assertHolds } from "./support/assert_snapshot.ts";
 import { letRead, slowRead, untilRead } from "./support/hold.ts";
 import { bytesOf, createBucket, upload } from "./support/objects.ts";
+import { readRows } from "./support/project_reader.ts";
 import { stack, TestProject } from "./support/project.ts";
 
 const MIB = 1024 * 1024;
@@ -83,6 +84,28 @@ Deno.test("a completion whose answers are lost is seen by the key that is there"
   assert.deepEqual([counts.CreateMultipartUpload, counts.UploadPart], [1, 2]);
   assert.equal(counters.objects_copied, 2);
 });
+
+for (
+  const [what, forgets] of [["holds them back", false], ["forgets the upload", true]] as const
+) {
+  Deno.test(`other bytes of the same size under the key stay, where the server ${what}`, async () => {
+    await using project = await createProject();
+    const { version } = (await readRows(project.sql)).get("files/large")!;
+    const taken = `data/files/large/${version}`;
+    const place = `${project.reader.prefix}/${taken}`;
+    const others = bytesOf(9 * MIB, 7);
+    await project.bucket.put(place, others);
+    if (forgets) {
+      await addFault(project, {
+        route: "CompleteMultipartUpload",
+        fault: { kind: "error", status: 404, code: "NoSuchUpload" },
+      });
+    }
+    const { entries } = await assertHolds(project, await project.backupSnapshot());
+    assert.equal(entries.get("files/large")!.key, `${taken}~2`);
+    assert.deepEqual(await project.bucket.get(place), others);
+  });
+}
 
 Deno.test("an upload that the server forgot before its end begins anew", async () => {
   await using project = await createProject();

@@ -11,11 +11,15 @@ export interface Hold extends AsyncDisposable {
   release(): Promise<void>;
 }
 
-/** Has the next read of an object wait for `letRead`; to be called before the run begins. */
-export async function slowRead(project: TestProject, place: string): Promise<void> {
+/**
+ * Has a read of an object wait for `letRead`: the next one, or the one behind so many. To be called
+ * before the run begins.
+ */
+export async function slowRead(project: TestProject, place: string, skip = 0): Promise<void> {
   await project.addStorageFault({
     route: "GET object/authenticated",
     pathContains: place,
+    skip,
     fault: { delayMilliseconds: READ_MILLISECONDS },
   });
 }

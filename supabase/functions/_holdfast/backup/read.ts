@@ -1,6 +1,8 @@
 /** Reading one object of the source, held to its row. */
 import { clock } from "../engine/clock.ts";
 import { backoffMs, LONGEST_DELAY_MS } from "../engine/retry.ts";
+import { freeBytes } from "../free.ts";
+import { contentRangeOf } from "../project/content_range.ts";
 import type { Database } from "../project/database.ts";
 import {
   bareEtag,
@@ -76,7 +78,9 @@ export async function readObject(
   for (let tries = 1;; tries++) {
     requests.storage += 1;
     const attempt = await attemptRead(current, reader, range);
-    if (attempt.kind === "read") return { kind: "read", item: current, bytes: attempt.bytes };
+    // Only the etag tells whose bytes they are. Where a row states none its version does, once they are
+    // read: what is overwritten never gets an earlier one back.
+    if (attempt.kind === "read" && current.etag !== null) return readOf(current, attempt.bytes);
     if (attempt.kind === "large") {
       return { kind: "changed", item: { ...current, size: attempt.size } };
     }
@@ -87,8 +91,12 @@ export async function readObject(
       bucket_id: item.bucket_id,
       name: item.name,
     });
+    if (attempt.kind === "read") {
+      if (now?.version === current.version) return readOf(current, attempt.bytes);
+      freeBytes(attempt.bytes);
+    }
     if (now === null) return { kind: "gone" };
-    if (now.version !== current.version) {
+    if (attempt.kind === "read" || now.version !== current.version) {
       if (range || goesByParts(now)) return { kind: "changed", item: now };
       if (++changes > MAX_CHANGES) return { kind: "failure", item: now, failure: restless };
       current = now;
@@ -103,6 +111,10 @@ export async function readObject(
     }
     await clock.delay(backoffMs(tries, retryAfterMs));
   }
+}
+
+function readOf(item: BackupItem, bytes: Uint8Array<ArrayBuffer>): ReadOutcome {
+  return { kind: "read", item, bytes };
 }
 
 const restless: ObjectFailure = {
@@ -139,21 +151,13 @@ async function readBody(
   { response, etag }: Extract<StorageRead, { kind: "bytes" }>,
   range: ByteRange | undefined,
 ): Promise<Attempt> {
-  const expected = range ? range.last - range.first + 1 : item.size;
-  const stated = response.headers.get("content-length");
-  const wrongEtag = item.etag !== null && etag !== bareEtag(item.etag);
-  const wrongLength = expected !== null && stated !== null && Number(stated) !== expected;
-  if (wrongEtag || wrongLength) {
+  const refused = mismatch(item, response, etag, range);
+  if (refused) {
     await letGo(response);
-    return again(
-      "unavailable",
-      "bytes_differ",
-      wrongEtag
-        ? hideSecrets(`the row's etag is ${item.etag}, the bytes' is ${etag}`)
-        : `the row says ${expected} bytes, Storage answers ${stated}`,
-    );
+    return refused;
   }
-  const size = Number(stated);
+  const expected = range ? bytesIn(range) : item.size;
+  const size = Number(response.headers.get("content-length"));
   if (!range && expected === null && goesByParts({ size })) {
     await letGo(response);
     return { kind: "large", size };
@@ -169,6 +173,40 @@ async function readBody(
     return again("failed", "storage_failed", message, BROKEN);
   }
   return { kind: "read", bytes };
+}
+
+/** What an answer's head says against the row, or against what was asked for. */
+function mismatch(
+  { size, etag: rowEtag }: BackupItem,
+  { headers }: Response,
+  etag: string,
+  range: ByteRange | undefined,
+): Attempt | undefined {
+  const differs = (message: string) => again("unavailable", "bytes_differ", message);
+  if (rowEtag !== null && etag !== bareEtag(rowEtag)) {
+    return differs(hideSecrets(`the row's etag is ${rowEtag}, the bytes' is ${etag}`));
+  }
+  const stated = headers.get("content-length");
+  if (!range) {
+    return size === null || stated === null || Number(stated) === size
+      ? undefined
+      : differs(`the row says ${size} bytes, Storage answers ${stated}`);
+  }
+  const answered = contentRangeOf(headers);
+  // Each part would be right, and the object cut short.
+  if (answered && answered.total !== size) {
+    return differs(`the row says ${size} bytes, Storage has ${answered.total}`);
+  }
+  const asked = `bytes ${range.first}-${range.last}`;
+  const length = stated === null ? bytesIn(range) : Number(stated);
+  return answered?.first === range.first && answered.last === range.last &&
+      length === bytesIn(range)
+    ? undefined
+    : again("failed", "storage_failed", `Storage answered others than ${asked}`, BROKEN);
+}
+
+function bytesIn({ first, last }: ByteRange): number {
+  return last - first + 1;
 }
 
 /** A connection that ended too early. */

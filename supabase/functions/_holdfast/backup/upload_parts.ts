@@ -1,12 +1,11 @@
-/** Sending an upload's parts: ranged GETs held to one etag, each part a row. */
+/** Sending an upload's parts: ranged GETs held to one etag or version, each part a row. */
 import { mapPool } from "../engine/pool.ts";
 import { Semaphore } from "../engine/semaphore.ts";
 import type { Lease, SliceContext } from "../engine/slice.ts";
-import { HoldfastError } from "../errors.ts";
 import { freeBytes } from "../free.ts";
-import { compositeDigest } from "../repository/digest.ts";
-import { dataKey, hexDigest } from "../repository/keys.ts";
+import { hexDigest } from "../repository/keys.ts";
 import type { UploadedPart } from "../repository/store.ts";
+import { complete } from "./completion.ts";
 import { type CopyContext, type CopyRequests, findElsewhere } from "./copy.ts";
 import type { BackupItem, BackupResult, Counters, ObjectFailure } from "./items.ts";
 import { outageOf } from "./outage.ts";
@@ -94,7 +93,18 @@ export async function sendParts(
   );
   if (ended) return ended;
   if (tried.length < missing.length) return { kind: "more" };
-  return await complete(state, uploadId, [...parts.values()].sort(byNumber), outside);
+  const completion = await complete(
+    state,
+    uploadId,
+    [...parts.values()].sort(byNumber),
+    outside.store,
+  );
+  if ("beginAt" in completion) return lost(state, completion.beginAt);
+  return {
+    kind: "done",
+    result: { ...state.object, stored: completion.stored },
+    done: { objects_copied: 1, s3_requests: 2 },
+  };
 }
 
 const byNumber = (a: UploadedPart, b: UploadedPart) => a.number - b.number;
@@ -159,64 +169,4 @@ function lost({ object }: UploadState, key: string): UploadStep {
     message: "S3 forgot the upload again and again",
   };
   return { kind: "restart", object, key, failure };
-}
-
-/** Completes the upload, with the composite digest of its parts. */
-async function complete(
-  state: UploadState,
-  uploadId: string,
-  parts: readonly UploadedPart[],
-  outside: CopyContext,
-): Promise<UploadStep> {
-  const outcome = await tryToComplete(state, uploadId, parts, outside);
-  if (outcome === "taken") return lost(state, await nextKey(state));
-  if (outcome === "gone") return lost(state, state.key);
-  const stored = {
-    key: state.key,
-    size: state.object.size ?? 0,
-    sha256: await compositeDigest(parts.map((part) => part.sha256)),
-    part_size: state.part_size,
-  };
-  return {
-    kind: "done",
-    result: { ...state.object, stored },
-    done: { objects_copied: 1, s3_requests: 2 },
-  };
-}
-
-/**
- * Whatever the answer, the key tells: no other bytes than this version's are put there. An upload
- * whose completion was done and its answer lost is complete again at Amazon, NoSuchUpload at MinIO,
- * and at radosgw, like any that it does not know, an InternalError.
- */
-async function tryToComplete(
-  { key, object }: UploadState,
-  uploadId: string,
-  parts: readonly UploadedPart[],
-  { store }: CopyContext,
-): Promise<"stored" | "taken" | "gone"> {
-  let passing: HoldfastError | undefined;
-  let outcome: "stored" | "exists" | "gone" | undefined;
-  try {
-    outcome = await store.completeUpload(key, uploadId, parts);
-  } catch (error) {
-    if (!(error instanceof HoldfastError && error.code === "repository_unreachable")) throw error;
-    passing = error;
-  }
-  if (outcome === "stored" || (await store.head(key))?.size === object.size) return "stored";
-  if (passing && await store.hasUpload(key, uploadId)) throw passing;
-  return outcome === "exists" ? "taken" : "gone";
-}
-
-/** Copies of one version are tried up to, as for small objects. */
-const MAX_COPIES = 9;
-
-/** The key for a further copy of the version; the same at the last. */
-async function nextKey({ key, object: { bucket_id, name, version } }: UploadState) {
-  for (let copy = 1; copy < MAX_COPIES; copy++) {
-    if (await dataKey(bucket_id, name, version, copy) === key) {
-      return await dataKey(bucket_id, name, version, copy + 1);
-    }
-  }
-  return key;
 }

@@ -104,3 +104,13 @@ export async function compositeDigest(digests: readonly string[]): Promise<strin
   digests.forEach((digest, index) => joined.set(fromHex(digest), index * 32));
   return await hexDigest(joined);
 }
+
+/**
+ * The ETag that S3 gives to an object of parts: the MD5 of the parts' MD5s, a hyphen and their number,
+ * so Amazon, MinIO and radosgw. Undefined where a part's etag is no MD5, as with some ways to encrypt.
+ */
+export function multipartEtag(partEtags: readonly string[]): string | undefined {
+  const bare = partEtags.map((etag) => etag.replaceAll('"', "").toLowerCase());
+  if (!bare.every((etag) => /^[0-9a-f]{32}$/.test(etag))) return undefined;
+  return `${createHash("md5").update(bare.join(""), "hex").digest("hex")}-${bare.length}`;
+}

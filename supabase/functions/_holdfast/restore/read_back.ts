@@ -4,6 +4,7 @@ import { clock } from "../engine/clock.ts";
 import { backoffMs } from "../engine/retry.ts";
 import { HoldfastError, messageOf } from "../errors.ts";
 import { freeBytes } from "../free.ts";
+import { contentRangeOf } from "../project/content_range.ts";
 import type { ByteRange, ObjectReader, StorageRead } from "../project/storage.ts";
 import type { ObjectPlace } from "../project/target.ts";
 import { compositeDigest, digestStream } from "../repository/digest.ts";
@@ -136,7 +137,7 @@ async function* readRanges(
   for (const range of partRanges(size, rangeSize)) {
     const bytes = await readAgain(place, reader, range, async ({ response, etag }) => {
       // A range of another object proves nothing of this one.
-      if (totalOf(response) !== size || etag !== (firstEtag ??= etag)) {
+      if (contentRangeOf(response.headers)?.total !== size || etag !== (firstEtag ??= etag)) {
         await response.body?.cancel();
         throw new Differs();
       }
@@ -149,11 +150,6 @@ async function* readRanges(
       freeBytes(bytes);
     }
   }
-}
-
-/** Bytes of the whole object, as the answer to a ranged GET says. */
-function totalOf(response: Response): number {
-  return Number(/\/(\d+)$/.exec(response.headers.get("content-range") ?? "")?.[1]);
 }
 
 /** Reads until an answer's body was used to its end; several times, for what may pass. */

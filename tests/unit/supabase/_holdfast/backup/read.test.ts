@@ -62,6 +62,60 @@ Deno.test("bytes that are as the row says are read with one request", async () =
   assert.equal(requests, 1);
 });
 
+/** An answer to a ranged GET. */
+function part(text: string, contentRange?: string): StorageRead {
+  return bytes(text, "e1", contentRange === undefined ? {} : { "content-range": contentRange });
+}
+
+Deno.test("a part is read, of an object as large as its row says", async () => {
+  const range = { first: 2, last: 3 };
+  const { outcome } = await read([part("34", "bytes 2-3/4")], [], ITEM, range);
+  assert.equal(outcome.kind, "read");
+});
+
+Deno.test("a part of a larger or smaller object than the row says is unavailable", async () => {
+  for (const total of [3, 5, 30_000_000]) {
+    const { outcome } = await read([part("12", `bytes 0-1/${total}`)], [], ITEM, {
+      first: 0,
+      last: 1,
+    });
+    assert.ok(outcome.kind === "failure");
+    assert.deepEqual(
+      [outcome.failure.class, outcome.failure.code, outcome.failure.message],
+      ["unavailable", "bytes_differ", `the row says 4 bytes, Storage has ${total}`],
+    );
+  }
+});
+
+Deno.test("other bytes than were asked for are no part", async () => {
+  for (const stated of ["bytes 0-1/4", "bytes 2-2/4", "bytes 2-3/*", undefined]) {
+    const { outcome, requests } = await read([part("34", stated)], [], ITEM, {
+      first: 2,
+      last: 3,
+    });
+    assert.ok(outcome.kind === "failure");
+    assert.deepEqual([outcome.failure.code, requests], ["storage_failed", 4], stated);
+  }
+});
+
+Deno.test("where a row states no etag, its version tells whose bytes were read", async () => {
+  const item = { ...ITEM, etag: null };
+  const now = { ...ITEM, version: "v2", etag: "e2" };
+  const whole = await read([bytes("old!", "e1"), bytes("new!", "e2")], [now], item);
+  assert.deepEqual(whole.outcome, {
+    kind: "read",
+    item: now,
+    bytes: new TextEncoder().encode("new!"),
+  });
+  const range = { first: 0, last: 1 };
+  const answers = [part("ne", "bytes 0-1/4")];
+  assert.deepEqual((await read(answers, [now], item, range)).outcome, {
+    kind: "changed",
+    item: now,
+  });
+  assert.deepEqual((await read([bytes("1234")], [null], item)).outcome, { kind: "gone" });
+});
+
 Deno.test("a row that states neither size nor etag is believed of any bytes", async () => {
   const { outcome } = await read([bytes("12", "x")], [], { ...ITEM, size: null, etag: null });
   assert.equal(outcome.kind, "read");

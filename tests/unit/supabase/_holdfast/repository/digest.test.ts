@@ -5,6 +5,7 @@ import fc from "fast-check";
 import {
   compositeDigest,
   digestStream,
+  multipartEtag,
 } from "../../../../../supabase/functions/_holdfast/repository/digest.ts";
 
 const sha256 = (...pieces: Uint8Array[]) => {
@@ -141,4 +142,13 @@ Deno.test("FORMAT.md's example of a composite digest is right, by its own comman
   if (missing.test(text.decode(stderr))) return;
   assert.ok(success);
   assert.equal(text.decode(stdout).slice(0, 64), example);
+});
+
+Deno.test("the etag of an object of parts is made of its parts' etags, as S3 makes it", () => {
+  const parts = ["one", "two"].map((text) => createHash("md5").update(text).digest());
+  const expected = createHash("md5").update(Buffer.concat(parts)).digest("hex");
+  const etags = parts.map((digest) => digest.toString("hex"));
+  assert.equal(multipartEtag(etags), `${expected}-2`);
+  assert.equal(multipartEtag(etags.map((etag) => `"${etag}"`)), `${expected}-2`);
+  assert.equal(multipartEtag([...etags, "no-md5"]), undefined);
 });
