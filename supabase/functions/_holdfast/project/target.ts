@@ -34,6 +34,12 @@ export interface BucketSettings {
   readonly allowed_mime_types: readonly string[] | null;
 }
 
+/**
+ * What Storage answered to being asked for a bucket. `unsure`: it is there, and a try that had no
+ * answer may have made it, or somebody else may have in the meantime.
+ */
+export type BucketOutcome = WriteOutcome | { readonly kind: "unsure" };
+
 /** Writes to one project's Storage. Every method may throw `storage_unreachable` or `storage_key_refused`. */
 export interface ObjectWriter {
   /** Puts an object; `body` is called for each try, for a stream can be read only once. */
@@ -46,7 +52,7 @@ export interface ObjectWriter {
   /** Moves an object between buckets: atomic, and only to a name that is free. */
   move(from: ObjectPlace, to: ObjectPlace): Promise<WriteOutcome>;
   /** Makes a bucket; one that is there is left as it is. */
-  createBucket(settings: BucketSettings): Promise<WriteOutcome>;
+  createBucket(settings: BucketSettings): Promise<BucketOutcome>;
   /** Empties and removes a bucket that Holdfast made. */
   dropBucket(id: string): Promise<void>;
 }
@@ -146,8 +152,7 @@ export function createObjectWriter(
         });
         // A trigger of the target's on its buckets is a 500 of Storage's.
       }, true);
-      // It was not there a moment ago: what is there now was made by the try whose answer was lost.
-      return outcome.kind === "exists" && tries > 1 ? { kind: "done" } : outcome;
+      return outcome.kind === "exists" && tries > 1 ? { kind: "unsure" } : outcome;
     },
     async dropBucket(id) {
       const emptied = await client.storage.emptyBucket(id);

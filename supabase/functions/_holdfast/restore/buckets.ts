@@ -1,9 +1,15 @@
 /** Making the snapshot's buckets in the target, and knowing what their limits would refuse. */
-import type { Stage } from "../engine/slice.ts";
+import type { Lease, SliceContext, Stage } from "../engine/slice.ts";
 import { HoldfastError } from "../errors.ts";
 import type { RestoreItem } from "./items.ts";
 import type { RestoreContext } from "./put.ts";
 import { scratchBucket } from "./scratch.ts";
+
+/**
+ * Whether this run made a bucket. `perhaps`: it asked for it and had no answer, and the bucket is
+ * there; somebody else may have made it since.
+ */
+export type Made = "yes" | "perhaps" | "no";
 
 /** A bucket of a snapshot, and how the target stands to it. */
 export interface SnapshotBucket {
@@ -13,8 +19,7 @@ export interface SnapshotBucket {
   readonly file_size_limit: number | null;
   readonly allowed_mime_types: readonly string[] | null;
   readonly exists: boolean;
-  /** Whether it came to be since the run began: made by a slice that died before it could say so. */
-  readonly of_this_run: boolean;
+  readonly made: Made;
   readonly [setting: string]: unknown;
 }
 
@@ -50,16 +55,42 @@ export function bucketsStage(outside: RestoreContext): Stage {
       // It has an answer: to wait for another, as in an outage, would take hours and change nothing.
       throw new HoldfastError("target_refused", `no scratch bucket: ${scratch.message}`);
     }
-    const made = [];
-    for (const bucket of buckets) {
-      const outcome = bucket.exists ? undefined : await outside.writer.createBucket(bucket);
-      // A first try can't have made what it finds.
-      const created = outcome?.kind === "done" || (lease.attempts > 1 && bucket.of_this_run);
+    const made = await makeMissing(buckets, outside, lease, context);
+    await context.commit("restore_begin", lease, {
       // Into a bucket that was just made nothing can be overwritten; a live one may have limits of
       // its own, and takes objects by move.
-      made.push({ ...bucket, created, direct: created });
-    }
-    await context.commit("restore_begin", lease, { buckets: made });
+      buckets: made.map((bucket) => ({ ...bucket, direct: bucket.made === "yes" })),
+    });
     return "finished";
   };
+}
+
+/** So many commits at most say which buckets are asked for: each says it of all. */
+const MAX_ASKING_COMMITS = 200;
+
+/** Makes what the target lacks; before each request it is committed that it will be made. */
+async function makeMissing(
+  buckets: readonly SnapshotBucket[],
+  outside: RestoreContext,
+  lease: Lease,
+  context: SliceContext,
+): Promise<SnapshotBucket[]> {
+  const known = new Map(buckets.map((bucket) => [bucket.id, bucket]));
+  const ids = (made: Made) =>
+    [...known.values()].filter((bucket) => bucket.made === made).map(({ id }) => id);
+  const missing = buckets.filter(({ exists }) => !exists);
+  const atOnce = Math.ceil(missing.length / MAX_ASKING_COMMITS);
+  for (let next = 0; next < missing.length; next += atOnce) {
+    const asked = missing.slice(next, next + atOnce);
+    await context.commit("restore_asks", lease, {
+      made: ids("yes"),
+      asked: [...ids("perhaps"), ...asked.map(({ id }) => id)],
+    });
+    for (const bucket of asked) {
+      const { kind } = await outside.writer.createBucket(bucket);
+      const made = kind === "done" ? "yes" : kind === "unsure" ? "perhaps" : "no";
+      known.set(bucket.id, { ...bucket, made });
+    }
+  }
+  return [...known.values()];
 }

@@ -8,6 +8,7 @@ import type {
   Lease,
   SliceContext,
 } from "../../../../../supabase/functions/_holdfast/engine/slice.ts";
+import type { BucketOutcome } from "../../../../../supabase/functions/_holdfast/project/target.ts";
 import type { RestoreContext } from "../../../../../supabase/functions/_holdfast/restore/put.ts";
 import type { RestoreItem } from "../../../../../supabase/functions/_holdfast/restore/items.ts";
 
@@ -18,7 +19,7 @@ const BUCKET: SnapshotBucket = {
   file_size_limit: null,
   allowed_mime_types: null,
   exists: false,
-  of_this_run: false,
+  made: "no",
 };
 
 function takes(bucket: Partial<SnapshotBucket>, size: number | null, type: string | null): boolean {
@@ -58,4 +59,70 @@ Deno.test("a target that takes no scratch bucket says so; nobody waits for it as
     code: "target_refused",
     message: /no scratch bucket: the project is read-only/,
   });
+});
+
+/** What the stage says and asks for, in order, with an answer to each request for a bucket. */
+async function makeBuckets(
+  buckets: SnapshotBucket[],
+  answer: (id: string) => BucketOutcome,
+) {
+  const told: string[] = [];
+  let begun: { id: string; made: string; direct: boolean }[] = [];
+  const outside = {
+    writer: {
+      createBucket: ({ id }: { id: string }) => {
+        if (!id.startsWith("holdfast-scratch-")) told.push(`make ${id}`);
+        return Promise.resolve(id.startsWith("holdfast-scratch-") ? { kind: "done" } : answer(id));
+      },
+    },
+  } as unknown as RestoreContext;
+  const commit = (name: string, _lease: Lease, parameters: Record<string, unknown>) => {
+    const { made, asked, buckets: settled } = parameters ?? {};
+    if (name === "restore_asks") told.push(`made ${made}, asked ${asked}`);
+    if (name === "restore_begin") begun = settled as typeof begun;
+    return Promise.resolve(buckets);
+  };
+  const lease = { run: crypto.randomUUID() } as Lease;
+  await bucketsStage(outside)(lease, { commit } as unknown as SliceContext);
+  return { told, begun: begun.map(({ id, made, direct }) => [id, made, direct]) };
+}
+
+Deno.test("what is asked for is said before, and only what is sure to be new is written to directly", async () => {
+  const outcomes: Record<string, BucketOutcome> = {
+    new: { kind: "done" },
+    meanwhile: { kind: "exists" },
+    unanswered: { kind: "unsure" },
+    bad: { kind: "refused", message: "bad" },
+  };
+  const known: SnapshotBucket[] = [
+    { ...BUCKET, id: "live", exists: true, made: "no" },
+    { ...BUCKET, id: "before", exists: true, made: "perhaps" },
+  ];
+  const missing = Object.keys(outcomes).map((id) => ({ ...BUCKET, id }));
+  const { told, begun } = await makeBuckets([...known, ...missing], (id) => outcomes[id]!);
+  assert.deepEqual(told, [
+    "made , asked before,new",
+    "make new",
+    "made new, asked before,meanwhile",
+    "make meanwhile",
+    "made new, asked before,unanswered",
+    "make unanswered",
+    "made new, asked before,unanswered,bad",
+    "make bad",
+  ]);
+  assert.deepEqual(begun, [
+    ["live", "no", false],
+    ["before", "perhaps", false],
+    ["new", "yes", true],
+    ["meanwhile", "no", false],
+    ["unanswered", "perhaps", false],
+    ["bad", "no", false],
+  ]);
+});
+
+Deno.test("of thousands of buckets many are asked for at once", async () => {
+  const buckets = Array.from({ length: 1_001 }, (_, each) => ({ ...BUCKET, id: `b${each}` }));
+  const { told, begun } = await makeBuckets(buckets, () => ({ kind: "done" }));
+  assert.equal(told.filter((each) => each.startsWith("made")).length, 167);
+  assert.ok(begun.every(([, made]) => made === "yes"));
 });
