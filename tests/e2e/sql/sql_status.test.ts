@@ -133,6 +133,72 @@ sqlTest("a backup that did not come is overdue, by the schedule or by the age", 
   assert.notEqual((await status(project)).verdict, "overdue", "it is on its way");
 });
 
+sqlTest(
+  "a backup that is paused or gets nowhere is overdue, one that commits is not",
+  async (project) => {
+    await filled(project);
+    await schedule(project, "0 2 * * *");
+    const repository = new Repository();
+    const { run } = await overdueBackup(project, repository);
+    const verdict = async () => (await status(project)).verdict;
+    const message = "max_egress_bytes_per_month is reached: 9 of 8 bytes were read from Storage.";
+    const pause = (time: string) =>
+      project.owner`
+      select holdfast.pause_run(${run}, (date_trunc('second', now()) + ${time}::interval)::timestamptz, 'paused_by_limit', ${message})`;
+    assert.equal(await verdict(), "protected", "it is on its way");
+    await pause("20 days");
+    const { paused_until } = await status(project);
+    assert.equal(
+      await verdict(),
+      `overdue: the backup is paused until ${utc(paused_until)}: ${message}`,
+    );
+
+    await project.owner`select holdfast.resume_run(${run})`;
+    assert.equal(await verdict(), "protected", "it goes on");
+    await project.owner`
+    update holdfast.runs set started_at = now() - interval '2 hours', resumed_at = date_trunc('second', now()) - interval '61 minutes'`;
+    await project.owner`
+    update holdfast.cursors set attempts = 1, committed_at = now() - interval '59 minutes' where run = ${run}`;
+    assert.equal(await verdict(), "protected", "it commits");
+    await project.owner`
+    update holdfast.cursors set committed_at = now() - interval '62 minutes' where run = ${run}`;
+    const [{ resumed_at }] = await project
+      .owner`select resumed_at from holdfast.runs where id = ${run}`;
+    assert.equal(
+      await verdict(),
+      `overdue: the backup has got no further since ${utc(resumed_at)}`,
+    );
+  },
+);
+
+sqlTest(
+  "a backup is overdue while it waits for a restore, and not before it is due",
+  async (project) => {
+    await filled(project);
+    await schedule(project, "0 2 * * *");
+    const { run } = await overdueBackup(project, new Repository());
+    await project.owner`select holdfast.cancel_run(${run})`;
+    await project.owner`select holdfast.start_restore('{}', 'test')`;
+    const verdict = async () => (await status(project)).verdict;
+    assert.equal(await verdict(), "overdue: the backup waits for the restore that is running");
+    await project.owner`update holdfast.snapshots set started_at = now(), sealed_at = now()`;
+    assert.equal(await verdict(), "protected");
+  },
+);
+
+/** A backup that has begun where the last snapshot is two days old. */
+async function overdueBackup(project: SqlProject, repository: Repository) {
+  await runBackup(project, repository);
+  await project.owner`
+    update holdfast.snapshots set started_at = now() - interval '50 hours', sealed_at = now() - interval '50 hours'`;
+  return await runBackup(project, repository, { stopBefore: () => true });
+}
+
+/** A time of whole milliseconds as Holdfast writes it. */
+function utc(at: Date): string {
+  return at.toISOString().replace("Z", "000Z");
+}
+
 sqlTest("nights are a row a backup, newest first, ready for a chart", async (project) => {
   const objects = await filled(project);
   const repository = new Repository();
