@@ -9,7 +9,7 @@ import {
   type RestoreItem,
   type RestoreResult,
 } from "./items.ts";
-import { putBlob, type RestoreContext, versionNow } from "./put.ts";
+import { type ObjectNow, objectNow, putBlob, type RestoreContext, versionNow } from "./put.ts";
 import { compare, compareAgain } from "./read_back.ts";
 
 /** How a bucket's objects are put. */
@@ -23,6 +23,8 @@ export interface BucketPlan {
 
 /** Times that an object is put into the scratch bucket until it reads back as it was backed up. */
 const MAX_PUTS = 2;
+
+const TAKEN_MEANWHILE = "another object took this name while the restore ran";
 
 /** The one blob is damaged or refused, not the restore: it goes on and says so. */
 const ONE_BLOB: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
@@ -90,7 +92,7 @@ async function settleExisting(
   }
   // Comparing may have taken a while, and what came in meanwhile is in no snapshot.
   if (await versionNow(place, outside) !== target.version) {
-    return kept(item, "another object took this name while the restore ran");
+    return kept(item, TAKEN_MEANWHILE);
   }
   const outcome = await putBlob(item, place, true, outside);
   if (outcome.kind !== "done") return refused(item, outcome);
@@ -130,14 +132,27 @@ async function createByMove(
     if (compared === "same") break;
     if (compared !== "different" || puts >= MAX_PUTS) return differs(item, compared);
   }
+  const put = await objectNow(scratch, outside);
   const moved = await outside.writer.move(scratch, place);
   if (!await landed(item, place, moved, outside)) return refused(item, moved);
-  const version = await versionNow(place, outside);
-  if (version === undefined) {
+  const there = await objectNow(place, outside);
+  if (there === undefined) {
     // A later slice finds it, or moves it again: what stands before Storage may have answered.
     throw new HoldfastError("storage_unreachable", "a move was answered and nothing was moved");
   }
-  return result(item, ["objects_restored", "objects_verified"], version);
+  if (!areSameBytes(put, there)) {
+    // Somebody may have written to the name since: the catalog must not take that for the blob.
+    const compared = await compareAgain(item, place, outside);
+    if (compared === "different") return kept(item, TAKEN_MEANWHILE);
+    if (compared !== "same") return differs(item, compared);
+  }
+  return result(item, ["objects_restored", "objects_verified"], there.version);
+}
+
+/** Whether rows say so; where Storage tells no etag, or another after a move, they do not. */
+function areSameBytes(one: ObjectNow | undefined, other: ObjectNow): boolean {
+  return one !== undefined && one.etag !== null && one.etag === other.etag &&
+    one.size === other.size;
 }
 
 /**
@@ -219,7 +234,7 @@ function unavailable(item: RestoreItem): RestoreResult {
 
 function refused(item: RestoreItem, outcome: { kind: string; message?: string }): RestoreResult {
   return outcome.kind === "exists"
-    ? kept(item, "another object took this name while the restore ran")
+    ? kept(item, TAKEN_MEANWHILE)
     : failed(item, "target_refused", outcome.message ?? "the target refused the object");
 }
 

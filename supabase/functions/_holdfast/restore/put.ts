@@ -80,14 +80,29 @@ async function stream(item: HeldItem, { store }: RestoreContext): Promise<Readab
   return response.body;
 }
 
-/** The version that the target has under a name now; undefined if it has none. */
-export async function versionNow(
+/** What the target has under a name. */
+export interface ObjectNow {
+  readonly version: string;
+  readonly size: number | null;
+  readonly etag: string | null;
+}
+
+/** What the target has under a name now; undefined if it has nothing. */
+export async function objectNow(
   place: ObjectPlace,
   { database }: RestoreContext,
-): Promise<string | undefined> {
-  const row = await database.call<{ version: string } | null>("object_now", {
+): Promise<ObjectNow | undefined> {
+  const row = await database.call<ObjectNow | null>("object_now", {
     bucket_id: place.bucket,
     name: place.name,
   });
-  return row?.version;
+  return row ?? undefined;
+}
+
+/** The version that the target has under a name now; undefined if it has none. */
+export async function versionNow(
+  place: ObjectPlace,
+  outside: RestoreContext,
+): Promise<string | undefined> {
+  return (await objectNow(place, outside))?.version;
 }
