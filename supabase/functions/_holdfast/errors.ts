@@ -179,6 +179,12 @@ export const ERRORS = {
     remedy:
       "Check HOLDFAST_S3_BUCKET and HOLDFAST_S3_PREFIX against where the backups were written.",
   },
+  repository_changed: {
+    status: 409,
+    title: "The secrets came to name another repository while the run went on",
+    remedy: "Start a new run. If the change was not meant, set HOLDFAST_S3_ENDPOINT, " +
+      "HOLDFAST_S3_BUCKET and HOLDFAST_S3_PREFIX to what they were before.",
+  },
   repository_not_ours: {
     status: 409,
     title: "This repository belongs to another project",

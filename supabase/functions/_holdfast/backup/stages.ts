@@ -1,8 +1,9 @@
 /** The backup job: its stages, and what each needs of the outside. */
-import type { Stage, Stages } from "../engine/slice.ts";
+import type { Lease, SliceContext, Stage, Stages } from "../engine/slice.ts";
 import type { Database } from "../project/database.ts";
 import { createObjectReader, storageAnswers } from "../project/storage.ts";
-import { openForWriting } from "../repository/open.ts";
+import { openForWriting, type RepositoryFacts } from "../repository/open.ts";
+import { assertPlaceOfRun } from "../repository/place.ts";
 import { createS3Store } from "../repository/s3_store.ts";
 import type { RepositoryStore } from "../repository/store.ts";
 import {
@@ -18,6 +19,9 @@ import { sealStage } from "./seal.ts";
 import { closeStage, goneStage, sweepStage } from "./sweep.ts";
 import { uploadStage } from "./upload.ts";
 
+/** Entries that one transaction forgets. */
+const FORGET_ROWS = 20_000;
+
 /**
  * The stages of the runs that holdfast-backup works on: backups and imports. `database` and `request`
  * are the doors to the outside: nothing goes to Postgres, to Storage or to S3 by another way.
@@ -32,6 +36,7 @@ export function backupStages(
     (make: (outside: CopyContext, repository: RepositorySettings) => Stage): Stage =>
     (lease, context) => {
       const repository = readRepositorySettings();
+      assertPlaceOfRun(lease, repository);
       const outside = {
         database,
         reader: createObjectReader(project, request, context.budget.traffic),
@@ -64,7 +69,24 @@ function prepareStage(
   return async (lease, context) => {
     checkBackupSettings(lease.plan["settings"]);
     const facts = await openForWriting(store, context.database, repository, projectUrl);
+    if (!await forgetElsewhere(facts, lease, context)) return "more";
     await context.commit("backup_prepared", lease, { facts });
     return "finished";
   };
+}
+
+/**
+ * Whether nothing is left of what was copied to another place of this repository and never sealed: a
+ * snapshot would list it, and a copy of the repository need not have it.
+ */
+async function forgetElsewhere(
+  place: RepositoryFacts,
+  lease: Lease,
+  context: SliceContext,
+): Promise<boolean> {
+  const some = { repository_id: place.repository_id, place, max_rows: FORGET_ROWS };
+  while (await context.commit<number>("backup_forget", lease, some) > 0) {
+    if (context.budget.spent()) return false;
+  }
+  return true;
 }

@@ -66,6 +66,7 @@ const FATAL: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   "repository_key_refused",
   "repository_access_denied",
   "repository_missing",
+  "repository_changed",
   "repository_not_ours",
   "take_over_too_soon",
   "repository_format_unsupported",

@@ -18,17 +18,15 @@ import {
   type SnapshotDocument,
 } from "./formats.ts";
 import { hexDigest, HOLDFAST_KEY, LOG_PREFIX, logKey, sequenceOfLogKey } from "./keys.ts";
+import { isSamePlace, type Place } from "./place.ts";
 import type { RepositoryStore } from "./store.ts";
 
 /** A log may have a thousand records on a page. */
 const RECORDS_AT_ONCE: PoolLimits = { items: MAX_OBJECTS_IN_FLIGHT };
 
 /** What the catalog is told of a repository that was opened. */
-export interface RepositoryFacts {
+export interface RepositoryFacts extends Place {
   readonly repository_id: string;
-  readonly endpoint: string;
-  readonly bucket: string;
-  readonly prefix: string;
   readonly format_version: number;
   readonly owner_project: string | null;
   readonly last_record: number;
@@ -36,8 +34,8 @@ export interface RepositoryFacts {
   readonly conditional_writes: boolean | null;
 }
 
-/** What the catalog knows of a repository. */
-interface KnownRepository {
+/** What the catalog knows of a repository, and where backups went to last. */
+interface KnownRepository extends Place {
   readonly id: number;
   readonly last_record: number;
   readonly owner_project: string | null;
@@ -154,8 +152,13 @@ export async function openForWriting(
     format_version: identity.format,
     owner_project: projectUrl,
     last_record: lastRecord,
-    conditional_writes: known?.conditional_writes ?? created ?? await honoursConditions(store),
+    conditional_writes: asKnown(known, place) ?? created ?? await honoursConditions(store),
   };
+}
+
+/** Whether the server was seen to honour conditions; null where it is another one, or never was asked. */
+function asKnown(known: KnownRepository | null, place: Place): boolean | null {
+  return known && isSamePlace(known, place) ? known.conditional_writes : null;
 }
 
 /**

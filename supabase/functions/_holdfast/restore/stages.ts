@@ -12,6 +12,7 @@ import { pageObjects } from "../backup/page.ts";
 import type { Database } from "../project/database.ts";
 import { createObjectReader } from "../project/storage.ts";
 import { createObjectWriter } from "../project/target.ts";
+import { assertPlaceOfRun } from "../repository/place.ts";
 import { createS3Store } from "../repository/s3_store.ts";
 import { type ProjectSettings, readRepositorySettings } from "../settings.ts";
 import { type BucketPlan, passKiller, restoreEntry } from "./entry.ts";
@@ -32,11 +33,13 @@ export function restoreStages(
   request: typeof fetch = fetch,
 ): Stages {
   const within = (make: (outside: RestoreContext) => Stage): Stage => (lease, context) => {
+    const repository = readRepositorySettings();
+    assertPlaceOfRun(lease, repository);
     const outside: RestoreContext = {
       database,
       reader: createObjectReader(project, request, context.budget.traffic),
       writer: createObjectWriter(project, request),
-      store: createS3Store(readRepositorySettings(), request),
+      store: createS3Store(repository, request),
       attempts: lease.attempts,
     };
     return make(outside)(lease, context);

@@ -171,13 +171,19 @@ Deno.test("one snapshot that the database knows as its own is no news, and nothi
     };
     store.write(HOLDFAST_KEY, JSON.stringify(identity));
     for (const record of news) store.write(logKey(Number(record.sequence)), JSON.stringify(record));
-    const known = { id: 1, last_record: 2, owner_project: "https://a", conditional_writes: true };
+    const settings = { endpoint: "https://s3", bucket: "b", prefix: "p" } as RepositorySettings;
+    const known = {
+      ...settings,
+      id: 1,
+      last_record: 2,
+      owner_project: "https://a",
+      conditional_writes: true,
+    };
     const database: Database = {
       call: <Result>(name: string) =>
         Promise.resolve((name === "known_repository" ? known : answer) as Result),
       close: () => Promise.resolve(),
     };
-    const settings = { endpoint: "https://s3", bucket: "b", prefix: "p" } as RepositorySettings;
     return openForWriting(store, database, settings, "https://a");
   };
   const [third, fourth] = [3, 4].map((sequence) => ({
