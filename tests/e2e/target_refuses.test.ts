@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { createBucket, ok, upload } from "./support/objects.ts";
-import { readRows } from "./support/project_reader.ts";
+import { readBuckets, readRows } from "./support/project_reader.ts";
 import { TestProject } from "./support/project.ts";
 
 Deno.test("an object that the target refuses is recorded, and the restore goes on", async () => {
@@ -77,5 +77,22 @@ Deno.test("a bucket that can't be made is no reason to lose the others", async (
   assert.deepEqual(failures.map((row) => ({ ...row })), [
     { bucket_id: "bad", name: "a", code: "target_refused" },
   ]);
+  assert.deepEqual(Object.keys(run.result.buckets_refused), ["bad"]);
   await ok(target.storage.from("good").download("a"));
+});
+
+Deno.test("a bucket whose limit is above the project's is made, and has its limit", async () => {
+  const limit = 1_000_000_000_000_000;
+  await using source = await TestProject.create();
+  for (const bucket of ["files", "empty"]) {
+    await createBucket(source, bucket);
+    await source.sql`update storage.buckets set file_size_limit = ${limit} where id = ${bucket}`;
+  }
+  await upload(source, "files", "a");
+  await source.backup();
+  await using target = await TestProject.create({ repository: source.repository });
+  const { result } = await target.restore();
+  assert.equal(result.buckets_refused, undefined);
+  assert.deepEqual([...(await readRows(target.sql)).keys()], ["files/a"]);
+  assert.deepEqual(await readBuckets(target.sql), await readBuckets(source.sql));
 });

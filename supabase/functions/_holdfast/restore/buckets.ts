@@ -1,6 +1,7 @@
 /** Making the snapshot's buckets in the target, and knowing what their limits would refuse. */
 import type { Lease, SliceContext, Stage } from "../engine/slice.ts";
 import { HoldfastError } from "../errors.ts";
+import type { BucketOutcome } from "../project/target.ts";
 import type { RestoreItem } from "./items.ts";
 import type { RestoreContext } from "./put.ts";
 import { scratchBucket } from "./scratch.ts";
@@ -87,10 +88,21 @@ async function makeMissing(
       asked: [...ids("perhaps"), ...asked.map(({ id }) => id)],
     });
     for (const bucket of asked) {
-      const { kind } = await outside.writer.createBucket(bucket);
-      const made = kind === "done" ? "yes" : kind === "unsure" ? "perhaps" : "no";
-      known.set(bucket.id, { ...bucket, made });
+      const outcome = await makeBucket(bucket, outside);
+      const made = outcome.kind === "done" ? "yes" : outcome.kind === "unsure" ? "perhaps" : "no";
+      const refused = outcome.kind === "refused" ? { refused: outcome.message } : {};
+      known.set(bucket.id, { ...bucket, made, ...refused });
     }
   }
   return [...known.values()];
+}
+
+/** Makes a bucket; what is above the project's own limit is put back into its row later. */
+async function makeBucket(
+  bucket: SnapshotBucket,
+  { writer }: RestoreContext,
+): Promise<BucketOutcome> {
+  const outcome = await writer.createBucket(bucket);
+  if (outcome.kind !== "refused" || bucket.file_size_limit === null) return outcome;
+  return await writer.createBucket({ ...bucket, file_size_limit: null });
 }
