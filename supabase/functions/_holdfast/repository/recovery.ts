@@ -52,7 +52,9 @@ It restores the newest complete snapshot below the folder \`restored\`, one fold
 compares each file with its SHA-256. A snapshot's id as a second word restores that one; the ids are
 the names in the folder \`snapshots\`. \`restored/holdfast-entries.ndjson\` says everything else of
 each file: type, cache control, user metadata, owner, times. Started again with the same folder, it
-fetches what is missing. A name that no file can have goes by its digest into \`holdfast-other-names\`.
+fetches what is missing. Into \`holdfast-other-names\`, called by the SHA-256 of its key, goes what no
+file there can be called: such as one whose name is a folder's, too, and in a file system that ignores
+case, names that differ in it alone.
 
 ## By hand
 

@@ -57,46 +57,57 @@ is_right() {
   if [ "$3" = null ]; then [ "$(digest "$1")" = "$2" ]; else [ "$(composite_digest "$1" "$3")" = "$2" ]; fi
 }
 
-# A folder and file can't have one name, and no name may lead out of the folder: what a file system
-# can't hold as it is called goes by its digest into holdfast-other-names.
-path_of() {
-  jq -r '(.bucket + "/" + .name) as $path
-    | if ($path | split("/") | any(. == "" or . == "." or . == ".." or utf8bytelength > 250))
-        or ($path | explode | any(. < 32)) then "" else $path end' <<LINE
-$1
-LINE
+# Reads an entry's line: its key, its digest, and the file that it goes to. Where that can't be made,
+# and where $1 is other, it is called by the key's digest.
+read_entry() {
+  key=$(printf '%s\n' "$2" | jq -r '.key // ""')
+  sha256=$(printf '%s\n' "$2" | jq -r .sha256)
+  part_size=$(printf '%s\n' "$2" | jq -r .part_size)
+  other="$target/holdfast-other-names/$(printf '%s' "$key" | openssl dgst -sha256 -r | cut -c 1-64)"
+  file=$other
+  if [ "$1" = own ]; then file="$target/$(printf '%s\n' "$2" | jq -r '.bucket + "/" + .name')"; fi
 }
 
-# Restores the entries of one file of lines; says one word for each.
+# Fetches what is not there of one file of lines.
 restore_lines() {
-  while IFS= read -r line; do
-    key=$(printf '%s\n' "$line" | jq -r '.key // ""')
-    if [ -z "$key" ]; then echo unavailable; continue; fi
-    sha256=$(printf '%s\n' "$line" | jq -r .sha256)
-    part_size=$(printf '%s\n' "$line" | jq -r .part_size)
-    path=$(path_of "$line")
-    other="holdfast-other-names/$(printf '%s' "$key" | openssl dgst -sha256 -r | cut -c 1-64)"
-    file="$target/\${path:-$other}"
-    if [ -n "$path" ] && ! mkdir -p "$(dirname "$file")" 2> /dev/null || [ -d "$file" ]; then
-      file="$target/$other"
-    fi
+  while IFS="$tab" read -r name line; do
+    read_entry "$name" "$line"
+    [ -n "$key" ] || continue
+    if ! mkdir -p "$(dirname "$file")" 2> /dev/null || [ -d "$file" ]; then file=$other; fi
     mkdir -p "$(dirname "$file")"
-    if is_right "$file" "$sha256" "$part_size"; then echo verified; continue; fi
+    if is_right "$file" "$sha256" "$part_size"; then continue; fi
     fetched=$(mktemp "$target/.holdfast-XXXXXX")
     if get "$key" "$fetched" && is_right "$fetched" "$sha256" "$part_size"; then
       chmod 644 "$fetched"
       mv "$fetched" "$file"
-      echo verified
     else
       rm -f "$fetched"
       echo "recover: $key could not be had, or is damaged" >&2
+    fi
+  done < "$1"
+}
+
+# Says one word for each line: what lies there when nothing is put any more is what counts.
+check_lines() {
+  while IFS="$tab" read -r name line; do
+    read_entry "$name" "$line"
+    if [ -z "$key" ]; then
+      echo unavailable
+    elif is_right "$file" "$sha256" "$part_size" || is_right "$other" "$sha256" "$part_size"; then
+      echo verified
+    else
+      echo "recover: $key is not in the folder" >&2
       echo failed
     fi
   done < "$1"
 }
 
 [ $# -ge 1 ] || fail "usage: sh recover-v1.sh FOLDER [SNAPSHOT]"
-if [ "$1" = --lines ]; then target=$3; restore_lines "$2"; exit; fi
+tab=$(printf '\t')
+case $1 in
+  --restore) target=$3; restore_lines "$2"; exit ;;
+  --check) target=$3; check_lines "$2"; exit ;;
+esac
 
 for tool in aws gzip jq openssl; do
   command -v "$tool" > /dev/null || fail "this needs $tool, which is not there"
@@ -157,9 +168,34 @@ cp "$work/entries" "$target/holdfast-entries.ndjson"
 total=$(wc -l < "$work/entries" | tr -d ' ')
 echo "snapshot $found: $total objects"
 
-split -l 10 -a 5 "$work/entries" "$work/batch-"
+# No name may lead out of the folder, and a file system holds no file and folder of one name; one that
+# ignores case holds no two names that differ in it alone. What can't be called as it is, is other.
+: > "$target/.holdfast-case"
+ignores_case=false
+if [ -e "$target/.HOLDFAST-CASE" ]; then ignores_case=true; fi
+rm -f "$target/.holdfast-case"
+jq -r --argjson ignores_case "$ignores_case" '(.bucket + "/" + .name) as $path | ($path | explode) as $codes
+  | if ($path | split("/") | any(. == "" or . == "." or . == ".." or utf8bytelength > 250))
+      or ($codes | any(. < 32)) or ($path | ascii_downcase | test("^([.]holdfast-|holdfast-(other-names|entries[.]ndjson)/)"))
+      or ($ignores_case and ($codes | any(. > 126))) then ""
+    elif $ignores_case then ($path | ascii_downcase) else $path end' "$work/entries" > "$work/names"
+awk 'NR == FNR {
+    count[$0]++
+    segments = split($0, segment, "/")
+    path = segment[1]
+    for (at = 2; at <= segments; at++) { folder[path] = 1; path = path "/" segment[at] }
+    next
+  }
+  { print(($0 == "" || count[$0] > 1 || ($0 in folder)) ? "other" : "own") }' "$work/names" "$work/names" |
+  paste - "$work/entries" > "$work/named"
+
+split -l 10 -a 5 "$work/named" "$work/batch-"
 export HOLDFAST_ENDPOINT="$endpoint" HOLDFAST_REGION="$region" HOLDFAST_PLACE="$place"
-find "$work" -name 'batch-*' -print0 | xargs -0 -P "$at_once" -I '{}' sh "$0" --lines '{}' "$target" > "$work/done"
+each_batch() {
+  find "$work" -name 'batch-*' -print0 | xargs -0 -P "$at_once" -I '{}' sh "$0" "$1" '{}' "$target" || true
+}
+each_batch --restore
+each_batch --check > "$work/done"
 count() { grep -c "^$1" "$work/done" || true; }
 verified=$(count verified)
 echo "restored $verified of $total objects, $(count unavailable) that were never held, $(count failed) failed"
