@@ -75,13 +75,19 @@ Deno.test("metadata that was edited since is put back with the overwriting, and 
   await using project = await TestProject.create();
   await createBucket(project, "files");
   await upload(project, "files", "a", "the same bytes", { userMetadata: { edition: 1 } });
-  await project.backup();
+  const { snapshot: first } = (await project.backup()).result;
   const userMetadata = async () => (await readObjects(project)).get("files/a")!.user_metadata;
   await project.sql`update storage.objects set user_metadata = '{"edition": 2}'`;
   const { result } = await project.restore();
   assert.equal(result.did.objects_metadata_kept, 1);
   assert.deepEqual(await userMetadata(), { edition: 2 });
-  await project.restore({ overwrite: "if-changed" });
+  await project.restore({ overwrite: "if-changed", snapshot: first });
+  assert.deepEqual(await userMetadata(), { edition: 2 }, "what no snapshot held is lost");
+  const [failure] = await project
+    .sql`select name, code from holdfast.failures where job = 'restore'`;
+  assert.deepEqual({ ...failure }, { name: "a", code: "target_differs" });
+  await project.backup();
+  await project.restore({ overwrite: "if-changed", snapshot: first });
   assert.deepEqual(await userMetadata(), { edition: 1 });
 });
 

@@ -7,9 +7,11 @@ import type { Post, Start, Workers } from "./workers.ts";
 const MAX_MINUTES = 30;
 /** Bad weather is over by then. */
 const LAST_BAD_MINUTE = 40;
-/** So often may the asking for a run fail; the weather is good at the last. */
+/** So often may the asking for a run fail; the weather is good from the last on. */
 const MAX_STARTS = 5;
 const MAX_STARTS_IN_WEATHER = 15;
+/** In good weather, too, what was chosen to go wrong may strike the asking. */
+const CHOSEN_FAULTS = 2;
 /** So many runs may fail because a server was not well; the next one must succeed, in good weather. */
 const MAX_FAILED = 2;
 /** The same while the weather is bad; then it clears up. */
@@ -37,7 +39,7 @@ export class Clockwork {
   async run(start: Start): Promise<RunRow> {
     const before = await this.#newest();
     const most = this.door.weather ? MAX_STARTS_IN_WEATHER : MAX_STARTS;
-    for (let attempt = 1; attempt <= most; attempt++) {
+    for (let attempt = 1; attempt <= most + CHOSEN_FAULTS; attempt++) {
       if (attempt === most) this.door.clearUp();
       this.workers.start(start);
       await this.drive();

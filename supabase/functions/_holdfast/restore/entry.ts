@@ -60,23 +60,22 @@ async function settleExisting(
 ): Promise<RestoreResult> {
   const place = placeOf(item);
   // Not even its times are put back, unless a slice put it and died before it could. What the
-  // catalog knows to be right was put back then, in the commit that told the catalog.
-  const untouched = plan.overwrite === "never" && (target.right || !target.of_this_run);
-  const metadataKept = untouched && !target.same_metadata ? ["objects_metadata_kept"] : [];
-  if (target.right) {
-    const patched = target.same_metadata || untouched ? undefined : target.version;
-    return result(item, ["objects_already_right", ...metadataKept], patched);
-  }
+  // catalog knows to be right was put back then, in the commit that told the catalog. Where it may
+  // be overwritten, what users wrote into the row must be in a snapshot.
+  const untouched = plan.overwrite === "never"
+    ? target.right || !target.of_this_run
+    : !target.held && !target.bare;
+  const alreadyRight = (counts: string[], patched: boolean) =>
+    untouched && !target.same_metadata
+      ? metadataKept(item, counts, plan)
+      : result(item, counts, patched && !untouched ? target.version : undefined);
+  if (target.right) return alreadyRight(["objects_already_right"], !target.same_metadata);
   // A length that differs needs no second look; where nothing is to be overwritten, bytes do.
   const surely = target.size !== item.size || plan.overwrite !== "never";
   const compared = await (surely ? compare : compareAgain)(item, place, outside);
   if (compared === "same") {
     const same = await versionNow(place, outside) === target.version;
-    return result(
-      item,
-      ["objects_already_right", "objects_verified", ...metadataKept],
-      same && !untouched ? target.version : undefined,
-    );
+    return alreadyRight(["objects_already_right", "objects_verified"], same);
   }
   if (plan.overwrite === "never") {
     return kept(
@@ -219,6 +218,15 @@ function kept(item: RestoreItem, message: string): RestoreResult {
     ...result(item, ["objects_kept"]),
     failure: { class: "failed", code: "target_differs", message },
   };
+}
+
+/** The bytes are right, and the row is left as it is: whoever asked to overwrite it is told why. */
+function metadataKept(item: RestoreItem, counts: string[], plan: BucketPlan): RestoreResult {
+  const kept = result(item, [...counts, "objects_metadata_kept"]);
+  if (plan.overwrite === "never") return kept;
+  const message =
+    "its metadata are in no snapshot yet: run a backup first, then they may be put back";
+  return { ...kept, failure: { class: "failed", code: "target_differs", message } };
 }
 
 function unavailable(item: RestoreItem): RestoreResult {

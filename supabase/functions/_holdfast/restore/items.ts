@@ -9,7 +9,9 @@ export interface TargetObject {
   readonly same_metadata: boolean;
   /** Whether it came to be since the run began: put by a slice that died before it could say so. */
   readonly of_this_run: boolean;
-  /** Whether a sealed snapshot holds this version, so that overwriting it loses nothing. */
+  /** Whether its row says nothing of a user's: no owner, no user metadata. So a slice leaves it that dies. */
+  readonly bare: boolean;
+  /** Whether a sealed snapshot holds this version with its metadata: overwriting it loses nothing. */
   readonly held: boolean;
 }
 
