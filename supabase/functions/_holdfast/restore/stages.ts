@@ -54,7 +54,11 @@ export function restoreStages(
   };
 }
 
+/** Counts what would be done: of millions of objects in several statements, and slices if need be. */
 const planStage: Stage = async (lease, context) => {
+  while (!await context.commit<boolean>("restore_count", lease)) {
+    if (context.budget.spent()) return "more";
+  }
   await context.commit("restore_planned", lease);
   return "finished";
 };

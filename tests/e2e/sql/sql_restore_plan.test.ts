@@ -1,0 +1,117 @@
+import assert from "node:assert/strict";
+import { runBackup } from "./support/backup.ts";
+import { copied, failed, Lane } from "./support/lane.ts";
+import { Objects } from "./support/objects.ts";
+import { type SqlProject, sqlTest } from "./support/project.ts";
+import { Repository } from "./support/repository.ts";
+
+const WINDOW_ROWS = 3;
+
+sqlTest("what a restore would do is the same, counted in one step or in many", async (project) => {
+  const snapshot = await changedSince(project);
+  const whole = await plan(project, snapshot);
+  const { missing_policies: _, ...report } = whole.report;
+  assert.deepEqual(report, {
+    snapshot,
+    snapshot_state: "complete",
+    newer_partial: null,
+    dry_run: true,
+    overwrite: "never",
+    sequence: 1,
+    objects: 35,
+    bytes: 35 * 4,
+    unavailable: 1,
+    to_restore: 7,
+    bytes_to_restore: 7 * 4,
+    already_right: 23,
+    to_compare: 5,
+    would_overwrite: ["00", "04", "08", "12", "16"].map((name) => `a/${name}`),
+    buckets_to_create: ["gone"],
+  });
+  assert.equal(whole.steps, 1);
+  const many = await plan(project, snapshot, WINDOW_ROWS);
+  assert.deepEqual(many.report, whole.report);
+  assert.ok(many.steps > 20, `${many.steps} steps`);
+});
+
+sqlTest("the first hundred names that would be overwritten are told, in order", async (project) => {
+  const objects = new Objects(project.owner);
+  await objects.createBucket("files");
+  const names = Array.from({ length: 120 }, (_, each) => `${1000 + each}`);
+  for (const name of names) await objects.upload("files", name);
+  await runBackup(project, new Repository());
+  for (const name of names) await objects.upload("files", name, { text: "other" });
+  for (const { report } of [await plan(project), await plan(project, "latest", 7)]) {
+    assert.equal(report.to_compare, 120);
+    assert.deepEqual(report.would_overwrite, names.slice(0, 100).map((name) => `files/${name}`));
+  }
+});
+
+sqlTest("a repository that holds nothing is counted, too", async (project) => {
+  await runBackup(project, new Repository());
+  const { report } = await plan(project);
+  assert.deepEqual([report.objects, report.bytes, report.to_restore], [0, 0, 0]);
+  assert.deepEqual(report.would_overwrite, []);
+});
+
+/** Backs up 35 objects and one that can't be had, and changes the project since; answers the snapshot. */
+async function changedSince(project: SqlProject): Promise<string> {
+  const objects = new Objects(project.owner);
+  const repository = new Repository();
+  const upload = async (bucket: string, count: number, text = "text") => {
+    for (const name of numbers(count)) await objects.upload(bucket, name, { text });
+  };
+  for (const bucket of ["a", "b", "empty", "gone"]) await objects.createBucket(bucket);
+  await upload("a", 20);
+  await upload("b", 10);
+  await upload("gone", 5);
+  await objects.upload("b", "lost", { text: "text" });
+  const { snapshot } = await runBackup(project, repository, {
+    act: (item) => item.name === "lost" ? failed(item, "unavailable") : copied(item),
+  });
+  for (const name of ["00", "04", "08", "12", "16"]) {
+    await objects.upload("a", name, { text: "more" });
+  }
+  await runBackup(project, repository);
+  await objects.remove("a", "01");
+  await objects.remove("a", "19");
+  await objects.removeBucket("gone");
+  for (const name of numbers(30)) await objects.upload("b", `unknown ${name}`);
+  assert.ok(snapshot);
+  const [{ id }] = await project.owner<{ id: string }[]>`
+    update holdfast.snapshots set id = '20261120T000000Z-1' where id = ${snapshot.id} returning id`;
+  return id;
+}
+
+function numbers(count: number): string[] {
+  return Array.from({ length: count }, (_, each) => String(each).padStart(2, "0"));
+}
+
+/** The report of a dry run, and how many steps it was counted in: one window each, if a size is given. */
+async function plan({ owner, worker }: SqlProject, snapshot = "latest", windowRows?: number) {
+  const [{ run }] = await worker`
+    select holdfast.start_restore(${
+    worker.json({ snapshot, dry_run: true, overwrite: "never" })
+  }, 'test') as run`;
+  await owner`
+    update holdfast.runs set repository = (select max(id) from holdfast.repositories) where id = ${run}`;
+  const lane = new Lane(worker);
+  const lease = async () => {
+    const [row] = await worker<{ cursor: string }[]>`
+      select holdfast.lease_cursor(${lane.owner}, 'holdfast-restore', ${run}) ->> 'cursor' as cursor`;
+    return row.cursor;
+  };
+  await worker`select holdfast.finish_cursor(${await lease()}, ${lane.owner})`;
+  const cursor = await lease();
+  let steps = 0;
+  for (let counted = false; !counted; steps++) {
+    const [row] = windowRows === undefined
+      ? await worker`select holdfast.restore_count(${cursor}, ${lane.owner}) as counted`
+      : await worker`
+          select holdfast.restore_count(${cursor}, ${lane.owner}, ${windowRows}, 0) as counted`;
+    counted = row.counted;
+  }
+  const [{ report }] = await worker`
+    select holdfast.restore_planned(${cursor}, ${lane.owner}) as report`;
+  return { report, steps };
+}
