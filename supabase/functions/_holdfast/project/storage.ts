@@ -126,7 +126,7 @@ export async function storageAnswers(
 }
 
 /** What listing a bucket came to: only Storage, its database and the key decide it. */
-async function bucketsAnswer(
+export async function bucketsAnswer(
   project: Pick<ProjectSettings, "url" | "secretKey">,
   request: typeof fetch,
 ): Promise<"answered" | "key_refused" | "failed"> {

@@ -8,7 +8,7 @@ import { HoldfastError, messageOf } from "../errors.ts";
 import { hideSecrets } from "../secrets.ts";
 import type { ProjectSettings } from "../settings.ts";
 import { objectUrl } from "./object_url.ts";
-import { authorization, MAX_REFUSAL_BYTES, retryAfter } from "./storage.ts";
+import { authorization, bucketsAnswer, MAX_REFUSAL_BYTES, retryAfter } from "./storage.ts";
 
 const MAX_TRIES = 4;
 const REQUEST_TIMEOUT_MS = 140_000;
@@ -88,6 +88,15 @@ export function createObjectWriter(
   ): Promise<WriteOutcome> {
     for (let attempt = 1;; attempt++) {
       const outcome = await tryOnce(make);
+      if (outcome.kind === "doubted_key") {
+        const { message } = outcome;
+        if (await bucketsAnswer(project, request) === "key_refused") {
+          throw new HoldfastError("storage_key_refused", message);
+        }
+        if (attempt >= TRIES_OF_DOUBTED_KEY) return { kind: "refused", message };
+        await clock.delay(backoffMs(attempt));
+        continue;
+      }
       if (outcome.kind !== "again") return outcome;
       if (attempt >= MAX_TRIES) {
         if (refusable && outcome.own) return { kind: "refused", message: outcome.message };
@@ -185,7 +194,11 @@ const refusal = z.object({
   message: z.string().optional(),
 });
 
-type Try = WriteOutcome | {
+/** A key may be back a moment later; what refuses this one request does so again. */
+const TRIES_OF_DOUBTED_KEY = 2;
+
+/** `doubted_key`: a trigger of the target's may refuse this alone, and the key may be refused. */
+type Try = WriteOutcome | { readonly kind: "doubted_key"; readonly message: string } | {
   readonly kind: "again";
   readonly message: string;
   readonly retryAfterMs: number;
@@ -211,6 +224,7 @@ async function tryOnce(make: () => Promise<Response>): Promise<Try> {
   );
   if (status === 409) return { kind: "exists" };
   if (status === 401) throw new HoldfastError("storage_key_refused", message);
+  if (status === 403) return { kind: "doubted_key", message };
   // Storage redirects nothing: whoever does stands before it.
   if (status === 429 || status >= 500 || [302, 303, 307].includes(status)) {
     const own = body?.statusCode !== undefined && status !== 429 && status !== 503;

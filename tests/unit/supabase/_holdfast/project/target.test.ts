@@ -12,7 +12,8 @@ const DUPLICATE = { statusCode: "409", error: "Duplicate", message: "The resourc
 async function create(...answers: (() => Response)[]) {
   const bodies: unknown[] = [];
   const writer = createObjectWriter(PROJECT, (_input, init) => {
-    bodies.push(JSON.parse(String(init?.body)));
+    // A list of the buckets has no body.
+    bodies.push(init?.body === undefined ? "list" : JSON.parse(String(init.body)));
     const answer = answers[bodies.length - 1];
     assert.ok(answer, "it was asked once too often");
     return Promise.resolve().then(answer);
@@ -25,6 +26,7 @@ async function create(...answers: (() => Response)[]) {
 
 const made = () => Response.json({ name: "b" });
 const duplicate = () => Response.json(DUPLICATE, { status: 400 });
+const forbidden = () => Response.json({ statusCode: "403", message: "no" }, { status: 400 });
 const reset = () => {
   throw new TypeError("connection reset");
 };
@@ -61,6 +63,20 @@ Deno.test("a Storage that does not answer is no refusal of the bucket", async ()
   const { outcome } = await create(reset, reset, reset, reset);
   assert.ok(outcome instanceof HoldfastError);
   assert.equal(outcome.code, "storage_unreachable");
+});
+
+Deno.test("a 403 is of the key where it may not list buckets, either", async () => {
+  const { outcome } = await create(forbidden, forbidden);
+  assert.ok(outcome instanceof HoldfastError);
+  assert.equal(outcome.code, "storage_key_refused");
+});
+
+Deno.test("a 403 of a key that may list buckets is of this request, if it comes again", async () => {
+  const list = () => Response.json([]);
+  const twice = await create(forbidden, list, forbidden, list);
+  assert.deepEqual(twice.outcome, { kind: "refused", message: "Storage answered 403: no" });
+  const { outcome, bodies } = await create(forbidden, list, made);
+  assert.deepEqual([outcome, bodies[1]], [{ kind: "done" }, "list"]);
 });
 
 Deno.test("supabase-js, too, is given a deadline and follows no redirect with the key", async () => {
