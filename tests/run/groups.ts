@@ -51,6 +51,7 @@ const ON_THE_RUNTIME = [
   "e2e/killer.test.ts",
   "e2e/killed_upload.test.ts",
   "e2e/left_uploads.test.ts",
+  "e2e/repository_changed.test.ts",
   "e2e/hostile_repository.test.ts",
   "e2e/hostile_source.test.ts",
 ];
