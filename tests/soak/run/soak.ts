@@ -179,9 +179,9 @@ export class Soak implements AsyncDisposable {
   #tellHeap(): void {
     const level = this.heap.take();
     if (!level) return;
-    const { median, most, isolates } = level;
+    const { median, most, peaks } = level;
     this.ledger.say(
-      `heap of slices at its peak: ${median.toFixed(1)} MB (median of ${isolates} isolates), ` +
+      `heap of slices at its peak: ${median.toFixed(1)} MB (median of ${peaks.length} isolates), ` +
         `${most.toFixed(1)} at most`,
     );
   }
