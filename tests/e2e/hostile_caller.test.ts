@@ -275,18 +275,18 @@ Deno.test("a body that comes slowly or without an end is let go, at every route"
   const routes = (await routesServed()).filter((route) => route.startsWith("POST "))
     .map((route) => route.slice("POST ".length).replace(":id", NO_RUN));
   assert.ok(routes.length >= 8, String(routes));
-  const asked = routes.flatMap((path) =>
-    Object.entries(ENDLESS).map(async ([what, body]) => {
+  // One kind after the other: all at once would be more than the CPU that an isolate may use.
+  for (const [what, body] of Object.entries(ENDLESS)) {
+    await Promise.all(routes.map(async (path) => {
       const answers = await Promise.all(
         keys.map((key) => sendEndless(project.url, path, key, body)),
       );
-      const codes = answers.map(({ body }) => /"code": "(\w+)"/.exec(body)?.[1]).sort();
+      const codes = answers.map(({ body }) => /"code": ?"(\w+)"/.exec(body)?.[1]).sort();
       // One of the keys may ask; where a route takes no body it answers without.
       const own = path.endsWith("/cancel") ? "run_unknown" : "request_invalid";
       assert.deepEqual(codes, [own, "scope_refused", "scope_refused"].sort(), `${path}: ${what}`);
-    })
-  );
-  await Promise.all(asked);
+    }));
+  }
   assert.equal((await counts(project))[0].runs, 0);
   // And whoever comes after is served.
   await project.backup();
