@@ -77,6 +77,11 @@ export class Clockwork {
   /** Lets minutes pass until no run is left to work on, and nobody sleeps. */
   async drive(): Promise<void> {
     await this.settle();
+    // Whoever wakes may start a run, or have work left.
+    do await this.#passMinutes(); while (await this.#wake());
+  }
+
+  async #passMinutes(): Promise<void> {
     const bad = this.door.weather ? LAST_BAD_MINUTE : 0;
     for (let minute = 0; await this.#isOpen(); minute++) {
       if (minute >= bad + MAX_MINUTES) {
@@ -89,7 +94,13 @@ export class Clockwork {
       // Nobody could go on: the leases of those that died, and pauses, must run out first.
       if (this.door.steps.length === before) await this.expireLeases();
     }
-    while (this.door.wakeAll()) await this.settle();
+  }
+
+  /** Wakes who sleeps, until they are quiet; whether anybody did. */
+  async #wake(): Promise<boolean> {
+    if (!this.door.wakeAll()) return false;
+    await this.settle();
+    return true;
   }
 
   /** Delivers what was posted, until all lanes are quiet and nothing more is. */
