@@ -1,14 +1,14 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { ERRORS } from "../../supabase/functions/_holdfast/errors.ts";
+import { readText, writeAll } from "../support/raw_connection.ts";
 import { ONE_PROCESS, TestProject } from "./support/project.ts";
-import { routesServed } from "./support/routes.ts";
+import { NO_RUN } from "./support/routes.ts";
 
 /** Requests in a run of the property; the seed is printed where one of them fails. */
 const REQUESTS = 200;
 
 const FUNCTIONS = ["holdfast-backup", "holdfast-restore", "holdfast-api"] as const;
-const NO_RUN = "00000000-0000-4000-8000-000000000000";
 
 /** A request as it goes over the wire; the path is sent as it stands. */
 interface OddRequest {
@@ -97,23 +97,18 @@ async function send(url: string, request: OddRequest): Promise<RawAnswer> {
     `content-length: ${request.body.length}`,
     ...request.headers.map(([name, value]) => `${name}: ${value}`),
   ];
-  const writer = connection.writable.getWriter();
   const sent = (async () => {
-    await writer.write(encoder.encode(`${lines.join("\r\n")}\r\n\r\n`));
-    await writer.write(request.body);
+    await writeAll(connection, `${lines.join("\r\n")}\r\n\r\n`);
+    await writeAll(connection, request.body);
   })();
   // A server that has seen enough answers and closes before it has read it all.
-  const [text] = await Promise.all([readText(connection.readable), sent.catch(() => {})]);
+  const [text] = await Promise.all([readText(connection), sent.catch(() => {})]);
   const end = text.indexOf("\r\n\r\n");
   return {
     status: Number(/^HTTP\/1\.1 (\d{3})/.exec(text)?.[1] ?? 0),
     head: text.slice(0, end),
     body: text.slice(end + 4),
   };
-}
-
-async function readText(stream: ReadableStream<Uint8Array<ArrayBuffer>>): Promise<string> {
-  return await new Response(stream).text();
 }
 
 /** Refused with a code of the catalogue, or the list that the key for looking is for. */
@@ -203,98 +198,6 @@ Deno.test("a request within another's body is not taken for one", async () => {
   }
   const [{ runs }] = await counts(project);
   assert.equal(runs, 0);
-});
-
-/** What a body does that its head does not say, until the answer is there. */
-const ENDLESS: Record<string, { head: string; chunk: string; everyMs: number }> = {
-  "it drips": { head: "content-length: 1000", chunk: " ", everyMs: 200 },
-  "it drips in chunks": { head: "transfer-encoding: chunked", chunk: "1\r\n \r\n", everyMs: 200 },
-  "its chunks have no end": {
-    head: "transfer-encoding: chunked",
-    chunk: `2000\r\n${" ".repeat(0x2000)}\r\n`,
-    everyMs: 1,
-  },
-  "its length is 10 GB": {
-    head: "content-length: 10000000000",
-    chunk: " ".repeat(9_000),
-    everyMs: 1,
-  },
-  "it is nested": {
-    head: "content-length: 1000000",
-    chunk: "[".repeat(10_000),
-    everyMs: 1,
-  },
-};
-
-/** A function that waits for such a body to its end does not answer. */
-const PATIENCE_MS = 90_000;
-
-/** Sends a body without an end, and gives the answer that comes all the same. */
-async function sendEndless(
-  url: string,
-  path: string,
-  key: string,
-  { head, chunk, everyMs }: typeof ENDLESS[string],
-): Promise<RawAnswer> {
-  const { hostname, port } = new URL(url);
-  using connection = await Deno.connect({ hostname, port: Number(port) });
-  const lines = [
-    `POST /functions/v1/${path} HTTP/1.1`,
-    `host: ${hostname}`,
-    `apikey: ${key}`,
-    head,
-  ];
-  const giveUp = setTimeout(() => connection.close(), PATIENCE_MS);
-  // Not by the connection's streams: where one breaks, as this one may, it takes the other with it.
-  const write = async (text: string) => {
-    const bytes = encoder.encode(text);
-    for (let at = 0; at < bytes.length;) at += await connection.write(bytes.subarray(at));
-  };
-  let answered = false;
-  const sending = (async () => {
-    await write(`${lines.join("\r\n")}\r\n\r\n`);
-    while (!answered) {
-      await write(chunk);
-      await new Promise((resolve) => setTimeout(resolve, everyMs));
-    }
-  })().catch(() => {});
-  let text = "";
-  const decoder = new TextDecoder();
-  const buffer = new Uint8Array(16 * 1024);
-  while (!/\}\s*$/.test(text)) {
-    const count = await connection.read(buffer);
-    if (count === null) break;
-    text += decoder.decode(buffer.subarray(0, count), { stream: true });
-  }
-  answered = true;
-  clearTimeout(giveUp);
-  await sending;
-  return { status: Number(/^HTTP\/1\.1 (\d{3})/.exec(text)?.[1] ?? 0), head: "", body: text };
-}
-
-Deno.test("a body that comes slowly or without an end is let go, at every route", async () => {
-  await using project = await TestProject.create(ONE_PROCESS);
-  const keys = await Promise.all(
-    (["worker", "operate", "restore"] as const).map((scope) => project.key(scope)),
-  );
-  const routes = (await routesServed()).filter((route) => route.startsWith("POST "))
-    .map((route) => route.slice("POST ".length).replace(":id", NO_RUN));
-  assert.ok(routes.length >= 8, String(routes));
-  const asked = routes.flatMap((path) =>
-    Object.entries(ENDLESS).map(async ([what, body]) => {
-      const answers = await Promise.all(
-        keys.map((key) => sendEndless(project.url, path, key, body)),
-      );
-      const codes = answers.map(({ body }) => /"code": ?"(\w+)"/.exec(body)?.[1]).sort();
-      // One of the keys may ask; where a route takes no body it answers without.
-      const own = path.endsWith("/cancel") ? "run_unknown" : "request_invalid";
-      assert.deepEqual(codes, [own, "scope_refused", "scope_refused"].sort(), `${path}: ${what}`);
-    })
-  );
-  await Promise.all(asked);
-  assert.equal((await counts(project))[0].runs, 0);
-  // And whoever comes after is served.
-  await project.backup();
 });
 
 function counts(project: TestProject) {

@@ -1,23 +1,15 @@
 import assert from "node:assert/strict";
 import { eventually } from "../support/eventually.ts";
 import { createBucket, upload } from "./support/objects.ts";
-import { TestProject } from "./support/project.ts";
-import { schedule, tick, tickToTheEnd } from "./support/tick.ts";
+import type { TestProject } from "./support/project.ts";
+import { addRows, createProject, ROWS, startAndStop } from "./support/several_slices.ts";
+import { tick, tickToTheEnd } from "./support/tick.ts";
 
-/** More than one slice does: names that need no request, so that the test is quick. */
-const ROWS = 6_000;
-/** Little, so that a slice does not do them all. */
-const CPU_MILLISECONDS = 200;
-
-async function createProject(): Promise<TestProject> {
-  const project = await TestProject.create();
-  await project.client.setSecrets({ HOLDFAST_CPU_MILLISECONDS: `${CPU_MILLISECONDS}` });
-  await schedule(project);
+async function createFilled(): Promise<TestProject> {
+  const project = await createProject();
   await createBucket(project, "files");
   await upload(project, "files", "a");
-  await project.sql`
-    insert into storage.objects (bucket_id, name, version, metadata)
-    select 'files', 'a/../' || n, gen_random_uuid(), '{"size": 1}' from generate_series(1, ${ROWS}) n`;
+  await addRows(project, "a");
   return project;
 }
 
@@ -28,7 +20,7 @@ async function countPosts(project: TestProject): Promise<number> {
 }
 
 Deno.test("a slice that ends with work left posts the next", async () => {
-  await using project = await createProject();
+  await using project = await createFilled();
   const run = await project.start("backup/runs");
   // The first slice was begun by the request that started the run, and not by a post.
   await eventually("a post", async () => await countPosts(project) > 0);
@@ -40,13 +32,8 @@ Deno.test("a slice that ends with work left posts the next", async () => {
 });
 
 Deno.test("a lost post costs a minute: the tick posts again, and nothing is done twice", async () => {
-  await using project = await createProject();
-  await project.client.dropNet(1);
-  const run = await project.start("backup/runs");
-  // The first slice ends, and what it posts is lost.
-  await project.client.functionsIdle();
-  await project.client.drainNet();
-  await project.client.functionsIdle();
+  await using project = await createFilled();
+  const run = await startAndStop(project);
   const { state, counters } = await project.run(run);
   assert.equal(state, "running", "nothing was lost");
   assert.ok(counters.objects_unavailable! > 0 && counters.objects_unavailable! < ROWS);
@@ -57,7 +44,7 @@ Deno.test("a lost post costs a minute: the tick posts again, and nothing is done
 });
 
 Deno.test("ticks and posts too many change nothing", async () => {
-  await using project = await createProject();
+  await using project = await createFilled();
   const run = await project.start("backup/runs");
   for (let n = 0; n < 4; n++) {
     await project.sql`select holdfast.post_slice(${run})`;

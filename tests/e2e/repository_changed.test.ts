@@ -1,21 +1,17 @@
 import assert from "node:assert/strict";
 import { createBucket, upload } from "./support/objects.ts";
-import { TestProject } from "./support/project.ts";
+import type { TestProject } from "./support/project.ts";
 import { RepositoryReader } from "./support/repository_reader.ts";
-import { schedule, tick } from "./support/tick.ts";
+import { addRows, createProject, startAndStop } from "./support/several_slices.ts";
+import { tick } from "./support/tick.ts";
 
-/** Names that need no request, and CPU for less of them than there are: a run of several slices. */
-const ROWS = 6_000;
-const CPU_MILLISECONDS = 200;
 /** The default, and another one. */
 const PREFIX = "holdfast";
 const OTHER_PREFIX = "another/place";
 
 /** A project with a first backup. */
-async function createProject(): Promise<TestProject> {
-  const project = await TestProject.create();
-  await project.client.setSecrets({ HOLDFAST_CPU_MILLISECONDS: `${CPU_MILLISECONDS}` });
-  await schedule(project);
+async function createBackedUp(): Promise<TestProject> {
+  const project = await createProject();
   await createBucket(project, "files");
   await upload(project, "files", "a", "backed up");
   await project.backup();
@@ -26,15 +22,9 @@ async function createProject(): Promise<TestProject> {
 async function stopMidway(project: TestProject): Promise<string> {
   await upload(project, "files", "a", "overwritten");
   await upload(project, "files", "b", "new");
-  await project.sql`
-    insert into storage.objects (bucket_id, name, version, metadata)
-    select 'files', 'c/../' || n, gen_random_uuid(), '{"size": 1}' from generate_series(1, ${ROWS}) n`;
+  await addRows(project, "c");
   await upload(project, "files", "z", "last");
-  await project.client.dropNet(1);
-  const run = await project.start("backup/runs");
-  await project.client.functionsIdle();
-  await project.client.drainNet();
-  await project.client.functionsIdle();
+  const run = await startAndStop(project);
   const { state, counters } = await project.run(run);
   assert.deepEqual([state, counters.objects_copied], ["running", 2]);
   return run;
@@ -55,7 +45,7 @@ async function setPrefix(project: TestProject, prefix: string): Promise<void> {
 }
 
 Deno.test("a run whose secrets come to name another repository ends, and nothing is lost", async () => {
-  await using project = await createProject();
+  await using project = await createBackedUp();
   const run = await stopMidway(project);
   await setPrefix(project, OTHER_PREFIX);
   await tick(project);
@@ -71,7 +61,7 @@ Deno.test("a run whose secrets come to name another repository ends, and nothing
 });
 
 Deno.test("a copy of the repository is not believed to have what was never sealed", async () => {
-  await using project = await createProject();
+  await using project = await createBackedUp();
   const sealed = await project.bucket.keys(PREFIX);
   const run = await stopMidway(project);
   const key = await project.key("operate");

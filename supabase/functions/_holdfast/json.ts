@@ -28,6 +28,16 @@ export function parseExactly(text: string): unknown {
   return DELICATE_NUMBER.test(text) ? exact.parse(text, keepNumber) : JSON.parse(text);
 }
 
+/** JSON as `parse` reads it; undefined where a text is none. */
+export function parseIfJson(text: string, parse: (text: string) => unknown = JSON.parse): unknown {
+  try {
+    return parse(text);
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined;
+    throw error;
+  }
+}
+
 const keepNumber: Reviver = (_key, value, { source }) =>
   typeof value !== "number" || source === undefined || String(value) === source
     ? value

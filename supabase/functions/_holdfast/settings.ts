@@ -1,6 +1,7 @@
 /** Environment → one typed, validated value. The only place that reads the environment. */
 import { z } from "zod";
 import { type Fault, HoldfastError } from "./errors.ts";
+import { parseIfJson } from "./json.ts";
 import { keepSecrets } from "./secrets.ts";
 
 /** Where the repository lies and how to reach it. */
@@ -163,20 +164,11 @@ export function readProjectSettings(
 /** The key named default, or the first, of a JSON object name → key; undefined if there is none. */
 function firstSecretKey(json: string | undefined): string | undefined {
   if (!json) return undefined;
-  const keys = z.record(z.string(), z.string()).safeParse(parseJson(json));
+  const keys = z.record(z.string(), z.string()).safeParse(parseIfJson(json));
   if (!keys.success) {
     throw invalid([{ path: "SUPABASE_SECRET_KEYS", message: "is not a JSON object of keys" }]);
   }
   return keys.data["default"] ?? Object.values(keys.data)[0];
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (error) {
-    if (error instanceof SyntaxError) return undefined;
-    throw error;
-  }
 }
 
 function check<Schema extends z.ZodObject>(

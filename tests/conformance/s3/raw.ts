@@ -1,3 +1,4 @@
+import { readText, writeAll } from "../../support/raw_connection.ts";
 import type { SignedRequest } from "./http.ts";
 
 /**
@@ -20,22 +21,5 @@ export async function sendRaw(
   const lines = [...headers].map(([name, value]) => `${name}: ${value}\r\n`);
   const head = `${method} ${url.pathname}${url.search} HTTP/1.1\r\n${lines.join("")}\r\n`;
   for (const piece of [head, ...pieces]) await writeAll(connection, piece);
-  return options.hangUp ? "" : await readAll(connection);
-}
-
-async function writeAll(connection: Deno.Conn, piece: string | Uint8Array): Promise<void> {
-  const bytes = typeof piece === "string" ? new TextEncoder().encode(piece) : piece;
-  for (let offset = 0; offset < bytes.byteLength;) {
-    offset += await connection.write(bytes.subarray(offset));
-  }
-}
-
-async function readAll(connection: Deno.Conn): Promise<string> {
-  const decoder = new TextDecoder();
-  const buffer = new Uint8Array(64 * 1024);
-  let text = "";
-  for (let count = await connection.read(buffer); count; count = await connection.read(buffer)) {
-    text += decoder.decode(buffer.subarray(0, count), { stream: true });
-  }
-  return text;
+  return options.hangUp ? "" : await readText(connection);
 }

@@ -1,6 +1,9 @@
 /** The folder of functions. */
 const FUNCTIONS = new URL("../../../supabase/functions/", import.meta.url);
 
+/** An id that no run has. */
+export const NO_RUN = "00000000-0000-4000-8000-000000000000";
+
 interface App {
   routes: { method: string; path: string }[];
 }

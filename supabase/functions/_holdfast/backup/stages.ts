@@ -2,6 +2,7 @@
 import type { Lease, SliceContext, Stage, Stages } from "../engine/slice.ts";
 import type { Database } from "../project/database.ts";
 import { createObjectReader, storageAnswers } from "../project/storage.ts";
+import { forgetInSteps } from "../repository/forget.ts";
 import { openForWriting, type RepositoryFacts } from "../repository/open.ts";
 import { assertPlaceOfRun } from "../repository/place.ts";
 import { createS3Store } from "../repository/s3_store.ts";
@@ -18,9 +19,6 @@ import type { CopyContext } from "./copy.ts";
 import { sealStage } from "./seal.ts";
 import { closeStage, goneStage, sweepStage } from "./sweep.ts";
 import { uploadStage } from "./upload.ts";
-
-/** Entries that one transaction forgets. */
-const FORGET_ROWS = 20_000;
 
 /**
  * The stages of the runs that holdfast-backup works on: backups and imports. `database` and `request`
@@ -79,14 +77,15 @@ function prepareStage(
  * Whether nothing is left of what was copied to another place of this repository and never sealed: a
  * snapshot would list it, and a copy of the repository need not have it.
  */
-async function forgetElsewhere(
+function forgetElsewhere(
   place: RepositoryFacts,
   lease: Lease,
   context: SliceContext,
 ): Promise<boolean> {
-  const some = { repository_id: place.repository_id, place, max_rows: FORGET_ROWS };
-  while (await context.commit<number>("backup_forget", lease, some) > 0) {
-    if (context.budget.spent()) return false;
-  }
-  return true;
+  const { repository_id } = place;
+  return forgetInSteps(
+    context.budget,
+    (max_rows) =>
+      context.commit<number>("backup_forget", lease, { repository_id, place, max_rows }),
+  );
 }

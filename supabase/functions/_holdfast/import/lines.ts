@@ -1,7 +1,7 @@
 /** Lines of listings as the catalog takes them. Nothing that is read from a bucket is trusted. */
 import { z } from "zod";
 import { HoldfastError } from "../errors.ts";
-import { isStorable, parseExactly } from "../json.ts";
+import { isStorable, parseExactly, parseIfJson } from "../json.ts";
 
 /** Longer names fit no index of Postgres, however well they compress. */
 const MAX_TEXT_CHARACTERS = 1_048_576;
@@ -70,7 +70,7 @@ export interface CatalogLine {
  * @throws HoldfastError `repository_damaged` that names the part and the line.
  */
 export function parseLine(part: string, number: number, line: string): CatalogLine {
-  const read = jsonOf(line);
+  const read = parseIfJson(line, parseExactly);
   const parsed = lineSchema.safeParse(read);
   if (!parsed.success) {
     const fault = parsed.error.issues[0];
@@ -116,15 +116,6 @@ function isTime(text: string): boolean {
   const date = new Date(Date.UTC(2000 + year % 400, month - 1, day));
   return year > 0 && year < 294_276 && date.getUTCMonth() === month - 1 &&
     date.getUTCDate() === day;
-}
-
-function jsonOf(line: string): unknown {
-  try {
-    return parseExactly(line);
-  } catch (error) {
-    if (error instanceof SyntaxError) return undefined;
-    throw error;
-  }
 }
 
 function putLine(value: z.output<typeof putSchema>): CatalogLine {

@@ -1,6 +1,7 @@
 /** Preparing a run that reads a repository, one's own or another's. */
 import type { Stage } from "../engine/slice.ts";
 import { openRepository, type RepositoryFacts } from "../repository/open.ts";
+import { placeOf } from "../repository/place.ts";
 import type { RepositoryStore } from "../repository/store.ts";
 import { readRepositorySettings } from "../settings.ts";
 
@@ -8,12 +9,9 @@ import { readRepositorySettings } from "../settings.ts";
 export function prepareReading(store: RepositoryStore, nextStage: string): Stage {
   return async (lease, context) => {
     const { identity, known } = await openRepository(store, context.database);
-    const { endpoint, bucket, prefix } = readRepositorySettings();
     const facts: RepositoryFacts = {
+      ...placeOf(readRepositorySettings()),
       repository_id: identity.repository_id,
-      endpoint,
-      bucket,
-      prefix,
       format_version: identity.format,
       owner_project: known?.owner_project ?? null,
       // The import counts records as known, one by one.

@@ -2,6 +2,7 @@
 import { HoldfastError } from "../errors.ts";
 import type { Lease, SliceContext, Stage } from "../engine/slice.ts";
 import { MAX_DOCUMENT_BYTES } from "../repository/documents.ts";
+import { forgetInSteps } from "../repository/forget.ts";
 import {
   type ListPart,
   type LogRecord,
@@ -18,8 +19,6 @@ import { takeOver } from "./take_over.ts";
 
 /** Lines that one transaction takes. */
 const LINES_PER_PAGE = 2_000;
-/** Entries that one transaction forgets. */
-const FORGET_ROWS = 20_000;
 type SnapshotRecord = Extract<LogRecord, { kind: "snapshot" }>;
 
 interface ImportState {
@@ -68,12 +67,11 @@ export function importStage(store: RepositoryStore, projectUrl: string): Stage {
 }
 
 /** Whether nothing is left of what was never sealed here: it would seem to belong to what comes. */
-async function forgetUnsealed(lease: Lease, context: SliceContext): Promise<boolean> {
-  const some = { max_rows: FORGET_ROWS };
-  while (await context.commit<number>("import_forget", lease, some) > 0) {
-    if (context.budget.spent()) return false;
-  }
-  return true;
+function forgetUnsealed(lease: Lease, context: SliceContext): Promise<boolean> {
+  return forgetInSteps(
+    context.budget,
+    (max_rows) => context.commit<number>("import_forget", lease, { max_rows }),
+  );
 }
 
 /** A snapshot's document, held to the digest in its record and to the repository. */

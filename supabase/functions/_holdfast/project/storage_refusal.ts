@@ -1,5 +1,6 @@
 /** What Storage says where it does not answer what was asked for. */
 import { z } from "zod";
+import { parseIfJson } from "../json.ts";
 import { hideSecrets } from "../secrets.ts";
 
 const errorBody = z.object({
@@ -28,7 +29,8 @@ const BACKEND_CODE = "S3Error";
 
 /** Reads a refusal from an answer's HTTP status and body. */
 export function parseRefusal(status: number, text: string): StorageRefusal {
-  const body = parseErrorBody(text);
+  // None where a proxy's page stands in place of Storage's JSON.
+  const body = errorBody.safeParse(parseIfJson(text)).data;
   const own = body?.statusCode;
   const stated = own ?? String(status);
   return {
@@ -53,13 +55,4 @@ function isOfKey(
   if (own === undefined) return stated === "401" ? "yes" : "no";
   if (code === BACKEND_CODE || (own !== "401" && own !== "403")) return "no";
   return code !== undefined && KEY_CODES.has(code) ? "yes" : "maybe";
-}
-
-function parseErrorBody(text: string): z.output<typeof errorBody> | undefined {
-  try {
-    return errorBody.safeParse(JSON.parse(text)).data;
-  } catch (error) {
-    if (error instanceof SyntaxError) return undefined; // a proxy's page in place of Storage's JSON
-    throw error;
-  }
 }

@@ -1,14 +1,14 @@
 /** The project's Storage as a restore writes to it. */
 import { createClient } from "@supabase/supabase-js";
-import { z } from "zod";
 import { readStart } from "../bounded.ts";
 import { clock } from "../engine/clock.ts";
 import { backoffMs } from "../engine/retry.ts";
 import { HoldfastError, messageOf } from "../errors.ts";
-import { hideSecrets } from "../secrets.ts";
+import { parseIfJson } from "../json.ts";
 import type { ProjectSettings } from "../settings.ts";
 import { objectUrl } from "./object_url.ts";
 import { authorization, bucketsAnswer, MAX_REFUSAL_BYTES, retryAfter } from "./storage.ts";
+import { parseRefusal } from "./storage_refusal.ts";
 
 const MAX_TRIES = 4;
 const REQUEST_TIMEOUT_MS = 140_000;
@@ -189,11 +189,6 @@ function cacheControl(value: string | null): Record<string, string> {
   return sent === undefined ? {} : { "cache-control": sent };
 }
 
-const refusal = z.object({
-  statusCode: z.union([z.string(), z.number()]).transform(String).optional(),
-  message: z.string().optional(),
-});
-
 /** A key may be back a moment later; what refuses this one request does so again. */
 const TRIES_OF_DOUBTED_KEY = 2;
 
@@ -217,17 +212,15 @@ async function tryOnce(make: () => Promise<Response>): Promise<Try> {
     return { kind: "again", message: messageOf(error), retryAfterMs: 0, own: false };
   }
   if (response.ok) return isOfStorage(text) ? { kind: "done" } : notOfStorage;
-  const body = refusal.safeParse(jsonOf(text)).data;
-  const status = Number(body?.statusCode ?? response.status);
-  const message = hideSecrets(
-    `Storage answered ${status}: ${body?.message ?? `HTTP ${response.status}`}`,
-  );
+  const { stated, own: said, ...refusal } = parseRefusal(response.status, text);
+  const status = Number(stated);
+  const message = `Storage answered ${status}: ${refusal.message}`;
   if (status === 409) return { kind: "exists" };
   if (status === 401) throw new HoldfastError("storage_key_refused", message);
   if (status === 403) return { kind: "doubted_key", message };
   // Storage redirects nothing: whoever does stands before it.
   if (status === 429 || status >= 500 || [302, 303, 307].includes(status)) {
-    const own = body?.statusCode !== undefined && status !== 429 && status !== 503;
+    const own = said !== undefined && status !== 429 && status !== 503;
     return { kind: "again", message, retryAfterMs: retryAfter(response) ?? 0, own };
   }
   return { kind: "refused", message };
@@ -238,7 +231,7 @@ async function tryOnce(make: () => Promise<Response>): Promise<Try> {
  * can't reach it may say 200 as well, and what was never put would count as restored.
  */
 function isOfStorage(text: string): boolean {
-  const said = jsonOf(text);
+  const said = parseIfJson(text);
   return typeof said === "object" && said !== null;
 }
 
@@ -248,12 +241,3 @@ const notOfStorage: Try = {
   retryAfterMs: 0,
   own: false,
 };
-
-function jsonOf(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (error) {
-    if (error instanceof SyntaxError) return undefined;
-    throw error;
-  }
-}

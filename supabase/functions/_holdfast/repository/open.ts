@@ -5,9 +5,9 @@ import { mapPool, type PoolLimits } from "../engine/pool.ts";
 import { HoldfastError } from "../errors.ts";
 import type { Database } from "../project/database.ts";
 import type { RepositorySettings } from "../settings.ts";
-import { FORMAT_VERSION } from "../version.ts";
 import { adoptSnapshot } from "./adopt.ts";
-import { MAX_RECORD_BYTES, putDocument, putUnlessThere } from "./documents.ts";
+import { createRepository, honoursConditions } from "./create.ts";
+import { MAX_RECORD_BYTES, putUnlessThere } from "./documents.ts";
 import {
   formatDocument,
   type Identity,
@@ -17,8 +17,8 @@ import {
   recordSchema,
   type SnapshotDocument,
 } from "./formats.ts";
-import { hexDigest, HOLDFAST_KEY, LOG_PREFIX, logKey, sequenceOfLogKey } from "./keys.ts";
-import { isSamePlace, type Place } from "./place.ts";
+import { HOLDFAST_KEY, LOG_PREFIX, logKey, sequenceOfLogKey } from "./keys.ts";
+import { isSamePlace, type Place, placeOf } from "./place.ts";
 import type { RepositoryStore } from "./store.ts";
 
 /** A log may have a thousand records on a page. */
@@ -125,7 +125,7 @@ export async function openForWriting(
   settings: RepositorySettings,
   projectUrl: string,
 ): Promise<RepositoryFacts> {
-  const place = { endpoint: settings.endpoint, bucket: settings.bucket, prefix: settings.prefix };
+  const place = placeOf(settings);
   const there = await readIdentity(store);
   // What was just made is read again: another project may have been first.
   const created = there === undefined ? await createRepository(store, database, place) : null;
@@ -196,51 +196,6 @@ export async function assertNoNews(
 /** Project URL of the last owner record; undefined where none of these is one. */
 function ownerOf(records: readonly LogRecord[]): string | undefined {
   return records.findLast((record) => record.kind === "owner")?.project_url;
-}
-
-/** Makes the repository; whether the server then refused to write it again, null if unknown. */
-async function createRepository(
-  store: RepositoryStore,
-  database: Database,
-  place: { endpoint: string; bucket: string; prefix: string },
-): Promise<boolean | null> {
-  if (await database.call<string | null>("repository_at", place) !== null) {
-    throw new HoldfastError(
-      "catalog_ahead",
-      `the repository that was at ${place.bucket}/${place.prefix} is gone`,
-    );
-  }
-  const identity: Identity = {
-    format: FORMAT_VERSION,
-    repository_id: crypto.randomUUID(),
-    created_at: clock.date().toISOString(),
-    requires: [],
-  };
-  const text = formatDocument(identity);
-  if (!await putDocument(store, HOLDFAST_KEY, text)) return await honoursConditions(store);
-  return await refusesAgain(store, new TextEncoder().encode(text));
-}
-
-/**
- * Probes, on a document that is there, whether a conditional PUT is refused; null where that can't
- * be tried without harm.
- */
-async function honoursConditions(store: RepositoryStore): Promise<boolean | null> {
-  const there = await store.get(HOLDFAST_KEY, MAX_RECORD_BYTES);
-  const stated = (await store.head(HOLDFAST_KEY))?.sha256;
-  // What was spoilt on its way here would take the document's place where conditions are ignored.
-  if (!there || await hexDigest(there) !== stated) return null;
-  return await refusesAgain(store, there);
-}
-
-/** Puts what is there: the same bytes, so that a server that ignores the condition does no harm. */
-async function refusesAgain(
-  store: RepositoryStore,
-  there: Uint8Array<ArrayBuffer>,
-): Promise<boolean> {
-  const sha256 = await hexDigest(there);
-  return await store.put(HOLDFAST_KEY, there, { sha256, contentType: "application/json" }) ===
-    "exists";
 }
 
 /** Writes the owner record; of two projects that try at once, one is refused. */

@@ -6,6 +6,11 @@ import type { RepositorySettings } from "../settings.ts";
 /** Where a repository lies. */
 export type Place = Pick<RepositorySettings, "endpoint" | "bucket" | "prefix">;
 
+/** Of settings, where the repository lies. */
+export function placeOf({ endpoint, bucket, prefix }: Place): Place {
+  return { endpoint, bucket, prefix };
+}
+
 /** Whether two places are one. */
 export function isSamePlace(one: Place, other: Place): boolean {
   return one.endpoint === other.endpoint && one.bucket === other.bucket &&
@@ -13,7 +18,7 @@ export function isSamePlace(one: Place, other: Place): boolean {
 }
 
 /** A place as errors name it. */
-export function nameOfPlace({ endpoint, bucket, prefix }: Place): string {
+function nameOfPlace({ endpoint, bucket, prefix }: Place): string {
   return `${bucket}/${prefix} at ${endpoint}`;
 }
 

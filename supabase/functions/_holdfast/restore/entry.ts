@@ -213,20 +213,24 @@ export function passKiller(item: RestoreItem): RestoreResult {
   return failed(item, "copying_killed", message);
 }
 
-function kept(item: RestoreItem, message: string): RestoreResult {
+function kept(
+  item: RestoreItem,
+  message: string,
+  counts: readonly string[] = ["objects_kept"],
+): RestoreResult {
   return {
-    ...result(item, ["objects_kept"]),
+    ...result(item, counts),
     failure: { class: "failed", code: "target_differs", message },
   };
 }
 
 /** The bytes are right, and the row is left as it is: whoever asked to overwrite it is told why. */
 function metadataKept(item: RestoreItem, counts: string[], plan: BucketPlan): RestoreResult {
-  const kept = result(item, [...counts, "objects_metadata_kept"]);
-  if (plan.overwrite === "never") return kept;
+  const all = [...counts, "objects_metadata_kept"];
+  if (plan.overwrite === "never") return result(item, all);
   const message =
     "its metadata are in no snapshot yet: run a backup first, then they may be put back";
-  return { ...kept, failure: { class: "failed", code: "target_differs", message } };
+  return kept(item, message, all);
 }
 
 function unavailable(item: RestoreItem): RestoreResult {

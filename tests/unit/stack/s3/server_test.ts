@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { AwsV4Signer } from "aws4fetch";
 import { CERTIFICATE } from "./certificate.ts";
 import { beginUpload, bodyFiles, complete, sendPart, startTestServer, until } from "./support.ts";
+import { readText, writeAll } from "../../../support/raw_connection.ts";
 
 Deno.test("S3 stand-in: it speaks https where it is given a certificate", async () => {
   await using s3 = await startTestServer({ tls: CERTIFICATE });
@@ -34,12 +35,8 @@ Deno.test("S3 stand-in: a bucket can be named by the host", async () => {
   // Not by fetch, which would need a name server that knows the host.
   using connection = await Deno.connect({ hostname: "127.0.0.1", port: s3.server.port });
   const request = `GET ${url.pathname} HTTP/1.1\r\nhost: ${host}\r\n${lines}\r\n`;
-  await connection.write(new TextEncoder().encode(request));
-  const buffer = new Uint8Array(64 * 1024);
-  let text = "";
-  for (let count = await connection.read(buffer); count; count = await connection.read(buffer)) {
-    text += new TextDecoder().decode(buffer.subarray(0, count));
-  }
+  await writeAll(connection, request);
+  const text = await readText(connection);
   assert.match(text, /^HTTP\/1\.1 200 .*\r\n\r\ntext$/s);
 });
 

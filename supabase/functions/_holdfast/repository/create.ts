@@ -1,0 +1,58 @@
+/** Making a repository, and learning whether its server honours conditional writes. */
+import { clock } from "../engine/clock.ts";
+import { HoldfastError } from "../errors.ts";
+import type { Database } from "../project/database.ts";
+import { FORMAT_VERSION } from "../version.ts";
+import { MAX_RECORD_BYTES, putDocument } from "./documents.ts";
+import { formatDocument, type Identity } from "./formats.ts";
+import { hexDigest, HOLDFAST_KEY } from "./keys.ts";
+import type { Place } from "./place.ts";
+import type { RepositoryStore } from "./store.ts";
+
+/**
+ * Makes the repository; whether the server then refused to write it again, null if unknown.
+ * @throws HoldfastError `catalog_ahead`: there was one at this place
+ */
+export async function createRepository(
+  store: RepositoryStore,
+  database: Database,
+  place: Place,
+): Promise<boolean | null> {
+  if (await database.call<string | null>("repository_at", place) !== null) {
+    throw new HoldfastError(
+      "catalog_ahead",
+      `the repository that was at ${place.bucket}/${place.prefix} is gone`,
+    );
+  }
+  const identity: Identity = {
+    format: FORMAT_VERSION,
+    repository_id: crypto.randomUUID(),
+    created_at: clock.date().toISOString(),
+    requires: [],
+  };
+  const text = formatDocument(identity);
+  if (!await putDocument(store, HOLDFAST_KEY, text)) return await honoursConditions(store);
+  return await refusesAgain(store, new TextEncoder().encode(text));
+}
+
+/**
+ * Probes, on a document that is there, whether a conditional PUT is refused; null where that can't
+ * be tried without harm.
+ */
+export async function honoursConditions(store: RepositoryStore): Promise<boolean | null> {
+  const there = await store.get(HOLDFAST_KEY, MAX_RECORD_BYTES);
+  const stated = (await store.head(HOLDFAST_KEY))?.sha256;
+  // What was spoilt on its way here would take the document's place where conditions are ignored.
+  if (!there || await hexDigest(there) !== stated) return null;
+  return await refusesAgain(store, there);
+}
+
+/** Puts what is there: the same bytes, so that a server that ignores the condition does no harm. */
+async function refusesAgain(
+  store: RepositoryStore,
+  there: Uint8Array<ArrayBuffer>,
+): Promise<boolean> {
+  const sha256 = await hexDigest(there);
+  return await store.put(HOLDFAST_KEY, there, { sha256, contentType: "application/json" }) ===
+    "exists";
+}

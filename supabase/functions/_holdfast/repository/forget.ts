@@ -1,0 +1,19 @@
+/** Taking the catalog back to what was sealed, in transactions that end in time. */
+import type { Budget } from "../engine/budget.ts";
+
+/** Entries that one transaction forgets. */
+const FORGET_ROWS = 20_000;
+
+/**
+ * Forgets until nothing is left; false where the budget is spent before. `forget` forgets so many
+ * entries and tells how many there were.
+ */
+export async function forgetInSteps(
+  budget: Pick<Budget, "spent">,
+  forget: (maxRows: number) => Promise<number>,
+): Promise<boolean> {
+  while (await forget(FORGET_ROWS) > 0) {
+    if (budget.spent()) return false;
+  }
+  return true;
+}
