@@ -6,7 +6,7 @@ import { clock } from "../engine/clock.ts";
 import { HoldfastError } from "../errors.ts";
 import type { RepositorySettings } from "../settings.ts";
 import { hexDigest } from "./keys.ts";
-import { parseS3Error } from "./s3_errors.ts";
+import { parseS3Error, wasSpoilt } from "./s3_errors.ts";
 import { isTruncated } from "./s3_list.ts";
 import { onlyIfAbsent, type S3Door, type S3Request } from "./s3_request.ts";
 import { element, encodeText } from "./s3_xml.ts";
@@ -29,9 +29,41 @@ const COMPLETED = "<CompleteMultipartUploadResult";
 /** What a server answers about an upload that was completed, aborted, or lost a part. */
 const GONE: ReadonlySet<string> = new Set(["NoSuchUpload", "InvalidPart"]);
 
+/** What is answered where the list of parts is not the one that was sent: it was in order, of parts that are there. */
+const SPOILT_LIST: ReadonlySet<string> = new Set([
+  "MalformedXML",
+  "InvalidPartOrder",
+  "InvalidPart",
+]);
+
+/** Times that a list of parts is sent until a server is believed that it is wrong. */
+const MAX_COMPLETIONS = 3;
+
+/** What a server answered, read to its end. */
+interface Answer {
+  readonly response: Response;
+  readonly text: string;
+  /** Of an error; else empty. */
+  readonly code: string;
+}
+
 /** The multipart uploads of a store on one bucket and prefix. */
 export function createUploads({ prefix }: RepositorySettings, door: S3Door): Uploads {
   const { send, readText } = door;
+
+  /** Sends the list of parts, and again where the answer may be of what became of it on its way. */
+  async function sendCompletion(asked: S3Request): Promise<Answer> {
+    let sent = onlyIfAbsent(asked);
+    for (let sendings = 1;; sendings++) {
+      const response = await send(sent);
+      const text = await readText(asked, response);
+      const { code } = parseS3Error(text);
+      // A server without conditions here: keys are written once all the same.
+      if (response.status === 501 && sent !== asked) sent = asked;
+      else if (sendings >= MAX_COMPLETIONS || !mayBeSpoilt(code)) return { response, text, code };
+    }
+  }
+
   return {
     async beginUpload(key, contentType) {
       const asked: S3Request = {
@@ -70,18 +102,11 @@ export function createUploads({ prefix }: RepositorySettings, door: S3Door): Upl
         expected: [400, 404, 412, 501],
         action: `complete the upload of ${key}`,
       };
-      let response = await send(onlyIfAbsent(asked));
-      if (response.status === 501) {
-        // A server without conditions here: keys are written once all the same.
-        await response.body?.cancel();
-        response = await send(asked);
-      }
-      const text = await readText(asked, response);
+      const { response, text, code } = await sendCompletion(asked);
       // Assembling takes time: S3 says 200 before it begins, and in the body how it ended. Without
       // S3's own word what stands before a server would have what never was assembled count as held.
       if (response.ok && text.includes(COMPLETED)) return "stored";
       if (response.ok && !text.includes("<Error>")) throw notOfS3(asked);
-      const { code } = parseS3Error(text);
       if (response.status === 412 || code === "PreconditionFailed") return "exists";
       if (GONE.has(code)) return "gone";
       throw door.refusal(asked, response.ok ? 503 : response.status, text);
@@ -124,6 +149,11 @@ export function createUploads({ prefix }: RepositorySettings, door: S3Door): Upl
       };
     },
   };
+}
+
+/** Whether a list of parts may have been spoilt on its way. */
+function mayBeSpoilt(code: string): boolean {
+  return wasSpoilt(code) || SPOILT_LIST.has(code);
 }
 
 /** A success without what S3 says with it. */

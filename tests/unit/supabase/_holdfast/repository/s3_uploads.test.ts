@@ -86,6 +86,15 @@ for (const [what, response, code] of REFUSALS) {
   });
 }
 
+for (const code of ["MalformedXML", "InvalidPartOrder", "InvalidPart", "BadDigest"]) {
+  Deno.test(`a list of parts that is answered with ${code} may have been spoilt, and goes again`, async () => {
+    const { store, sent } = open({}, xml(400, code), completed());
+    assert.equal(await store.completeUpload("a", "u", PARTS), "stored");
+    assert.deepEqual(sent[0]!.body, sent[1]!.body);
+    assert.deepEqual(sent.map(({ headers }) => headers.get("if-none-match")), ["*", "*"]);
+  });
+}
+
 Deno.test("a server without conditions on completions is asked without", async () => {
   const { store, sent } = open({}, xml(501, "NotImplemented"), completed());
   assert.equal(await store.completeUpload("a", "u", PARTS), "stored");
