@@ -11,6 +11,16 @@ import {
 } from "./items.ts";
 import { type ObjectNow, objectNow, putBlob, type RestoreContext, versionNow } from "./put.ts";
 import { compare, compareAgain } from "./read_back.ts";
+import {
+  differs,
+  failed,
+  kept,
+  metadataKept,
+  refused,
+  result,
+  TAKEN_MEANWHILE,
+  unavailable,
+} from "./results.ts";
 
 /** How a bucket's objects are put. */
 export interface BucketPlan {
@@ -21,10 +31,8 @@ export interface BucketPlan {
   readonly direct: (item: RestoreItem) => boolean;
 }
 
-/** Times that an object is put into the scratch bucket until it reads back as it was backed up. */
+/** Times that an object is put until it reads back as it was backed up: a body may be spoilt on its way. */
 const MAX_PUTS = 2;
-
-const TAKEN_MEANWHILE = "another object took this name while the restore ran";
 
 /** The one blob is damaged or refused, not the restore: it goes on and says so. */
 const ONE_BLOB: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
@@ -67,7 +75,7 @@ async function settleExisting(
     : !target.held && !target.bare;
   const alreadyRight = (counts: string[], patched: boolean) =>
     untouched && !target.same_metadata
-      ? metadataKept(item, counts, plan)
+      ? metadataKept(item, counts, plan.overwrite)
       : result(item, counts, patched && !untouched ? target.version : undefined);
   if (target.right) return alreadyRight(["objects_already_right"], !target.same_metadata);
   // A length that differs needs no second look; where nothing is to be overwritten, bytes do.
@@ -93,9 +101,7 @@ async function settleExisting(
   if (await versionNow(place, outside) !== target.version) {
     return kept(item, TAKEN_MEANWHILE);
   }
-  const outcome = await putBlob(item, place, true, outside);
-  if (outcome.kind !== "done") return refused(item, outcome);
-  return await readBack(item, place, outside, "objects_overwritten");
+  return await putInPlace(item, true, outside, "objects_overwritten");
 }
 
 /** The target has nothing under this name. */
@@ -104,13 +110,34 @@ async function create(
   plan: BucketPlan,
   outside: RestoreContext,
 ): Promise<RestoreResult> {
+  return plan.direct(item)
+    ? await putInPlace(item, false, outside)
+    : await createByMove(item, placeOf(item), plan, outside);
+}
+
+/** Straight to its place, where it is read back. */
+async function putInPlace(
+  item: HeldItem,
+  upsert: boolean,
+  outside: RestoreContext,
+  ...counts: string[]
+): Promise<RestoreResult> {
   const place = placeOf(item);
-  if (plan.direct(item)) {
-    const outcome = await putBlob(item, place, false, outside);
+  for (let puts = 1;; puts++) {
+    const outcome = await putBlob(item, place, upsert || puts > 1, outside);
     if (!await landed(item, place, outcome, outside)) return refused(item, outcome);
-    return await readBack(item, place, outside);
+    // Asked for before the bytes: a later version is somebody else's.
+    const put = await objectNow(place, outside);
+    const compared = await compareAgain(item, place, outside);
+    if (compared === "same") {
+      return result(item, ["objects_restored", "objects_verified", ...counts], put?.version);
+    }
+    if (compared !== "different") return differs(item, compared);
+    // What was spoilt on its way has the blob's length. What has another is no work of ours.
+    const ours = put?.size === item.size && await versionNow(place, outside) === put.version;
+    if (!ours) return kept(item, TAKEN_MEANWHILE);
+    if (puts >= MAX_PUTS) return differs(item, compared);
   }
-  return await createByMove(item, place, plan, outside);
 }
 
 /** Through the scratch bucket: a move ignores limits and never lands on an existing name. */
@@ -169,93 +196,6 @@ async function landed(
     await compareAgain(item, place, outside) === "same";
 }
 
-/** Reads back what was put. The version is asked first: a later one is somebody else's. */
-async function readBack(
-  item: HeldItem,
-  place: ObjectPlace,
-  outside: RestoreContext,
-  ...counts: string[]
-): Promise<RestoreResult> {
-  const version = await versionNow(place, outside);
-  const compared = await compareAgain(item, place, outside);
-  if (compared !== "same") return differs(item, compared);
-  return result(item, ["objects_restored", "objects_verified", ...counts], version);
-}
-
 function placeOf(item: RestoreItem): ObjectPlace {
   return { bucket: item.bucket_id, name: item.name };
-}
-
-function result(
-  item: RestoreItem,
-  counts: readonly string[],
-  restoredVersion?: string,
-): RestoreResult {
-  const { bucket_id, name, version, metadata, blob } = item;
-  return {
-    bucket_id,
-    name,
-    version,
-    metadata,
-    blob,
-    counts,
-    ...(restoredVersion === undefined ? {} : { restored_version: restoredVersion }),
-  };
-}
-
-function failed(item: RestoreItem, code: string, message: string): RestoreResult {
-  return { ...result(item, ["objects_failed"]), failure: { class: "failed", code, message } };
-}
-
-/** What becomes of an entry that killed too many lanes: it is recorded and not touched again. */
-export function passKiller(item: RestoreItem): RestoreResult {
-  const message = "each slice that restored it was ended by the platform before it was done";
-  return failed(item, "copying_killed", message);
-}
-
-function kept(
-  item: RestoreItem,
-  message: string,
-  counts: readonly string[] = ["objects_kept"],
-): RestoreResult {
-  return {
-    ...result(item, counts),
-    failure: { class: "failed", code: "target_differs", message },
-  };
-}
-
-/** The bytes are right, and the row is left as it is: whoever asked to overwrite it is told why. */
-function metadataKept(item: RestoreItem, counts: string[], plan: BucketPlan): RestoreResult {
-  const all = [...counts, "objects_metadata_kept"];
-  if (plan.overwrite === "never") return result(item, all);
-  const message =
-    "its metadata are in no snapshot yet: run a backup first, then they may be put back";
-  return kept(item, message, all);
-}
-
-function unavailable(item: RestoreItem): RestoreResult {
-  return {
-    ...result(item, ["objects_unavailable"]),
-    failure: {
-      class: "unavailable",
-      code: item.code ?? "storage_failed",
-      message: "the snapshot lists it without bytes: they could not be had when it was taken",
-    },
-  };
-}
-
-function refused(item: RestoreItem, outcome: { kind: string; message?: string }): RestoreResult {
-  return outcome.kind === "exists"
-    ? kept(item, TAKEN_MEANWHILE)
-    : failed(item, "target_refused", outcome.message ?? "the target refused the object");
-}
-
-function differs(item: RestoreItem, compared: "different" | { unreadable: string }): RestoreResult {
-  return failed(
-    item,
-    "restored_bytes_differ",
-    compared === "different"
-      ? "what was put does not read back as it was backed up"
-      : `what was put can't be read back: ${compared.unreadable}`,
-  );
 }

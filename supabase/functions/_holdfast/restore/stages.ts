@@ -15,12 +15,13 @@ import { createObjectWriter } from "../project/target.ts";
 import { assertPlaceOfRun } from "../repository/place.ts";
 import { createS3Store } from "../repository/s3_store.ts";
 import { type ProjectSettings, readRepositorySettings } from "../settings.ts";
-import { type BucketPlan, passKiller, restoreEntry } from "./entry.ts";
+import { type BucketPlan, restoreEntry } from "./entry.ts";
 import { bucketsStage, limitsOf, type SnapshotBucket } from "./buckets.ts";
 import { importStage } from "../import/stage.ts";
 import type { Overwrite, RestoreItem, RestoreResult } from "./items.ts";
 import { prepareReading } from "../import/prepare.ts";
 import type { RestoreContext } from "./put.ts";
+import { passKiller } from "./results.ts";
 import { scratchBucket } from "./scratch.ts";
 
 /**

@@ -69,7 +69,9 @@ class Target implements ObjectReader, ObjectWriter, Database {
 
   call<Result>(name: string, { bucket_id, name: of }: Record<string, unknown>): Promise<Result> {
     assert.equal(name, "object_now");
-    return Promise.resolve((this.objects.get(`${bucket_id}/${of}`) ?? null) as Result);
+    const { version, bytes } = this.objects.get(`${bucket_id}/${of}`) ?? {};
+    const row = version && { version, size: bytes!.length, etag: null };
+    return Promise.resolve((row ?? null) as Result);
   }
 
   createBucket(): never {
@@ -84,6 +86,9 @@ class Target implements ObjectReader, ObjectWriter, Database {
     return Promise.resolve();
   }
 }
+
+/** Bytes as they come where one was flipped on its way. */
+const flipped = (bytes: string) => `${bytes.slice(0, -1)}~`;
 
 interface Case {
   /** Whether its row says what the snapshot says, its times of change left out. */
@@ -187,7 +192,7 @@ Deno.test("what does not read back as it was is no success, and goes to no one's
   for (const direct of [true, false]) {
     const given: Case = { there: "nothing", overwrite: "never", held: false, direct };
     const { result, there } = await restore(given, (target) => {
-      target.spoil = (bytes) => `${bytes}!`;
+      target.spoil = flipped;
     });
     assert.equal(result.failure?.code, "restored_bytes_differ");
     assert.ok(!result.counts.includes("objects_verified"));
@@ -195,16 +200,59 @@ Deno.test("what does not read back as it was is no success, and goes to no one's
   }
 });
 
-Deno.test("what was spoilt on its way into the scratch bucket is put there again", async () => {
-  const given: Case = { there: "nothing", overwrite: "never", held: false, direct: false };
-  let puts = 0;
-  const { result, there } = await restore(given, (target) => {
-    target.spoil = (bytes) => puts++ === 0 ? `${bytes}!` : bytes;
+const WAYS: [where: string, given: Case, writes: string[]][] = [
+  ["into the scratch bucket", {
+    there: "nothing",
+    overwrite: "never",
+    held: false,
+    direct: false,
+  }, ["overwrite scratch", "overwrite scratch", "move"]],
+  ["to a new place", {
+    there: "nothing",
+    overwrite: "never",
+    held: false,
+    direct: true,
+  }, ["create b/n", "overwrite b/n"]],
+  ["over what was there", {
+    there: "other",
+    overwrite: "if-changed",
+    held: true,
+    direct: false,
+  }, ["overwrite b/n", "overwrite b/n"]],
+];
+for (const [where, given, writes] of WAYS) {
+  Deno.test(`what was spoilt on its way ${where} is put again`, async () => {
+    let puts = 0;
+    const { result, there, target } = await restore(given, (target) => {
+      target.spoil = (bytes) => puts++ === 0 ? flipped(bytes) : bytes;
+    });
+    assert.equal(result.failure, undefined);
+    assert.ok(result.counts.includes("objects_verified"));
+    assert.equal(there, BLOB);
+    assert.deepEqual(
+      target.writes.map((write, n) => write.slice(0, writes[n]?.length)),
+      writes,
+    );
   });
-  assert.equal(result.failure, undefined);
-  assert.ok(result.counts.includes("objects_verified"));
-  assert.equal(there, BLOB);
-  assert.equal(puts, 2);
+}
+
+Deno.test("what a user puts over what was just put stays", async () => {
+  for (const there of ["nothing", "other"] as const) {
+    for (const bytes of ["theirs", "of their own size!".slice(0, BLOB.length)]) {
+      const given: Case = { there, overwrite: "if-changed", held: true, direct: true };
+      let reads = 0;
+      const { result, there: left } = await restore(given, (target) => {
+        const read = target.read.bind(target);
+        // While it is read back; where something was there, that was read before.
+        target.read = (bucket, name) => {
+          if (++reads === (there === "nothing" ? 1 : 2)) target.place(bucket, name, bytes);
+          return read(bucket, name);
+        };
+      });
+      assert.equal(left, bytes);
+      assert.equal(result.failure?.code, "target_differs");
+    }
+  }
 });
 
 Deno.test("what was put at a try whose answer was lost is restored, and no other's object", async () => {

@@ -1,0 +1,95 @@
+/** What a restore says of one entry. */
+import type { Overwrite, RestoreItem, RestoreResult } from "./items.ts";
+
+/** Why an object is kept that a restore finds where it was about to put one. */
+export const TAKEN_MEANWHILE = "another object took this name while the restore ran";
+
+/** What was done; with `restoredVersion`, which was read back, the row is patched. */
+export function result(
+  item: RestoreItem,
+  counts: readonly string[],
+  restoredVersion?: string,
+): RestoreResult {
+  const { bucket_id, name, version, metadata, blob } = item;
+  return {
+    bucket_id,
+    name,
+    version,
+    metadata,
+    blob,
+    counts,
+    ...(restoredVersion === undefined ? {} : { restored_version: restoredVersion }),
+  };
+}
+
+/** It could not be restored. */
+export function failed(item: RestoreItem, code: string, message: string): RestoreResult {
+  return { ...result(item, ["objects_failed"]), failure: { class: "failed", code, message } };
+}
+
+/** What becomes of an entry that killed too many lanes: it is recorded and not touched again. */
+export function passKiller(item: RestoreItem): RestoreResult {
+  const message = "each slice that restored it was ended by the platform before it was done";
+  return failed(item, "copying_killed", message);
+}
+
+/** The target keeps what it has. */
+export function kept(
+  item: RestoreItem,
+  message: string,
+  counts: readonly string[] = ["objects_kept"],
+): RestoreResult {
+  return {
+    ...result(item, counts),
+    failure: { class: "failed", code: "target_differs", message },
+  };
+}
+
+/** The bytes are right, and the row is left as it is: whoever asked to overwrite it is told why. */
+export function metadataKept(
+  item: RestoreItem,
+  counts: string[],
+  overwrite: Overwrite,
+): RestoreResult {
+  const all = [...counts, "objects_metadata_kept"];
+  if (overwrite === "never") return result(item, all);
+  const message =
+    "its metadata are in no snapshot yet: run a backup first, then they may be put back";
+  return kept(item, message, all);
+}
+
+/** The snapshot holds no bytes of it. */
+export function unavailable(item: RestoreItem): RestoreResult {
+  return {
+    ...result(item, ["objects_unavailable"]),
+    failure: {
+      class: "unavailable",
+      code: item.code ?? "storage_failed",
+      message: "the snapshot lists it without bytes: they could not be had when it was taken",
+    },
+  };
+}
+
+/** The target did not take it. */
+export function refused(
+  item: RestoreItem,
+  outcome: { kind: string; message?: string },
+): RestoreResult {
+  return outcome.kind === "exists"
+    ? kept(item, TAKEN_MEANWHILE)
+    : failed(item, "target_refused", outcome.message ?? "the target refused the object");
+}
+
+/** What lies there is not the blob. */
+export function differs(
+  item: RestoreItem,
+  compared: "different" | { unreadable: string },
+): RestoreResult {
+  return failed(
+    item,
+    "restored_bytes_differ",
+    compared === "different"
+      ? "what was put does not read back as it was backed up"
+      : `what was put can't be read back: ${compared.unreadable}`,
+  );
+}
