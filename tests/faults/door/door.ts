@@ -217,13 +217,17 @@ export class Door {
 
   /** Ends the turn meanwhile, so that the others go on. */
   async #sleep(fault: Fault, lane: LaneState, step: Step, endTurn: () => void): Promise<void> {
-    const { promise, resolve: wake } = Promise.withResolvers<void>();
+    const { promise, resolve } = Promise.withResolvers<void>();
+    // It works from the moment that it is woken, or who waits for all to be quiet would not wait for it.
+    const wake = () => {
+      lane.wake();
+      resolve();
+    };
     this.#sleepers.push({ wakeAt: step.number + (fault.wakeAfter ?? Infinity), wake });
     lane.sleep();
     await this.fell(step);
     endTurn();
     await promise;
-    lane.wake();
   }
 
   async #afterSleep<Result>(send: () => Promise<Result>): Promise<Result> {

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { createBucket, upload } from "../../e2e/support/objects.ts";
 import { readRows } from "../../e2e/support/project_reader.ts";
+import type { Snapshot } from "../../e2e/support/repository_reader.ts";
 import { assertRestored } from "../checks/restored.ts";
 import { holds } from "../promises.ts";
 import type { FaultsProject } from "../world/project.ts";
@@ -55,10 +56,30 @@ export const restoreElsewhere: Scenario = {
     // What went wrong and was told is no broken promise; what is not told must be right.
     const told = await project.sql<{ place: string }[]>`
       select bucket_id || '/' || name as place from holdfast.failures where job = 'restore'`;
-    const except = new Set([...THERE, ...told.map(({ place }) => place)]);
+    const stale = scene.door.struck.some(({ fault }) => fault.way === "stale_list");
+    const older = await placesOfOlder({ project, snapshots, stale });
+    const except = new Set([...THERE, ...told.map(({ place }) => place), ...older]);
     await holds("restores_exactly", () => assertRestored(project, snapshots.at(-1)!, except));
   },
 };
+
+/**
+ * Places that the newest snapshot does not list, of one before it that a restore took for the
+ * newest, because a listing had not shown it, and said so. What that restore put stays.
+ */
+async function placesOfOlder({ project, snapshots, stale }: {
+  project: FaultsProject;
+  snapshots: readonly Snapshot[];
+  stale: boolean;
+}): Promise<string[]> {
+  if (!stale) return [];
+  const runs = await project.sql<{ snapshot: string }[]>`
+    select result ->> 'snapshot' as snapshot from holdfast.runs where kind = 'restore'`;
+  const restored = new Set(runs.map(({ snapshot }) => snapshot));
+  return snapshots.filter(({ document }) => restored.has(document.id))
+    .flatMap(({ entries }) => [...entries.keys()])
+    .filter((place) => !snapshots.at(-1)!.entries.has(place));
+}
 
 /** The rows of what the other project had already. */
 export async function rowsOf({ sql }: FaultsProject) {
