@@ -223,7 +223,8 @@ export const ERRORS = {
   bytes_missing: {
     status: 404,
     title: "Storage has the row but not the bytes",
-    remedy: "The file was lost in Storage itself: upload it again, or delete its row.",
+    remedy: "The file was lost in Storage itself: upload it again, or delete its row and restore " +
+      "what a snapshot holds.",
   },
   bytes_differ: {
     status: 409,

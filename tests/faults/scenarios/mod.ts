@@ -8,6 +8,7 @@ import { movedMeanwhile } from "./moved_meanwhile.ts";
 import { newMovedMeanwhile } from "./new_moved_meanwhile.ts";
 import { restoreElsewhere } from "./restore_elsewhere.ts";
 import { restoreHere } from "./restore_here.ts";
+import { restoreLost } from "./restore_lost.ts";
 import { restoreRewound } from "./restore_rewound.ts";
 import { rewound } from "./rewound.ts";
 import { rewoundMidway } from "./rewound_midway.ts";
@@ -30,4 +31,5 @@ export const SCENARIOS: readonly Scenario[] = [
   restoreElsewhere,
   restoreHere,
   restoreRewound,
+  restoreLost,
 ];

@@ -96,9 +96,11 @@ export class Clockwork {
     }
   }
 
-  /** Wakes who sleeps, until they are quiet; whether anybody did. */
+  /** Wakes who sleeps, until they are quiet, and lets a minute pass; whether anybody slept. */
   async #wake(): Promise<boolean> {
     if (!this.door.wakeAll()) return false;
+    await this.settle();
+    await this.tick();
     await this.settle();
     return true;
   }

@@ -110,6 +110,11 @@ export class FaultsProject implements ProjectDoors, AsyncDisposable {
     return new RepositoryReader(this.bucket);
   }
 
+  /** Takes an object's bytes away, and leaves its row. */
+  async loseBytes(bucket: string, name: string): Promise<void> {
+    await this.storageServer.loseBytes(bucket, name);
+  }
+
   /** Keeps its rows in its database and its bytes in the folder, for `putBack`. */
   async keep(id: string, folder: string): Promise<void> {
     await this.sql`select faults.keep(${id})`;

@@ -24,6 +24,8 @@ export type StorageRead =
     readonly message: string;
     /** Whether Storage says so of this object; else it, or what stands before it, may be out. */
     readonly ofObject?: boolean;
+    /** Whether it is Storage's own 500: over files it says so of a row whose bytes are lost, too. */
+    readonly internal?: boolean;
     /** Whether it is too busy to answer (429, 503). */
     readonly busy?: boolean;
     readonly retryAfterMs?: number;
@@ -202,6 +204,7 @@ function classifyError(status: number, text: string): StorageRead | DoubtedKey {
     kind: "failed",
     message: told,
     ofObject: own !== undefined && !/^(5\d\d|408|429)$/.test(own),
+    internal: own === "500",
     busy: stated === "429" || stated === "503",
   };
 }

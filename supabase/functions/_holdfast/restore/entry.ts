@@ -8,13 +8,15 @@ import {
   type Overwrite,
   type RestoreItem,
   type RestoreResult,
+  type TargetObject,
 } from "./items.ts";
 import { type ObjectNow, objectNow, putBlob, type RestoreContext, versionNow } from "./put.ts";
-import { compare, compareAgain } from "./read_back.ts";
+import { compare, compareAgain, hasBytes } from "./read_back.ts";
 import {
   differs,
   failed,
   kept,
+  lost,
   metadataKept,
   refused,
   result,
@@ -62,7 +64,7 @@ export async function restoreEntry(
 /** The target has something under this name. */
 async function settleExisting(
   item: HeldItem,
-  target: NonNullable<RestoreItem["target"]>,
+  target: TargetObject,
   plan: BucketPlan,
   outside: RestoreContext,
 ): Promise<RestoreResult> {
@@ -77,7 +79,11 @@ async function settleExisting(
     untouched && !target.same_metadata
       ? metadataKept(item, counts, plan.overwrite)
       : result(item, counts, patched && !untouched ? target.version : undefined);
-  if (target.right) return alreadyRight(["objects_already_right"], !target.same_metadata);
+  if (target.right) {
+    return await hasBytes(item, place, outside)
+      ? alreadyRight(["objects_already_right"], !target.same_metadata)
+      : await putBack(item, target, outside);
+  }
   // A length that differs needs no second look; where nothing is to be overwritten, bytes do.
   const surely = target.size !== item.size || plan.overwrite !== "never";
   const compared = await (surely ? compare : compareAgain)(item, place, outside);
@@ -85,6 +91,7 @@ async function settleExisting(
     const same = await versionNow(place, outside) === target.version;
     return alreadyRight(["objects_already_right", "objects_verified"], same);
   }
+  if (compared !== "different" && compared.gone) return await putBack(item, target, outside);
   if (plan.overwrite === "never") {
     return kept(
       item,
@@ -97,11 +104,21 @@ async function settleExisting(
       "what is there is in no snapshot yet: run a backup first, then it may be overwritten",
     );
   }
-  // Comparing may have taken a while, and what came in meanwhile is in no snapshot.
-  if (await versionNow(place, outside) !== target.version) {
-    return kept(item, TAKEN_MEANWHILE);
-  }
-  return await putInPlace(item, true, outside, "objects_overwritten");
+  return await putInPlace(item, target.version, outside, "objects_overwritten");
+}
+
+/**
+ * The target has a row under this name and has lost its bytes: nothing is overwritten but what the
+ * row says, and that must be in a snapshot.
+ */
+async function putBack(
+  item: HeldItem,
+  target: TargetObject,
+  outside: RestoreContext,
+): Promise<RestoreResult> {
+  const asListed = target.right && (target.same_metadata || target.bare);
+  if (!target.held && !asListed) return lost(item);
+  return await putInPlace(item, target.version, outside);
 }
 
 /** The target has nothing under this name. */
@@ -111,20 +128,25 @@ async function create(
   outside: RestoreContext,
 ): Promise<RestoreResult> {
   return plan.direct(item)
-    ? await putInPlace(item, false, outside)
+    ? await putInPlace(item, undefined, outside)
     : await createByMove(item, placeOf(item), plan, outside);
 }
 
-/** Straight to its place, where it is read back. */
+/** Straight to its place, over the version `there` if any, and reads it back. */
 async function putInPlace(
   item: HeldItem,
-  upsert: boolean,
+  there: string | undefined,
   outside: RestoreContext,
   ...counts: string[]
 ): Promise<RestoreResult> {
   const place = placeOf(item);
+  let over = there;
   for (let puts = 1;; puts++) {
-    const outcome = await putBlob(item, place, upsert || puts > 1, outside);
+    // Comparing may have taken a while, and what came in meanwhile is in no snapshot.
+    if (over !== undefined && !await outside.announce(place, over)) {
+      return kept(item, TAKEN_MEANWHILE);
+    }
+    const outcome = await putBlob(item, place, over !== undefined, outside);
     if (!await landed(item, place, outcome, outside)) return refused(item, outcome);
     // Asked for before the bytes: a later version is somebody else's.
     const put = await objectNow(place, outside);
@@ -134,9 +156,9 @@ async function putInPlace(
     }
     if (compared !== "different") return differs(item, compared);
     // What was spoilt on its way has the blob's length. What has another is no work of ours.
-    const ours = put?.size === item.size && await versionNow(place, outside) === put.version;
-    if (!ours) return kept(item, TAKEN_MEANWHILE);
+    if (put?.size !== item.size) return kept(item, TAKEN_MEANWHILE);
     if (puts >= MAX_PUTS) return differs(item, compared);
+    over = put.version;
   }
 }
 

@@ -14,6 +14,11 @@ export interface RestoreContext {
   readonly reader: ObjectReader;
   readonly writer: ObjectWriter;
   readonly database: Database;
+  /**
+   * Writes down that a version is about to be written over, so that an upload that comes late can be
+   * told from a user's; false where another version is there by now.
+   */
+  readonly announce: (place: ObjectPlace, version: string) => Promise<boolean>;
   /** Leases of the cursor since its last commit, this one included. */
   readonly attempts: number;
 }
@@ -28,7 +33,7 @@ export async function putBlob(
   item: HeldItem,
   place: ObjectPlace,
   upsert: boolean,
-  outside: RestoreContext,
+  outside: Pick<RestoreContext, "store" | "writer">,
 ): Promise<WriteOutcome> {
   const { type, cache_control } = item.metadata;
   let bytes: Uint8Array<ArrayBuffer> | undefined;
@@ -47,7 +52,7 @@ export async function putBlob(
 /** The blob's bytes, held to their digest before anything is written. */
 async function checkedBytes(
   item: HeldItem,
-  { store }: RestoreContext,
+  { store }: Pick<RestoreContext, "store">,
 ): Promise<Uint8Array<ArrayBuffer>> {
   for (let reads = 1;; reads++) {
     try {
@@ -72,7 +77,10 @@ async function readChecked(
 }
 
 /** The blob as it comes: an untouched body keeps its Content-Length. Checked when read back. */
-async function stream(item: HeldItem, { store }: RestoreContext): Promise<ReadableStream> {
+async function stream(
+  item: HeldItem,
+  { store }: Pick<RestoreContext, "store">,
+): Promise<ReadableStream> {
   const response = await store.open(item.key);
   if (!response?.body) {
     throw new HoldfastError("repository_damaged", `${item.key} is not in the repository`);

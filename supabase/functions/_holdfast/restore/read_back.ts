@@ -5,7 +5,7 @@ import { backoffMs } from "../engine/retry.ts";
 import { HoldfastError, messageOf } from "../errors.ts";
 import { freeBytes } from "../free.ts";
 import { contentRangeOf } from "../project/content_range.ts";
-import type { ByteRange, ObjectReader, StorageRead } from "../project/storage.ts";
+import { type ByteRange, letGo, type ObjectReader, type StorageRead } from "../project/storage.ts";
 import type { ObjectPlace } from "../project/target.ts";
 import { compositeDigest, digestStream } from "../repository/digest.ts";
 import { hexDigest } from "../repository/keys.ts";
@@ -21,8 +21,11 @@ const READS_OF_DIFFERENT = 3;
 /** Leases, a minute each, for which Storage is waited for where it gives no answer about an object. */
 const PATIENT_LEASES = 5;
 
-/** What comparing a target object with a blob came to. */
-export type Comparison = "same" | "different" | { readonly unreadable: string };
+/** What comparing a target object with a blob came to. `gone`: Storage says that there are no bytes. */
+export type Comparison = "same" | "different" | {
+  readonly unreadable: string;
+  readonly gone: boolean;
+};
 
 /** What comparing needs of the outside. */
 export interface CompareContext {
@@ -47,7 +50,7 @@ export async function compare(
     if (error.maybeOut && attempts < PATIENT_LEASES) {
       throw new HoldfastError("storage_unreachable", `${error.message}.`);
     }
-    return { unreadable: error.message };
+    return { unreadable: error.message, gone: error.gone };
   }
 }
 
@@ -72,7 +75,7 @@ function isSame(item: HeldItem, place: ObjectPlace, reader: ObjectReader): Promi
 
 class Unreadable extends Error {
   /** `maybeOut`: it may be Storage as a whole that does not answer. */
-  constructor(message: string, readonly maybeOut: boolean) {
+  constructor(message: string, readonly maybeOut: boolean, readonly gone: boolean) {
     super(message);
   }
 }
@@ -179,7 +182,36 @@ async function readAgain<Result>(
       why = answer.kind === "failed" ? answer.message : `Storage answered: ${answer.kind}`;
       maybeOut = answer.kind === "failed" && !answer.ofObject;
     }
-    if (attempt >= MAX_READS) throw new Unreadable(why, maybeOut);
+    if (attempt >= MAX_READS) {
+      throw new Unreadable(why, maybeOut, answer.kind === "missing");
+    }
+    await clock.delay(backoffMs(attempt));
+  }
+}
+
+/**
+ * Whether Storage has the bytes that a row promises: one of them is asked for. A database that came
+ * back from its own backup has the rows alone. Only for an object that may be put again if in doubt:
+ * Storage over files says 500 of lost bytes, and may say so of others.
+ * @throws HoldfastError `storage_unreachable`: Storage gave no answer about it, and may be out
+ */
+export async function hasBytes(
+  { size }: Pick<HeldItem, "size">,
+  { bucket, name }: ObjectPlace,
+  { reader, attempts }: CompareContext,
+): Promise<boolean> {
+  const range = size > 0 ? { first: 0, last: 0 } : undefined;
+  for (let attempt = 1;; attempt++) {
+    const answer = await reader.read(bucket, name, range, size);
+    if (answer.kind === "bytes") await letGo(answer.response);
+    if (answer.kind === "bytes" && answer.fresh) return true;
+    if (answer.kind === "missing") return false;
+    if (answer.kind === "failed" && (answer.internal || answer.ofObject)) return false;
+    if (attempt >= MAX_READS) {
+      if (attempts >= PATIENT_LEASES) return false;
+      const why = answer.kind === "bytes" ? "only a cache answered" : answer.message;
+      throw new HoldfastError("storage_unreachable", `${why}.`);
+    }
     await clock.delay(backoffMs(attempt));
   }
 }

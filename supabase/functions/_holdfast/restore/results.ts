@@ -58,6 +58,12 @@ export function metadataKept(
   return kept(item, message, all);
 }
 
+/** Storage has the row and not the bytes, and the row can't be written over. */
+export function lost(item: RestoreItem): RestoreResult {
+  const message = "Storage has its row and not its bytes, and no snapshot holds what the row says";
+  return failed(item, "bytes_missing", message);
+}
+
 /** The snapshot holds no bytes of it. */
 export function unavailable(item: RestoreItem): RestoreResult {
   return {

@@ -41,6 +41,12 @@ export function restoreStages(
       reader: createObjectReader(project, request, context.budget.traffic),
       writer: createObjectWriter(project, request),
       store: createS3Store(repository, request),
+      announce: (place, version) =>
+        context.commit<boolean>("restore_overwrites", lease, {
+          bucket_id: place.bucket,
+          name: place.name,
+          version,
+        }),
       attempts: lease.attempts,
     };
     return make(outside)(lease, context);
@@ -121,7 +127,8 @@ async function restorePage(
     inMemory,
     async (item) => {
       const result = await restoreEntry(item, plan, outside);
-      budget.charge(2, 2 * (item.size ?? 0));
+      const moved = result.counts.includes("objects_verified");
+      budget.charge(moved ? 2 : 1, moved ? 2 * (item.size ?? 0) : 0);
       return result;
     },
   );

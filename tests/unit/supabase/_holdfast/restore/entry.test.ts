@@ -1,7 +1,11 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import type { Database } from "../../../../../supabase/functions/_holdfast/project/database.ts";
-import type { ObjectReader } from "../../../../../supabase/functions/_holdfast/project/storage.ts";
+import type {
+  ByteRange,
+  ObjectReader,
+  StorageRead,
+} from "../../../../../supabase/functions/_holdfast/project/storage.ts";
 import type {
   ObjectPlace,
   ObjectWriter,
@@ -11,6 +15,7 @@ import type {
   RestoreItem,
   TargetObject,
 } from "../../../../../supabase/functions/_holdfast/restore/items.ts";
+import type { RestoreContext } from "../../../../../supabase/functions/_holdfast/restore/put.ts";
 import { MemoryStore } from "../../memory_store.ts";
 import { withoutWaiting } from "../../without_waiting.ts";
 import { heldItem } from "./held_item.ts";
@@ -20,13 +25,27 @@ const KEY = "data/b/n/v";
 
 const ITEM: RestoreItem = heldItem(BLOB, { key: KEY });
 
+const MISSING: StorageRead = { kind: "missing" };
+/** What Storage over files says of bytes that it lacks. */
+const INTERNAL: StorageRead = { kind: "failed", message: "HTTP 500", internal: true };
+
 /** A project's Storage: what lies where, and each write that was asked of it. */
 class Target implements ObjectReader, ObjectWriter, Database {
   readonly objects = new Map<string, { bytes: string; version: string }>();
   readonly writes: string[] = [];
+  readonly reads: string[] = [];
+  /** By version. */
+  readonly #lost = new Map<string, StorageRead>();
+  afterRead: () => void = () => {};
   /** What becomes of the bytes of an upload. */
   spoil = (bytes: string) => bytes;
   #made = 0;
+
+  /** What a place has to give; undefined where there is no object, or its bytes are lost. */
+  bytes(place: string): string | undefined {
+    const object = this.objects.get(place);
+    return object && !this.#lost.has(object.version) ? object.bytes : undefined;
+  }
 
   place(bucket: string, name: string, bytes: string): string {
     const version = `made ${++this.#made}`;
@@ -58,13 +77,20 @@ class Target implements ObjectReader, ObjectWriter, Database {
     return Promise.resolve({ kind: "done" } as const);
   }
 
-  read(bucket: string, name: string) {
-    const object = this.objects.get(`${bucket}/${name}`);
-    return Promise.resolve(
-      object
-        ? { kind: "bytes", response: new Response(object.bytes), etag: "", fresh: true } as const
-        : { kind: "missing" } as const,
-    );
+  /** Takes the bytes of an object away, and leaves its row; how Storage then answers. */
+  lose(bucket: string, name: string, answer: StorageRead): void {
+    this.#lost.set(this.objects.get(`${bucket}/${name}`)!.version, answer);
+  }
+
+  read(bucket: string, name: string, range?: ByteRange): Promise<StorageRead> {
+    const place = `${bucket}/${name}`;
+    this.reads.push(range ? `${place} ${range.first}-${range.last}` : place);
+    const object = this.objects.get(place);
+    const lost = object && this.#lost.get(object.version);
+    this.afterRead();
+    if (!object || lost) return Promise.resolve(lost ?? MISSING);
+    const response = new Response(object.bytes);
+    return Promise.resolve({ kind: "bytes", response, etag: "", fresh: true });
   }
 
   call<Result>(name: string, { bucket_id, name: of }: Record<string, unknown>): Promise<Result> {
@@ -103,6 +129,14 @@ interface Case {
   bare?: boolean;
 }
 
+function outsideOf(target: Target, store: MemoryStore): RestoreContext {
+  const announce = ({ bucket, name }: ObjectPlace, version: string) => {
+    const same = target.objects.get(`${bucket}/${name}`)?.version === version;
+    return Promise.resolve(same);
+  };
+  return { store, reader: target, writer: target, database: target, announce, attempts: 1 };
+}
+
 async function restore(
   given: Case,
   change: (target: Target, store: MemoryStore) => void = () => {},
@@ -128,10 +162,10 @@ async function restore(
     restoreEntry(
       { ...ITEM, target: known },
       { overwrite, scratch: "scratch", direct: () => direct },
-      { store, reader: target, writer: target, database: target, attempts: 1 },
+      outsideOf(target, store),
     )
   );
-  return { result, target, there: target.objects.get("b/n")?.bytes };
+  return { result, target, there: target.bytes("b/n") };
 }
 
 const cases: fc.Arbitrary<Case> = fc.record({
@@ -293,39 +327,62 @@ Deno.test("a damaged blob is never written", async () => {
   assert.equal(there, "others' bytes");
 });
 
-Deno.test("what is known to be right is not read again", async () => {
-  const target = new Target();
-  const version = target.place("b", "n", BLOB);
-  target.read = () => {
-    throw new Error("it was read");
-  };
-  const outside = {
-    store: new MemoryStore(),
-    reader: target,
-    writer: target,
-    database: target,
-    attempts: 1,
-  };
+Deno.test("of what is known to be right one byte is asked for, and no more", async () => {
   for (const same_metadata of [true, false]) {
-    const of = { of_this_run: false, bare: false, held: true };
-    const known = { version, size: 1, right: true, same_metadata, ...of };
-    const plan = { overwrite: "if-changed", scratch: "s", direct: () => true } as const;
-    const result = await restoreEntry({ ...ITEM, target: known }, plan, outside);
-    assert.equal(result.restored_version, same_metadata ? undefined : version);
-    assert.deepEqual(target.writes, []);
+    const given: Case = { there: "same", overwrite: "if-changed", held: true, direct: true };
+    const { result, target } = await restore({ ...given, right: true, same_metadata });
+    assert.equal(result.restored_version !== undefined, !same_metadata);
+    assert.deepEqual(result.counts, ["objects_already_right"]);
+    assert.deepEqual([target.reads, target.writes], [["b/n 0-0"], []]);
   }
+});
+
+const LOST: [what: string, given: Partial<Case>, comesBack: boolean][] = [
+  ["known to be right, and as the snapshot says", { right: true, same_metadata: true }, true],
+  ["known to be right, without a word of a user's", { right: true, bare: true }, true],
+  ["known to be right, with words that no snapshot holds", { right: true }, false],
+  ["known to be right, with words that a snapshot holds", { right: true, held: true }, true],
+  ["another, that a snapshot holds", { held: true }, true],
+  ["another, that no snapshot holds", { bare: true }, false],
+];
+for (const [what, given, comesBack] of LOST) {
+  Deno.test(`where bytes are lost the object comes back over its row: ${what}`, async () => {
+    for (const overwrite of ["never", "if-changed"] as const) {
+      for (const answer of given.right ? [MISSING, INTERNAL] : [MISSING]) {
+        const { result, there } = await restore(
+          { there: "same", overwrite, held: false, direct: false, ...given },
+          (target) => target.lose("b", "n", answer),
+        );
+        assert.equal(there, comesBack ? BLOB : undefined);
+        assert.equal(result.failure?.code, comesBack ? undefined : "bytes_missing");
+        assert.equal(result.counts.includes("objects_verified"), comesBack);
+      }
+    }
+  });
+}
+
+Deno.test("a row that somebody wrote while its bytes were looked for is left alone", async () => {
+  const given: Case = { there: "same", overwrite: "never", held: true, direct: false, right: true };
+  const { result, there } = await restore(given, (target) => {
+    target.lose("b", "n", MISSING);
+    target.afterRead = () => target.place("b", "n", "theirs");
+  });
+  assert.equal(there, "theirs");
+  assert.equal(result.failure?.code, "target_differs");
+});
+
+Deno.test("an outage is no loss of bytes", async () => {
+  const given: Case = { there: "same", overwrite: "never", held: true, direct: false, right: true };
+  await assert.rejects(
+    restore(given, (target) => target.lose("b", "n", { kind: "failed", message: "HTTP 502" })),
+    { code: "storage_unreachable" },
+  );
 });
 
 Deno.test("an entry without bytes says why, and is no failure of the restore", async () => {
   const item = { ...ITEM, blob: null, key: null, size: null, sha256: null, code: "bytes_missing" };
   const target = new Target();
-  const outside = {
-    store: new MemoryStore(),
-    reader: target,
-    writer: target,
-    database: target,
-    attempts: 1,
-  };
+  const outside = outsideOf(target, new MemoryStore());
   const plan = { overwrite: "always", scratch: "s", direct: () => true } as const;
   const { failure, counts } = await restoreEntry(item, plan, outside);
   assert.deepEqual([failure?.class, failure?.code], ["unavailable", "bytes_missing"]);

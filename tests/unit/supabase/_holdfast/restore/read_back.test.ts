@@ -148,12 +148,18 @@ Deno.test("Storage is waited for while it may be out, and not for ever", async (
   const item = itemOf(bytesOf(5), null);
   const out = new Target(bytesOf(5), () => ({ kind: "failed", message: "HTTP 502" }));
   await assert.rejects(compareWith(out, item, { attempts: 1 }), { code: "storage_unreachable" });
-  assert.deepEqual(await compareWith(out, item), { unreadable: "HTTP 502" });
+  assert.deepEqual(await compareWith(out, item), {
+    unreadable: "HTTP 502",
+    gone: false,
+  });
   const ofObject = new Target(
     bytesOf(5),
     () => ({ kind: "failed", message: "it is cursed", ofObject: true }),
   );
   assert.deepEqual(await compareWith(ofObject, item, { attempts: 1 }), {
     unreadable: "it is cursed",
+    gone: false,
   });
+  const gone = await compareWith(new Target(bytesOf(5), () => ({ kind: "missing" })), item);
+  assert.ok(typeof gone === "object" && gone.gone);
 });

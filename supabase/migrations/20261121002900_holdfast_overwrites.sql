@@ -1,0 +1,239 @@
+-- What a restore writes over. No condition guards an overwriting upload: one that comes late, from a lane
+-- that slept or died meanwhile, takes the row's owner and user metadata along, which another lane had put
+-- back. So it is written down before it is sent. Nothing else tells such a row from one that a user wrote.
+
+create table holdfast.overwrites (
+  run uuid not null references holdfast.runs (id) on delete cascade,
+  bucket_id text collate "C" not null,
+  name text collate "C" not null,
+  version text not null,
+  doubtful boolean not null default false,
+  put text,
+  etag text,
+  primary key (run, bucket_id, name)
+);
+create index overwrites_place on holdfast.overwrites (bucket_id, name);
+comment on table holdfast.overwrites is
+  'Objects that a restore is about to write over. A committed one goes with its page, unless another lane may still be at it.';
+comment on column holdfast.overwrites.run is 'The restore.';
+comment on column holdfast.overwrites.bucket_id is 'Bucket of the object.';
+comment on column holdfast.overwrites.name is 'Name of the object.';
+comment on column holdfast.overwrites.version is 'The version that was there before the first upload.';
+comment on column holdfast.overwrites.doubtful is 'Whether the lane that wrote it down fell before it committed: its upload may still come.';
+comment on column holdfast.overwrites.put is 'The version whose row was patched last; null until a page with it is committed.';
+comment on column holdfast.overwrites.etag is 'The etag of that version: an upload of the same bytes has the same.';
+alter table holdfast.overwrites enable row level security;
+revoke all on holdfast.overwrites from public, anon, authenticated;
+
+create function holdfast.restore_overwrites(cursor_id bigint, owner uuid, bucket_id text, name text, version text)
+  returns boolean language plpgsql security definer set search_path = ''
+as $$
+declare
+  c holdfast.cursors := holdfast.require_lease(restore_overwrites.cursor_id, restore_overwrites.owner);
+begin
+  if not exists (
+    select from holdfast.source_objects o
+    where o.bucket_id = restore_overwrites.bucket_id and o.name = restore_overwrites.name
+      and o.version = restore_overwrites.version
+  ) then
+    return false;
+  end if;
+  insert into holdfast.overwrites (run, bucket_id, name, version)
+  values (c.run, restore_overwrites.bucket_id, restore_overwrites.name, restore_overwrites.version)
+  on conflict do nothing;
+  return true;
+end
+$$;
+comment on function holdfast.restore_overwrites(bigint, uuid, text, text, text) is
+  'Writes down that a lane is about to write over a version of an object; false where another one is there by now.';
+
+create function holdfast.settle_overwrites(run_id uuid, results jsonb) returns void
+  language sql security definer set search_path = ''
+as $$
+  update holdfast.overwrites w set put = o.version, etag = o.etag
+  from jsonb_to_recordset(settle_overwrites.results) as x (bucket_id text, name text, restored_version text)
+    cross join lateral (
+      select s.version, s.etag from holdfast.source_objects s
+      where s.bucket_id = x.bucket_id and s.name = x.name and s.version = x.restored_version) as o
+  where w.run = settle_overwrites.run_id and w.bucket_id = x.bucket_id and w.name = x.name and w.doubtful;
+  delete from holdfast.overwrites w
+  using jsonb_to_recordset(settle_overwrites.results) as x (bucket_id text, name text)
+  where w.run = settle_overwrites.run_id and w.bucket_id = x.bucket_id and w.name = x.name and w.put is null;
+$$;
+comment on function holdfast.settle_overwrites(uuid, jsonb) is
+  'Takes out what a page has written over; what another lane may still be at stays, with what was put.';
+
+create function holdfast.mend_overwrites() returns integer
+  language plpgsql security definer set search_path = ''
+as $$
+declare
+  late jsonb;
+begin
+  -- No upload is under way for longer than a quarter of an hour; what was never committed tells the next
+  -- restore what it may patch.
+  delete from holdfast.overwrites w using holdfast.runs r
+  where r.id = w.run and r.ended_at < now() - case when w.put is null then interval '7 days' else interval '15 minutes' end;
+  select jsonb_agg(jsonb_build_object('run', w.run, 'bucket_id', w.bucket_id, 'name', w.name,
+    'restored_version', o.version, 'metadata', e.metadata)) into late
+  from holdfast.overwrites w join holdfast.runs r on r.id = w.run
+    cross join lateral (
+      select s.* from holdfast.source_objects s
+      where s.bucket_id = w.bucket_id collate "default" and s.name = w.name) as o
+    cross join lateral (
+      select k.* from holdfast.known_entries k
+      where k.repository = r.repository and k.bucket_id = w.bucket_id and k.name = w.name
+        and k.added_in <= (r.result ->> 'sequence')::integer
+        and (k.removed_in is null or k.removed_in > (r.result ->> 'sequence')::integer)) as e
+  -- The same bytes once more, and not a word of a user's beside them.
+  where w.put is not null and o.version <> w.put and o.etag = w.etag and o.size = e.size
+    and o.owner_id is null and coalesce(o.user_metadata, '{}') = '{}';
+  if late is null then
+    return 0;
+  end if;
+  perform holdfast.patch_objects(late);
+  update holdfast.overwrites w set put = x.restored_version
+  from jsonb_to_recordset(late) as x (run uuid, bucket_id text, name text, restored_version text)
+  where w.run = x.run and w.bucket_id = x.bucket_id and w.name = x.name;
+  return jsonb_array_length(late);
+end
+$$;
+comment on function holdfast.mend_overwrites() is
+  'Puts back what rows said where an upload came late over a restored object; forgets what is over. Returns how many rows were patched.';
+
+create or replace function holdfast.restore_page(cursor_id bigint, owner uuid, max_items integer) returns jsonb
+  language plpgsql security definer set search_path = '' set plan_cache_mode = force_custom_plan
+as $$
+declare
+  c holdfast.cursors := holdfast.require_lease(restore_page.cursor_id, restore_page.owner);
+  r holdfast.runs := (select runs from holdfast.runs where runs.id = c.run);
+begin
+  -- A lane leaves none behind when it goes on: these are of one that died, or that sleeps and may wake.
+  update holdfast.overwrites w set doubtful = true
+  where w.run = r.id and w.bucket_id = c.bucket_id and w.put is null and not w.doubtful;
+  return (
+    select coalesce(jsonb_agg(jsonb_build_object(
+      'bucket_id', e.bucket_id, 'name', e.name, 'version', e.version, 'metadata', e.metadata, 'code', e.code,
+      'blob', e.blob, 'key', e.key, 'size', e.size, 'sha256', encode(e.sha256, 'hex'), 'part_size', e.part_size,
+      'target', case when o.id is not null then jsonb_build_object(
+        'version', o.version, 'size', o.size,
+        'right', e.blob is not null and exists (
+          select from holdfast.known_entries k
+          where k.repository = r.repository and k.bucket_id = e.bucket_id and k.name = e.name
+            and k.version = o.version and k.blob = e.blob and not k.assumed),
+        'same_metadata', holdfast.same_metadata(o.type, o.cache_control, o.user_metadata, o.owner_id, o.created_at,
+          e.type, e.cache_control, e.user_metadata, e.owner_id, e.created_at),
+        'of_this_run', o.owner_id is null and coalesce(o.user_metadata, '{}') = '{}'
+          and ((holdfast.put_by_restore(o.created_at) and holdfast.as_inserted(o.id))
+            or (holdfast.put_by_restore(o.updated_at) and exists (
+              select from holdfast.overwrites w
+              where w.bucket_id = o.bucket_id and w.name = o.name and w.version <> o.version))),
+        'held', exists (
+          select from holdfast.known_entries h join holdfast.snapshots s on s.repository = h.repository
+            and s.sequence >= h.added_in and (h.removed_in is null or h.removed_in > s.sequence)
+          where h.repository = r.repository and h.bucket_id = o.bucket_id and h.name = o.name
+            and h.version = o.version and h.blob is not null
+            and holdfast.same_metadata(o.type, o.cache_control, o.user_metadata, o.owner_id, o.created_at,
+              h.type, h.cache_control, h.user_metadata, h.owner_id, h.created_at)),
+        'bare', o.owner_id is null and coalesce(o.user_metadata, '{}') = '{}') end)
+      order by e.name), '[]')
+    from (
+      select k.* from holdfast.known_entries k
+      where k.repository = r.repository and k.bucket_id = c.bucket_id and k.name >= coalesce(c.position ->> 'from', '')
+        and k.added_in <= (r.result ->> 'sequence')::integer
+        and (k.removed_in is null or k.removed_in > (r.result ->> 'sequence')::integer)
+      order by k.name limit restore_page.max_items) as e
+      left join holdfast.source_objects o on o.bucket_id = c.bucket_id collate "default" and o.name = e.name);
+end
+$$;
+comment on function holdfast.restore_page(bigint, uuid, integer) is
+  'The next entries of the snapshot, each with what the target has under its name, and whether a snapshot holds that.';
+
+create or replace function holdfast.restore_commit(cursor_id bigint, owner uuid, results jsonb, to_name text, done jsonb)
+  returns void language plpgsql security definer set search_path = ''
+as $$
+declare
+  c holdfast.cursors := holdfast.require_lease(restore_commit.cursor_id, restore_commit.owner);
+  r holdfast.runs := (select runs from holdfast.runs where runs.id = c.run);
+  patched jsonb := (select coalesce(jsonb_agg(x), '[]') from jsonb_array_elements(restore_commit.results) x
+    where x ->> 'restored_version' is not null);
+  counters jsonb := restore_commit.done;
+begin
+  if jsonb_array_length(patched) > 0 and not holdfast.patch_objects(patched) then
+    counters := counters || jsonb_build_object('updated_at_not_set', jsonb_array_length(patched));
+  end if;
+  if r.sequence is not null and jsonb_array_length(patched) > 0 then
+    perform holdfast.put_entries(r.repository, r.sequence, (
+      select coalesce(jsonb_agg(jsonb_build_object('bucket_id', o.bucket_id, 'name', o.name, 'object_id', o.id,
+        'version', o.version, 'metadata', o.metadata, 'blob', x.blob)), '[]')
+      from jsonb_to_recordset(patched) as x (bucket_id text, name text, restored_version text, blob bigint)
+        join holdfast.source_objects o on o.bucket_id = x.bucket_id and o.name = x.name
+          and o.version = x.restored_version));
+  end if;
+  perform holdfast.settle_overwrites(r.id, restore_commit.results);
+  perform holdfast.record_failures(r.id, 'restore', restore_commit.results);
+  perform holdfast.commit_cursor(c.id, restore_commit.owner,
+    c.position || jsonb_build_object('from', restore_commit.to_name || chr(1)), counters);
+end
+$$;
+
+create or replace function holdfast.drop_idle_tick() returns void
+  language plpgsql security definer set search_path = ''
+as $$
+begin
+  -- Whoever holds it starts or schedules something. The next minute looks again, so this one need not wait.
+  if not pg_try_advisory_xact_lock(hashtext('holdfast'), hashtext('start_run')) then
+    return;
+  end if;
+  if not exists (select from cron.job j where j.jobname = 'holdfast backup')
+    and not exists (select from holdfast.runs r where r.state in ('running', 'sealing'))
+    and holdfast.maximum_age() is null and holdfast.setting('backup_waiting') = 'null'
+    and holdfast.left_scratch_buckets() = '[]'
+    and not exists (select from holdfast.overwrites w where w.put is not null) then
+    perform cron.unschedule(j.jobid) from cron.job j where j.jobname = 'holdfast tick' and j.username = current_user;
+  end if;
+end
+$$;
+
+create or replace function holdfast.tick() returns jsonb
+  language plpgsql security definer set search_path = ''
+as $$
+declare
+  id uuid;
+  posted integer := 0;
+  stuck uuid[] := '{}';
+  started uuid;
+  refused text;
+  mended integer := holdfast.mend_overwrites();
+begin
+  for id in select r.id from holdfast.runs r where r.state in ('running', 'sealing') loop
+    perform holdfast.resume_if_due(id);
+    if holdfast.end_if_stuck(id) then
+      stuck := stuck || id;
+    else
+      posted := posted + holdfast.post_free_lanes(id);
+    end if;
+  end loop;
+  if holdfast.backup_due() then
+    begin
+      started := holdfast.start_or_wait('schedule');
+    exception when sqlstate 'HF000' then
+      -- What was posted above must not be rolled back.
+      refused := sqlerrm;
+    end;
+  end if;
+  if holdfast.left_scratch_buckets() <> '[]' then
+    perform holdfast.post_work('holdfast-restore', '{}');
+  end if;
+  perform holdfast.drop_idle_tick();
+  return jsonb_strip_nulls(jsonb_build_object('posted', posted, 'stuck', to_jsonb(nullif(stuck, '{}')),
+    'started', started, 'refused', refused, 'mended', nullif(mended, 0),
+    -- pg_cron's table has no index that would serve.
+    'pruned', case when extract(minute from now()) = 0 then holdfast.prune_job_runs() end));
+end
+$$;
+comment on function holdfast.tick() is
+  'What pg_cron runs each minute: posts a slice for each free lane, ends stuck runs, starts a backup that waits or is overdue, has scratch buckets removed and mends what came late. Returns what it did.';
+
+revoke all on function holdfast.restore_overwrites(bigint, uuid, text, text, text), holdfast.settle_overwrites(uuid, jsonb),
+  holdfast.mend_overwrites() from public;
+grant execute on function holdfast.restore_overwrites(bigint, uuid, text, text, text) to holdfast_worker;

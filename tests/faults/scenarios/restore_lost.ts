@@ -1,0 +1,63 @@
+import assert from "node:assert/strict";
+import type { Snapshot } from "../../e2e/support/repository_reader.ts";
+import { assertRestored } from "../checks/restored.ts";
+import { holds } from "../promises.ts";
+import type { FaultsProject } from "../world/project.ts";
+import { incremental } from "./incremental.ts";
+import type { Scenario } from "./scenario.ts";
+
+/** Objects whose bytes are lost: overwritten, moved, edited, of no bytes, and with an odd name. */
+const LOST = [["one", "folder/0"], ["two", "moved"], ["one", "folder/2"], ["two", "empty"], [
+  "two",
+  "a b?c",
+]] as const;
+
+/** Storage lost bytes and kept their rows, as where a database came back from its own backup. */
+export const restoreLost: Scenario = {
+  name: "restore_lost",
+  restores: true,
+  flips: true,
+  storm: { weight: 1, on: ["storage POST object", "storage GET back"] },
+  async given(scene) {
+    await incremental.given(scene);
+    const { project, clockwork } = await scene.source;
+    await clockwork.succeed({ kind: "backup" });
+    for (const [bucket, name] of LOST) await project.loseBytes(bucket, name);
+  },
+  async act(scene) {
+    const { clockwork } = await scene.source;
+    await clockwork.succeed({ kind: "restore" });
+    await clockwork.succeed({ kind: "backup" });
+  },
+  again: (scene) => restoreLost.act(scene),
+  async check(scene, snapshots) {
+    const { project } = await scene.source;
+    const [, given, ...since] = snapshots;
+    const told = await toldByNewest(project);
+    // All that was lost is back, unless a server was unwell in the very run that was to bring it.
+    await holds("restores_exactly", () => {
+      if (!scene.door.wasUnwell) assert.deepEqual([...told], []);
+      return assertRestored(project, given!, told);
+    });
+    // What was put back is known to the catalog: no backup copied it.
+    await holds("no_work_lost", () => {
+      const held = keysOf([given!]);
+      assert.deepEqual([...keysOf(since)].filter((key) => !held.has(key)), []);
+    });
+  },
+};
+
+function keysOf(snapshots: readonly Snapshot[]): Set<string | undefined> {
+  return new Set(
+    snapshots.flatMap(({ entries }) => [...entries.values()].map(({ key }) => key)),
+  );
+}
+
+/** Places that the newest restore says it could not restore. */
+async function toldByNewest({ sql }: FaultsProject): Promise<Set<string>> {
+  const rows = await sql<{ place: string }[]>`
+    select bucket_id || '/' || name as place from holdfast.failures
+    where run = (select id from holdfast.runs where kind = 'restore'
+      order by started_at desc, id limit 1)`;
+  return new Set(rows.map(({ place }) => place));
+}
