@@ -13,10 +13,7 @@ export interface DoneRestore {
   readonly overwrite: "never" | "if-changed";
   readonly before: ReadonlyMap<string, ObjectRow>;
   readonly after: ReadonlyMap<string, ObjectRow>;
-  /**
-   * Where Storage lost the bytes of a version that the catalog holds: that such an object is right
-   * is believed of its version, and bringing its bytes back is no restore's business.
-   */
+  /** Where Storage had lost the bytes of a row: they come back, whatever is to be overwritten. */
   readonly lost?: readonly string[];
 }
 
@@ -32,10 +29,10 @@ export async function checkRestored(
   const told = await project.sql<{ place: string }[]>`
     select bucket_id || '/' || name as place from holdfast.failures
     where job = 'restore' and run = ${run}`;
-  const except = new Set([...told.map(({ place }) => place), ...lost]);
+  const except = new Set(told.map(({ place }) => place));
   const listed = (place: string) => snapshot.entries.has(place);
   for (const [place, row] of before) {
-    const mine = listed(place) && overwrite !== "never";
+    const mine = listed(place) && (overwrite !== "never" || lost.includes(place));
     if (!mine && !isDeepStrictEqual(after.get(place), row)) {
       const rows = JSON.stringify([row, after.get(place)]);
       throw new BrokenPromise(
@@ -43,7 +40,7 @@ export async function checkRestored(
         `${place} was touched by restore ${run} (${overwrite}): ${rows}`,
       );
     }
-    if (!listed(place) || overwrite === "never") except.add(place);
+    if (!mine) except.add(place);
   }
   await holds("restores_exactly", () => assertRestored(project, snapshot, except));
   ledger.restoresChecked++;

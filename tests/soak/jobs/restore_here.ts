@@ -34,14 +34,14 @@ export async function restoreHere(
     const snapshot = random.one(checks.checked.slice(-RECENT_SNAPSHOTS));
     const overwrite = random.one(["never", "if-changed"] as const);
     const before = await readRows(project.sql);
+    const lost = users.truth.now().filter(({ bytesLost }) => bytesLost !== undefined)
+      .map(({ row }) => placeOf(row));
     const body = { snapshot: snapshot.document.id, overwrite, dryRun: false };
     const restore = async () => {
       const { result: { id: run }, at } = await timed(() => succeed(project, "restore", body));
       const after = await readRows(project.sql);
       await tellBuckets(project, users, at);
       tellObjects(users, snapshot, after, at);
-      const lost = users.truth.now().filter(({ bytesLost }) => bytesLost !== undefined)
-        .map(({ row }) => placeOf(row));
       return { run, snapshot, overwrite, before, after, lost };
     };
     await checkRestored(project, await users.track(restore()), ledger);
