@@ -30,7 +30,9 @@ function spoilWhole(fault: ServerFault, right: Whole, struck: Struck): Response 
     case "longer_body":
       return new Response(new Blob([bytes, "and more"]).stream(), { status, headers });
     case "flipped_answer":
-      return bytes.length > 0 ? new Response(flip(bytes), { status, headers }) : undefined;
+      return bytes.length > 0
+        ? new Response(flip(bytes, FLIPPED.back), { status, headers })
+        : undefined;
     case "wrong_etag": {
       if (!headers.has("etag")) return undefined;
       headers.set("etag", '"00000000000000000000000000000000"');
@@ -46,11 +48,14 @@ function spoilWhole(fault: ServerFault, right: Whole, struck: Struck): Response 
   }
 }
 
-/** Bytes with the one in the middle inverted. */
-export function flip(bytes: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
+/** What is flipped of a byte on its way there, and on its way back: not the same, or both would be as nothing. */
+export const FLIPPED = { there: 0xff, back: 0x01 } as const;
+
+/** Bytes of which the one in the middle has these bits flipped. */
+export function flip(bytes: Uint8Array<ArrayBuffer>, bits: number): Uint8Array<ArrayBuffer> {
   const flipped = bytes.slice();
   const at = bytes.length >> 1;
-  if (at < bytes.length) flipped[at] = ~bytes[at]!;
+  if (at < bytes.length) flipped[at] = bytes[at]! ^ bits;
   return flipped;
 }
 

@@ -22,7 +22,8 @@ export async function assertListed(
     select e.bucket_id || '/' || e.name as place, e.version, e.key, e.size::int as size,
       encode(e.sha256, 'hex') as sha256, e.object_id as id
     from holdfast.known_entries e
-    where e.added_in <= ${document.sequence}
+    where e.repository = (select s.repository from holdfast.snapshots s where s.id = ${document.id})
+      and e.added_in <= ${document.sequence}
       and (e.removed_in is null or e.removed_in > ${document.sequence})
     order by (e.bucket_id || '/' || e.name) collate "C"`;
   const listed = [...entries].map(([place, { version, key, size, sha256, id }]) => ({

@@ -1,6 +1,6 @@
 import { HoldfastError } from "../../../supabase/functions/_holdfast/errors.ts";
 import type { Database } from "../../../supabase/functions/_holdfast/project/database.ts";
-import { flip } from "../alphabet/answers.ts";
+import { flip, FLIPPED } from "../alphabet/answers.ts";
 import { answerUnder } from "../alphabet/http.ts";
 import { errorUnder } from "../alphabet/sql.ts";
 import type { LaneClock } from "../world/lane_clock.ts";
@@ -118,5 +118,5 @@ async function bodyOf(
 /** A request with the byte in the middle of its body inverted. */
 async function flipped(request: Request): Promise<Request> {
   const { url, method, headers } = request;
-  return new Request(url, { method, headers, body: flip(await request.bytes()) });
+  return new Request(url, { method, headers, body: flip(await request.bytes(), FLIPPED.there) });
 }
