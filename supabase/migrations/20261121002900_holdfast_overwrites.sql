@@ -50,12 +50,15 @@ comment on function holdfast.restore_overwrites(bigint, uuid, text, text, text) 
 create function holdfast.settle_overwrites(run_id uuid, results jsonb) returns void
   language sql security definer set search_path = ''
 as $$
-  update holdfast.overwrites w set put = o.version, etag = o.etag
-  from jsonb_to_recordset(settle_overwrites.results) as x (bucket_id text, name text, restored_version text)
-    cross join lateral (
-      select s.version, s.etag from holdfast.source_objects s
-      where s.bucket_id = x.bucket_id and s.name = x.name and s.version = x.restored_version) as o
-  where w.run = settle_overwrites.run_id and w.bucket_id = x.bucket_id and w.name = x.name and w.doubtful;
+  -- A late one may have come since the bytes were read back: then the row says another etag by now.
+  update holdfast.overwrites w set put = x.restored_version,
+    etag = coalesce(x.restored_etag, (
+      select o.etag from holdfast.source_objects o
+      where o.bucket_id = x.bucket_id and o.name = x.name and o.version = x.restored_version))
+  from jsonb_to_recordset(settle_overwrites.results)
+    as x (bucket_id text, name text, restored_version text, restored_etag text)
+  where w.run = settle_overwrites.run_id and w.bucket_id = x.bucket_id and w.name = x.name and w.doubtful
+    and x.restored_version is not null;
   delete from holdfast.overwrites w
   using jsonb_to_recordset(settle_overwrites.results) as x (bucket_id text, name text)
   where w.run = settle_overwrites.run_id and w.bucket_id = x.bucket_id and w.name = x.name and w.put is null;

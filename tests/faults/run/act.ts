@@ -23,6 +23,7 @@ export async function act(
   if (weather === undefined) {
     await scenario.act(scene);
     if (await isPartial(scene)) await clearUp(scene, scenario);
+    if (scenario.restores && hasSlept(scene)) await passOneMore(scene, scenario);
   } else {
     door.weather = new BadWeather(weather, (scenario.storm ?? SHOWERS).on);
     await scenario.act(scene);
@@ -43,6 +44,22 @@ async function isPartial({ door, source }: Scene): Promise<boolean> {
   const failures = await (await source).project.sql`
     select from holdfast.failures where job = 'backup'`;
   return failures.length > 0;
+}
+
+/** Whether a lane slept: what it wrote may have come late. */
+function hasSlept({ door }: Scene): boolean {
+  return door.struck.some(({ fault }) => fault.way.startsWith("sleep"));
+}
+
+/** One more minute passes, and one more backup. */
+async function passOneMore(scene: Scene, scenario: Scenario): Promise<void> {
+  for (const { clockwork } of await scene.actors()) {
+    await clockwork.tick();
+    await clockwork.drive();
+  }
+  if (scenario.backsUp === false) return;
+  const { clockwork } = await scene.actor(scenario.subject ?? "source");
+  await clockwork.succeed({ kind: "backup" });
 }
 
 /** The servers are well again, and days pass, so that whatever failed is tried again. */

@@ -39,7 +39,8 @@ export const restoreLost: Scenario = {
       if (!scene.door.wasUnwell) assert.deepEqual([...told], []);
       return assertRestored(project, given!, told);
     });
-    // What was put back is known to the catalog: no backup copied it.
+    // What was put back is known to the catalog, unless an upload came late over it.
+    if (scene.door.struck.some(({ fault }) => fault.way.startsWith("sleep"))) return;
     await holds("no_work_lost", () => {
       const held = keysOf([given!]);
       assert.deepEqual([...keysOf(since)].filter((key) => !held.has(key)), []);

@@ -78,7 +78,7 @@ async function settleExisting(
   const alreadyRight = (counts: string[], patched: boolean) =>
     untouched && !target.same_metadata
       ? metadataKept(item, counts, plan.overwrite)
-      : result(item, counts, patched && !untouched ? target.version : undefined);
+      : result(item, counts, patched && !untouched ? target : undefined);
   if (target.right) {
     return await hasBytes(item, place, outside)
       ? alreadyRight(["objects_already_right"], !target.same_metadata)
@@ -152,7 +152,7 @@ async function putInPlace(
     const put = await objectNow(place, outside);
     const compared = await compareAgain(item, place, outside);
     if (compared === "same") {
-      return result(item, ["objects_restored", "objects_verified", ...counts], put?.version);
+      return result(item, ["objects_restored", "objects_verified", ...counts], put);
     }
     if (compared !== "different") return differs(item, compared);
     // What was spoilt on its way has the blob's length. What has another is no work of ours.
@@ -194,7 +194,7 @@ async function createByMove(
     if (compared === "different") return kept(item, TAKEN_MEANWHILE);
     if (compared !== "same") return differs(item, compared);
   }
-  return result(item, ["objects_restored", "objects_verified"], there.version);
+  return result(item, ["objects_restored", "objects_verified"], there);
 }
 
 /** Whether rows say so; where Storage tells no etag, or another after a move, they do not. */

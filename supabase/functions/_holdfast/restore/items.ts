@@ -48,6 +48,8 @@ export interface RestoreResult {
   readonly blob: number | null;
   /** The target's version whose bytes were read back as the blob's: its row is patched. */
   readonly restored_version?: string;
+  /** The etag that its row had then. */
+  readonly restored_etag?: string;
   readonly failure?: {
     readonly class: "failed" | "unavailable";
     readonly code: string;

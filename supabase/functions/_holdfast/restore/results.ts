@@ -4,11 +4,11 @@ import type { Overwrite, RestoreItem, RestoreResult } from "./items.ts";
 /** Why an object is kept that a restore finds where it was about to put one. */
 export const TAKEN_MEANWHILE = "another object took this name while the restore ran";
 
-/** What was done; with `restoredVersion`, which was read back, the row is patched. */
+/** What was done; with `put`, which was read back, the row is patched. */
 export function result(
   item: RestoreItem,
   counts: readonly string[],
-  restoredVersion?: string,
+  put?: { readonly version: string; readonly etag?: string | null },
 ): RestoreResult {
   const { bucket_id, name, version, metadata, blob } = item;
   return {
@@ -18,7 +18,8 @@ export function result(
     metadata,
     blob,
     counts,
-    ...(restoredVersion === undefined ? {} : { restored_version: restoredVersion }),
+    ...(put && { restored_version: put.version }),
+    ...(put?.etag && { restored_etag: put.etag }),
   };
 }
 
