@@ -1,51 +1,68 @@
 -- What a restore writes over. No condition guards an overwriting upload: one that comes late, from a lane
--- that slept or died meanwhile, takes the row's owner and user metadata along, which another lane had put
--- back. So it is written down before it is sent. Nothing else tells such a row from one that a user wrote.
+-- that slept or died meanwhile, takes the row's user metadata along, which another lane had put back. So it
+-- is written down before it is sent. Nothing else tells such a row from one that a user wrote.
 
 create table holdfast.overwrites (
   run uuid not null references holdfast.runs (id) on delete cascade,
   bucket_id text collate "C" not null,
   name text collate "C" not null,
   version text not null,
-  doubtful boolean not null default false,
+  metadata jsonb not null,
+  keeps boolean not null,
+  doubtful_at timestamptz,
   put text,
   etag text,
   primary key (run, bucket_id, name)
 );
 create index overwrites_place on holdfast.overwrites (bucket_id, name);
+create index overwrites_doubtful on holdfast.overwrites (doubtful_at) where put is not null;
 comment on table holdfast.overwrites is
   'Objects that a restore is about to write over. A committed one goes with its page, unless another lane may still be at it.';
 comment on column holdfast.overwrites.run is 'The restore.';
 comment on column holdfast.overwrites.bucket_id is 'Bucket of the object.';
 comment on column holdfast.overwrites.name is 'Name of the object.';
 comment on column holdfast.overwrites.version is 'The version that was there before the first upload.';
-comment on column holdfast.overwrites.doubtful is 'Whether the lane that wrote it down fell before it committed: its upload may still come.';
+comment on column holdfast.overwrites.metadata is 'What its row said then. An upload keeps the owner and drops user metadata.';
+comment on column holdfast.overwrites.keeps is 'Whether the row is to say that again, since only its bytes were lost; else it is to say what the snapshot lists.';
+comment on column holdfast.overwrites.doubtful_at is 'When the lane that wrote it down was found to have fallen before it committed: its upload may still come.';
 comment on column holdfast.overwrites.put is 'The version whose row was patched last; null until a page with it is committed.';
 comment on column holdfast.overwrites.etag is 'The etag of that version: an upload of the same bytes has the same.';
 alter table holdfast.overwrites enable row level security;
 revoke all on holdfast.overwrites from public, anon, authenticated;
 
-create function holdfast.restore_overwrites(cursor_id bigint, owner uuid, bucket_id text, name text, version text)
-  returns boolean language plpgsql security definer set search_path = ''
+create function holdfast.restore_overwrites(cursor_id bigint, owner uuid, bucket_id text, name text, version text,
+  keeps boolean) returns boolean language plpgsql security definer set search_path = ''
 as $$
 declare
   c holdfast.cursors := holdfast.require_lease(restore_overwrites.cursor_id, restore_overwrites.owner);
-begin
-  if not exists (
-    select from holdfast.source_objects o
+  said jsonb := (select o.metadata from holdfast.source_objects o
     where o.bucket_id = restore_overwrites.bucket_id and o.name = restore_overwrites.name
-      and o.version = restore_overwrites.version
-  ) then
+      and o.version = restore_overwrites.version);
+begin
+  if said is null then
     return false;
   end if;
-  insert into holdfast.overwrites (run, bucket_id, name, version)
-  values (c.run, restore_overwrites.bucket_id, restore_overwrites.name, restore_overwrites.version)
+  insert into holdfast.overwrites (run, bucket_id, name, version, metadata, keeps)
+  values (c.run, restore_overwrites.bucket_id, restore_overwrites.name, restore_overwrites.version, said,
+    restore_overwrites.keeps)
   on conflict do nothing;
   return true;
 end
 $$;
-comment on function holdfast.restore_overwrites(bigint, uuid, text, text, text) is
+comment on function holdfast.restore_overwrites(bigint, uuid, text, text, text, boolean) is
   'Writes down that a lane is about to write over a version of an object; false where another one is there by now.';
+
+create function holdfast.wanted_words(run_id uuid, results jsonb) returns jsonb
+  language sql stable security definer set search_path = ''
+as $$
+  select coalesce(jsonb_agg(case when w.keeps then x || jsonb_build_object('metadata', w.metadata) else x end), '[]')
+  from jsonb_array_elements(wanted_words.results) x
+    left join holdfast.overwrites w on w.run = wanted_words.run_id
+      and w.bucket_id = x ->> 'bucket_id' and w.name = x ->> 'name'
+  where x ->> 'restored_version' is not null
+$$;
+comment on function holdfast.wanted_words(uuid, jsonb) is
+  'Of a page''s results those that were put, each with what its row is to say: what it said before where only bytes were lost, else what the snapshot lists.';
 
 create function holdfast.settle_overwrites(run_id uuid, results jsonb) returns void
   language sql security definer set search_path = ''
@@ -57,27 +74,33 @@ as $$
       where o.bucket_id = x.bucket_id and o.name = x.name and o.version = x.restored_version))
   from jsonb_to_recordset(settle_overwrites.results)
     as x (bucket_id text, name text, restored_version text, restored_etag text)
-  where w.run = settle_overwrites.run_id and w.bucket_id = x.bucket_id and w.name = x.name and w.doubtful
-    and x.restored_version is not null;
+  where w.run = settle_overwrites.run_id and w.bucket_id = x.bucket_id and w.name = x.name
+    and w.doubtful_at is not null and x.restored_version is not null;
+  -- What landed and could not be patched is for the next restore, as is what never was committed.
   delete from holdfast.overwrites w
-  using jsonb_to_recordset(settle_overwrites.results) as x (bucket_id text, name text)
-  where w.run = settle_overwrites.run_id and w.bucket_id = x.bucket_id and w.name = x.name and w.put is null;
+  using jsonb_to_recordset(settle_overwrites.results) as x (bucket_id text, name text, restored_version text)
+  where w.run = settle_overwrites.run_id and w.bucket_id = x.bucket_id and w.name = x.name and w.put is null
+    and (x.restored_version is not null or exists (
+      select from holdfast.source_objects o
+      where o.bucket_id = x.bucket_id and o.name = x.name and o.version = w.version));
 $$;
 comment on function holdfast.settle_overwrites(uuid, jsonb) is
   'Takes out what a page has written over; what another lane may still be at stays, with what was put.';
 
 create function holdfast.mend_overwrites() returns integer
-  language plpgsql security definer set search_path = ''
+  language plpgsql security definer set search_path = '' set lock_timeout = '1s'
 as $$
 declare
   late jsonb;
 begin
   -- No upload is under way for longer than a quarter of an hour; what was never committed tells the next
   -- restore what it may patch.
+  delete from holdfast.overwrites w
+  where w.put is not null and w.doubtful_at < now() - interval '15 minutes';
   delete from holdfast.overwrites w using holdfast.runs r
-  where r.id = w.run and r.ended_at < now() - case when w.put is null then interval '7 days' else interval '15 minutes' end;
+  where w.put is null and r.id = w.run and r.ended_at < now() - interval '7 days';
   select jsonb_agg(jsonb_build_object('run', w.run, 'bucket_id', w.bucket_id, 'name', w.name,
-    'restored_version', o.version, 'metadata', e.metadata)) into late
+    'restored_version', o.version, 'metadata', case when w.keeps then w.metadata else e.metadata end)) into late
   from holdfast.overwrites w join holdfast.runs r on r.id = w.run
     cross join lateral (
       select s.* from holdfast.source_objects s
@@ -89,7 +112,8 @@ begin
         and (k.removed_in is null or k.removed_in > (r.result ->> 'sequence')::integer)) as e
   -- The same bytes once more, and not a word of a user's beside them.
   where w.put is not null and o.version <> w.put and o.etag = w.etag and o.size = e.size
-    and o.owner_id is null and coalesce(o.user_metadata, '{}') = '{}';
+    and coalesce(o.user_metadata, '{}') = '{}'
+    and (o.owner_id is null or o.owner_id in (w.metadata ->> 'owner_id', e.metadata ->> 'owner_id'));
   if late is null then
     return 0;
   end if;
@@ -103,6 +127,21 @@ $$;
 comment on function holdfast.mend_overwrites() is
   'Puts back what rows said where an upload came late over a restored object; forgets what is over. Returns how many rows were patched.';
 
+create function holdfast.left_by_upload(bucket_id text, name text, version text, user_metadata jsonb, owner_id text,
+  updated_at timestamptz) returns boolean
+  language sql stable security definer set search_path = ''
+as $$
+  select coalesce(left_by_upload.user_metadata, '{}') = '{}' and exists (
+    select from holdfast.overwrites w join holdfast.runs r on r.id = w.run
+    where w.bucket_id = left_by_upload.bucket_id and w.name = left_by_upload.name
+      and w.version <> left_by_upload.version
+      and (left_by_upload.owner_id is null or left_by_upload.owner_id = w.metadata ->> 'owner_id')
+      and left_by_upload.updated_at >= r.started_at
+      and left_by_upload.updated_at <= coalesce(r.ended_at, clock_timestamp()) + interval '15 minutes')
+$$;
+comment on function holdfast.left_by_upload(text, text, text, jsonb, text, timestamptz) is
+  'Whether a row is as the upload of a restore leaves it that was written down and never committed.';
+
 create or replace function holdfast.restore_page(cursor_id bigint, owner uuid, max_items integer) returns jsonb
   language plpgsql security definer set search_path = '' set plan_cache_mode = force_custom_plan
 as $$
@@ -111,8 +150,8 @@ declare
   r holdfast.runs := (select runs from holdfast.runs where runs.id = c.run);
 begin
   -- A lane leaves none behind when it goes on: these are of one that died, or that sleeps and may wake.
-  update holdfast.overwrites w set doubtful = true
-  where w.run = r.id and w.bucket_id = c.bucket_id and w.put is null and not w.doubtful;
+  update holdfast.overwrites w set doubtful_at = clock_timestamp()
+  where w.run = r.id and w.bucket_id = c.bucket_id and w.put is null and w.doubtful_at is null;
   return (
     select coalesce(jsonb_agg(jsonb_build_object(
       'bucket_id', e.bucket_id, 'name', e.name, 'version', e.version, 'metadata', e.metadata, 'code', e.code,
@@ -125,11 +164,8 @@ begin
             and k.version = o.version and k.blob = e.blob and not k.assumed),
         'same_metadata', holdfast.same_metadata(o.type, o.cache_control, o.user_metadata, o.owner_id, o.created_at,
           e.type, e.cache_control, e.user_metadata, e.owner_id, e.created_at),
-        'of_this_run', o.owner_id is null and coalesce(o.user_metadata, '{}') = '{}'
-          and ((holdfast.put_by_restore(o.created_at) and holdfast.as_inserted(o.id))
-            or (holdfast.put_by_restore(o.updated_at) and exists (
-              select from holdfast.overwrites w
-              where w.bucket_id = o.bucket_id and w.name = o.name and w.version <> o.version))),
+        'of_this_run', l.left_by_upload or (o.owner_id is null and coalesce(o.user_metadata, '{}') = '{}'
+          and holdfast.put_by_restore(o.created_at) and holdfast.as_inserted(o.id)),
         'held', exists (
           select from holdfast.known_entries h join holdfast.snapshots s on s.repository = h.repository
             and s.sequence >= h.added_in and (h.removed_in is null or h.removed_in > s.sequence)
@@ -137,7 +173,7 @@ begin
             and h.version = o.version and h.blob is not null
             and holdfast.same_metadata(o.type, o.cache_control, o.user_metadata, o.owner_id, o.created_at,
               h.type, h.cache_control, h.user_metadata, h.owner_id, h.created_at)),
-        'bare', o.owner_id is null and coalesce(o.user_metadata, '{}') = '{}') end)
+        'bare', l.left_by_upload or (o.owner_id is null and coalesce(o.user_metadata, '{}') = '{}')) end)
       order by e.name), '[]')
     from (
       select k.* from holdfast.known_entries k
@@ -145,7 +181,9 @@ begin
         and k.added_in <= (r.result ->> 'sequence')::integer
         and (k.removed_in is null or k.removed_in > (r.result ->> 'sequence')::integer)
       order by k.name limit restore_page.max_items) as e
-      left join holdfast.source_objects o on o.bucket_id = c.bucket_id collate "default" and o.name = e.name);
+      left join holdfast.source_objects o on o.bucket_id = c.bucket_id collate "default" and o.name = e.name
+      left join lateral holdfast.left_by_upload(o.bucket_id, o.name, o.version, o.user_metadata, o.owner_id,
+        o.updated_at) l on o.id is not null);
 end
 $$;
 comment on function holdfast.restore_page(bigint, uuid, integer) is
@@ -157,8 +195,7 @@ as $$
 declare
   c holdfast.cursors := holdfast.require_lease(restore_commit.cursor_id, restore_commit.owner);
   r holdfast.runs := (select runs from holdfast.runs where runs.id = c.run);
-  patched jsonb := (select coalesce(jsonb_agg(x), '[]') from jsonb_array_elements(restore_commit.results) x
-    where x ->> 'restored_version' is not null);
+  patched jsonb := holdfast.wanted_words(r.id, restore_commit.results);
   counters jsonb := restore_commit.done;
 begin
   if jsonb_array_length(patched) > 0 and not holdfast.patch_objects(patched) then
@@ -206,7 +243,8 @@ declare
   stuck uuid[] := '{}';
   started uuid;
   refused text;
-  mended integer := holdfast.mend_overwrites();
+  mended integer;
+  not_mended text;
 begin
   for id in select r.id from holdfast.runs r where r.state in ('running', 'sealing') loop
     perform holdfast.resume_if_due(id);
@@ -227,9 +265,16 @@ begin
   if holdfast.left_scratch_buckets() <> '[]' then
     perform holdfast.post_work('holdfast-restore', '{}');
   end if;
+  begin
+    mended := holdfast.mend_overwrites();
+  exception when others then
+    -- What a project's own triggers refuse must not keep backups from going on.
+    not_mended := sqlerrm;
+  end;
   perform holdfast.drop_idle_tick();
   return jsonb_strip_nulls(jsonb_build_object('posted', posted, 'stuck', to_jsonb(nullif(stuck, '{}')),
-    'started', started, 'refused', refused, 'mended', nullif(mended, 0),
+    'started', started, 'refused', refused,
+    'mended', nullif(mended, 0), 'not_mended', not_mended,
     -- pg_cron's table has no index that would serve.
     'pruned', case when extract(minute from now()) = 0 then holdfast.prune_job_runs() end));
 end
@@ -237,6 +282,7 @@ $$;
 comment on function holdfast.tick() is
   'What pg_cron runs each minute: posts a slice for each free lane, ends stuck runs, starts a backup that waits or is overdue, has scratch buckets removed and mends what came late. Returns what it did.';
 
-revoke all on function holdfast.restore_overwrites(bigint, uuid, text, text, text), holdfast.settle_overwrites(uuid, jsonb),
-  holdfast.mend_overwrites() from public;
-grant execute on function holdfast.restore_overwrites(bigint, uuid, text, text, text) to holdfast_worker;
+revoke all on function holdfast.restore_overwrites(bigint, uuid, text, text, text, boolean), holdfast.wanted_words(uuid, jsonb),
+  holdfast.settle_overwrites(uuid, jsonb), holdfast.mend_overwrites(), 
+  holdfast.left_by_upload(text, text, text, jsonb, text, timestamptz) from public;
+grant execute on function holdfast.restore_overwrites(bigint, uuid, text, text, text, boolean) to holdfast_worker;

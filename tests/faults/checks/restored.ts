@@ -41,3 +41,14 @@ export async function assertRestored(
     }, place);
   }
 }
+
+/** Places that the newest restore says it could not restore. */
+export async function toldByNewest(
+  { sql }: Pick<ProjectDoors, "sql">,
+): Promise<Set<string>> {
+  const rows = await sql<{ place: string }[]>`
+    select bucket_id || '/' || name as place from holdfast.failures
+    where run = (select id from holdfast.runs where kind = 'restore'
+      order by started_at desc, id limit 1)`;
+  return new Set(rows.map(({ place }) => place));
+}

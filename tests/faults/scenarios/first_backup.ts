@@ -14,6 +14,9 @@ export async function fillSource(scene: Scene): Promise<void> {
       userMetadata: { n },
     });
   }
+  // Of users: Storage keeps the owner of what is written over.
+  await project.sql`
+    update storage.objects set owner_id = 'a user' where name in ('folder/0', 'folder/2')`;
   await upload(project, "two", "empty", new Uint8Array(0));
   await upload(project, "two", "a b?c", "odd");
   await upload(project, "two", "z", "last");

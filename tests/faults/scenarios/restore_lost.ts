@@ -1,8 +1,7 @@
 import assert from "node:assert/strict";
 import type { Snapshot } from "../../e2e/support/repository_reader.ts";
-import { assertRestored } from "../checks/restored.ts";
+import { assertRestored, toldByNewest } from "../checks/restored.ts";
 import { holds } from "../promises.ts";
-import type { FaultsProject } from "../world/project.ts";
 import { incremental } from "./incremental.ts";
 import type { Scenario } from "./scenario.ts";
 
@@ -54,13 +53,4 @@ function keysOf(snapshots: readonly Snapshot[]): Set<string | undefined> {
   return new Set(
     snapshots.flatMap(({ entries }) => [...entries.values()].map(({ key }) => key)),
   );
-}
-
-/** Places that the newest restore says it could not restore. */
-async function toldByNewest({ sql }: FaultsProject): Promise<Set<string>> {
-  const rows = await sql<{ place: string }[]>`
-    select bucket_id || '/' || name as place from holdfast.failures
-    where run = (select id from holdfast.runs where kind = 'restore'
-      order by started_at desc, id limit 1)`;
-  return new Set(rows.map(({ place }) => place));
 }

@@ -42,11 +42,14 @@ export type BucketOutcome = WriteOutcome | { readonly kind: "unsure" };
 
 /** Writes to one project's Storage. Every method may throw `storage_unreachable` or `storage_key_refused`. */
 export interface ObjectWriter {
-  /** Puts an object; `body` is called for each try, for a stream can be read only once. */
+  /**
+   * Puts an object; `body` is called for each try, for a stream can be read only once. Where it gives
+   * nothing, nothing is sent, and the name counts as taken.
+   */
   upload(
     bucket: string,
     name: string,
-    body: () => Promise<Uint8Array<ArrayBuffer> | ReadableStream>,
+    body: () => Promise<Uint8Array<ArrayBuffer> | ReadableStream | undefined>,
     options: UploadOptions,
   ): Promise<WriteOutcome>;
   /** Moves an object between buckets: atomic, and only to a name that is free. */
@@ -110,8 +113,10 @@ export function createObjectWriter(
     async upload(bucket, name, body, options) {
       const url = objectUrl(project.url, "object", bucket, name);
       if (!url) return { kind: "refused", message: "no URL can name this object" };
-      return await send(async () =>
-        await request(url, {
+      return await send(async () => {
+        const sent = await body();
+        if (sent === undefined) return new Response(null, { status: 409 });
+        return await request(url, {
           method: "POST",
           headers: {
             ...authorization(project.secretKey),
@@ -120,11 +125,11 @@ export function createObjectWriter(
             "content-type": headerValue(options.contentType) ?? "application/octet-stream",
             ...cacheControl(options.cacheControl),
           },
-          body: await body(),
+          body: sent,
           redirect: "manual",
           signal: clock.timeout(REQUEST_TIMEOUT_MS),
-        })
-      );
+        });
+      });
     },
     move: (from, to) =>
       send(() =>

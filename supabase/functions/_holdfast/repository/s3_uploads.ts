@@ -58,9 +58,11 @@ export function createUploads({ prefix }: RepositorySettings, door: S3Door): Upl
       const response = await send(sent);
       const text = await readText(asked, response);
       const { code } = parseS3Error(text);
+      const unconditional = response.status === 501 && sent !== asked;
+      const again = unconditional || (mayBeSpoilt(code) && sendings < MAX_COMPLETIONS);
+      if (!again) return { response, text, code };
       // A server without conditions here: keys are written once all the same.
-      if (response.status === 501 && sent !== asked) sent = asked;
-      else if (sendings >= MAX_COMPLETIONS || !mayBeSpoilt(code)) return { response, text, code };
+      if (unconditional) sent = asked;
     }
   }
 

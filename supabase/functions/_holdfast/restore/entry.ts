@@ -10,9 +10,18 @@ import {
   type RestoreResult,
   type TargetObject,
 } from "./items.ts";
-import { type ObjectNow, objectNow, putBlob, type RestoreContext, versionNow } from "./put.ts";
+import {
+  checkStreamed,
+  type ObjectNow,
+  objectNow,
+  type Over,
+  putBlob,
+  type RestoreContext,
+  versionNow,
+} from "./put.ts";
 import { compare, compareAgain, hasBytes } from "./read_back.ts";
 import {
+  CHANGED_MEANWHILE,
   differs,
   failed,
   kept,
@@ -22,6 +31,7 @@ import {
   result,
   TAKEN_MEANWHILE,
   unavailable,
+  unknown,
 } from "./results.ts";
 
 /** How a bucket's objects are put. */
@@ -80,9 +90,10 @@ async function settleExisting(
       ? metadataKept(item, counts, plan.overwrite)
       : result(item, counts, patched && !untouched ? target : undefined);
   if (target.right) {
-    return await hasBytes(item, place, outside)
-      ? alreadyRight(["objects_already_right"], !target.same_metadata)
-      : await putBack(item, target, outside);
+    const presence = await hasBytes(item, place, outside);
+    if (presence === "unknown") return unknown(item);
+    if (presence === "gone") return await putBack(item, { ...target, keeps: true }, outside);
+    return alreadyRight(["objects_already_right"], !target.same_metadata);
   }
   // A length that differs needs no second look; where nothing is to be overwritten, bytes do.
   const surely = target.size !== item.size || plan.overwrite !== "never";
@@ -91,7 +102,10 @@ async function settleExisting(
     const same = await versionNow(place, outside) === target.version;
     return alreadyRight(["objects_already_right", "objects_verified"], same);
   }
-  if (compared !== "different" && compared.gone) return await putBack(item, target, outside);
+  if (compared !== "different" && compared.gone) {
+    if (!target.held) return lost(item);
+    return await putBack(item, { ...target, keeps: false }, outside);
+  }
   if (plan.overwrite === "never") {
     return kept(
       item,
@@ -104,21 +118,34 @@ async function settleExisting(
       "what is there is in no snapshot yet: run a backup first, then it may be overwritten",
     );
   }
-  return await putInPlace(item, target.version, outside, "objects_overwritten");
+  return await putBack(item, { ...target, keeps: false }, outside, "objects_overwritten");
 }
 
-/**
- * The target has a row under this name and has lost its bytes: nothing is overwritten but what the
- * row says, and that must be in a snapshot.
- */
+/** Puts it over what is there, which a snapshot holds or has no bytes. */
 async function putBack(
   item: HeldItem,
-  target: TargetObject,
+  over: Over,
   outside: RestoreContext,
+  ...counts: string[]
 ): Promise<RestoreResult> {
-  const asListed = target.right && (target.same_metadata || target.bare);
-  if (!target.held && !asListed) return lost(item);
-  return await putInPlace(item, target.version, outside);
+  const place = placeOf(item);
+  await checkStreamed(item, outside);
+  // Asked before each try: comparing may have taken a while, and so does a try that fails. What came
+  // in meanwhile is in no snapshot.
+  let announced = false;
+  const mayGo = async () => {
+    const still = await outside.announce(place, over);
+    announced ||= still;
+    return still;
+  };
+  const outcome = await putBlob(item, place, true, outside, mayGo);
+  if (outcome.kind !== "done") {
+    if (!announced) return kept(item, CHANGED_MEANWHILE);
+    if (await versionNow(place, outside) === over.version) return refused(item, outcome);
+    // A try that had no answer may have been done.
+    if (await compareAgain(item, place, outside) !== "same") return kept(item, CHANGED_MEANWHILE);
+  }
+  return await readBack(item, outside, counts);
 }
 
 /** The target has nothing under this name. */
@@ -128,38 +155,29 @@ async function create(
   outside: RestoreContext,
 ): Promise<RestoreResult> {
   return plan.direct(item)
-    ? await putInPlace(item, undefined, outside)
+    ? await createInPlace(item, outside)
     : await createByMove(item, placeOf(item), plan, outside);
 }
 
-/** Straight to its place, over the version `there` if any, and reads it back. */
-async function putInPlace(
+/** Straight to its place, in a bucket that this restore has made. */
+async function createInPlace(item: HeldItem, outside: RestoreContext): Promise<RestoreResult> {
+  const place = placeOf(item);
+  const outcome = await putBlob(item, place, false, outside);
+  if (!await landed(item, place, outcome, outside)) return refused(item, outcome);
+  return await readBack(item, outside, []);
+}
+
+/** Reads back what was put. The row is asked first: a later version is somebody else's. */
+async function readBack(
   item: HeldItem,
-  there: string | undefined,
   outside: RestoreContext,
-  ...counts: string[]
+  counts: readonly string[],
 ): Promise<RestoreResult> {
   const place = placeOf(item);
-  let over = there;
-  for (let puts = 1;; puts++) {
-    // Comparing may have taken a while, and what came in meanwhile is in no snapshot.
-    if (over !== undefined && !await outside.announce(place, over)) {
-      return kept(item, TAKEN_MEANWHILE);
-    }
-    const outcome = await putBlob(item, place, over !== undefined, outside);
-    if (!await landed(item, place, outcome, outside)) return refused(item, outcome);
-    // Asked for before the bytes: a later version is somebody else's.
-    const put = await objectNow(place, outside);
-    const compared = await compareAgain(item, place, outside);
-    if (compared === "same") {
-      return result(item, ["objects_restored", "objects_verified", ...counts], put);
-    }
-    if (compared !== "different") return differs(item, compared);
-    // What was spoilt on its way has the blob's length. What has another is no work of ours.
-    if (put?.size !== item.size) return kept(item, TAKEN_MEANWHILE);
-    if (puts >= MAX_PUTS) return differs(item, compared);
-    over = put.version;
-  }
+  const put = await objectNow(place, outside);
+  const compared = await compareAgain(item, place, outside);
+  if (compared !== "same") return differs(item, compared);
+  return result(item, ["objects_restored", "objects_verified", ...counts], put);
 }
 
 /** Through the scratch bucket: a move ignores limits and never lands on an existing name. */

@@ -7,9 +7,9 @@ export interface TargetObject {
   /** Whether the catalog knows this version as the entry's bytes. */
   readonly right: boolean;
   readonly same_metadata: boolean;
-  /** Whether it came to be since the run began: put by a slice that died before it could say so. */
+  /** Whether it came to be by a restore's upload: put by a slice that died before it could say so. */
   readonly of_this_run: boolean;
-  /** Whether its row says nothing of a user's: no owner, no user metadata. So a slice leaves it that dies. */
+  /** Whether its row says nothing of a user's, as a slice leaves it that dies after its upload. */
   readonly bare: boolean;
   /** Whether a sealed snapshot holds this version with its metadata: overwriting it loses nothing. */
   readonly held: boolean;

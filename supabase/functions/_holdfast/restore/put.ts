@@ -4,6 +4,7 @@ import { freeBytes } from "../free.ts";
 import type { Database } from "../project/database.ts";
 import type { ObjectReader } from "../project/storage.ts";
 import type { ObjectPlace, ObjectWriter, WriteOutcome } from "../project/target.ts";
+import { digestStream } from "../repository/digest.ts";
 import { hexDigest } from "../repository/keys.ts";
 import type { RepositoryStore } from "../repository/store.ts";
 import type { HeldItem } from "./items.ts";
@@ -16,11 +17,19 @@ export interface RestoreContext {
   readonly database: Database;
   /**
    * Writes down that a version is about to be written over, so that an upload that comes late can be
-   * told from a user's; false where another version is there by now.
+   * told from a user's; false where another version is there by now. `keeps`: the row is to say
+   * again what it says now.
    */
-  readonly announce: (place: ObjectPlace, version: string) => Promise<boolean>;
+  readonly announce: (place: ObjectPlace, over: Over) => Promise<boolean>;
   /** Leases of the cursor since its last commit, this one included. */
   readonly attempts: number;
+}
+
+/** What an upload goes over. */
+export interface Over {
+  readonly version: string;
+  /** Whether its bytes are lost, and the catalog knows them: nothing is wrong with its row. */
+  readonly keeps: boolean;
 }
 
 /** A blob up to this size goes in one piece through memory and is checked before it is sent. */
@@ -28,18 +37,26 @@ const BUFFERED_BYTES = 8 * 1024 * 1024;
 /** Reads of a blob until it is believed to be damaged: one may have been spoilt on its way. */
 const MAX_READS = 3;
 
-/** Puts a blob under a name of the target. */
+/**
+ * Puts a blob under a name of the target, or over what is there. `mayGo` is asked right before each
+ * try: where it says no, nothing is sent, and the name counts as taken.
+ */
 export async function putBlob(
   item: HeldItem,
   place: ObjectPlace,
   upsert: boolean,
   outside: Pick<RestoreContext, "store" | "writer">,
+  mayGo: () => Promise<boolean> = () => Promise.resolve(true),
 ): Promise<WriteOutcome> {
   const { type, cache_control } = item.metadata;
   let bytes: Uint8Array<ArrayBuffer> | undefined;
   const body = async () => {
-    if (item.size > BUFFERED_BYTES) return await stream(item, outside);
-    return bytes ??= await checkedBytes(item, outside);
+    const sent = item.size > BUFFERED_BYTES
+      ? await stream(item, outside)
+      : bytes ??= await checkedBytes(item, outside);
+    if (await mayGo()) return sent;
+    if (sent instanceof ReadableStream) await sent.cancel();
+    return undefined;
   };
   try {
     const options = { contentType: type, cacheControl: cache_control, upsert };
@@ -74,6 +91,21 @@ async function readChecked(
     throw new HoldfastError("repository_damaged", `${item.key} is not what was backed up`);
   }
   return bytes;
+}
+
+/**
+ * Reads a blob that goes through no memory of ours, so that a damaged one is put over nothing.
+ * @throws HoldfastError `repository_damaged`: it is not what was backed up
+ */
+export async function checkStreamed(
+  item: HeldItem,
+  outside: Pick<RestoreContext, "store">,
+): Promise<void> {
+  if (item.size <= BUFFERED_BYTES) return;
+  const { size, sha256 } = await digestStream(await stream(item, outside), item);
+  if (size !== item.size || sha256 !== item.sha256) {
+    throw new HoldfastError("repository_damaged", `${item.key} is not what was backed up`);
+  }
 }
 
 /** The blob as it comes: an untouched body keeps its Content-Length. Checked when read back. */

@@ -5,7 +5,7 @@ import { backoffMs } from "../engine/retry.ts";
 import { HoldfastError, messageOf } from "../errors.ts";
 import { freeBytes } from "../free.ts";
 import { contentRangeOf } from "../project/content_range.ts";
-import { type ByteRange, letGo, type ObjectReader, type StorageRead } from "../project/storage.ts";
+import type { ByteRange, ObjectReader, StorageRead } from "../project/storage.ts";
 import type { ObjectPlace } from "../project/target.ts";
 import { compositeDigest, digestStream } from "../repository/digest.ts";
 import { hexDigest } from "../repository/keys.ts";
@@ -189,26 +189,31 @@ async function readAgain<Result>(
   }
 }
 
+/** What became of the bytes that a row promises. `unknown`: Storage gives no answer about them. */
+export type Presence = "there" | "gone" | "unknown";
+
 /**
  * Whether Storage has the bytes that a row promises: one of them is asked for. A database that came
- * back from its own backup has the rows alone. Only for an object that may be put again if in doubt:
- * Storage over files says 500 of lost bytes, and may say so of others.
+ * back from its own backup has the rows alone. Storage over files says 500 of lost bytes: `gone`,
+ * too, is only for an object that loses nothing where it is put again.
  * @throws HoldfastError `storage_unreachable`: Storage gave no answer about it, and may be out
  */
 export async function hasBytes(
   { size }: Pick<HeldItem, "size">,
   { bucket, name }: ObjectPlace,
   { reader, attempts }: CompareContext,
-): Promise<boolean> {
+): Promise<Presence> {
   const range = size > 0 ? { first: 0, last: 0 } : undefined;
   for (let attempt = 1;; attempt++) {
     const answer = await reader.read(bucket, name, range, size);
-    if (answer.kind === "bytes") await letGo(answer.response);
-    if (answer.kind === "bytes" && answer.fresh) return true;
-    if (answer.kind === "missing") return false;
-    if (answer.kind === "failed" && (answer.internal || answer.ofObject)) return false;
+    if (answer.kind === "missing") return "gone";
+    if (answer.kind === "unfetchable") return "unknown";
+    // Read, and not let go: that would close the connection.
+    if (answer.kind === "bytes") await answer.response.arrayBuffer().catch(() => undefined);
+    if (answer.kind === "bytes" && answer.fresh) return "there";
     if (attempt >= MAX_READS) {
-      if (attempts >= PATIENT_LEASES) return false;
+      if (answer.kind === "failed" && (answer.internal || answer.ofObject)) return "gone";
+      if (attempts >= PATIENT_LEASES) return "unknown";
       const why = answer.kind === "bytes" ? "only a cache answered" : answer.message;
       throw new HoldfastError("storage_unreachable", `${why}.`);
     }

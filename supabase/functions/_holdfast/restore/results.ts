@@ -4,6 +4,9 @@ import type { Overwrite, RestoreItem, RestoreResult } from "./items.ts";
 /** Why an object is kept that a restore finds where it was about to put one. */
 export const TAKEN_MEANWHILE = "another object took this name while the restore ran";
 
+/** Why an object is kept that was to be written over. */
+export const CHANGED_MEANWHILE = "it was changed or deleted while the restore ran";
+
 /** What was done; with `put`, which was read back, the row is patched. */
 export function result(
   item: RestoreItem,
@@ -61,8 +64,14 @@ export function metadataKept(
 
 /** Storage has the row and not the bytes, and the row can't be written over. */
 export function lost(item: RestoreItem): RestoreResult {
-  const message = "Storage has its row and not its bytes, and no snapshot holds what the row says";
+  const message = "Storage has its row and not its bytes, and no snapshot holds this version: " +
+    "delete the row, then restore again";
   return failed(item, "bytes_missing", message);
+}
+
+/** Storage gives no answer about it, and does about others. */
+export function unknown(item: RestoreItem): RestoreResult {
+  return failed(item, "storage_failed", "whether Storage still has its bytes could not be learned");
 }
 
 /** The snapshot holds no bytes of it. */

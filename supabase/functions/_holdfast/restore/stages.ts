@@ -41,12 +41,8 @@ export function restoreStages(
       reader: createObjectReader(project, request, context.budget.traffic),
       writer: createObjectWriter(project, request),
       store: createS3Store(repository, request),
-      announce: (place, version) =>
-        context.commit<boolean>("restore_overwrites", lease, {
-          bucket_id: place.bucket,
-          name: place.name,
-          version,
-        }),
+      announce: ({ bucket, name }, { version, keeps }) =>
+        context.commit("restore_overwrites", lease, { bucket_id: bucket, name, version, keeps }),
       attempts: lease.attempts,
     };
     return make(outside)(lease, context);
@@ -127,8 +123,8 @@ async function restorePage(
     inMemory,
     async (item) => {
       const result = await restoreEntry(item, plan, outside);
-      const moved = result.counts.includes("objects_verified");
-      budget.charge(moved ? 2 : 1, moved ? 2 * (item.size ?? 0) : 0);
+      const probed = item.target?.right && result.counts[0] === "objects_already_right";
+      budget.charge(probed ? 1 : 2, probed ? 0 : 2 * (item.size ?? 0));
       return result;
     },
   );
