@@ -164,7 +164,7 @@ begin
             and k.version = o.version and k.blob = e.blob and not k.assumed),
         'same_metadata', holdfast.same_metadata(o.type, o.cache_control, o.user_metadata, o.owner_id, o.created_at,
           e.type, e.cache_control, e.user_metadata, e.owner_id, e.created_at),
-        'of_this_run', l.left_by_upload or (o.owner_id is null and coalesce(o.user_metadata, '{}') = '{}'
+        'of_this_run', l.by_upload or (o.owner_id is null and coalesce(o.user_metadata, '{}') = '{}'
           and holdfast.put_by_restore(o.created_at) and holdfast.as_inserted(o.id)),
         'held', exists (
           select from holdfast.known_entries h join holdfast.snapshots s on s.repository = h.repository
@@ -173,7 +173,7 @@ begin
             and h.version = o.version and h.blob is not null
             and holdfast.same_metadata(o.type, o.cache_control, o.user_metadata, o.owner_id, o.created_at,
               h.type, h.cache_control, h.user_metadata, h.owner_id, h.created_at)),
-        'bare', l.left_by_upload or (o.owner_id is null and coalesce(o.user_metadata, '{}') = '{}')) end)
+        'bare', l.by_upload or (o.owner_id is null and coalesce(o.user_metadata, '{}') = '{}')) end)
       order by e.name), '[]')
     from (
       select k.* from holdfast.known_entries k
@@ -183,7 +183,7 @@ begin
       order by k.name limit restore_page.max_items) as e
       left join holdfast.source_objects o on o.bucket_id = c.bucket_id collate "default" and o.name = e.name
       left join lateral holdfast.left_by_upload(o.bucket_id, o.name, o.version, o.user_metadata, o.owner_id,
-        o.updated_at) l on o.id is not null);
+        o.updated_at) as l (by_upload) on o.id is not null);
 end
 $$;
 comment on function holdfast.restore_page(bigint, uuid, integer) is
