@@ -42,13 +42,11 @@ export async function assertRestored(
   }
 }
 
-/** Places that the newest restore says it could not restore. */
-export async function toldByNewest(
+/** Places of which a restore said that it could not restore them. */
+export async function toldByRestores(
   { sql }: Pick<ProjectDoors, "sql">,
 ): Promise<Set<string>> {
   const rows = await sql<{ place: string }[]>`
-    select bucket_id || '/' || name as place from holdfast.failures
-    where run = (select id from holdfast.runs where kind = 'restore'
-      order by started_at desc, id limit 1)`;
+    select bucket_id || '/' || name as place from holdfast.failures where job = 'restore'`;
   return new Set(rows.map(({ place }) => place));
 }

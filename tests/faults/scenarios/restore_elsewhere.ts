@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { createBucket, upload } from "../../e2e/support/objects.ts";
 import { readRows } from "../../e2e/support/project_reader.ts";
 import type { Snapshot } from "../../e2e/support/repository_reader.ts";
-import { assertRestored } from "../checks/restored.ts";
+import { assertRestored, toldByRestores } from "../checks/restored.ts";
 import { holds } from "../promises.ts";
 import type { FaultsProject } from "../world/project.ts";
 import { incremental } from "./incremental.ts";
@@ -54,11 +54,10 @@ export const restoreElsewhere: Scenario = {
   async check(scene, snapshots) {
     const { project } = await scene.actor("other");
     // What went wrong and was told is no broken promise; what is not told must be right.
-    const told = await project.sql<{ place: string }[]>`
-      select bucket_id || '/' || name as place from holdfast.failures where job = 'restore'`;
+    const told = await toldByRestores(project);
     const stale = scene.door.struck.some(({ fault }) => fault.way === "stale_list");
     const older = await placesOfOlder({ project, snapshots, stale });
-    const except = new Set([...THERE, ...told.map(({ place }) => place), ...older]);
+    const except = new Set([...THERE, ...told, ...older]);
     await holds("restores_exactly", () => assertRestored(project, snapshots.at(-1)!, except));
   },
 };

@@ -1,4 +1,4 @@
-import { assertRestored, toldByNewest } from "../checks/restored.ts";
+import { assertRestored, toldByRestores } from "../checks/restored.ts";
 import { holds } from "../promises.ts";
 import { incremental } from "./incremental.ts";
 import type { Scenario } from "./scenario.ts";
@@ -22,7 +22,7 @@ export const restoreHere: Scenario = {
     const { project } = await scene.source;
     const since = new Set(["one/moved", "two/moved", "two/new", "three/first"]);
     // What went wrong and was told is no broken promise.
-    const told = await toldByNewest(project);
+    const told = await toldByRestores(project);
     await holds("restores_exactly", () => assertRestored(project, first!, since.union(told)));
     const rows = await project.sql<{ place: string }[]>`
       select bucket_id || '/' || name as place from storage.objects`;
