@@ -34,19 +34,17 @@ export const restoreLost: Scenario = {
     const { project } = await scene.source;
     const [, given, ...since] = snapshots;
     const told = await toldByRestores(project);
-    const met = (way: Way) => scene.door.struck.some(({ fault }) => fault.way === way);
-    // All that was lost is back, unless a server was unwell or a byte spoilt, and it was told: spoilt bytes are the
-    // object's own from then on, and backed up as such.
+    const { door, options } = scene;
+    const met = (...ways: Way[]) => door.struck.some(({ fault }) => ways.includes(fault.way));
+    const spoilt = door.wasUnwell || met("flip_byte");
     await holds("restores_exactly", () => {
-      if (!scene.door.wasUnwell && !met("flip_byte")) assert.deepEqual([...told], []);
+      // Else it was told, and what is spoilt is the object's own from then on, and backed up as such.
+      if (!spoilt) assert.deepEqual([...told], []);
       return assertRestored(project, given!, told);
     });
-    // What was put back is known to the catalog: a page that was put and not committed is not, nor what
-    // came late. Processes find S3 at another address than where the scene was made, and what no
-    // snapshot holds yet is forgotten then.
-    if (
-      met("sleep_before") || met("sleep_after") || scene.door.wasUnwell || scene.options.processes
-    ) return;
+    // What was put back is known to the catalog; what came late is not. Processes find S3 at another
+    // address than where the scene was made, and what no snapshot holds yet is forgotten then.
+    if (spoilt || met("sleep_before", "sleep_after") || options.processes) return;
     await holds("no_work_lost", () => {
       const held = keysOf([given!]);
       assert.deepEqual([...keysOf(since)].filter((key) => !held.has(key)), []);
