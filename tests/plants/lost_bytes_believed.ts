@@ -7,7 +7,8 @@ export const plant: Plant = {
   scenarios: ["restore_lost"],
   edits: [{
     file: shared("restore/entry.ts"),
-    find: "return await hasBytes(item, place, outside)",
-    replace: "return await hasBytes(item, place, outside) || true",
+    find:
+      'if (presence === "gone") return await putBack(item, { ...target, keeps: true }, outside);',
+    replace: "",
   }],
 };

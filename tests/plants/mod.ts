@@ -7,7 +7,6 @@ import { plant as existingOverwritten } from "./existing_overwritten.ts";
 import { plant as fenceDropped } from "./fence_dropped.ts";
 import { plant as headsNotCompared } from "./heads_not_compared.ts";
 import { plant as keyLogged } from "./key_logged.ts";
-import { plant as lateUploadLeft } from "./late_upload_left.ts";
 import { plant as lostBytesBelieved } from "./lost_bytes_believed.ts";
 import { plant as movedNameClosedFirst } from "./moved_name_closed_first.ts";
 import { plant as onlyOwnPutsListed } from "./only_own_puts_listed.ts";
@@ -30,7 +29,6 @@ export const PLANTS: Readonly<Record<string, Plant>> = {
   fence_dropped: fenceDropped,
   heads_not_compared: headsNotCompared,
   key_logged: keyLogged,
-  late_upload_left: lateUploadLeft,
   lost_bytes_believed: lostBytesBelieved,
   moved_name_closed_first: movedNameClosedFirst,
   only_own_puts_listed: onlyOwnPutsListed,

@@ -70,6 +70,7 @@ const ON_THE_CURRENT = [
   "e2e/restore_buckets.test.ts",
   "e2e/restore_choose.test.ts",
   "e2e/restore_dry_run.test.ts",
+  "e2e/restore_late.test.ts",
   "e2e/restore_policies.test.ts",
 ];
 
