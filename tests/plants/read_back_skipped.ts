@@ -13,10 +13,10 @@ export const plant: Plant = {
     },
     {
       file: shared("restore/entry.ts"),
-      find: `    const put = await objectNow(place, outside);
-    const compared = await compareAgain(item, place, outside);`,
-      replace: `    const put = await objectNow(place, outside);
-    const compared = "same" as Awaited<ReturnType<typeof compare>>;`,
+      find: `  const compared = await compareAgain(item, place, outside);
+  if (compared !== "same") return differs`,
+      replace: `  const compared = "same" as Awaited<ReturnType<typeof compare>>;
+  if (compared !== "same") return differs`,
     },
   ],
 };
