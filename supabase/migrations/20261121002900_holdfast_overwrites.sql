@@ -35,30 +35,52 @@ create function holdfast.restore_overwrites(cursor_id bigint, owner uuid, bucket
 as $$
 declare
   c holdfast.cursors := holdfast.require_lease(restore_overwrites.cursor_id, restore_overwrites.owner);
+  r holdfast.runs := (select runs from holdfast.runs where runs.id = c.run);
+  -- A version may be edited under the lane's eyes: what is to go must still be in a snapshot.
   said jsonb := (select o.metadata from holdfast.source_objects o
     where o.bucket_id = restore_overwrites.bucket_id and o.name = restore_overwrites.name
-      and o.version = restore_overwrites.version);
+      and o.version = restore_overwrites.version
+      and (restore_overwrites.keeps or exists (
+        select from holdfast.known_entries h join holdfast.snapshots s on s.repository = h.repository
+          and s.sequence >= h.added_in and (h.removed_in is null or h.removed_in > s.sequence)
+        where h.repository = r.repository and h.bucket_id = o.bucket_id and h.name = o.name
+          and h.version = o.version and h.blob is not null
+          and holdfast.same_metadata(o.type, o.cache_control, o.user_metadata, o.owner_id, o.created_at,
+            h.type, h.cache_control, h.user_metadata, h.owner_id, h.created_at))));
 begin
   if said is null then
     return false;
   end if;
-  insert into holdfast.overwrites (run, bucket_id, name, version, metadata, keeps)
+  -- Written down twice: the upload of the first time had no answer, and may still come. As long as the
+  -- version is the one of then, none has come, and what the row says is the user's.
+  insert into holdfast.overwrites as w (run, bucket_id, name, version, metadata, keeps)
   values (c.run, restore_overwrites.bucket_id, restore_overwrites.name, restore_overwrites.version, said,
     restore_overwrites.keeps)
-  on conflict do nothing;
+  on conflict on constraint overwrites_pkey do update set
+    doubtful_at = coalesce(w.doubtful_at, clock_timestamp()),
+    metadata = case when w.version = excluded.version then excluded.metadata else w.metadata end,
+    keeps = case when w.version = excluded.version then excluded.keeps else w.keeps end;
   return true;
 end
 $$;
 comment on function holdfast.restore_overwrites(bigint, uuid, text, text, text, boolean) is
-  'Writes down that a lane is about to write over a version of an object; false where another one is there by now.';
+  'Writes down that a lane is about to write over a version of an object; false where another one is there by now, or it was edited and no snapshot holds that.';
 
 create function holdfast.wanted_words(run_id uuid, results jsonb) returns jsonb
   language sql stable security definer set search_path = ''
 as $$
   select coalesce(jsonb_agg(case when w.keeps then x || jsonb_build_object('metadata', w.metadata) else x end), '[]')
   from jsonb_array_elements(wanted_words.results) x
-    left join holdfast.overwrites w on w.run = wanted_words.run_id
-      and w.bucket_id = x ->> 'bucket_id' and w.name = x ->> 'name'
+    left join lateral (
+      -- This run's own, or what a run left that has ended.
+      select w.keeps, w.metadata from holdfast.overwrites w join holdfast.runs r on r.id = w.run
+      where w.bucket_id = x ->> 'bucket_id' and w.name = x ->> 'name' and (w.run = wanted_words.run_id
+        or (w.put is null and exists (
+          select from holdfast.source_objects o
+          where o.bucket_id = x ->> 'bucket_id' and o.name = x ->> 'name'
+            and o.version = x ->> 'restored_version' and o.version <> w.version
+            and o.updated_at between r.started_at and r.ended_at + interval '15 minutes')))
+      order by w.run = wanted_words.run_id desc, w.keeps desc limit 1) as w on true
   where x ->> 'restored_version' is not null
 $$;
 comment on function holdfast.wanted_words(uuid, jsonb) is
@@ -67,19 +89,21 @@ comment on function holdfast.wanted_words(uuid, jsonb) is
 create function holdfast.settle_overwrites(run_id uuid, results jsonb) returns void
   language sql security definer set search_path = ''
 as $$
-  -- A late one may have come since the bytes were read back: then the row says another etag by now.
-  update holdfast.overwrites w set put = x.restored_version,
-    etag = coalesce(x.restored_etag, (
+  -- A late one may have come since the bytes were read back: then the row says another etag by now. Where
+  -- nothing was put at last, one may still come, and brings the bytes that the row tells of.
+  update holdfast.overwrites w set put = coalesce(x.restored_version, w.version),
+    etag = case when x.restored_version is null then w.metadata ->> 'etag' else coalesce(x.restored_etag, (
       select o.etag from holdfast.source_objects o
-      where o.bucket_id = x.bucket_id and o.name = x.name and o.version = x.restored_version))
+      where o.bucket_id = x.bucket_id and o.name = x.name and o.version = x.restored_version)) end
   from jsonb_to_recordset(settle_overwrites.results)
     as x (bucket_id text, name text, restored_version text, restored_etag text)
   where w.run = settle_overwrites.run_id and w.bucket_id = x.bucket_id and w.name = x.name
-    and w.doubtful_at is not null and x.restored_version is not null;
+    and w.doubtful_at is not null and (x.restored_version is not null or w.keeps);
   -- What landed and could not be patched is for the next restore, as is what never was committed.
   delete from holdfast.overwrites w
   using jsonb_to_recordset(settle_overwrites.results) as x (bucket_id text, name text, restored_version text)
-  where w.run = settle_overwrites.run_id and w.bucket_id = x.bucket_id and w.name = x.name and w.put is null
+  where w.run = settle_overwrites.run_id and w.bucket_id = x.bucket_id and w.name = x.name
+    and w.put is null and w.doubtful_at is null
     and (x.restored_version is not null or exists (
       select from holdfast.source_objects o
       where o.bucket_id = x.bucket_id and o.name = x.name and o.version = w.version));
@@ -87,45 +111,56 @@ $$;
 comment on function holdfast.settle_overwrites(uuid, jsonb) is
   'Takes out what a page has written over; what another lane may still be at stays, with what was put.';
 
-create function holdfast.mend_overwrites() returns integer
+create function holdfast.mend_overwrites() returns jsonb
   language plpgsql security definer set search_path = '' set lock_timeout = '1s'
 as $$
 declare
   late jsonb;
+  mended integer := 0;
+  not_mended text;
 begin
+  -- The same bytes once more, and not a word of a user's beside them: an upload that came late, or one of
+  -- a run that ended before it could say so, where the row is to say what it said.
+  for late in
+    select jsonb_build_object('run', w.run, 'bucket_id', w.bucket_id, 'name', w.name, 'etag', o.etag,
+      'restored_version', o.version, 'metadata', case when w.keeps then w.metadata else e.metadata end)
+    from holdfast.overwrites w join holdfast.runs r on r.id = w.run
+      cross join lateral (
+        select s.* from holdfast.source_objects s
+        where s.bucket_id = w.bucket_id collate "default" and s.name = w.name) as o
+      cross join lateral (
+        select k.* from holdfast.known_entries k
+        where k.repository = r.repository and k.bucket_id = w.bucket_id and k.name = w.name
+          and k.added_in <= (r.result ->> 'sequence')::integer
+          and (k.removed_in is null or k.removed_in > (r.result ->> 'sequence')::integer)) as e
+    where (w.put is not null or (w.keeps and r.ended_at is not null))
+      and o.version <> coalesce(w.put, w.version) and o.etag = coalesce(w.etag, w.metadata ->> 'etag')
+      and o.size = e.size and coalesce(o.user_metadata, '{}') = '{}'
+      and (o.owner_id is null or o.owner_id in (w.metadata ->> 'owner_id', e.metadata ->> 'owner_id'))
+  loop
+    begin
+      perform holdfast.patch_objects(jsonb_build_array(late));
+      update holdfast.overwrites w set put = late ->> 'restored_version', etag = late ->> 'etag',
+        doubtful_at = coalesce(w.doubtful_at, clock_timestamp())
+      where w.run = (late ->> 'run')::uuid and w.bucket_id = late ->> 'bucket_id' and w.name = late ->> 'name';
+      mended := mended + 1;
+    exception when others then
+      -- A trigger of the project's, or somebody who holds the row: the next minute tries again, and
+      -- nothing else of the tick's is kept from going on.
+      not_mended := format('%s/%s: %s', late ->> 'bucket_id', late ->> 'name', sqlerrm);
+    end;
+  end loop;
   -- No upload is under way for longer than a quarter of an hour; what was never committed tells the next
   -- restore what it may patch.
   delete from holdfast.overwrites w
   where w.put is not null and w.doubtful_at < now() - interval '15 minutes';
   delete from holdfast.overwrites w using holdfast.runs r
   where w.put is null and r.id = w.run and r.ended_at < now() - interval '7 days';
-  select jsonb_agg(jsonb_build_object('run', w.run, 'bucket_id', w.bucket_id, 'name', w.name,
-    'restored_version', o.version, 'metadata', case when w.keeps then w.metadata else e.metadata end)) into late
-  from holdfast.overwrites w join holdfast.runs r on r.id = w.run
-    cross join lateral (
-      select s.* from holdfast.source_objects s
-      where s.bucket_id = w.bucket_id collate "default" and s.name = w.name) as o
-    cross join lateral (
-      select k.* from holdfast.known_entries k
-      where k.repository = r.repository and k.bucket_id = w.bucket_id and k.name = w.name
-        and k.added_in <= (r.result ->> 'sequence')::integer
-        and (k.removed_in is null or k.removed_in > (r.result ->> 'sequence')::integer)) as e
-  -- The same bytes once more, and not a word of a user's beside them.
-  where w.put is not null and o.version <> w.put and o.etag = w.etag and o.size = e.size
-    and coalesce(o.user_metadata, '{}') = '{}'
-    and (o.owner_id is null or o.owner_id in (w.metadata ->> 'owner_id', e.metadata ->> 'owner_id'));
-  if late is null then
-    return 0;
-  end if;
-  perform holdfast.patch_objects(late);
-  update holdfast.overwrites w set put = x.restored_version
-  from jsonb_to_recordset(late) as x (run uuid, bucket_id text, name text, restored_version text)
-  where w.run = x.run and w.bucket_id = x.bucket_id and w.name = x.name;
-  return jsonb_array_length(late);
+  return jsonb_strip_nulls(jsonb_build_object('mended', nullif(mended, 0), 'not_mended', not_mended));
 end
 $$;
 comment on function holdfast.mend_overwrites() is
-  'Puts back what rows said where an upload came late over a restored object; forgets what is over. Returns how many rows were patched.';
+  'Puts back what rows said where an upload came late over a restored object; forgets what is over. Returns how many rows were patched, and why one was not.';
 
 create function holdfast.left_by_upload(bucket_id text, name text, version text, user_metadata jsonb, owner_id text,
   updated_at timestamptz) returns boolean
@@ -157,7 +192,9 @@ begin
       'bucket_id', e.bucket_id, 'name', e.name, 'version', e.version, 'metadata', e.metadata, 'code', e.code,
       'blob', e.blob, 'key', e.key, 'size', e.size, 'sha256', encode(e.sha256, 'hex'), 'part_size', e.part_size,
       'target', case when o.id is not null then jsonb_build_object(
-        'version', o.version, 'size', o.size,
+        'version', o.version, 'size', o.size, 'etag', o.etag,
+        'announced', exists (
+          select from holdfast.overwrites w where w.bucket_id = e.bucket_id and w.name = e.name),
         'right', e.blob is not null and exists (
           select from holdfast.known_entries k
           where k.repository = r.repository and k.bucket_id = e.bucket_id and k.name = e.name
@@ -243,8 +280,7 @@ declare
   stuck uuid[] := '{}';
   started uuid;
   refused text;
-  mended integer;
-  not_mended text;
+  mended jsonb;
 begin
   for id in select r.id from holdfast.runs r where r.state in ('running', 'sealing') loop
     perform holdfast.resume_if_due(id);
@@ -268,13 +304,12 @@ begin
   begin
     mended := holdfast.mend_overwrites();
   exception when others then
-    -- What a project's own triggers refuse must not keep backups from going on.
-    not_mended := sqlerrm;
+    -- Nothing posted above may be rolled back.
+    mended := jsonb_build_object('not_mended', sqlerrm);
   end;
   perform holdfast.drop_idle_tick();
-  return jsonb_strip_nulls(jsonb_build_object('posted', posted, 'stuck', to_jsonb(nullif(stuck, '{}')),
+  return mended || jsonb_strip_nulls(jsonb_build_object('posted', posted, 'stuck', to_jsonb(nullif(stuck, '{}')),
     'started', started, 'refused', refused,
-    'mended', nullif(mended, 0), 'not_mended', not_mended,
     -- pg_cron's table has no index that would serve.
     'pruned', case when extract(minute from now()) = 0 then holdfast.prune_job_runs() end));
 end

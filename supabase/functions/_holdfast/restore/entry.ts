@@ -93,12 +93,14 @@ async function settleExisting(
     const presence = await hasBytes(item, place, outside);
     if (presence === "unknown") return unknown(item);
     if (presence === "gone") return await putBack(item, { ...target, keeps: true }, outside);
+    await assertStill(target, place, outside);
     return alreadyRight(["objects_already_right"], !target.same_metadata);
   }
   // A length that differs needs no second look; where nothing is to be overwritten, bytes do.
   const surely = target.size !== item.size || plan.overwrite !== "never";
   const compared = await (surely ? compare : compareAgain)(item, place, outside);
   if (compared === "same") {
+    await assertStill(target, place, outside);
     const same = await versionNow(place, outside) === target.version;
     return alreadyRight(["objects_already_right", "objects_verified"], same);
   }
@@ -119,6 +121,22 @@ async function settleExisting(
     );
   }
   return await putBack(item, { ...target, keeps: false }, outside, "objects_overwritten");
+}
+
+/**
+ * What was looked at must not be another slice's upload that came in meanwhile: its row would stay as
+ * that leaves it. The page is asked for anew then, and tells.
+ */
+async function assertStill(
+  { announced, version }: TargetObject,
+  place: ObjectPlace,
+  outside: RestoreContext,
+): Promise<void> {
+  if (!announced || await versionNow(place, outside) === version) return;
+  throw new HoldfastError(
+    "storage_unreachable",
+    `${place.bucket}/${place.name} was written while it was looked at.`,
+  );
 }
 
 /** Puts it over what is there, which a snapshot holds or has no bytes. */
@@ -154,7 +172,8 @@ async function create(
   plan: BucketPlan,
   outside: RestoreContext,
 ): Promise<RestoreResult> {
-  return plan.direct(item)
+  // Storage lets two uploads to a new name both succeed: that of a slice that fell may still come.
+  return plan.direct(item) && outside.attempts <= 1
     ? await createInPlace(item, outside)
     : await createByMove(item, placeOf(item), plan, outside);
 }

@@ -4,6 +4,9 @@
 export interface TargetObject {
   readonly version: string;
   readonly size: number | null;
+  readonly etag: string | null;
+  /** Whether a slice said that it would write over it: its upload may come at any moment. */
+  readonly announced: boolean;
   /** Whether the catalog knows this version as the entry's bytes. */
   readonly right: boolean;
   readonly same_metadata: boolean;

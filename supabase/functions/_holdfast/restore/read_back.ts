@@ -21,7 +21,7 @@ const READS_OF_DIFFERENT = 3;
 /** Leases, a minute each, for which Storage is waited for where it gives no answer about an object. */
 const PATIENT_LEASES = 5;
 
-/** What comparing a target object with a blob came to. `gone`: Storage says that there are no bytes. */
+/** What comparing a target object with a blob came to. `gone`: Storage has none, as it says, or fails at it. */
 export type Comparison = "same" | "different" | {
   readonly unreadable: string;
   readonly gone: boolean;
@@ -183,7 +183,8 @@ async function readAgain<Result>(
       maybeOut = answer.kind === "failed" && !answer.ofObject;
     }
     if (attempt >= MAX_READS) {
-      throw new Unreadable(why, maybeOut, answer.kind === "missing");
+      const internal = answer.kind === "failed" && answer.internal === true;
+      throw new Unreadable(why, maybeOut, answer.kind === "missing" || internal);
     }
     await clock.delay(backoffMs(attempt));
   }

@@ -130,6 +130,7 @@ interface Case {
   right?: boolean;
   of_this_run?: boolean;
   bare?: boolean;
+  announced?: boolean;
 }
 
 function outsideOf(target: Target, store: MemoryStore): RestoreContext {
@@ -153,6 +154,8 @@ async function restore(
     known = {
       version,
       size: 1,
+      etag: null,
+      announced: given.announced ?? false,
       right: given.right ?? false,
       same_metadata: given.same_metadata ?? false,
       of_this_run: given.of_this_run ?? false,
@@ -358,6 +361,19 @@ Deno.test("a row that somebody wrote while its bytes were looked for is left alo
   });
   assert.equal(there, "theirs");
   assert.equal(result.failure?.code, "target_differs");
+});
+
+Deno.test("an announced upload that comes while an object is looked at has the page asked for anew", async () => {
+  for (const right of [true, false]) {
+    const given: Case = { there: "same", overwrite: "never", held: true, direct: false, right };
+    const comes = (target: Target) => {
+      target.afterRead = () => target.place("b", "n", BLOB);
+    };
+    await assert.rejects(restore({ ...given, announced: true }, comes), {
+      code: "storage_unreachable",
+    });
+    assert.equal((await restore(given, comes)).result.failure, undefined);
+  }
 });
 
 Deno.test("an outage is no loss of bytes, and is waited for; an object without an answer is told", async () => {
