@@ -6,8 +6,13 @@ import { tick } from "./support/tick.ts";
 
 const BYTES = "what was backed up";
 
-/** A project whose one file was restored over by a lane whose lease another had lost. */
-async function createRestored(): Promise<{ project: TestProject; restored: ObjectRow }> {
+/**
+ * A project whose one file was restored over, by a lane whose lease another had lost; or by a run that
+ * ended before the page was committed.
+ */
+async function createRestored(
+  by: "late lane" | "ended run" = "late lane",
+): Promise<{ project: TestProject; restored: ObjectRow }> {
   const project = await TestProject.create();
   await createBucket(project, "files");
   await upload(project, "files", "a", BYTES, { userMetadata: { edition: 1 } });
@@ -18,9 +23,12 @@ async function createRestored(): Promise<{ project: TestProject; restored: Objec
   const { id } = await project.restore({ snapshot, overwrite: "if-changed" });
   const restored = await rowOf(project);
   assert.deepEqual(restored.user_metadata, { edition: 1 });
+  const ended = by === "ended run";
   await project.sql`
     insert into holdfast.overwrites (run, bucket_id, name, version, metadata, keeps, doubtful_at, put, etag)
-    select ${id}, o.bucket_id, o.name, 'before', o.metadata, false, now(), o.version, o.etag
+    select ${id}, o.bucket_id, o.name, 'before', o.metadata, ${ended},
+      case when not ${ended} then now() end, case when not ${ended} then o.version end,
+      case when not ${ended} then o.etag end
     from holdfast.source_objects o`;
   return { project, restored };
 }
@@ -55,6 +63,15 @@ for (const [what, bytes, userMetadata] of THEIRS) {
     assert.deepEqual(await rowOf(project), theirs);
   });
 }
+
+Deno.test("where a run ended between its upload and its page, the row says again what it said", async () => {
+  const { project: made, restored } = await createRestored("ended run");
+  await using project = made;
+  await upload(project, "files", "a", BYTES);
+  const { version, metadata } = await rowOf(project);
+  await tick(project);
+  assert.deepEqual(await rowOf(project), { ...restored, version, metadata });
+});
 
 Deno.test("what keeps a late upload from being mended keeps no backup from going on", async () => {
   const { project: made } = await createRestored();
