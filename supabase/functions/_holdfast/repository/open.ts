@@ -52,7 +52,7 @@ export interface OpenedRepository {
 
 /** Reads holdfast.json; undefined where there is no repository yet. */
 export async function readIdentity(store: RepositoryStore): Promise<Identity | undefined> {
-  const bytes = await store.get(HOLDFAST_KEY, MAX_RECORD_BYTES);
+  const bytes = await store.get(HOLDFAST_KEY, MAX_RECORD_BYTES, { stated: true });
   return bytes && parseDocument(HOLDFAST_KEY, bytes, identitySchema);
 }
 
@@ -102,7 +102,7 @@ export async function readRecords(store: RepositoryStore, last: number): Promise
 
 /** One log record by its key, held to the sequence in it. @throws HoldfastError `repository_damaged`. */
 export async function readRecord(store: RepositoryStore, key: string): Promise<LogRecord> {
-  const bytes = await store.get(key, MAX_RECORD_BYTES);
+  const bytes = await store.get(key, MAX_RECORD_BYTES, { stated: true });
   if (!bytes) throw new HoldfastError("repository_damaged", `${key} is listed and can't be read`);
   const record = parseDocument(key, bytes, recordSchema);
   if (record.sequence !== sequenceOfLogKey(key)) {

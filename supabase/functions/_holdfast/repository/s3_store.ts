@@ -2,11 +2,18 @@
 import { HoldfastError } from "../errors.ts";
 import { bareEtag } from "../project/storage.ts";
 import type { RepositorySettings } from "../settings.ts";
+import { hexDigest } from "./keys.ts";
 import { parseS3Error } from "./s3_errors.ts";
 import { isListing, listQuery, parseKeys } from "./s3_list.ts";
 import { onlyIfAbsent, openS3Door, type S3Request } from "./s3_request.ts";
 import { createUploads } from "./s3_uploads.ts";
 import type { RepositoryStore } from "./store.ts";
+
+/** Header with the SHA-256 of an object's bytes, hex, as its writer stated it. */
+const STATED_DIGEST = "x-amz-meta-sha256";
+
+/** Reads of a document until it is believed to be another: one may have been spoilt on its way. */
+const MAX_READS = 3;
 
 /**
  * Opens a bucket and prefix. `request` is the door that every fetch goes through. Nothing is asked
@@ -33,11 +40,18 @@ export function createS3Store(
   let conditional = true;
 
   return {
-    async get(key, maxBytes) {
+    async get(key, maxBytes, { stated = false } = {}) {
       const asked: S3Request = { method: "GET", key, expected: [] };
-      const response = await found(asked);
-      if (!response) return undefined;
-      return await door.readBytes(asked, response, maxBytes);
+      for (let reads = 1;; reads++) {
+        const response = await found(asked);
+        if (!response) return undefined;
+        const bytes = await door.readBytes(asked, response, maxBytes);
+        const digest = stated ? response.headers.get(STATED_DIGEST) : null;
+        if (digest === null || digest === await hexDigest(bytes)) return bytes;
+        if (reads >= MAX_READS) {
+          throw new HoldfastError("repository_damaged", `${key} is not what was put there`);
+        }
+      }
     },
     open: (key) =>
       found({
@@ -54,14 +68,14 @@ export function createS3Store(
       return {
         size: Number(response.headers.get("content-length")),
         etag: bareEtag(response.headers.get("etag")),
-        sha256: response.headers.get("x-amz-meta-sha256") ?? undefined,
+        sha256: response.headers.get(STATED_DIGEST) ?? undefined,
       };
     },
     async put(key, bytes, { sha256, contentType = "application/octet-stream" }) {
       const asked: S3Request = {
         method: "PUT",
         key,
-        headers: { "content-type": contentType, "x-amz-meta-sha256": sha256 },
+        headers: { "content-type": contentType, [STATED_DIGEST]: sha256 },
         body: bytes,
         sha256,
         expected: [412, 501],

@@ -52,8 +52,16 @@ export interface PutOptions {
  * `repository_key_refused`, `repository_access_denied` or `repository_refused`.
  */
 export interface RepositoryStore {
-  /** A whole small object, or undefined. Throws `repository_damaged` above maxBytes. */
-  get(key: string, maxBytes: number): Promise<Uint8Array<ArrayBuffer> | undefined>;
+  /**
+   * A whole small object, or undefined. `stated`: it is held to the digest that its writer stated,
+   * where there is one, for nothing else tells what it should be. Throws `repository_damaged` above
+   * maxBytes, and where it stays another.
+   */
+  get(
+    key: string,
+    maxBytes: number,
+    options?: { readonly stated?: boolean },
+  ): Promise<Uint8Array<ArrayBuffer> | undefined>;
   /** An object's body as a stream with its length, or undefined. The body is the caller's to end. */
   open(key: string): Promise<Response | undefined>;
   head(key: string): Promise<StoredObject | undefined>;

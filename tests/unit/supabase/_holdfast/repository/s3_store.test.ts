@@ -264,3 +264,21 @@ Deno.test("a refusal that repeats the key is told without it", async () => {
     });
   }
 });
+
+Deno.test("a document is held to the digest that its writer stated, and read again where it is another", async () => {
+  const digest = createHash("sha256").update("whole").digest("hex");
+  const of = (body: string) => () =>
+    new Response(body, { headers: { etag: '"e"', "x-amz-meta-sha256": digest } });
+  const spoilt = open({}, of("whose"), of("whole"));
+  const bytes = await spoilt.store.get("holdfast.json", 100, { stated: true });
+  assert.equal(new TextDecoder().decode(bytes), "whole");
+  assert.equal(spoilt.sent.length, 2);
+  const damaged = open({}, of("whose"));
+  await refused(
+    () => damaged.store.get("holdfast.json", 100, { stated: true }),
+    "repository_damaged",
+    /holdfast\.json/,
+  );
+  // Who holds a digest itself asks for no second look.
+  assert.ok(await open({}, of("whose")).store.get("data/a", 100));
+});
