@@ -72,7 +72,8 @@ Deno.test("a catalog that was lost whole is built again from the bucket", async 
   const before = await catalogOf(project);
   await project.sql`
     truncate holdfast.entries, holdfast.blobs, holdfast.snapshots, holdfast.repositories,
-      holdfast.runs, holdfast.cursors, holdfast.uploads, holdfast.upload_parts, holdfast.failures`;
+      holdfast.runs, holdfast.cursors, holdfast.uploads, holdfast.upload_parts, holdfast.failures,
+      holdfast.overwrites`;
   const run = await project.ended(await project.start("backup/runs"));
   assert.deepEqual([run.state, run.code], ["failed", "catalog_behind"]);
   await project.importLog();
