@@ -43,7 +43,7 @@ export interface BucketPlan {
   readonly direct: (item: RestoreItem) => boolean;
 }
 
-/** Times that an object is put until it reads back as it was backed up: a body may be spoilt on its way. */
+/** Times that an object is put into the scratch bucket until it reads back as it was backed up. */
 const MAX_PUTS = 2;
 
 /** The one blob is damaged or refused, not the restore: it goes on and says so. */
@@ -92,7 +92,10 @@ async function settleExisting(
   if (target.right) {
     const presence = await hasBytes(item, place, outside);
     if (presence === "unknown") return unknown(item);
-    if (presence === "gone") return await putBack(item, { ...target, keeps: true }, outside);
+    if (presence === "gone") {
+      const keeps = plan.overwrite === "never" || !target.held;
+      return await putOver(item, { ...target, keeps }, outside);
+    }
     await assertStill(target, place, outside);
     return alreadyRight(["objects_already_right"], !target.same_metadata);
   }
@@ -106,7 +109,7 @@ async function settleExisting(
   }
   if (compared !== "different" && compared.gone) {
     if (!target.held) return lost(item);
-    return await putBack(item, { ...target, keeps: false }, outside);
+    return await putOver(item, { ...target, keeps: false }, outside);
   }
   if (plan.overwrite === "never") {
     return kept(
@@ -120,7 +123,7 @@ async function settleExisting(
       "what is there is in no snapshot yet: run a backup first, then it may be overwritten",
     );
   }
-  return await putBack(item, { ...target, keeps: false }, outside, "objects_overwritten");
+  return await putOver(item, { ...target, keeps: false }, outside, "objects_overwritten");
 }
 
 /**
@@ -140,7 +143,7 @@ async function assertStill(
 }
 
 /** Puts it over what is there, which a snapshot holds or has no bytes. */
-async function putBack(
+async function putOver(
   item: HeldItem,
   over: Over,
   outside: RestoreContext,
