@@ -7,8 +7,7 @@ export const plant: Plant = {
   scenarios: ["restore_lost"],
   edits: [{
     file: shared("restore/entry.ts"),
-    find:
-      'if (presence === "gone") return await putBack(item, { ...target, keeps: true }, outside);',
-    replace: "",
+    find: 'if (presence === "gone") {',
+    replace: "if (!presence) {",
   }],
 };
