@@ -1,4 +1,4 @@
-import { type Plant, shared } from "./plant.ts";
+import { migration, type Plant, shared } from "./plant.ts";
 
 /** See `what`. */
 export const plant: Plant = {
@@ -12,5 +12,10 @@ export const plant: Plant = {
       replace: 'if (String(plan.overwrite) === "nothing") {',
     },
     { file: shared("restore/entry.ts"), find: "if (!target.held) {", replace: "if (!target) {" },
+    {
+      file: migration("overwrites"),
+      find: "and (restore_overwrites.keeps or exists (",
+      replace: "and (true or exists (",
+    },
   ],
 };
