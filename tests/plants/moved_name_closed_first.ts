@@ -9,5 +9,9 @@ export const plant: Plant = {
     file: migration("engine"),
     find: "when 'backup.objects' then 'gone'",
     replace: "when 'backup.objects' then 'close'",
+  }, {
+    file: migration("moved_twice"),
+    find: "else 'kept' end as fate",
+    replace: "else 'moved' end as fate",
   }],
 };
