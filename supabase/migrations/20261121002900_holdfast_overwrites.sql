@@ -30,6 +30,21 @@ comment on column holdfast.overwrites.etag is 'The etag of that version: an uplo
 alter table holdfast.overwrites enable row level security;
 revoke all on holdfast.overwrites from public, anon, authenticated;
 
+create function holdfast.is_held(repository integer, bucket_id text, name text, version text, type text,
+  cache_control text, user_metadata jsonb, owner_id text, created_at timestamptz) returns boolean
+  language sql stable security definer set search_path = ''
+as $$
+  select exists (
+    select from holdfast.known_entries h join holdfast.snapshots s on s.repository = h.repository
+      and s.sequence >= h.added_in and (h.removed_in is null or h.removed_in > s.sequence)
+    where h.repository = is_held.repository and h.bucket_id = is_held.bucket_id and h.name = is_held.name
+      and h.version = is_held.version and h.blob is not null
+      and holdfast.same_metadata(is_held.type, is_held.cache_control, is_held.user_metadata, is_held.owner_id,
+        is_held.created_at, h.type, h.cache_control, h.user_metadata, h.owner_id, h.created_at))
+$$;
+comment on function holdfast.is_held(integer, text, text, text, text, text, jsonb, text, timestamptz) is
+  'Whether a sealed snapshot holds this version of an object with what its row says: writing over it loses nothing.';
+
 create function holdfast.restore_overwrites(cursor_id bigint, owner uuid, bucket_id text, name text, version text,
   keeps boolean) returns boolean language plpgsql security definer set search_path = ''
 as $$
@@ -40,13 +55,8 @@ declare
   said jsonb := (select o.metadata from holdfast.source_objects o
     where o.bucket_id = restore_overwrites.bucket_id and o.name = restore_overwrites.name
       and o.version = restore_overwrites.version
-      and (restore_overwrites.keeps or exists (
-        select from holdfast.known_entries h join holdfast.snapshots s on s.repository = h.repository
-          and s.sequence >= h.added_in and (h.removed_in is null or h.removed_in > s.sequence)
-        where h.repository = r.repository and h.bucket_id = o.bucket_id and h.name = o.name
-          and h.version = o.version and h.blob is not null
-          and holdfast.same_metadata(o.type, o.cache_control, o.user_metadata, o.owner_id, o.created_at,
-            h.type, h.cache_control, h.user_metadata, h.owner_id, h.created_at))));
+      and (restore_overwrites.keeps or holdfast.is_held(r.repository, o.bucket_id, o.name, o.version, o.type,
+        o.cache_control, o.user_metadata, o.owner_id, o.created_at)));
 begin
   if said is null then
     return false;
@@ -111,57 +121,6 @@ $$;
 comment on function holdfast.settle_overwrites(uuid, jsonb) is
   'Takes out what a page has written over; what another lane may still be at stays, with what was put.';
 
-create function holdfast.mend_overwrites() returns jsonb
-  language plpgsql security definer set search_path = '' set lock_timeout = '1s'
-as $$
-declare
-  late jsonb;
-  mended integer := 0;
-  not_mended text;
-begin
-  -- The same bytes once more, and not a word of a user's beside them: an upload that came late, or one of
-  -- a run that ended before it could say so, where the row is to say what it said.
-  for late in
-    select jsonb_build_object('run', w.run, 'bucket_id', w.bucket_id, 'name', w.name, 'etag', o.etag,
-      'restored_version', o.version, 'metadata', case when w.keeps then w.metadata else e.metadata end)
-    from holdfast.overwrites w join holdfast.runs r on r.id = w.run
-      cross join lateral (
-        select s.* from holdfast.source_objects s
-        where s.bucket_id = w.bucket_id collate "default" and s.name = w.name) as o
-      cross join lateral (
-        select k.* from holdfast.known_entries k
-        where k.repository = r.repository and k.bucket_id = w.bucket_id and k.name = w.name
-          and k.added_in <= (r.result ->> 'sequence')::integer
-          and (k.removed_in is null or k.removed_in > (r.result ->> 'sequence')::integer)) as e
-    where (w.put is not null or (w.keeps and r.ended_at is not null))
-      and o.version <> coalesce(w.put, w.version) and o.etag = coalesce(w.etag, w.metadata ->> 'etag')
-      and o.size = e.size and coalesce(o.user_metadata, '{}') = '{}'
-      and (o.owner_id is null or o.owner_id in (w.metadata ->> 'owner_id', e.metadata ->> 'owner_id'))
-  loop
-    begin
-      perform holdfast.patch_objects(jsonb_build_array(late));
-      update holdfast.overwrites w set put = late ->> 'restored_version', etag = late ->> 'etag',
-        doubtful_at = coalesce(w.doubtful_at, clock_timestamp())
-      where w.run = (late ->> 'run')::uuid and w.bucket_id = late ->> 'bucket_id' and w.name = late ->> 'name';
-      mended := mended + 1;
-    exception when others then
-      -- A trigger of the project's, or somebody who holds the row: the next minute tries again, and
-      -- nothing else of the tick's is kept from going on.
-      not_mended := format('%s/%s: %s', late ->> 'bucket_id', late ->> 'name', sqlerrm);
-    end;
-  end loop;
-  -- No upload is under way for longer than a quarter of an hour; what was never committed tells the next
-  -- restore what it may patch.
-  delete from holdfast.overwrites w
-  where w.put is not null and w.doubtful_at < now() - interval '15 minutes';
-  delete from holdfast.overwrites w using holdfast.runs r
-  where w.put is null and r.id = w.run and r.ended_at < now() - interval '7 days';
-  return jsonb_strip_nulls(jsonb_build_object('mended', nullif(mended, 0), 'not_mended', not_mended));
-end
-$$;
-comment on function holdfast.mend_overwrites() is
-  'Puts back what rows said where an upload came late over a restored object; forgets what is over. Returns how many rows were patched, and why one was not.';
-
 create function holdfast.left_by_upload(bucket_id text, name text, version text, user_metadata jsonb, owner_id text,
   updated_at timestamptz) returns boolean
   language sql stable security definer set search_path = ''
@@ -203,13 +162,8 @@ begin
           e.type, e.cache_control, e.user_metadata, e.owner_id, e.created_at),
         'of_this_run', l.by_upload or (o.owner_id is null and coalesce(o.user_metadata, '{}') = '{}'
           and holdfast.put_by_restore(o.created_at) and holdfast.as_inserted(o.id)),
-        'held', exists (
-          select from holdfast.known_entries h join holdfast.snapshots s on s.repository = h.repository
-            and s.sequence >= h.added_in and (h.removed_in is null or h.removed_in > s.sequence)
-          where h.repository = r.repository and h.bucket_id = o.bucket_id and h.name = o.name
-            and h.version = o.version and h.blob is not null
-            and holdfast.same_metadata(o.type, o.cache_control, o.user_metadata, o.owner_id, o.created_at,
-              h.type, h.cache_control, h.user_metadata, h.owner_id, h.created_at)),
+        'held', holdfast.is_held(r.repository, o.bucket_id, o.name, o.version, o.type, o.cache_control,
+          o.user_metadata, o.owner_id, o.created_at),
         'bare', l.by_upload or (o.owner_id is null and coalesce(o.user_metadata, '{}') = '{}')) end)
       order by e.name), '[]')
     from (
@@ -253,71 +207,8 @@ begin
 end
 $$;
 
-create or replace function holdfast.drop_idle_tick() returns void
-  language plpgsql security definer set search_path = ''
-as $$
-begin
-  -- Whoever holds it starts or schedules something. The next minute looks again, so this one need not wait.
-  if not pg_try_advisory_xact_lock(hashtext('holdfast'), hashtext('start_run')) then
-    return;
-  end if;
-  if not exists (select from cron.job j where j.jobname = 'holdfast backup')
-    and not exists (select from holdfast.runs r where r.state in ('running', 'sealing'))
-    and holdfast.maximum_age() is null and holdfast.setting('backup_waiting') = 'null'
-    and holdfast.left_scratch_buckets() = '[]'
-    and not exists (select from holdfast.overwrites w where w.put is not null) then
-    perform cron.unschedule(j.jobid) from cron.job j where j.jobname = 'holdfast tick' and j.username = current_user;
-  end if;
-end
-$$;
-
-create or replace function holdfast.tick() returns jsonb
-  language plpgsql security definer set search_path = ''
-as $$
-declare
-  id uuid;
-  posted integer := 0;
-  stuck uuid[] := '{}';
-  started uuid;
-  refused text;
-  mended jsonb;
-begin
-  for id in select r.id from holdfast.runs r where r.state in ('running', 'sealing') loop
-    perform holdfast.resume_if_due(id);
-    if holdfast.end_if_stuck(id) then
-      stuck := stuck || id;
-    else
-      posted := posted + holdfast.post_free_lanes(id);
-    end if;
-  end loop;
-  if holdfast.backup_due() then
-    begin
-      started := holdfast.start_or_wait('schedule');
-    exception when sqlstate 'HF000' then
-      -- What was posted above must not be rolled back.
-      refused := sqlerrm;
-    end;
-  end if;
-  if holdfast.left_scratch_buckets() <> '[]' then
-    perform holdfast.post_work('holdfast-restore', '{}');
-  end if;
-  begin
-    mended := holdfast.mend_overwrites();
-  exception when others then
-    -- Nothing posted above may be rolled back.
-    mended := jsonb_build_object('not_mended', sqlerrm);
-  end;
-  perform holdfast.drop_idle_tick();
-  return mended || jsonb_strip_nulls(jsonb_build_object('posted', posted, 'stuck', to_jsonb(nullif(stuck, '{}')),
-    'started', started, 'refused', refused,
-    -- pg_cron's table has no index that would serve.
-    'pruned', case when extract(minute from now()) = 0 then holdfast.prune_job_runs() end));
-end
-$$;
-comment on function holdfast.tick() is
-  'What pg_cron runs each minute: posts a slice for each free lane, ends stuck runs, starts a backup that waits or is overdue, has scratch buckets removed and mends what came late. Returns what it did.';
-
-revoke all on function holdfast.restore_overwrites(bigint, uuid, text, text, text, boolean), holdfast.wanted_words(uuid, jsonb),
-  holdfast.settle_overwrites(uuid, jsonb), holdfast.mend_overwrites(), 
+revoke all on function holdfast.is_held(integer, text, text, text, text, text, jsonb, text, timestamptz),
+  holdfast.restore_overwrites(bigint, uuid, text, text, text, boolean), holdfast.wanted_words(uuid, jsonb),
+  holdfast.settle_overwrites(uuid, jsonb),
   holdfast.left_by_upload(text, text, text, jsonb, text, timestamptz) from public;
 grant execute on function holdfast.restore_overwrites(bigint, uuid, text, text, text, boolean) to holdfast_worker;

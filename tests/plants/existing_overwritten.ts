@@ -14,8 +14,8 @@ export const plant: Plant = {
     { file: shared("restore/entry.ts"), find: "if (!target.held) {", replace: "if (!target) {" },
     {
       file: migration("overwrites"),
-      find: "and (restore_overwrites.keeps or exists (",
-      replace: "and (true or exists (",
+      find: "and (restore_overwrites.keeps or holdfast.is_held(",
+      replace: "and (true or holdfast.is_held(",
     },
   ],
 };
