@@ -96,16 +96,15 @@ async function settleExisting(
       const keeps = plan.overwrite === "never" || !target.held;
       return await putOver(item, { ...target, keeps }, outside);
     }
-    await assertStill(target, place, outside);
+    if (target.announced) await isStill(target, place, outside);
     return alreadyRight(["objects_already_right"], !target.same_metadata);
   }
   // A length that differs needs no second look; where nothing is to be overwritten, bytes do.
   const surely = target.size !== item.size || plan.overwrite !== "never";
   const compared = await (surely ? compare : compareAgain)(item, place, outside);
   if (compared === "same") {
-    await assertStill(target, place, outside);
-    const same = await versionNow(place, outside) === target.version;
-    return alreadyRight(["objects_already_right", "objects_verified"], same);
+    const still = await isStill(target, place, outside);
+    return alreadyRight(["objects_already_right", "objects_verified"], still);
   }
   if (compared !== "different" && compared.gone) {
     if (!target.held) return lost(item);
@@ -127,15 +126,17 @@ async function settleExisting(
 }
 
 /**
- * What was looked at must not be another slice's upload that came in meanwhile: its row would stay as
- * that leaves it. The page is asked for anew then, and tells.
+ * Whether what was looked at is still there. It must not be another slice's upload that came in
+ * meanwhile: its row would stay as that leaves it.
+ * @throws HoldfastError `storage_unreachable`: it may be one, and the page is to be asked for anew
  */
-async function assertStill(
+async function isStill(
   { announced, version }: TargetObject,
   place: ObjectPlace,
   outside: RestoreContext,
-): Promise<void> {
-  if (!announced || await versionNow(place, outside) === version) return;
+): Promise<boolean> {
+  const still = await versionNow(place, outside) === version;
+  if (still || !announced) return still;
   throw new HoldfastError(
     "storage_unreachable",
     `${place.bucket}/${place.name} was written while it was looked at.`,

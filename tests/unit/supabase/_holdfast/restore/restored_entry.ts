@@ -1,0 +1,182 @@
+import assert from "node:assert/strict";
+import type { Database } from "../../../../../supabase/functions/_holdfast/project/database.ts";
+import type {
+  ByteRange,
+  ObjectReader,
+  StorageRead,
+} from "../../../../../supabase/functions/_holdfast/project/storage.ts";
+import type {
+  ObjectPlace,
+  ObjectWriter,
+  WriteOutcome,
+} from "../../../../../supabase/functions/_holdfast/project/target.ts";
+import { restoreEntry } from "../../../../../supabase/functions/_holdfast/restore/entry.ts";
+import type {
+  RestoreItem,
+  TargetObject,
+} from "../../../../../supabase/functions/_holdfast/restore/items.ts";
+import type { RestoreContext } from "../../../../../supabase/functions/_holdfast/restore/put.ts";
+import { MemoryStore } from "../../memory_store.ts";
+import { withoutWaiting } from "../../without_waiting.ts";
+import { heldItem } from "./held_item.ts";
+
+/** The blob's bytes. */
+export const BLOB = "what was backed up";
+/** Their key in the repository. */
+export const KEY = "data/b/n/v";
+
+/** The entry that is restored. */
+export const ITEM: RestoreItem = heldItem(BLOB, { key: KEY });
+
+/** What Storage says of bytes that it lacks. */
+export const MISSING: StorageRead = { kind: "missing" };
+/** The same of Storage over files. */
+export const INTERNAL: StorageRead = { kind: "failed", message: "HTTP 500", internal: true };
+
+/** A project's Storage: what lies where, and each write that was asked of it. */
+export class Target implements ObjectReader, ObjectWriter, Database {
+  readonly objects = new Map<string, { bytes: string; version: string }>();
+  readonly writes: string[] = [];
+  readonly reads: string[] = [];
+  /** By version. */
+  readonly #lost = new Map<string, StorageRead>();
+  afterRead: () => void = () => {};
+  /** What becomes of the bytes of an upload. */
+  spoil = (bytes: string) => bytes;
+  #made = 0;
+
+  /** What a place has to give; undefined where there is no object, or its bytes are lost. */
+  bytes(place: string): string | undefined {
+    const object = this.objects.get(place);
+    return object && !this.#lost.has(object.version) ? object.bytes : undefined;
+  }
+
+  place(bucket: string, name: string, bytes: string): string {
+    const version = `made ${++this.#made}`;
+    this.objects.set(`${bucket}/${name}`, { bytes, version });
+    return version;
+  }
+
+  async upload(
+    bucket: string,
+    name: string,
+    body: () => Promise<Uint8Array<ArrayBuffer> | ReadableStream | undefined>,
+    { upsert }: { upsert: boolean },
+  ): Promise<WriteOutcome> {
+    const sent = await body();
+    if (sent === undefined) return { kind: "exists" };
+    this.writes.push(`${upsert ? "overwrite" : "create"} ${bucket}/${name}`);
+    const bytes = new TextDecoder().decode(sent as Uint8Array);
+    if (!upsert && this.objects.has(`${bucket}/${name}`)) return { kind: "exists" } as const;
+    this.place(bucket, name, this.spoil(bytes));
+    return { kind: "done" } as const;
+  }
+
+  move(from: ObjectPlace, to: ObjectPlace) {
+    this.writes.push(`move to ${to.bucket}/${to.name}`);
+    const moved = this.objects.get(`${from.bucket}/${from.name}`)!;
+    if (this.objects.has(`${to.bucket}/${to.name}`)) {
+      return Promise.resolve({ kind: "exists" } as const);
+    }
+    this.objects.delete(`${from.bucket}/${from.name}`);
+    this.place(to.bucket, to.name, moved.bytes);
+    return Promise.resolve({ kind: "done" } as const);
+  }
+
+  /** Takes the bytes of an object away, and leaves its row; how Storage then answers. */
+  lose(bucket: string, name: string, answer: StorageRead): void {
+    this.#lost.set(this.objects.get(`${bucket}/${name}`)!.version, answer);
+  }
+
+  read(bucket: string, name: string, range?: ByteRange): Promise<StorageRead> {
+    const place = `${bucket}/${name}`;
+    this.reads.push(range ? `${place} ${range.first}-${range.last}` : place);
+    const object = this.objects.get(place);
+    const lost = object && this.#lost.get(object.version);
+    this.afterRead();
+    if (!object || lost) return Promise.resolve(lost ?? MISSING);
+    const response = new Response(object.bytes);
+    return Promise.resolve({ kind: "bytes", response, etag: "", fresh: true });
+  }
+
+  call<Result>(name: string, { bucket_id, name: of }: Record<string, unknown>): Promise<Result> {
+    assert.equal(name, "object_now");
+    const { version, bytes } = this.objects.get(`${bucket_id}/${of}`) ?? {};
+    const row = version && { version, size: bytes!.length, etag: null };
+    return Promise.resolve((row ?? null) as Result);
+  }
+
+  createBucket(): never {
+    throw new Error("no part of an entry");
+  }
+
+  dropBucket(): never {
+    throw new Error("a restore deletes nothing");
+  }
+
+  close(): Promise<void> {
+    return Promise.resolve();
+  }
+}
+
+/** Bytes as they come where one was flipped on its way. */
+export const flipped = (bytes: string) => `${bytes.slice(0, -1)}~`;
+
+/** How the target stands to the entry, and what is asked for. */
+export interface Case {
+  /** Whether its row says what the snapshot says, its times of change left out. */
+  same_metadata?: boolean;
+  /** What lies under the name: nothing, the blob's bytes or others. */
+  there: "nothing" | "same" | "other";
+  overwrite: "never" | "if-changed" | "always";
+  held: boolean;
+  direct: boolean;
+  right?: boolean;
+  of_this_run?: boolean;
+  bare?: boolean;
+  announced?: boolean;
+}
+
+/** The outside of an entry: this target, and a repository in memory. */
+export function outsideOf(target: Target, store: MemoryStore): RestoreContext {
+  const announce = ({ bucket, name }: ObjectPlace, { version }: { version: string }) => {
+    const same = target.objects.get(`${bucket}/${name}`)?.version === version;
+    return Promise.resolve(same);
+  };
+  return { store, reader: target, writer: target, database: target, announce, attempts: 1 };
+}
+
+/** Restores the entry, once `change` has done its part; what came of it. */
+export async function restore(
+  given: Case,
+  change: (target: Target, store: MemoryStore) => void = () => {},
+  attempts = 1,
+) {
+  const [target, store] = [new Target(), new MemoryStore()];
+  store.write(KEY, BLOB);
+  let known: TargetObject | null = null;
+  if (given.there !== "nothing") {
+    const version = target.place("b", "n", given.there === "same" ? BLOB : "others' bytes");
+    known = {
+      version,
+      size: 1,
+      etag: null,
+      announced: given.announced ?? false,
+      right: given.right ?? false,
+      same_metadata: given.same_metadata ?? false,
+      of_this_run: given.of_this_run ?? false,
+      bare: given.bare ?? false,
+      held: given.held,
+    };
+  }
+  change(target, store);
+  const { overwrite, direct } = given;
+  const { result } = await withoutWaiting(() =>
+    restoreEntry(
+      { ...ITEM, target: known },
+      { overwrite, scratch: "scratch", direct: () => direct },
+      { ...outsideOf(target, store), attempts },
+    )
+  );
+  return { result, target, there: target.bytes("b/n") };
+}
