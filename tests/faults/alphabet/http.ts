@@ -1,3 +1,4 @@
+import type { Kind } from "../door/kinds.ts";
 import type { Party } from "../door/step.ts";
 import type { LaneClock } from "../world/lane_clock.ts";
 import { drip, spoil } from "./answers.ts";
@@ -7,6 +8,9 @@ import type { ServerFault } from "./names.ts";
 export interface Struck {
   readonly party: Party;
   readonly request: Request;
+  readonly kind: Kind;
+  /** The step's number. */
+  readonly step: number;
   /** What ends it when its time is over. */
   readonly signal: AbortSignal | undefined;
   readonly clock: LaneClock;

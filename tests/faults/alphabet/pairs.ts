@@ -44,11 +44,6 @@ export const EXCEPTIONS: readonly Exception[] = [
   { faults: ["stale_body"], kinds: allBut(...READS), why: "only reads of objects pass the CDN" },
   { faults: ["stale_list"], kinds: allBut("s3 LIST"), why: "nothing is listed" },
   { faults: ["delete_locked"], kinds: allBut("s3 DELETE"), why: "nothing is deleted" },
-  {
-    faults: ["flipped_answer"],
-    kinds: ["storage GET"],
-    why: "nothing can tell it: length and etag are right, and they are all that is known",
-  },
   { faults: ["flip_byte"], kinds: allBut(...WITH_BYTES), why: "no bytes of objects are sent" },
 ];
 

@@ -80,15 +80,18 @@ export function requestThrough(door: Door, lane: LaneState, way: Way): typeof fe
       exchanged(origin, response.status);
       return new Response(await bodyOf(method, response), response);
     };
+    const kind = kindOf(party, action, way.readsBack);
     return door.pass(lane, {
       party,
       action,
-      kind: kindOf(party, action, way.readsBack),
+      kind,
       send: () => send(false),
       sendUnder: (fault, missed) =>
         answerUnder(fault, {
           party,
           request,
+          kind,
+          step: door.steps.length,
           signal: init?.signal ?? undefined,
           clock: way.clock,
           send: () => send(false),

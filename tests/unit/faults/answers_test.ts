@@ -1,14 +1,17 @@
 import assert from "node:assert/strict";
 import { answerUnder } from "../../faults/alphabet/http.ts";
 import type { ServerFault } from "../../faults/alphabet/names.ts";
+import type { Kind } from "../../faults/door/kinds.ts";
 import { LaneClock } from "../../faults/world/lane_clock.ts";
+
+const URL_OF_OBJECT = "http://project.test/storage/v1/object/authenticated/a/b";
 
 /** What is answered under a fault where this is right; `missed`: there was nothing to spoil. */
 function under(
   fault: ServerFault,
   right: () => Response,
   init: RequestInit = {},
-  url = "http://project.test/storage/v1/object/authenticated/a/b",
+  { kind = "s3 GET", step = 1 }: { readonly kind?: Kind; readonly step?: number } = {},
 ) {
   const clock = new LaneClock();
   const signal = clock.timeout(1_000);
@@ -16,7 +19,9 @@ function under(
   const answer = () =>
     answerUnder(fault, {
       party: "s3",
-      request: new Request(url, { redirect: "manual", ...init }),
+      kind,
+      step,
+      request: new Request(URL_OF_OBJECT, { redirect: "manual", ...init }),
       signal,
       clock,
       send: () => Promise.resolve(right()),
@@ -57,6 +62,18 @@ Deno.test("a stale listing lacks its last key, and an empty one can't be stale",
   const empty = under("stale_list", () => new Response("<L></L>"));
   assert.equal(await (await empty.answer()).text(), "<L></L>");
   assert.ok(empty.missed());
+});
+
+Deno.test("an object is flipped in another way each time, and a part of one not at all", async () => {
+  const [one, other] = [1, 2].map((step) =>
+    under("flipped_answer", object, {}, { kind: "storage GET", step })
+  );
+  const texts = await Promise.all([one!, other!].map(async (it) => (await it.answer()).text()));
+  assert.equal(new Set(["the bytes", ...texts]).size, 3);
+  const headers = { range: "bytes=0-8" };
+  const part = under("flipped_answer", object, { headers }, { kind: "storage GET" });
+  assert.equal(await (await part.answer()).text(), "the bytes");
+  assert.ok(part.missed());
 });
 
 Deno.test("a body that drips ends with the request's time, which passes at once", async () => {

@@ -2,10 +2,8 @@
 import { freeBytes } from "../free.ts";
 import { dataKey, hexDigest } from "../repository/keys.ts";
 import type { RepositoryStore } from "../repository/store.ts";
-import type { Database } from "../project/database.ts";
-import type { ObjectReader } from "../project/storage.ts";
 import type { BackupItem, BackupResult, StoredBytes } from "./items.ts";
-import { type Doubt, readObject, type RequestCount } from "./read.ts";
+import { type Doubt, type ReadContext, readObject, type RequestCount } from "./read.ts";
 import { goesByParts, partSizeFor } from "./parts.ts";
 
 /** Times that an object is looked for where it was moved to; what goes on moving is met by the next run. */
@@ -14,10 +12,8 @@ const MAX_MOVES = 5;
 const MAX_COPIES = 9;
 
 /** What copying needs of the outside. */
-export interface CopyContext {
-  readonly reader: ObjectReader;
+export interface CopyContext extends ReadContext {
   readonly store: RepositoryStore;
-  readonly database: Database;
   /** Leases of the cursor since its last commit, this one included. */
   readonly attempts: number;
   /** Whether Storage answers anything at all. */
@@ -44,7 +40,7 @@ export async function copyObject(
 ): Promise<CopyOutcome | undefined> {
   if (item.blob) return item;
   if (goesByParts(item)) return await asUpload(item);
-  const outcome = await readObject(item, context.reader, context.database, requests);
+  const outcome = await readObject(item, context, requests);
   switch (outcome.kind) {
     case "gone": {
       const moved = moves < MAX_MOVES ? await findElsewhere(item, context) : null;

@@ -14,6 +14,7 @@ import {
 import { hideSecrets } from "../secrets.ts";
 import type { BackupItem, ObjectFailure } from "./items.ts";
 import { goesByParts } from "./parts.ts";
+import type { LooksSpoilt } from "./spoilt.ts";
 
 /** Tries of one version before it is given up for this run. */
 const MAX_TRIES = 4;
@@ -60,6 +61,14 @@ export interface RequestCount {
   storage: number;
 }
 
+/** What reading needs of the outside. */
+export interface ReadContext {
+  readonly reader: ObjectReader;
+  readonly database: Database;
+  /** Makes the check for the reads of one object; not for ranges, of which no etag speaks. */
+  readonly spoiltReads: () => LooksSpoilt;
+}
+
 /**
  * Reads an object whole, or a range of it. What does not match the row is read again: the row may
  * have changed, and then the object is read as it is now. `changed` is returned instead for a
@@ -67,17 +76,17 @@ export interface RequestCount {
  */
 export async function readObject(
   item: BackupItem,
-  reader: ObjectReader,
-  database: Database,
+  { reader, database, spoiltReads }: ReadContext,
   requests: RequestCount,
   range?: ByteRange,
 ): Promise<ReadOutcome> {
+  const looksSpoilt = range ? believe : spoiltReads();
   let current = item;
   let changes = 0;
   const began = clock.now();
   for (let tries = 1;; tries++) {
     requests.storage += 1;
-    const attempt = await attemptRead(current, reader, range);
+    const attempt = await attemptRead(current, reader, looksSpoilt, range);
     // Only the etag tells whose bytes they are. Where a row states none its version does, once they are
     // read: what is overwritten never gets an earlier one back.
     if (attempt.kind === "read" && current.etag !== null) return readOf(current, attempt.bytes);
@@ -113,6 +122,8 @@ export async function readObject(
   }
 }
 
+const believe: LooksSpoilt = () => false;
+
 function readOf(item: BackupItem, bytes: Uint8Array<ArrayBuffer>): ReadOutcome {
   return { kind: "read", item, bytes };
 }
@@ -126,6 +137,7 @@ const restless: ObjectFailure = {
 async function attemptRead(
   item: BackupItem,
   reader: ObjectReader,
+  looksSpoilt: LooksSpoilt,
   range: ByteRange | undefined,
 ): Promise<Attempt> {
   const answer = await reader.read(item.bucket_id, item.name, range, item.size);
@@ -137,7 +149,7 @@ async function attemptRead(
     case "failed":
       return again("failed", "storage_failed", answer.message, doubtOf(answer));
     case "bytes":
-      return await readBody(item, answer, range);
+      return await readBody(item, answer, looksSpoilt, range);
   }
 }
 
@@ -149,6 +161,7 @@ function doubtOf(answer: Extract<StorageRead, { kind: "failed" }>): Doubt | unde
 async function readBody(
   item: BackupItem,
   { response, etag }: Extract<StorageRead, { kind: "bytes" }>,
+  looksSpoilt: LooksSpoilt,
   range: ByteRange | undefined,
 ): Promise<Attempt> {
   const refused = mismatch(item, response, etag, range);
@@ -171,6 +184,10 @@ async function readBody(
   if (expected !== null && bytes.length !== expected) {
     const message = `${bytes.length} bytes came instead of ${expected}`;
     return again("failed", "storage_failed", message, BROKEN);
+  }
+  if (looksSpoilt(etag, bytes)) {
+    freeBytes(bytes);
+    return again("failed", "storage_failed", "the bytes are not what their etag says", BROKEN);
   }
   return { kind: "read", bytes };
 }

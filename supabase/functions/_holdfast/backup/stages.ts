@@ -17,6 +17,7 @@ import { prepareReading } from "../import/prepare.ts";
 import { importStage } from "../import/stage.ts";
 import type { CopyContext } from "./copy.ts";
 import { sealStage } from "./seal.ts";
+import { spoiltReads } from "./spoilt.ts";
 import { closeStage, goneStage, sweepStage } from "./sweep.ts";
 import { uploadStage } from "./upload.ts";
 
@@ -41,6 +42,7 @@ export function backupStages(
         store: createS3Store(repository, request),
         attempts: lease.attempts,
         storageAnswers: () => storageAnswers(project, request),
+        spoiltReads: spoiltReads(project.url),
       };
       return make(outside, repository)(lease, context);
     };

@@ -123,7 +123,7 @@ async function readPart(
 ): Promise<ReadPart | UploadStep> {
   // upload_part_done counts the requests of a part that was sent.
   const requests: CopyRequests = { storage: 0, s3: 0 };
-  const read = await readObject(state.object, outside.reader, outside.database, requests, range);
+  const read = await readObject(state.object, outside, requests, range);
   switch (read.kind) {
     case "gone": {
       const moved = await findElsewhere(state.object, outside);

@@ -92,6 +92,7 @@ async function act(names: string[], { read, put, attempts = 1 }: World) {
   const outside = {
     attempts,
     storageAnswers: () => Promise.resolve(true),
+    spoiltReads: () => () => false,
     reader: { read: (_: string, name: string) => Promise.resolve(read(name)) },
     store: { put: put ?? (() => Promise.resolve("stored")) },
     database: {

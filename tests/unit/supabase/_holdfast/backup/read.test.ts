@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import type { BackupItem } from "../../../../../supabase/functions/_holdfast/backup/items.ts";
 import { readObject } from "../../../../../supabase/functions/_holdfast/backup/read.ts";
+import { spoiltReads } from "../../../../../supabase/functions/_holdfast/backup/spoilt.ts";
 import type { Database } from "../../../../../supabase/functions/_holdfast/project/database.ts";
 import type {
   ObjectReader,
@@ -44,7 +45,12 @@ async function read(
   };
   const requests = { storage: 0 };
   const { result: outcome, waits } = await withoutWaiting(() =>
-    readObject(item, reader, database, requests, range)
+    readObject(
+      item,
+      { reader, database, spoiltReads: spoiltReads("http://kong:8000") },
+      requests,
+      range,
+    )
   );
   return { outcome, requests: requests.storage, waits };
 }
@@ -170,6 +176,29 @@ Deno.test("a body that is cut short is a failure, not bytes", async () => {
   };
   const { class: kind, code } = await failure([short(), short(), short(), short()]);
   assert.deepEqual([kind, code], ["failed", "storage_failed"]);
+});
+
+/** The MD5 of 1234. */
+const MD5 = "81dc9bdb52d04dc20036dbd8313ed055";
+
+Deno.test("bytes that are not what their etag says are read again", async () => {
+  const item = { ...ITEM, etag: MD5 };
+  const { outcome, requests } = await read([bytes("1235", MD5), bytes("1234", MD5)], [], item);
+  assert.deepEqual(outcome, { kind: "read", item, bytes: new TextEncoder().encode("1234") });
+  assert.equal(requests, 2);
+});
+
+Deno.test("bytes that are spoilt each time in another way are no object's", async () => {
+  const spoilt = ["1235", "1236", "1237", "1238"].map((text) => bytes(text, MD5));
+  const { code, doubt } = await failure(spoilt, [], { ...ITEM, etag: MD5 });
+  assert.deepEqual([code, doubt], ["storage_failed", { busy: false, retryAfterMs: 0 }]);
+});
+
+Deno.test("a part is not held to the etag of the whole", async () => {
+  const answer = bytes("34", MD5, { "content-range": "bytes 2-3/4" });
+  const range = { first: 2, last: 3 };
+  const { requests } = await read([answer], [], { ...ITEM, etag: MD5 }, range);
+  assert.equal(requests, 1);
 });
 
 Deno.test("a name that cannot be fetched is not tried again", async () => {
