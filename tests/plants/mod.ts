@@ -12,11 +12,14 @@ import { plant as movedNameClosedFirst } from "./moved_name_closed_first.ts";
 import { plant as onlyOwnPutsListed } from "./only_own_puts_listed.ts";
 import { plant as overwrittenOnRetry } from "./overwritten_on_retry.ts";
 import { plant as pageWithoutLease } from "./page_without_lease.ts";
+import { plant as parentFollowed } from "./parent_followed.ts";
 import type { Plant } from "./plant.ts";
 import { plant as readBackSkipped } from "./read_back_skipped.ts";
 import { plant as recordBeforeSnapshot } from "./record_before_snapshot.ts";
 import { plant as sealNotFrozen } from "./seal_not_frozen.ts";
 import { plant as sealedTooEarly } from "./sealed_too_early.ts";
+import { plant as spoiltBytesBelieved } from "./spoilt_bytes_believed.ts";
+import { plant as staleBodyTaken } from "./stale_body_taken.ts";
 
 /** Deliberate bugs, by the names under which they are asked for. */
 export const PLANTS: Readonly<Record<string, Plant>> = {
@@ -34,8 +37,11 @@ export const PLANTS: Readonly<Record<string, Plant>> = {
   only_own_puts_listed: onlyOwnPutsListed,
   overwritten_on_retry: overwrittenOnRetry,
   page_without_lease: pageWithoutLease,
+  parent_followed: parentFollowed,
   read_back_skipped: readBackSkipped,
   record_before_snapshot: recordBeforeSnapshot,
   seal_not_frozen: sealNotFrozen,
   sealed_too_early: sealedTooEarly,
+  spoilt_bytes_believed: spoiltBytesBelieved,
+  stale_body_taken: staleBodyTaken,
 };

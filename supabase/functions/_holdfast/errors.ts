@@ -2,6 +2,7 @@
  * The error catalogue: every failure that Holdfast expects, by stable code. docs/ERRORS.md lists
  * the same codes, and a test holds the two together.
  */
+import { plainText } from "./plain.ts";
 import { hideSecrets } from "./secrets.ts";
 
 /** What a code means to a caller: the HTTP status, a title, and what to do next. */
@@ -305,7 +306,9 @@ export class HoldfastError extends Error {
   readonly retryAfterMs: number;
 
   constructor(code: ErrorCode, message: string, extras: ErrorExtras = {}) {
-    super(hideSecrets(message).slice(0, MAX_MESSAGE_CHARACTERS), { cause: extras.cause });
+    super(plainText(hideSecrets(message).slice(0, MAX_MESSAGE_CHARACTERS)), {
+      cause: extras.cause,
+    });
     this.code = code;
     this.remedy = extras.remedy ?? ERRORS[code].remedy;
     this.faults = extras.faults ?? [];
@@ -319,7 +322,7 @@ export function isErrorCode(text: string): text is ErrorCode {
   return Object.hasOwn(ERRORS, text);
 }
 
-/** The message of anything thrown, for a log line or a row; no secret is in it. */
+/** The message of anything thrown, for a log line or a row: plain, and no secret is in it. */
 export function messageOf(thrown: unknown): string {
-  return hideSecrets(thrown instanceof Error ? thrown.message : String(thrown));
+  return plainText(hideSecrets(thrown instanceof Error ? thrown.message : String(thrown)));
 }

@@ -1,5 +1,6 @@
 /** Looks: runs and backups. */
 /// <reference types="npm:@supabase/functions-js@2.119.0/src/edge-runtime.d.ts" />
+import { answerJson } from "../_holdfast/http/answer.ts";
 import { authorize, createApp, isolate } from "../_holdfast/http/app.ts";
 import { showRun } from "../_holdfast/http/runs.ts";
 
@@ -11,17 +12,17 @@ export const app = createApp("holdfast-api");
 
 app.get("/runs", async (context) => {
   await authorize(context, "look");
-  return context.json({ runs: await isolate().database.call("list_runs", { max_rows: MAX_ROWS }) });
+  return answerJson({ runs: await isolate().database.call("list_runs", { max_rows: MAX_ROWS }) });
 });
 
 app.get("/runs/:id", async (context) => {
   await authorize(context, "look");
-  return context.json(await showRun(context.req.param("id")));
+  return answerJson(await showRun(context.req.param("id")));
 });
 
 app.get("/backups", async (context) => {
   await authorize(context, "look");
-  return context.json({
+  return answerJson({
     snapshots: await isolate().database.call("list_snapshots", { max_rows: MAX_ROWS }),
   });
 });

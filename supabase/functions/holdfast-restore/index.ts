@@ -2,6 +2,7 @@
 /// <reference types="npm:@supabase/functions-js@2.119.0/src/edge-runtime.d.ts" />
 import { z } from "zod";
 import { clock } from "../_holdfast/engine/clock.ts";
+import { answerJson } from "../_holdfast/http/answer.ts";
 import { authorize, createApp, isolate } from "../_holdfast/http/app.ts";
 import { readBody } from "../_holdfast/http/body.ts";
 import { addRunRoutes, addWorkRoute, beginRun, showRun } from "../_holdfast/http/runs.ts";
@@ -59,7 +60,7 @@ async function waitForReport(run: string): Promise<Response | undefined> {
   const deadline = clock.now() + DRY_RUN_WAIT_MS;
   while (clock.now() < deadline) {
     const shown = await showRun(run, NAME);
-    if (shown["state"] !== "running") return Response.json(shown);
+    if (shown["state"] !== "running") return answerJson(shown);
     await clock.delay(DRY_RUN_POLL_MS);
   }
   return undefined;

@@ -4,6 +4,7 @@ import { mapPool } from "../engine/pool.ts";
 import type { Lease } from "../engine/slice.ts";
 import { type ErrorCode, HoldfastError, messageOf } from "../errors.ts";
 import { logUnexpected } from "../log.ts";
+import { isOfDatabase } from "../project/database.ts";
 import { type CopyContext, copyObject, type CopyOutcome, type CopyRequests } from "./copy.ts";
 import type { BackupItem, BackupResult, Counters, ObjectFailure } from "./items.ts";
 import { outageOf } from "./outage.ts";
@@ -139,6 +140,8 @@ async function copyOrRecord(
   } catch (error) {
     const known = error instanceof HoldfastError;
     if (known && OUTAGES.has(error.code)) return error;
+    // A lock or a time-out of the database's is not this object's: the page is tried again.
+    if (isOfDatabase(error)) throw error;
     if (known && error.code !== "repository_refused") throw error;
     const code = known ? error.code : "internal";
     logUnexpected(error, { bucket: item.bucket_id, name: item.name });

@@ -11,6 +11,7 @@ import {
   type ObjectReader,
   type StorageRead,
 } from "../project/storage.ts";
+import { plainText } from "../plain.ts";
 import { hideSecrets } from "../secrets.ts";
 import type { BackupItem, ObjectFailure } from "./items.ts";
 import { goesByParts } from "./parts.ts";
@@ -201,7 +202,7 @@ function mismatch(
 ): Attempt | undefined {
   const differs = (message: string) => again("unavailable", "bytes_differ", message);
   if (rowEtag !== null && etag !== bareEtag(rowEtag)) {
-    return differs(hideSecrets(`the row's etag is ${rowEtag}, the bytes' is ${etag}`));
+    return differs(plainText(hideSecrets(`the row's etag is ${rowEtag}, the bytes' is ${etag}`)));
   }
   const stated = headers.get("content-length");
   if (!range) {

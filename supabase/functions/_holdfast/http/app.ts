@@ -2,8 +2,10 @@
 import { type Context, Hono } from "hono";
 import { isolateBudget } from "../engine/budget.ts";
 import { HoldfastError } from "../errors.ts";
+import { logError, logUnexpected } from "../log.ts";
 import { connectDatabase, type Database } from "../project/database.ts";
 import { type ProjectSettings, readBudgetSettings, readProjectSettings } from "../settings.ts";
+import { answerJson } from "./answer.ts";
 import { type Caller, requireKey, type Scope } from "./keys.ts";
 import { problemResponse } from "./problem.ts";
 
@@ -43,12 +45,13 @@ export function authorize(context: Context, scope: Scope): Promise<Caller> {
 export function afterAnswer(work: Promise<void>): void {
   EdgeRuntime.waitUntil(work.catch((error) => {
     // Nobody is left to tell but the log; the cursors tell the next slice.
-    problemResponse(error);
+    if (error instanceof HoldfastError) logError({ code: error.code, message: error.message });
+    else logUnexpected(error);
   }));
 }
 
 /** 202 for a run that goes on, with where to look. */
 export function accepted(functionName: string, run: string): Response {
   const location = `/functions/v1/${functionName}/runs/${run}`;
-  return Response.json({ id: run, location }, { status: 202, headers: { location } });
+  return answerJson({ id: run, location }, 202, { location });
 }

@@ -1,6 +1,7 @@
 /** Errors as bodies: application/problem+json (RFC 9457) with Holdfast's code and remedy. */
 import { ERRORS, HoldfastError } from "../errors.ts";
 import { logUnexpected } from "../log.ts";
+import { plainJson } from "../plain.ts";
 import { hideSecrets } from "../secrets.ts";
 
 /**
@@ -23,7 +24,7 @@ export function problemResponse(error: unknown): Response {
   };
   // Behind the problem's own fields, and in place of none.
   const body = known ? { ...problem, ...error.facts, ...problem } : problem;
-  return new Response(`${hideSecrets(JSON.stringify(body, null, 2))}\n`, {
+  return new Response(`${hideSecrets(plainJson(body, 2))}\n`, {
     status,
     headers: {
       "content-type": "application/problem+json",

@@ -4,6 +4,7 @@ import { z } from "zod";
 import { isolateBudget } from "../engine/budget.ts";
 import { runSlice, type Stages } from "../engine/slice.ts";
 import { HoldfastError } from "../errors.ts";
+import { answerJson } from "./answer.ts";
 import { accepted, afterAnswer, authorize, isolate } from "./app.ts";
 import { readBody, readRunId } from "./body.ts";
 import type { Scope } from "./keys.ts";
@@ -29,7 +30,7 @@ export function addWorkRoute(
     const { database, project } = isolate();
     await database.call("enter_project", { project_url: project.url });
     afterAnswer(runSlice(database, functionName, stages(), run).then(afterSlice));
-    return context.json({ accepted: true }, 202);
+    return answerJson({ accepted: true }, 202);
   });
 }
 
@@ -48,7 +49,7 @@ export function beginRun(functionName: string, run: string, stages: MakeStages):
 export function addRunRoutes(app: Hono, functionName: string, scope: Scope): void {
   app.get("/runs/:id", async (context) => {
     await authorize(context, scope);
-    return context.json(await showRun(context.req.param("id"), functionName));
+    return answerJson(await showRun(context.req.param("id"), functionName));
   });
   app.post("/runs/:id/cancel", async (context) => {
     const caller = await authorize(context, scope);
@@ -58,7 +59,7 @@ export function addRunRoutes(app: Hono, functionName: string, scope: Scope): voi
       actor: caller.name,
       function_name: functionName,
     });
-    return context.json({ id: run, state });
+    return answerJson({ id: run, state });
   });
 }
 

@@ -34,6 +34,7 @@ const putSchema = z.object({
   type: text.nullish(),
   cache_control: text.nullish(),
   user_metadata: z.unknown(),
+  user_metadata_text: text.optional(),
   owner_id: text.nullish(),
   created_at: time.nullish(),
   updated_at: time.nullish(),
@@ -132,6 +133,9 @@ function putLine(value: z.output<typeof putSchema>): CatalogLine {
       type: value.type ?? null,
       cache_control: value.cache_control ?? null,
       user_metadata: value.user_metadata ?? null,
+      ...(value.user_metadata_text === undefined
+        ? {}
+        : { user_metadata_text: value.user_metadata_text }),
       owner_id: value.owner_id ?? null,
       created_at: value.created_at ?? null,
       updated_at: value.updated_at ?? null,

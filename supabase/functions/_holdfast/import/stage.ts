@@ -1,7 +1,7 @@
 /** Import: the repository's log and listings, replayed into the catalog. Moves no bytes. */
 import { HoldfastError } from "../errors.ts";
 import type { Lease, SliceContext, Stage } from "../engine/slice.ts";
-import { MAX_DOCUMENT_BYTES } from "../repository/documents.ts";
+import { MAX_DOCUMENT_BYTES, MAX_SNAPSHOT_BYTES } from "../repository/documents.ts";
 import { forgetInSteps } from "../repository/forget.ts";
 import {
   type ListPart,
@@ -81,7 +81,7 @@ async function readSnapshot(
   repositoryId: string,
 ): Promise<SnapshotDocument> {
   const key = snapshotKey(record.snapshot);
-  const bytes = await store.get(key, MAX_DOCUMENT_BYTES);
+  const bytes = await store.get(key, MAX_SNAPSHOT_BYTES);
   if (!bytes) throw new HoldfastError("repository_damaged", `${key} is in the log and not there`);
   if (await hexDigest(bytes) !== record.sha256) {
     throw new HoldfastError("repository_damaged", `${key} is not what the log says it is`);

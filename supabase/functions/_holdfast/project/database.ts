@@ -175,6 +175,11 @@ const NOT_INSTALLED_STATES = new Set(["3F000", "42883", "42704", "22023"]);
 const CONNECTION =
   /^(08|28|3D|57P|53300|CONNECT|CONNECTION|ECONN|ENOTFOUND|EAI_|EHOST|ENET|EPIPE|ETIMEDOUT)/;
 
+/** Whether Postgres raised it, and no code expected that. */
+export function isOfDatabase(error: unknown): boolean {
+  return error instanceof postgres.PostgresError;
+}
+
 /** Turns what Postgres raised into a typed error where it is one that is expected. */
 function expected(error: unknown): unknown {
   if (!(error instanceof Error)) return error;

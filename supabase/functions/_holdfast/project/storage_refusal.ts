@@ -1,6 +1,7 @@
 /** What Storage says where it does not answer what was asked for. */
 import { z } from "zod";
 import { parseIfJson } from "../json.ts";
+import { plainText } from "../plain.ts";
 import { hideSecrets } from "../secrets.ts";
 
 const errorBody = z.object({
@@ -34,7 +35,7 @@ export function parseRefusal(status: number, text: string): StorageRefusal {
   const own = body?.statusCode;
   const stated = own ?? String(status);
   return {
-    message: hideSecrets(body?.message ?? `HTTP ${status}`),
+    message: plainText(hideSecrets(body?.message ?? `HTTP ${status}`)),
     stated,
     own,
     invalidName: body?.code === "InvalidKey" || body?.error === "InvalidKey",

@@ -112,7 +112,7 @@ export function createObjectWriter(
   return {
     async upload(bucket, name, body, options) {
       const url = objectUrl(project.url, "object", bucket, name);
-      if (!url) return { kind: "refused", message: "no URL can name this object" };
+      if (!url) return unnameable;
       return await send(async () => {
         const sent = await body();
         if (sent === undefined) return new Response(null, { status: 409 });
@@ -131,8 +131,10 @@ export function createObjectWriter(
         });
       });
     },
-    move: (from, to) =>
-      send(() =>
+    async move(from, to) {
+      // A snapshot may name anything: what could not be read there is not put there.
+      if (!objectUrl(project.url, "object", to.bucket, to.name)) return unnameable;
+      return await send(() =>
         request(`${project.url}/storage/v1/object/move`, {
           method: "POST",
           headers: { ...authorization(project.secretKey), "content-type": "application/json" },
@@ -145,7 +147,8 @@ export function createObjectWriter(
           redirect: "manual",
           signal: clock.timeout(REQUEST_TIMEOUT_MS),
         })
-      ),
+      );
+    },
     async createBucket(settings) {
       let tries = 0;
       const { id, file_size_limit, allowed_mime_types } = settings;
@@ -177,6 +180,8 @@ export function createObjectWriter(
     },
   };
 }
+
+const unnameable: WriteOutcome = { kind: "refused", message: "no URL can name this object" };
 
 /** Servers refuse a request whose headers come to some 16 KB. */
 const MAX_HEADER_CHARACTERS = 2_000;

@@ -8,6 +8,9 @@ const encoder = new TextEncoder();
 /** The small ones: holdfast.json and the records of the log, of which many are read at once. */
 export const MAX_RECORD_BYTES = 64 * 1024;
 
+/** A snapshot.json: that of a project with 100,000 buckets comes to as much. */
+export const MAX_SNAPSHOT_BYTES = 32 * 1024 * 1024;
+
 /** Documents larger than this are refused when read: none that Holdfast writes comes near. */
 export const MAX_DOCUMENT_BYTES = 64 * 1024 * 1024;
 

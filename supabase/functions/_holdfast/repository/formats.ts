@@ -7,11 +7,24 @@ import { FORMAT_VERSION } from "../version.ts";
 
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
 const count = z.int().nonnegative();
+/** As Postgres has them; a double need not keep all of its digits. */
+const bigint = z.number().refine(
+  (value) => Number.isInteger(value) && Math.abs(value) <= 2 ** 63,
+  { error: "must be a whole number of 64 bits" },
+);
+/** For people; nothing is decided by it. */
+const moment = z.string().max(100);
 /** The catalog counts in Postgres's integers; a larger one was never given. */
 const sequence = z.int().positive().max(2_147_483_647);
 
 /** A document of lies has a fault in each line; these are enough to look at it. */
 const MAX_FAULTS = 10;
+/**
+ * Values of a document, and items of one list of it. They are counted before they are made and looked
+ * at: two bytes of text become a value of fifty, and what is looked at takes CPU.
+ */
+const MAX_VALUES = 2_000_000;
+const MAX_ITEMS = 100_000;
 
 /** What this version of Holdfast understands of `requires`. */
 const KNOWN_REQUIREMENTS: ReadonlySet<string> = new Set();
@@ -29,13 +42,13 @@ export const recordSchema = z.discriminatedUnion("kind", [
   z.object({
     kind: z.literal("owner"),
     sequence,
-    at: z.string(),
+    at: moment,
     project_url: z.string().max(500),
   }),
   z.object({
     kind: z.literal("snapshot"),
     sequence,
-    at: z.string(),
+    at: moment,
     snapshot: z.string().regex(/^\d{8}T\d{6}Z-\d{1,16}$/),
     sha256,
     project_url: z.string().max(500),
@@ -60,8 +73,13 @@ const bucketSchema = z.looseObject({
   name: z.string(),
   public: z.boolean().nullish(),
   avif_autodetection: z.boolean().nullish(),
-  file_size_limit: z.number().nullish(),
-  allowed_mime_types: z.array(z.string()).nullish(),
+  file_size_limit: bigint.nullish(),
+  // SQL may put a null among them, which allows nothing.
+  allowed_mime_types: z.array(z.string().nullable())
+    .transform((types) => types.filter((type) => type !== null)).nullish(),
+  owner_id: z.string().nullish(),
+  // A row may say infinity, which no bucket is given back.
+  created_at: z.iso.datetime({ offset: true }).nullish().catch(null),
 });
 
 export const snapshotSchema = z.object({
@@ -75,7 +93,7 @@ export const snapshotSchema = z.object({
   started_at: z.iso.datetime({ offset: true }),
   sealed_at: z.iso.datetime({ offset: true }),
   holdfast_version: z.string(),
-  parts: z.array(partSchema).max(100_000),
+  parts: z.array(partSchema),
   buckets: z.array(bucketSchema),
   policies: z.array(z.looseObject({})),
   totals: z.looseObject({
@@ -94,7 +112,10 @@ export const snapshotSchema = z.object({
     error: "name one part twice",
     path: ["parts"],
   },
-);
+).refine(({ buckets }) => new Set(buckets.map(({ id }) => id)).size === buckets.length, {
+  error: "name one bucket twice",
+  path: ["buckets"],
+});
 /** snapshots/<id>.json */
 export type SnapshotDocument = z.output<typeof snapshotSchema>;
 
@@ -108,8 +129,14 @@ export function parseDocument<Schema extends z.ZodType>(
   bytes: Uint8Array,
   schema: Schema,
 ): z.output<Schema> {
+  if (valuesIn(bytes) > MAX_VALUES) {
+    throw new HoldfastError("repository_damaged", `${key} has more than ${MAX_VALUES} values`);
+  }
   const value = parseJson(key, bytes);
   refuseNewer(key, value);
+  if (hasTooMuch(value)) {
+    throw new HoldfastError("repository_damaged", `${key} lists more than ${MAX_ITEMS} items`);
+  }
   if (!isStorable(value)) {
     throw new HoldfastError("repository_damaged", `${key} holds what Postgres can't store`);
   }
@@ -121,6 +148,22 @@ export function parseDocument<Schema extends z.ZodType>(
     `${key}: ${faults.map(({ path, message }) => `${path} ${message}`).join("; ")}`,
     { faults },
   );
+}
+
+/** Values that JSON has at most: a comma or a bracket comes before each. */
+function valuesIn(bytes: Uint8Array): number {
+  let values = 1;
+  for (const byte of bytes) {
+    if (byte === COMMA || byte === BRACKET || byte === BRACE) values += 1;
+  }
+  return values;
+}
+
+const [COMMA, BRACKET, BRACE] = [0x2c, 0x5b, 0x7b];
+
+function hasTooMuch(value: unknown): boolean {
+  return value !== null && typeof value === "object" &&
+    Object.values(value).some((list) => Array.isArray(list) && list.length > MAX_ITEMS);
 }
 
 function parseJson(key: string, bytes: Uint8Array): unknown {

@@ -25,14 +25,18 @@ export function encodeText(text: string): string {
     .replaceAll('"', "&quot;").replaceAll("'", "&apos;");
 }
 
-/** Text of an XML element: entities and character references stand for what they name. */
+/**
+ * Text of an XML element: entities and character references stand for what they name. XML has none for
+ * a NUL or half a character, and Postgres no place.
+ */
 function decodeText(text: string): string {
   return text.replace(
     /&(?:#x([0-9a-f]{1,6})|#([0-9]{1,7})|([a-z]+));/gi,
     (all, hex, decimal, name) => {
       if (name !== undefined) return ENTITIES[name] ?? all;
       const code = hex === undefined ? Number(decimal) : parseInt(hex, 16);
-      return code <= 0x10ffff ? String.fromCodePoint(code) : all;
+      const named = code > 0 && code <= 0x10ffff ? String.fromCodePoint(code) : all;
+      return named.isWellFormed() ? named : all;
     },
   );
 }

@@ -11,7 +11,9 @@ import {
   type TargetObject,
 } from "./items.ts";
 import {
+  BUFFERED_BYTES,
   checkStreamed,
+  isBare,
   type ObjectNow,
   objectNow,
   type Over,
@@ -84,7 +86,7 @@ async function settleExisting(
   // be overwritten, what users wrote into the row must be in a snapshot.
   const untouched = plan.overwrite === "never"
     ? target.right || !target.of_this_run
-    : !target.held && !target.bare;
+    : !target.held && !target.of_this_run;
   const alreadyRight = (counts: string[], patched: boolean) =>
     untouched && !target.same_metadata
       ? metadataKept(item, counts, plan.overwrite)
@@ -108,6 +110,8 @@ async function settleExisting(
   }
   if (compared !== "different" && compared.gone) {
     if (!target.held) return lost(item);
+    // Bytes are there of which Storage only fails to tell, and then they were not to be overwritten.
+    if (compared.gone === "as it fails" && !await outside.isWell()) return unknown(item);
     return await putOver(item, { ...target, keeps: false }, outside);
   }
   if (plan.overwrite === "never") {
@@ -177,17 +181,37 @@ async function create(
   outside: RestoreContext,
 ): Promise<RestoreResult> {
   // Storage lets two uploads to a new name both succeed: that of a slice that fell may still come.
-  return plan.direct(item) && outside.attempts <= 1
-    ? await createInPlace(item, outside)
+  // One that goes through no memory of ours is known to be right when it has been read back.
+  return plan.direct(item) && !item.given_before && item.size <= BUFFERED_BYTES
+    ? await createInPlace(item, plan, outside)
     : await createByMove(item, placeOf(item), plan, outside);
 }
 
 /** Straight to its place, in a bucket that this restore has made. */
-async function createInPlace(item: HeldItem, outside: RestoreContext): Promise<RestoreResult> {
+async function createInPlace(
+  item: HeldItem,
+  { overwrite }: BucketPlan,
+  outside: RestoreContext,
+): Promise<RestoreResult> {
   const place = placeOf(item);
   const outcome = await putBlob(item, place, false, outside);
   if (!await landed(item, place, outcome, outside)) return refused(item, outcome);
-  return await readBack(item, outside, []);
+  const there = await objectNow(place, outside);
+  return there && !isBare(there)
+    ? await keepUsers(item, overwrite, outside)
+    : await readBack(item, outside, []);
+}
+
+/** What a user has put there in the meantime; only its bytes may be the snapshot's. */
+async function keepUsers(
+  item: HeldItem,
+  overwrite: Overwrite,
+  outside: RestoreContext,
+): Promise<RestoreResult> {
+  const compared = await compareAgain(item, placeOf(item), outside);
+  return compared === "same"
+    ? metadataKept(item, ["objects_already_right", "objects_verified"], overwrite)
+    : kept(item, TAKEN_MEANWHILE);
 }
 
 /** Reads back what was put. The row is asked first: a later version is somebody else's. */
@@ -229,6 +253,7 @@ async function createByMove(
     // A later slice finds it, or moves it again: what stands before Storage may have answered.
     throw new HoldfastError("storage_unreachable", "a move was answered and nothing was moved");
   }
+  if (!isBare(there)) return await keepUsers(item, plan.overwrite, outside);
   if (!areSameBytes(put, there)) {
     // Somebody may have written to the name since: the catalog must not take that for the blob.
     const compared = await compareAgain(item, place, outside);

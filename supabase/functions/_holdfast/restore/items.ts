@@ -12,8 +12,6 @@ export interface TargetObject {
   readonly same_metadata: boolean;
   /** Whether it came to be by a restore's upload: put by a slice that died before it could say so. */
   readonly of_this_run: boolean;
-  /** Whether its row says nothing of a user's, as a slice leaves it that dies after its upload. */
-  readonly bare: boolean;
   /** Whether a sealed snapshot holds this version with its metadata: overwriting it loses nothing. */
   readonly held: boolean;
 }
@@ -31,6 +29,8 @@ export interface RestoreItem {
   /** Hex; composite where part_size is set. */
   readonly sha256: string | null;
   readonly part_size: number | null;
+  /** Whether a slice that fell was given it: it may have put it, and may be about to. */
+  readonly given_before: boolean;
   readonly target: TargetObject | null;
 }
 

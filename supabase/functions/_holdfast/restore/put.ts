@@ -8,12 +8,15 @@ import { digestStream } from "../repository/digest.ts";
 import { hexDigest } from "../repository/keys.ts";
 import type { RepositoryStore } from "../repository/store.ts";
 import type { HeldItem } from "./items.ts";
+import type { IsWell } from "./probe.ts";
 
 /** What a restore needs of the outside. */
 export interface RestoreContext {
   readonly store: RepositoryStore;
   readonly reader: ObjectReader;
   readonly writer: ObjectWriter;
+  /** Whether Storage takes and gives objects now: then what it does not is an object's own. */
+  readonly isWell: IsWell;
   readonly database: Database;
   /**
    * Writes down that a version is about to be written over, so that an upload that comes late can be
@@ -33,7 +36,7 @@ export interface Over {
 }
 
 /** A blob up to this size goes in one piece through memory and is checked before it is sent. */
-const BUFFERED_BYTES = 8 * 1024 * 1024;
+export const BUFFERED_BYTES = 8 * 1024 * 1024;
 /** Reads of a blob until it is believed to be damaged: one may have been spoilt on its way. */
 const MAX_READS = 3;
 
@@ -125,6 +128,20 @@ export interface ObjectNow {
   readonly version: string;
   readonly size: number | null;
   readonly etag: string | null;
+  readonly metadata: {
+    readonly owner_id: string | null;
+    readonly user_metadata: unknown;
+    /** In its place where it is nested too deeply. */
+    readonly user_metadata_text?: string;
+  };
+}
+
+/** Whether a row says nothing of a user's, as an upload of ours leaves it. */
+export function isBare({ metadata }: ObjectNow): boolean {
+  const { owner_id, user_metadata: said, user_metadata_text: text } = metadata;
+  const saysNothing = said === null ||
+    (typeof said === "object" && Object.keys(said).length === 0);
+  return owner_id === null && saysNothing && text === undefined;
 }
 
 /** What the target has under a name now; undefined if it has nothing. */

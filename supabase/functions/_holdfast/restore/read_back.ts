@@ -21,10 +21,13 @@ const READS_OF_DIFFERENT = 3;
 /** Leases, a minute each, for which Storage is waited for where it gives no answer about an object. */
 const PATIENT_LEASES = 5;
 
-/** What comparing a target object with a blob came to. `gone`: Storage has none, as it says, or fails at it. */
+/** Whether Storage has no bytes of an object: as it says, or as it fails at them; false where it has. */
+type Gone = "as it says" | "as it fails" | false;
+
+/** What comparing a target object with a blob came to. */
 export type Comparison = "same" | "different" | {
   readonly unreadable: string;
-  readonly gone: boolean;
+  readonly gone: Gone;
 };
 
 /** What comparing needs of the outside. */
@@ -75,7 +78,7 @@ function isSame(item: HeldItem, place: ObjectPlace, reader: ObjectReader): Promi
 
 class Unreadable extends Error {
   /** `maybeOut`: it may be Storage as a whole that does not answer. */
-  constructor(message: string, readonly maybeOut: boolean, readonly gone: boolean) {
+  constructor(message: string, readonly maybeOut: boolean, readonly gone: Gone) {
     super(message);
   }
 }
@@ -183,11 +186,16 @@ async function readAgain<Result>(
       maybeOut = answer.kind === "failed" && !answer.ofObject;
     }
     if (attempt >= MAX_READS) {
-      const internal = answer.kind === "failed" && answer.internal === true;
-      throw new Unreadable(why, maybeOut, answer.kind === "missing" || internal);
+      throw new Unreadable(why, maybeOut, goneBy(answer));
     }
     await clock.delay(backoffMs(attempt));
   }
+}
+
+/** Storage over files says 500 of lost bytes, and of much else. */
+function goneBy(answer: StorageRead): Gone {
+  if (answer.kind === "missing") return "as it says";
+  return answer.kind === "failed" && answer.internal === true ? "as it fails" : false;
 }
 
 /** What became of the bytes that a row promises. `unknown`: Storage gives no answer about them. */

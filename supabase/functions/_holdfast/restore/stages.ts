@@ -20,6 +20,7 @@ import { bucketsStage, limitsOf, type SnapshotBucket } from "./buckets.ts";
 import { importStage } from "../import/stage.ts";
 import type { Overwrite, RestoreItem, RestoreResult } from "./items.ts";
 import { prepareReading } from "../import/prepare.ts";
+import { createProbe, doubtingWriter } from "./probe.ts";
 import type { RestoreContext } from "./put.ts";
 import { passKiller } from "./results.ts";
 import { scratchBucket } from "./scratch.ts";
@@ -36,10 +37,14 @@ export function restoreStages(
   const within = (make: (outside: RestoreContext) => Stage): Stage => (lease, context) => {
     const repository = readRepositorySettings();
     assertPlaceOfRun(lease, repository);
+    const reader = createObjectReader(project, request, context.budget.traffic);
+    const writer = createObjectWriter(project, request);
+    const isWell = createProbe(writer, reader, scratchBucket(lease.run));
     const outside: RestoreContext = {
       database,
-      reader: createObjectReader(project, request, context.budget.traffic),
-      writer: createObjectWriter(project, request),
+      reader,
+      writer: doubtingWriter(writer, isWell, lease.attempts),
+      isWell,
       store: createS3Store(repository, request),
       announce: ({ bucket, name }, { version, keeps }) =>
         context.commit("restore_overwrites", lease, { bucket_id: bucket, name, version, keeps }),

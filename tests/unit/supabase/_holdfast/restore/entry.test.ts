@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { restoreEntry } from "../../../../../supabase/functions/_holdfast/restore/entry.ts";
 import { MemoryStore } from "../../memory_store.ts";
+import { withoutWaiting } from "../../without_waiting.ts";
 import {
   BLOB,
   type Case,
@@ -17,7 +18,7 @@ const cases: fc.Arbitrary<Case> = fc.record({
   there: fc.constantFrom("nothing", "same", "other"),
   overwrite: fc.constantFrom("never", "if-changed", "always"),
   held: fc.boolean(),
-  bare: fc.boolean(),
+  of_this_run: fc.boolean(),
   direct: fc.boolean(),
 });
 
@@ -28,7 +29,8 @@ Deno.test("nothing is overwritten that was not to be, or that no snapshot holds"
     assert.equal(target.writes.includes("overwrite b/n"), may);
     assert.equal(there, given.there === "other" && !may ? "others' bytes" : BLOB);
     // Its row says something else, too, and that is in no snapshot where it is not held.
-    const row = given.there === "same" && given.overwrite !== "never" && !given.held && !given.bare;
+    const row = given.there === "same" && given.overwrite !== "never" && !given.held &&
+      !given.of_this_run;
     const differs = row || (given.there === "other" && !may);
     assert.equal(result.failure?.code, differs ? "target_differs" : undefined);
     if (given.there === "same") assert.deepEqual(target.writes, []);
@@ -65,6 +67,37 @@ Deno.test("an object that appears while it is restored stays as it is", async ()
     assert.equal(there, "new");
     assert.equal(result.failure?.code, "target_differs");
   }
+});
+
+Deno.test("an object that a user puts there with the same bytes keeps what its row says", async () => {
+  for (const direct of [true, false]) {
+    for (const overwrite of ["never", "always"] as const) {
+      const given: Case = { there: "nothing", overwrite, held: false, direct };
+      const { result, target } = await restore(given, (it) => it.place("b", "n", BLOB, "a user"));
+      assert.equal(target.objects.get("b/n")?.owner, "a user");
+      assert.equal(result.restored_version, undefined, "its row is not patched");
+      assert.ok(result.counts.includes("objects_metadata_kept"));
+      assert.equal(result.failure?.code, overwrite === "never" ? undefined : "target_differs");
+    }
+  }
+});
+
+Deno.test("what goes through no memory is read back before it is in its place", async () => {
+  const item = { ...ITEM, size: 9 * 1024 * 1024 };
+  const target = new Target();
+  target.upload = (bucket, name) => {
+    target.writes.push(`upload to ${bucket}`);
+    target.place(bucket, name, "spoilt");
+    return Promise.resolve({ kind: "done" });
+  };
+  const outside = outsideOf(target, new MemoryStore());
+  const plan = { overwrite: "never", scratch: "scratch", direct: () => true } as const;
+  const { result } = await withoutWaiting(() =>
+    restoreEntry({ ...item, target: null }, plan, outside)
+  );
+  assert.equal(result.failure?.code, "restored_bytes_differ");
+  assert.equal(target.objects.has("b/n"), false);
+  assert.ok(target.writes.every((write) => write === "upload to scratch"));
 });
 
 Deno.test("what does not read back as it was is no success, and goes to no one's place by move", async () => {

@@ -14,6 +14,7 @@ export function heldItem(bytes: string | Uint8Array, changes: Partial<HeldItem> 
     size: bytes.length,
     sha256: createHash("sha256").update(bytes).digest("hex"),
     part_size: null,
+    given_before: false,
     target: null,
     ...changes,
   };

@@ -13,11 +13,11 @@ Deno.test("of what is known to be right one byte is asked for, and no more", asy
 
 const LOST: [what: string, given: Partial<Case>, comesBack: boolean][] = [
   ["known to be right, and as the snapshot says", { right: true, same_metadata: true }, true],
-  ["known to be right, without a word of a user's", { right: true, bare: true }, true],
+  ["known to be right, without a word of a user's", { right: true, of_this_run: true }, true],
   ["known to be right, with words that no snapshot holds", { right: true }, true],
   ["known to be right, with words that a snapshot holds", { right: true, held: true }, true],
   ["another, that a snapshot holds", { held: true }, true],
-  ["another, that no snapshot holds", { bare: true }, false],
+  ["another, that no snapshot holds", { of_this_run: true }, false],
 ];
 for (const [what, given, comesBack] of LOST) {
   Deno.test(`where bytes are lost the object comes back over its row: ${what}`, async () => {
@@ -34,6 +34,18 @@ for (const [what, given, comesBack] of LOST) {
     }
   });
 }
+
+Deno.test("bytes that Storage fails at are lost only where it is well", async () => {
+  for (const well of [true, false]) {
+    const given: Case = { there: "other", overwrite: "never", held: true, direct: false };
+    const { result, target } = await restore(given, (target) => {
+      target.lose("b", "n", INTERNAL);
+      target.well = well;
+    }, 5);
+    assert.equal(result.failure?.code, well ? undefined : "storage_failed");
+    assert.deepEqual(target.writes, well ? ["overwrite b/n"] : []);
+  }
+});
 
 Deno.test("a row that somebody wrote while its bytes were looked for is left alone", async () => {
   const given: Case = { there: "same", overwrite: "never", held: true, direct: false, right: true };
@@ -84,8 +96,8 @@ Deno.test("a try that is repeated does not go over what came in since", async ()
 
 Deno.test("what is new goes by move once a slice has fallen: its own upload may still come", async () => {
   const given: Case = { there: "nothing", overwrite: "never", held: false, direct: true };
-  for (const [attempts, write] of [[1, "create b/n"], [2, "move to b/n"]] as const) {
-    const { result, target } = await restore(given, () => {}, attempts);
+  for (const [given_before, write] of [[false, "create b/n"], [true, "move to b/n"]] as const) {
+    const { result, target } = await restore({ ...given, given_before });
     assert.equal(result.failure, undefined);
     assert.equal(target.writes.at(-1), write);
   }

@@ -35,7 +35,7 @@ export const INTERNAL: StorageRead = { kind: "failed", message: "HTTP 500", inte
 
 /** A project's Storage: what lies where, and each write that was asked of it. */
 export class Target implements ObjectReader, ObjectWriter, Database {
-  readonly objects = new Map<string, { bytes: string; version: string }>();
+  readonly objects = new Map<string, { bytes: string; version: string; owner?: string }>();
   readonly writes: string[] = [];
   readonly reads: string[] = [];
   /** By version. */
@@ -43,6 +43,8 @@ export class Target implements ObjectReader, ObjectWriter, Database {
   afterRead: () => void = () => {};
   /** What becomes of the bytes of an upload. */
   spoil = (bytes: string) => bytes;
+  /** Whether it takes and gives other objects. */
+  well = true;
   #made = 0;
 
   /** What a place has to give; undefined where there is no object, or its bytes are lost. */
@@ -51,9 +53,10 @@ export class Target implements ObjectReader, ObjectWriter, Database {
     return object && !this.#lost.has(object.version) ? object.bytes : undefined;
   }
 
-  place(bucket: string, name: string, bytes: string): string {
+  /** Without an owner it is as the restore puts it. */
+  place(bucket: string, name: string, bytes: string, owner?: string): string {
     const version = `made ${++this.#made}`;
-    this.objects.set(`${bucket}/${name}`, { bytes, version });
+    this.objects.set(`${bucket}/${name}`, { bytes, version, ...(owner && { owner }) });
     return version;
   }
 
@@ -101,8 +104,9 @@ export class Target implements ObjectReader, ObjectWriter, Database {
 
   call<Result>(name: string, { bucket_id, name: of }: Record<string, unknown>): Promise<Result> {
     assert.equal(name, "object_now");
-    const { version, bytes } = this.objects.get(`${bucket_id}/${of}`) ?? {};
-    const row = version && { version, size: bytes!.length, etag: null };
+    const { version, bytes, owner = null } = this.objects.get(`${bucket_id}/${of}`) ?? {};
+    const metadata = { owner_id: owner, user_metadata: {} };
+    const row = version && { version, size: bytes!.length, etag: null, metadata };
     return Promise.resolve((row ?? null) as Result);
   }
 
@@ -133,8 +137,8 @@ export interface Case {
   direct: boolean;
   right?: boolean;
   of_this_run?: boolean;
-  bare?: boolean;
   announced?: boolean;
+  given_before?: boolean;
 }
 
 /** The outside of an entry: this target, and a repository in memory. */
@@ -143,7 +147,15 @@ export function outsideOf(target: Target, store: MemoryStore): RestoreContext {
     const same = target.objects.get(`${bucket}/${name}`)?.version === version;
     return Promise.resolve(same);
   };
-  return { store, reader: target, writer: target, database: target, announce, attempts: 1 };
+  return {
+    store,
+    reader: target,
+    writer: target,
+    isWell: () => Promise.resolve(target.well),
+    database: target,
+    announce,
+    attempts: 1,
+  };
 }
 
 /** Restores the entry, once `change` has done its part; what came of it. */
@@ -165,7 +177,6 @@ export async function restore(
       right: given.right ?? false,
       same_metadata: given.same_metadata ?? false,
       of_this_run: given.of_this_run ?? false,
-      bare: given.bare ?? false,
       held: given.held,
     };
   }
@@ -173,7 +184,7 @@ export async function restore(
   const { overwrite, direct } = given;
   const { result } = await withoutWaiting(() =>
     restoreEntry(
-      { ...ITEM, target: known },
+      { ...ITEM, target: known, given_before: given.given_before ?? false },
       { overwrite, scratch: "scratch", direct: () => direct },
       { ...outsideOf(target, store), attempts },
     )

@@ -1,0 +1,56 @@
+/** Telling an object that Storage will not take or give from a Storage that is out. */
+import { HoldfastError } from "../errors.ts";
+import type { ObjectReader } from "../project/storage.ts";
+import type { ObjectWriter, WriteOutcome } from "../project/target.ts";
+
+/** No name of an object in a scratch bucket: those are digests. */
+const NAME = "probe";
+/** From this lease of a page on what Storage fails at is doubted; the first may have met an outage. */
+const DOUBTING_LEASES = 2;
+
+/** Whether Storage takes a few bytes and gives them back, now. */
+export type IsWell = () => Promise<boolean>;
+
+/** Asks with an object of its own in the scratch bucket. */
+export function createProbe(writer: ObjectWriter, reader: ObjectReader, scratch: string): IsWell {
+  return async () => {
+    try {
+      const bytes = () => Promise.resolve(new TextEncoder().encode(NAME));
+      const options = { contentType: "text/plain", cacheControl: null, upsert: true };
+      const put = await writer.upload(scratch, NAME, bytes, options);
+      if (put.kind !== "done") return false;
+      const answer = await reader.read(scratch, NAME);
+      if (answer.kind !== "bytes") return false;
+      return await answer.response.text() === NAME;
+    } catch (error) {
+      // Neither an outage nor a refused key is this object's: whoever asked will meet it, too.
+      if (error instanceof HoldfastError) return false;
+      throw error;
+    }
+  };
+}
+
+/**
+ * A writer for which a failure of Storage is the object's own where Storage is well: a trigger of the
+ * project's may refuse one object with a 500, and whoever waited for that to pass would wait for ever.
+ */
+export function doubtingWriter(
+  writer: ObjectWriter,
+  isWell: IsWell,
+  attempts: number,
+): ObjectWriter {
+  const doubt = async (write: () => Promise<WriteOutcome>): Promise<WriteOutcome> => {
+    try {
+      return await write();
+    } catch (error) {
+      const failed = error instanceof HoldfastError && error.code === "storage_unreachable";
+      if (!failed || attempts < DOUBTING_LEASES || !await isWell()) throw error;
+      return { kind: "refused", message: error.message };
+    }
+  };
+  return {
+    ...writer,
+    upload: (...request) => doubt(() => writer.upload(...request)),
+    move: (...request) => doubt(() => writer.move(...request)),
+  };
+}
