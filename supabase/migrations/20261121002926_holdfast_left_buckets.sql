@@ -57,7 +57,8 @@ begin
       else b ->> 'name' end,
     owner_id = b ->> 'owner_id',
     -- Read as a double, the largest is one above what there is.
-    file_size_limit = least((b ->> 'file_size_limit')::numeric, 9223372036854775807)::bigint,
+    file_size_limit = case when b ->> 'file_size_limit' is not null
+      then least((b ->> 'file_size_limit')::numeric, 9223372036854775807)::bigint end,
     avif_autodetection = coalesce((b ->> 'avif_autodetection')::boolean, t.avif_autodetection),
     created_at = coalesce((b ->> 'created_at')::timestamptz, t.created_at)
   from jsonb_array_elements(buckets) b
