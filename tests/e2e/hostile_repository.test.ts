@@ -103,6 +103,23 @@ const LIES: [what: string, lie: (forgery: Forgery) => Unfit | void, message: Reg
     /can't store/,
   ],
   ["a bucket without a name", changeDocument({ buckets: [{ id: "files" }] }), /buckets.0.name/],
+  ["a bucket that is named twice", ({ document }) => {
+    document.buckets.push(document.buckets[0]!);
+  }, /buckets name one bucket twice/],
+  ...[1.5, 1e30, "5"].map((limit): typeof LIES[number] => [
+    `a bucket's limit of ${limit}`,
+    ({ document }) => void Object.assign(document.buckets[0]!, { file_size_limit: limit }),
+    /buckets.0.file_size_limit/,
+  ]),
+  [
+    "far too many policies",
+    changeDocument({ policies: Array(1_500_000).fill({}) }),
+    /more than \d+ values/,
+  ],
+  ["more items than anybody has", changeDocument({ policies: Array(100_001).fill({}) }), /items/],
+  ["a record that goes on and on", ({ record }) => {
+    Object.assign(record, { at: "x".repeat(60_000) });
+  }, /log\/\d{16}.json: at/],
   ["a bucket of odd settings", ({ document }) => {
     Object.assign(document.buckets[0]!, { allowed_mime_types: "image/png" });
   }, /allowed_mime_types/],
@@ -187,6 +204,20 @@ Deno.test("a name that leads elsewhere is restored nowhere else", async () => {
     const buckets = await target.sql<{ id: string }[]>`select id from storage.buckets`;
     assert.deepEqual(buckets.map(({ id }) => id), ["files"]);
   });
+});
+
+Deno.test("a name that leads elsewhere is not moved there either", async () => {
+  await using source = await TestProject.create();
+  await createBucket(source, "files");
+  for (const name of ["a", "b"]) await upload(source, "files", name);
+  await source.backup();
+  await forge(source, changeLine({ name: "../../bucket/other" }));
+  await using target = await TestProject.create({ repository: source.repository });
+  // Into one that is there objects go by move.
+  await createBucket(target, "files");
+  const { result } = await target.restore();
+  assert.deepEqual([result.did.objects_restored, result.did.objects_failed], [1, 1]);
+  assert.deepEqual(await namesIn(target), ["files/b"]);
 });
 
 Deno.test("policies of a snapshot are text to read, and never run", async () => {

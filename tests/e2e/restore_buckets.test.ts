@@ -78,6 +78,44 @@ Deno.test("a bucket whose making had no answer comes back with all its settings"
   assert.deepEqual(await readBuckets(target.sql), await readBuckets(source.sql));
 });
 
+Deno.test("a bucket that a cancelled restore made gets its settings from the next one", async () => {
+  await using source = await createSource();
+  await source.sql`update storage.buckets set file_size_limit = 1000000000000000`;
+  await source.backup();
+  await using target = await TestProject.create({ repository: source.repository });
+  // The scratch bucket, and the bucket `one` at its second try, without its limit; then nothing more.
+  await target.addStorageFault({ route: "POST bucket", skip: 3, count: 4, fault: { status: 503 } });
+  const run = await target.start("restore/runs", { dryRun: false });
+  await target.client.functionsIdle();
+  const key = await target.key("restore");
+  await target.call("POST", `holdfast-restore/runs/${run}/cancel`, { key });
+  assert.deepEqual(
+    (await readBuckets(target.sql)).map(({ id, file_size_limit }) => [
+      String(id).replace(/^holdfast-scratch-.*/, "scratch"),
+      file_size_limit,
+    ]),
+    [["scratch", null], ["one", null]],
+  );
+  const { result } = await target.restore();
+  assert.equal(result.did.objects_restored, 2);
+  const left = (await readBuckets(target.sql)).filter(({ id }) =>
+    !String(id).startsWith("holdfast-")
+  );
+  assert.deepEqual(left, await readBuckets(source.sql));
+});
+
+Deno.test("a bucket's name that another bucket has is left to that one", async () => {
+  await using source = await createSource();
+  await source.sql`update storage.buckets set name = 'pictures' where id = 'one'`;
+  await source.backup();
+  await using target = await TestProject.create({ repository: source.repository });
+  await createBucket(target, "pictures");
+  const { result } = await target.restore();
+  assert.equal(result.did.objects_restored, 2);
+  const names = (await readBuckets(target.sql)).map(({ id, name }) => `${id}: ${name}`);
+  assert.deepEqual(names.sort(), ["one: one", "pictures: pictures", "two: two"]);
+});
+
 Deno.test("asking for the same bucket again and again is no progress", async () => {
   await using source = await createSource();
   await using target = await TestProject.create({ repository: source.repository });

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { createBucket, ok, upload } from "./support/objects.ts";
 import { readBuckets, readRows } from "./support/project_reader.ts";
 import { TestProject } from "./support/project.ts";
+import { tickToTheEnd } from "./support/tick.ts";
 
 Deno.test("an object that the target refuses is recorded, and the restore goes on", async () => {
   await using source = await TestProject.create();
@@ -30,6 +31,31 @@ Deno.test("an object that the target refuses is recorded, and the restore goes o
     [again.result.did.objects_restored, again.result.did.objects_already_right],
     [1, 2],
   );
+});
+
+Deno.test("an object that Storage fails at for a trigger of the project's is recorded, and the restore goes on", async () => {
+  await using source = await TestProject.create();
+  await createBucket(source, "files");
+  for (const name of ["a", "b", "c"]) await upload(source, "files", name, `bytes of ${name}`);
+  await source.backup();
+  await using target = await TestProject.create({ repository: source.repository });
+  await target.client.applySql(`
+    create function public.refuse() returns trigger language plpgsql as $$
+      begin raise exception 'no b here'; end $$;
+    create trigger refuse before insert or update on storage.objects
+      for each row when (new.bucket_id = 'files' and new.name = 'b') execute function public.refuse();`);
+  const run = await target.start("restore/runs", { dryRun: false });
+  await tickToTheEnd(target, run);
+  const { state, result } = await target.run(run);
+  assert.deepEqual([state, result.did.objects_failed], ["succeeded", 1]);
+  const rows = await readRows(target.sql);
+  const wanted = await readRows(source.sql);
+  assert.deepEqual([...rows.keys()], ["files/a", "files/c"]);
+  for (const [place, { created_at }] of rows) {
+    assert.deepEqual(created_at, wanted.get(place)!.created_at, `${place} says what it said`);
+  }
+  const failures = await target.sql`select name, code from holdfast.failures where run = ${run}`;
+  assert.deepEqual(failures.map((row) => ({ ...row })), [{ name: "b", code: "target_refused" }]);
 });
 
 Deno.test("a blob that is damaged in the repository is recorded, and the restore goes on", async () => {

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { createBucket, upload } from "./support/objects.ts";
+import { assertHolds } from "./support/assert_snapshot.ts";
+import { createBucket, ok, upload } from "./support/objects.ts";
 import { readRows } from "./support/project_reader.ts";
 import { TestProject } from "./support/project.ts";
 import { countRequests } from "./support/requests.ts";
@@ -115,6 +116,42 @@ Deno.test("where an older version is held it stays, marked stale with the one th
   assert.notEqual(entry.version, row.version);
   const bytes = await project.reader.bytes(entry);
   assert.equal(new TextDecoder().decode(bytes), "the old bytes");
+});
+
+Deno.test("an object without bytes that takes the name of one that moved away is listed", async () => {
+  await using project = await TestProject.create();
+  await createBucket(project, "files");
+  await upload(project, "files", "a", "what moves");
+  await project.backup();
+  await ok(project.storage.from("files").move("a", "b"));
+  await upload(project, "files", "a", "what takes its name");
+  await project.client.loseBytes("files", "a");
+  const row = (await readRows(project.sql)).get("files/a")!;
+  // Once it is met, and on the next night, when it is not tried again.
+  for (let night = 1; night <= 2; night++) {
+    const { document, entries } = await project.backupSnapshot();
+    assert.deepEqual([document.state, document.totals.stale], ["complete", 1]);
+    assert.deepEqual([...entries.keys()].sort(), ["files/a", "files/b"]);
+    assert.equal(entries.get("files/a")!.wanted_version, row.version);
+    assert.equal(entries.get("files/b")!.wanted_version, undefined);
+  }
+  await upload(project, "files", "a", "what can be had");
+  const { document } = await assertHolds(project, await project.backupSnapshot());
+  assert.equal(document.totals.stale, 0);
+});
+
+Deno.test("a failure of what is held by now makes no snapshot partial", async () => {
+  await using project = await TestProject.create();
+  await createBucket(project, "files");
+  await upload(project, "files", "a");
+  const { id } = await project.backup();
+  // As a database that was put back has it, once the log was imported.
+  await project.sql`
+    insert into holdfast.failures (run, job, bucket_id, name, version, class, code, message, next_at)
+    select ${id}, 'backup', bucket_id, name, version, 'failed', 'storage_failed', '', now()
+    from storage.objects`;
+  assert.equal((await project.backupSnapshot()).document.state, "complete");
+  assert.deepEqual(await failuresOf(project), []);
 });
 
 Deno.test("bytes that are not what the row says are not taken for it", async () => {

@@ -15,6 +15,13 @@ interface Overwrite {
   put: string | null;
 }
 
+type Page = {
+  version: string;
+  metadata: unknown;
+  given_before: boolean;
+  target: Record<string, unknown>;
+}[];
+
 /** One lane of a restore that is at its objects, by SQL alone. */
 class RestoreLane {
   private constructor(
@@ -52,7 +59,7 @@ class RestoreLane {
     return row.may;
   }
 
-  async page(): Promise<{ version: string; metadata: unknown; target: Record<string, unknown> }[]> {
+  async page(): Promise<Page> {
     const [{ page }] = await this.project.worker`
       select holdfast.restore_page(${this.cursor}, ${this.owner}, 10) as page`;
     return page;
@@ -175,6 +182,46 @@ sqlTest("what was not put at last may still come, unless nobody fell", async (pr
   await lane.commit();
   assert.deepEqual((await writtenDown(project)).map(({ put }) => put), [version]);
 });
+
+sqlTest("what a restore never did is not put to a user's account later", async (project) => {
+  const { objects, version } = await given(project);
+  const lane = await RestoreLane.begin(project);
+  await lane.announce(version, true);
+  await project.owner`
+    update holdfast.runs set state = 'cancelled', started_at = now() - interval '3 days',
+      ended_at = now() - interval '2 days' where kind = 'restore'`;
+  await objects.upload("files", "a", { text: "bytes" });
+  await project.owner`select holdfast.mend_overwrites()`;
+  assert.notDeepEqual(await wordsNow(project), WORDS);
+});
+
+sqlTest("an upload of a cancelled restore that comes within minutes is mended", async (project) => {
+  const { objects, version } = await given(project);
+  const lane = await RestoreLane.begin(project);
+  await lane.announce(version, true);
+  await project.owner`
+    update holdfast.runs set state = 'cancelled', ended_at = now() - interval '1 minute'
+    where kind = 'restore'`;
+  await objects.upload("files", "a", { text: "bytes" });
+  await project.owner`select holdfast.mend_overwrites()`;
+  assert.deepEqual(await wordsNow(project), WORDS);
+});
+
+sqlTest(
+  "what is made while a restore runs is its own only where a lane was given it before",
+  async (project) => {
+    const { objects } = await given(project);
+    await objects.remove("files", "a");
+    const lane = await RestoreLane.begin(project);
+    await objects.upload("files", "a", { text: "bytes" });
+    await project.owner`update storage.objects set owner = null, owner_id = null`;
+    const [first] = await lane.page();
+    assert.deepEqual([first!.given_before, first!.target.of_this_run], [false, false]);
+    // The lane falls before it commits: what is there may be what it put.
+    const [second] = await (await RestoreLane.next(project)).page();
+    assert.deepEqual([second!.given_before, second!.target.of_this_run], [true, true]);
+  },
+);
 
 sqlTest("a row that a user wrote is not taken for an upload's", async (project) => {
   const { objects, version } = await given(project);

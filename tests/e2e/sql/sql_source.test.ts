@@ -99,6 +99,25 @@ for (const [what, change] of Object.entries(OTHER_TABLES)) {
   });
 }
 
+sqlTest("a very old row, which has no version, is patched like any other", async (project) => {
+  const { objects } = await filled(project);
+  await objects.remove("photos", "b");
+  await project.owner`update storage.objects set version = null`;
+  const [row] = await project.owner`
+    select bucket_id, name, version from holdfast.source_objects where name = 'a'`;
+  assert.match(row!.version, /^none-/);
+  const metadata = { owner_id: "somebody", type: "a/b", user_metadata: { by: "somebody" } };
+  await project.owner`
+    select holdfast.patch_objects(${
+    project.owner.json([{ ...row, restored_version: row!.version, metadata }])
+  })`;
+  const patched = await project.owner`
+    select name, version, user_metadata from storage.objects where user_metadata ? 'by'`;
+  assert.deepEqual(patched.map((row) => ({ ...row })), [
+    { name: "a", version: null, user_metadata: { by: "somebody" } },
+  ]);
+});
+
 sqlTest("a Storage that gets its versioning columns is read with them", async (project) => {
   const { repository } = await filled(project);
   await project.admin.unsafe(

@@ -71,6 +71,8 @@ export interface Entry {
   type: string | null;
   cache_control: string | null;
   user_metadata: unknown;
+  /** In its place where it is nested deeply. */
+  user_metadata_text?: string;
   owner_id: string | null;
   created_at: string | null;
   updated_at: string | null;

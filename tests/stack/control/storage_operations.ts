@@ -13,6 +13,7 @@ const faultRule = z.strictObject({
     delayMilliseconds: z.int().positive().optional(),
     status: z.int().optional(),
     code: z.string().nullable().optional(),
+    message: z.string().optional(),
     retryAfterSeconds: z.int().optional(),
     reset: z.enum(["before", "after"]).optional(),
     truncateAfterBytes: z.int().nonnegative().optional(),

@@ -13,6 +13,8 @@ export interface Fault {
   readonly status?: number;
   /** The code in that answer, whose status is then told in its body alone; null for a body without one. */
   readonly code?: string | null;
+  /** What it says in place of the stand-in's own words. */
+  readonly message?: string;
   /** The retry-after header of that answer, seconds. */
   readonly retryAfterSeconds?: number;
   /**

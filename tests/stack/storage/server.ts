@@ -136,8 +136,8 @@ async function underFault(
   return undefined;
 }
 
-function faultAnswer(status: number, { code, retryAfterSeconds }: Fault): Answer {
-  const message = "This answer was asked for by a test";
+function faultAnswer(status: number, { code, message: said, retryAfterSeconds }: Fault): Answer {
+  const message = said ?? "This answer was asked for by a test";
   const headers: Record<string, string> = retryAfterSeconds === undefined
     ? {}
     : { "retry-after": String(retryAfterSeconds) };

@@ -68,7 +68,11 @@ function prepareStage(
 ): Stage {
   return async (lease, context) => {
     checkBackupSettings(lease.plan["settings"]);
-    const facts = await openForWriting(store, context.database, repository, projectUrl);
+    const facts = await openForWriting(store, context.database, repository, {
+      projectUrl,
+      run: lease.run,
+      startedAt: lease.started_at,
+    });
     if (!await forgetElsewhere(facts, lease, context)) return "more";
     await context.commit("backup_prepared", lease, { facts });
     return "finished";

@@ -1,5 +1,4 @@
 /** Making a repository, and learning whether its server honours conditional writes. */
-import { clock } from "../engine/clock.ts";
 import { HoldfastError } from "../errors.ts";
 import type { Database } from "../project/database.ts";
 import { FORMAT_VERSION } from "../version.ts";
@@ -9,14 +8,24 @@ import { hexDigest, HOLDFAST_KEY } from "./keys.ts";
 import type { Place } from "./place.ts";
 import type { RepositoryStore } from "./store.ts";
 
+/** The run that writes, of which all lanes write the same: one may sleep and write over the other. */
+export interface Writer {
+  readonly projectUrl: string;
+  /** UUID. */
+  readonly run: string;
+  /** UTC, ISO 8601. */
+  readonly startedAt: string;
+}
+
 /**
- * Makes the repository; whether the server then refused to write it again, null if unknown.
+ * Makes the repository, under the id of the run that makes it; whether the server then refused to write it again, null if unknown.
  * @throws HoldfastError `catalog_ahead`: there was one at this place
  */
 export async function createRepository(
   store: RepositoryStore,
   database: Database,
   place: Place,
+  { run, startedAt }: Writer,
 ): Promise<boolean | null> {
   if (await database.call<string | null>("repository_at", place) !== null) {
     throw new HoldfastError(
@@ -26,8 +35,8 @@ export async function createRepository(
   }
   const identity: Identity = {
     format: FORMAT_VERSION,
-    repository_id: crypto.randomUUID(),
-    created_at: clock.date().toISOString(),
+    repository_id: run,
+    created_at: startedAt,
     requires: [],
   };
   const text = formatDocument(identity);

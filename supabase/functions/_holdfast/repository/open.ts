@@ -1,12 +1,11 @@
 /** Opening a repository: who it is, whose it is, and whether its log and the catalog agree. */
 import { MAX_OBJECTS_IN_FLIGHT } from "../engine/budget.ts";
-import { clock } from "../engine/clock.ts";
 import { mapPool, type PoolLimits } from "../engine/pool.ts";
 import { HoldfastError } from "../errors.ts";
 import type { Database } from "../project/database.ts";
 import type { RepositorySettings } from "../settings.ts";
 import { adoptSnapshot } from "./adopt.ts";
-import { createRepository, honoursConditions } from "./create.ts";
+import { createRepository, honoursConditions, type Writer } from "./create.ts";
 import { MAX_RECORD_BYTES, putUnlessThere } from "./documents.ts";
 import {
   formatDocument,
@@ -123,12 +122,15 @@ export async function openForWriting(
   store: RepositoryStore,
   database: Database,
   settings: RepositorySettings,
-  projectUrl: string,
+  writer: Writer,
 ): Promise<RepositoryFacts> {
+  const { projectUrl } = writer;
   const place = placeOf(settings);
   const there = await readIdentity(store);
   // What was just made is read again: another project may have been first.
-  const created = there === undefined ? await createRepository(store, database, place) : null;
+  const created = there === undefined
+    ? await createRepository(store, database, place, writer)
+    : null;
   const { identity, known, newRecords } = await openRepository(store, database, there);
   const owner = ownerOf(newRecords) ?? known?.owner_project ?? null;
   if (owner !== null && owner !== projectUrl) {
@@ -144,7 +146,7 @@ export async function openForWriting(
     const { putRecovery } = await import("./recovery.ts");
     await putRecovery(store, settings);
     lastRecord += 1;
-    await claim(store, lastRecord, projectUrl);
+    await claim(store, lastRecord, writer);
   }
   return {
     ...place,
@@ -199,11 +201,15 @@ function ownerOf(records: readonly LogRecord[]): string | undefined {
 }
 
 /** Writes the owner record; of two projects that try at once, one is refused. */
-async function claim(store: RepositoryStore, sequence: number, projectUrl: string): Promise<void> {
+async function claim(
+  store: RepositoryStore,
+  sequence: number,
+  { projectUrl, startedAt }: Writer,
+): Promise<void> {
   const record: LogRecord = {
     kind: "owner",
     sequence,
-    at: clock.date().toISOString(),
+    at: startedAt,
     project_url: projectUrl,
   };
   if (await putUnlessThere(store, logKey(sequence), formatDocument(record))) return;

@@ -97,6 +97,13 @@ const SETTINGS = {
   forcePathStyle: true,
 };
 
+/** The run that makes the repository. */
+const WRITER = {
+  projectUrl: "https://a",
+  run: "6f2d3a4e-8f0e-4d55-9a3e-0a4b5c6d7e8f",
+  startedAt: "2026-11-21T00:00:00.000000Z",
+};
+
 /** A database that knows no repository. */
 const nothingKnown: Database = {
   call: <Result>() => Promise.resolve(null as Result),
@@ -108,15 +115,30 @@ for (const conditional of [true, false]) {
   Deno.test(`a repository that was made tells that its server ${server} conditions`, async () => {
     const store = new MemoryStore();
     store.conditional = conditional;
-    const facts = await openForWriting(store, nothingKnown, SETTINGS, "https://a");
+    const facts = await openForWriting(store, nothingKnown, SETTINGS, WRITER);
     assert.equal(facts.conditional_writes, conditional);
   });
 }
 
+Deno.test("a lane that slept before it made the repository makes no other one of it", async () => {
+  const store = new MemoryStore();
+  store.conditional = false;
+  await openForWriting(store, nothingKnown, SETTINGS, WRITER);
+  const made = [HOLDFAST_KEY, logKey(1)].map((key) => store.read(key));
+  // As it was before it slept: there is nothing yet.
+  const get = store.get.bind(store);
+  store.get = (key, maxBytes) => {
+    store.get = get;
+    return key === HOLDFAST_KEY ? Promise.resolve(undefined) : get(key, maxBytes);
+  };
+  await openForWriting(store, nothingKnown, SETTINGS, WRITER);
+  assert.deepEqual([HOLDFAST_KEY, logKey(1)].map((key) => store.read(key)), made);
+});
+
 Deno.test("an identity that was spoilt on its way here does not take the right one's place", async () => {
   const store = new MemoryStore();
   store.conditional = false;
-  await openForWriting(store, nothingKnown, SETTINGS, "https://a");
+  await openForWriting(store, nothingKnown, SETTINGS, WRITER);
   const right = store.read(HOLDFAST_KEY);
   const get = store.get.bind(store);
   store.get = async (key, maxBytes) => {
@@ -124,7 +146,7 @@ Deno.test("an identity that was spoilt on its way here does not take the right o
     if (key !== HOLDFAST_KEY || !bytes) return bytes;
     return new TextEncoder().encode(`${new TextDecoder().decode(bytes)}   `);
   };
-  const facts = await openForWriting(store, nothingKnown, SETTINGS, "https://a");
+  const facts = await openForWriting(store, nothingKnown, SETTINGS, WRITER);
   assert.equal(facts.conditional_writes, null);
   assert.equal(store.read(HOLDFAST_KEY), right);
 });
@@ -184,7 +206,7 @@ Deno.test("one snapshot that the database knows as its own is no news, and nothi
         Promise.resolve((name === "known_repository" ? known : answer) as Result),
       close: () => Promise.resolve(),
     };
-    return openForWriting(store, database, settings, "https://a");
+    return openForWriting(store, database, settings, WRITER);
   };
   const [third, fourth] = [3, 4].map((sequence) => ({
     ...own,
