@@ -31,12 +31,12 @@ const url = z.url({ protocol: /^https?$/, error: "must be an http or https URL" 
   .transform((text) => text.replace(/\/+$/, ""));
 
 /** Nothing beside the place: it is kept in the database, and requests have a query of their own. */
-const endpoint = url.refine((text) => {
+const place = url.refine((text) => {
   const { username, password, search, hash } = new URL(text);
   return username + password + search + hash === "";
 }, { error: "may not have a user, a password, a query or a fragment" })
   .refine((text) => !LINK_LOCAL.test(new URL(text).hostname), {
-    error: "is a link-local address, where no repository lies",
+    error: "is a link-local address, where clouds hand out credentials",
   });
 
 /**
@@ -62,7 +62,7 @@ const prefix = z.string()
 const required = z.string({ error: "is not set" }).min(1, { error: "is empty" });
 
 const repositorySchema = z.object({
-  HOLDFAST_S3_ENDPOINT: required.pipe(endpoint),
+  HOLDFAST_S3_ENDPOINT: required.pipe(place),
   HOLDFAST_S3_REGION: z.string().regex(/^[A-Za-z0-9._-]+$/, { error: "is not a region's name" })
     .default("us-east-1"),
   HOLDFAST_S3_BUCKET: required.pipe(
@@ -76,7 +76,7 @@ const repositorySchema = z.object({
 });
 
 const projectSchema = z.object({
-  SUPABASE_URL: required.pipe(url),
+  SUPABASE_URL: required.pipe(place),
   SUPABASE_DB_URL: required.refine(isDatabaseUrl, {
     error: "is not a URL: in its password # / ? and % have to be percent-encoded",
   }),
@@ -117,6 +117,17 @@ export function readRepositorySettings(
   const value = check(repositorySchema, environment);
   const endpoint = value.HOLDFAST_S3_ENDPOINT;
   keepSecrets(value.HOLDFAST_S3_ACCESS_KEY_ID, value.HOLDFAST_S3_SECRET_ACCESS_KEY);
+  const { hostname } = new URL(endpoint);
+  // Amazon wants the bucket in the host name; nearly all others work with it in the path.
+  const forcePathStyle = value.HOLDFAST_S3_FORCE_PATH_STYLE === undefined
+    ? !hostname.endsWith(".amazonaws.com")
+    : value.HOLDFAST_S3_FORCE_PATH_STYLE === "true";
+  if (!forcePathStyle && LINK_LOCAL.test(`${value.HOLDFAST_S3_BUCKET.toLowerCase()}.${hostname}`)) {
+    throw invalid([{
+      path: "HOLDFAST_S3_BUCKET",
+      message: "makes a link-local address of the host",
+    }]);
+  }
   return {
     endpoint,
     region: value.HOLDFAST_S3_REGION,
@@ -124,10 +135,7 @@ export function readRepositorySettings(
     prefix: value.HOLDFAST_S3_PREFIX,
     accessKeyId: value.HOLDFAST_S3_ACCESS_KEY_ID,
     secretAccessKey: value.HOLDFAST_S3_SECRET_ACCESS_KEY,
-    // Amazon wants the bucket in the host name; nearly all others work with it in the path.
-    forcePathStyle: value.HOLDFAST_S3_FORCE_PATH_STYLE === undefined
-      ? !new URL(endpoint).hostname.endsWith(".amazonaws.com")
-      : value.HOLDFAST_S3_FORCE_PATH_STYLE === "true",
+    forcePathStyle,
   };
 }
 

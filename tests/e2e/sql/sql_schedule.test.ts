@@ -41,6 +41,9 @@ sqlTest("a project's URL has no path, and another replaces it", async (project) 
       `${URL}?a`,
       "https://user@host",
       "https://a b",
+      "http://169.254.169.254",
+      "http://[fe80::1]:8000",
+      "http://Metadata.google.internal",
     ]
   ) {
     assert.equal(

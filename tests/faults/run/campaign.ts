@@ -19,6 +19,9 @@ const EVERY_WAY: readonly { readonly way: Way; readonly wakeAfter?: number }[] =
   { way: "sleep_after", wakeAfter: 4 },
 ];
 
+/** Every step is told for an hour: so often it says how far it is. */
+const STEPS_A_LINE = 25;
+
 /** What came of many tellings. */
 export interface Tally {
   seeds: number;
@@ -83,6 +86,7 @@ export class Campaign {
       const steps = await this.#stepsOf(scenario, options);
       console.log(`${scenario.name}: ${steps.length} steps`);
       for (const { number: step } of steps) {
+        if (step % STEPS_A_LINE === 0) console.log(`  ${step}: ${formatTally(this.tally)}`);
         const ways = this.#waysOf(scenario);
         for (const way of ways) {
           if (this.#over) return;

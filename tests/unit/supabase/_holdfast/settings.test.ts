@@ -141,6 +141,32 @@ for (const [name, values] of WRONG) {
   });
 }
 
+Deno.test("a bucket's name makes no link-local address of a host's", () => {
+  const settings = {
+    HOLDFAST_S3_ENDPOINT: "http://google.internal",
+    HOLDFAST_S3_BUCKET: "Metadata",
+    HOLDFAST_S3_FORCE_PATH_STYLE: "false",
+  };
+  assert.deepEqual(Object.keys(faults(() => repository(settings))), ["HOLDFAST_S3_BUCKET"]);
+  repository({ ...settings, HOLDFAST_S3_FORCE_PATH_STYLE: "true" });
+});
+
+Deno.test("a project's URL is a place and nothing beside it", () => {
+  for (
+    const url of ["http://169.254.169.254", "https://a:b@project.test", "https://project.test/?a"]
+  ) {
+    const environment = (name: string) =>
+      ({
+        SUPABASE_URL: url,
+        SUPABASE_DB_URL: "postgres://u:p@h/d",
+        SUPABASE_SECRET_KEYS: '{"a":"b"}',
+      })[
+        name
+      ];
+    assert.deepEqual(Object.keys(faults(() => readProjectSettings(environment))), ["SUPABASE_URL"]);
+  }
+});
+
 Deno.test("everything that is wrong is named at once", () => {
   const wrong = Object.fromEntries(WRONG.map(([name, values]) => [name, values[0]]));
   assert.deepEqual(Object.keys(faults(() => repository(wrong))).sort(), Object.keys(wrong).sort());
