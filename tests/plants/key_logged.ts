@@ -7,7 +7,7 @@ export const plant: Plant = {
   scenarios: ["first_backup"],
   edits: [{
     file: shared("log.ts"),
-    find: "hideSecrets(JSON.stringify(facts))",
+    find: "hideSecrets(plainJson(facts))",
     replace: 'JSON.stringify({ ...facts, key: Deno.env.get("HOLDFAST_S3_SECRET_ACCESS_KEY") })',
   }],
 };

@@ -7,13 +7,13 @@ export const plant: Plant = {
   scenarios: ["restore_elsewhere"],
   edits: [
     {
-      file: shared("restore/entry.ts"),
+      file: shared("restore/create.ts"),
       find: "const compared = await compareAgain(item, scratch, outside);",
       replace: 'const compared = "same" as Awaited<ReturnType<typeof compare>>;',
     },
     {
-      file: shared("restore/entry.ts"),
-      find: `  const compared = await compareAgain(item, place, outside);
+      file: shared("restore/create.ts"),
+      find: `  const compared = await compareAgain(item, placeOf(item), outside);
   if (compared !== "same") return differs`,
       replace: `  const compared = "same" as Awaited<ReturnType<typeof compare>>;
   if (compared !== "same") return differs`,

@@ -7,7 +7,7 @@ import type { ObjectPlace, ObjectWriter, WriteOutcome } from "../project/target.
 import { digestStream } from "../repository/digest.ts";
 import { hexDigest } from "../repository/keys.ts";
 import type { RepositoryStore } from "../repository/store.ts";
-import type { HeldItem } from "./items.ts";
+import type { HeldItem, RestoreItem } from "./items.ts";
 import type { IsWell } from "./probe.ts";
 
 /** What a restore needs of the outside. */
@@ -121,6 +121,11 @@ async function stream(
     throw new HoldfastError("repository_damaged", `${item.key} is not in the repository`);
   }
   return response.body;
+}
+
+/** Where an entry's object is to be. */
+export function placeOf({ bucket_id, name }: RestoreItem): ObjectPlace {
+  return { bucket: bucket_id, name };
 }
 
 /** What the target has under a name. */
