@@ -63,11 +63,14 @@ function busy(status: number, seconds: number): Response {
   return new Response("slow down", { status, headers: { "retry-after": String(seconds) } });
 }
 
+const REDIRECTS = [301, 302, 303, 307, 308];
+
 /** As fetch does it: whether it follows is for the request to say. */
-async function redirected({ request, follow }: Struck): Promise<Response> {
+async function redirected({ request, step, follow }: Struck): Promise<Response> {
   if (request.redirect === "follow") return await follow();
   if (request.redirect === "error") throw new TypeError("a redirect was not to be followed");
-  return new Response(null, { status: 302, headers: { location: "http://elsewhere.invalid/" } });
+  const status = REDIRECTS[step % REDIRECTS.length]!;
+  return new Response(null, { status, headers: { location: "http://elsewhere.invalid/" } });
 }
 
 /** Each party says it in two ways: Storage and its gateway, a key that is old and one that is gone. */

@@ -5,6 +5,7 @@ import { clock } from "../engine/clock.ts";
 import { backoffMs } from "../engine/retry.ts";
 import { HoldfastError, messageOf } from "../errors.ts";
 import { parseIfJson } from "../json.ts";
+import { REDIRECTS } from "../redirects.ts";
 import type { ProjectSettings } from "../settings.ts";
 import { objectUrl } from "./object_url.ts";
 import { authorization, bucketsAnswer, MAX_REFUSAL_BYTES, retryAfter } from "./storage.ts";
@@ -229,7 +230,7 @@ async function tryOnce(make: () => Promise<Response>): Promise<Try> {
   if (status === 401) throw new HoldfastError("storage_key_refused", message);
   if (status === 403) return { kind: "doubted_key", message };
   // Storage redirects nothing: whoever does stands before it.
-  if (status === 429 || status >= 500 || [302, 303, 307].includes(status)) {
+  if (status === 429 || status >= 500 || REDIRECTS.has(status)) {
     const own = said !== undefined && status !== 429 && status !== 503;
     return { kind: "again", message, retryAfterMs: retryAfter(response) ?? 0, own };
   }

@@ -1,5 +1,6 @@
 /** What an S3 server's refusals mean to Holdfast. */
 import { type ErrorCode, HoldfastError } from "../errors.ts";
+import { REDIRECTS } from "../redirects.ts";
 import type { RepositorySettings } from "../settings.ts";
 import { element, encodeText } from "./s3_xml.ts";
 
@@ -26,7 +27,7 @@ const CODES: Readonly<Record<string, ErrorCode>> = {
 /** Whether a status or code says that the same request may succeed a little later. */
 export function mayPass(status: number, code: string): boolean {
   // Amazon names its own redirects; what names none is of something that stands before the server.
-  const ledAway = [302, 303, 307].includes(status) && code === "";
+  const ledAway = REDIRECTS.has(status) && code === "";
   return status === 429 || status >= 500 || ledAway || PASSING.has(code);
 }
 
