@@ -32,7 +32,9 @@ begin
     from jsonb_to_recordset($1) as x (bucket_id text, name text, restored_version text, metadata jsonb)
       join holdfast.source_objects s on s.bucket_id = x.bucket_id collate "default" and s.name = x.name
         and s.version = x.restored_version
-    where o.id = s.id and o.bucket_id = x.bucket_id and o.name = x.name$update$,
+    -- Of the row itself once more: where an upload came in between, only that is looked at again.
+    where o.id = s.id and o.bucket_id = x.bucket_id and o.name = x.name
+      and (o.version is null or o.version::text = x.restored_version)$update$,
     assignments) using patch_objects.results;
   if times_too then
     set local session_replication_role = 'origin';

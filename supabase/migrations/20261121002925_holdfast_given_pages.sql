@@ -31,7 +31,8 @@ declare
   fallen_to text collate "C" := c.position ->> 'fallen_to';
   page jsonb;
 begin
-  if c.position ->> 'given_by' is distinct from restore_page.owner::text then
+  -- A lane that lost its lease may get it again; its own pages since the last commit count as well.
+  if c.position ->> 'given_by' is distinct from restore_page.owner::text or c.attempts > 1 then
     fallen_to := greatest(fallen_to, (c.position ->> 'given_to') collate "C");
   end if;
   -- A lane leaves none behind when it goes on: these are of one that died, or that sleeps and may wake.
@@ -76,6 +77,35 @@ end
 $$;
 comment on function holdfast.restore_page(bigint, uuid, integer) is
   'The next entries of the snapshot, each with what the target has under its name, and whether a snapshot holds that. Notes up to where they were given to whom.';
+
+create or replace function holdfast.restore_commit(cursor_id bigint, owner uuid, results jsonb, to_name text, done jsonb)
+  returns void language plpgsql security definer set search_path = ''
+as $$
+declare
+  c holdfast.cursors := holdfast.require_lease(restore_commit.cursor_id, restore_commit.owner);
+  r holdfast.runs := (select runs from holdfast.runs where runs.id = c.run);
+  patched jsonb := holdfast.wanted_words(r.id, restore_commit.results);
+  counters jsonb := restore_commit.done;
+begin
+  if jsonb_array_length(patched) > 0 and not holdfast.patch_objects(patched) then
+    counters := counters || jsonb_build_object('updated_at_not_set', jsonb_array_length(patched));
+  end if;
+  if r.sequence is not null and jsonb_array_length(patched) > 0 then
+    perform holdfast.put_entries(r.repository, r.sequence, (
+      select coalesce(jsonb_agg(jsonb_build_object('bucket_id', o.bucket_id, 'name', o.name, 'object_id', o.id,
+        'version', o.version, 'metadata', o.metadata, 'blob', x.blob)), '[]')
+      from jsonb_to_recordset(patched) as x (bucket_id text, name text, restored_version text, blob bigint)
+        join holdfast.source_objects o on o.bucket_id = x.bucket_id and o.name = x.name
+          and o.version = x.restored_version));
+  end if;
+  perform holdfast.settle_overwrites(r.id, restore_commit.results);
+  perform holdfast.record_failures(r.id, 'restore', restore_commit.results);
+  perform holdfast.commit_cursor(c.id, restore_commit.owner,
+    -- What was not begun of the page is given again, as if for the first time.
+    c.position || jsonb_build_object('from', restore_commit.to_name || chr(1), 'given_to', restore_commit.to_name),
+    counters);
+end
+$$;
 
 drop function holdfast.put_by_restore(timestamptz);
 revoke all on function holdfast.put_by_restore(timestamptz, uuid, boolean) from public;

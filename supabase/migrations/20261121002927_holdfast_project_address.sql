@@ -12,7 +12,9 @@ begin
       hint = 'It begins with https:// and has no path: https://<project-ref>.supabase.co.';
   end if;
   -- There clouds hand out credentials, and each post takes the worker key along.
-  if save_project_url.url ~* '^https?://(169\.254\.|\[fe[89ab][0-9a-f]:|metadata\.google\.internal)' then
+  -- An address of digits alone, or in hexadecimal, is one that nobody reads.
+  if save_project_url.url ~* ('^https?://(169\.254\.|\[fe[89ab][0-9a-f]:|\[::ffff:|\[fd00:ec2:|metadata\.google\.internal'
+    || '|[0-9]+(:|/|$)|0x)') then
     raise exception 'project_url_invalid' using errcode = 'HF000',
       detail = format('%L is a link-local address, where no project is.', save_project_url.url),
       hint = 'It begins with https:// and has no path: https://<project-ref>.supabase.co.';

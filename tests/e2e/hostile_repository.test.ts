@@ -133,6 +133,11 @@ const LIES: [what: string, lie: (forgery: Forgery) => Unfit | void, message: Reg
     "holdfast.json",
     "http://169.254.169.254/latest",
   ].map((key): typeof LIES[number] => [`an entry at ${key}`, changeLine({ key }), /line 1: key/]),
+  ...["{", "[".repeat(100_000), '"\\u0000"'].map((text): typeof LIES[number] => [
+    "user metadata that are no JSON",
+    changeLine({ user_metadata_text: text }),
+    /user_metadata_text is no JSON/,
+  ]),
   ["a line for the second time", ({ lines, document }) => {
     lines.push(lines[0]!);
     document.parts[0]!.entries = lines.length;

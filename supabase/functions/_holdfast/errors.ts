@@ -249,6 +249,11 @@ export const ERRORS = {
     title: "Storage did not give the object",
     remedy: "The next run tries again.",
   },
+  snapshot_too_large: {
+    status: 507,
+    title: "The snapshot would list more buckets or policies than can be read again",
+    remedy: "Leave buckets out with the setting buckets. What was copied is kept for the next run.",
+  },
   target_refused: {
     status: 409,
     title: "The target refused an object or a bucket",

@@ -47,10 +47,10 @@ const keepNumber: Reviver = (_key, value, { source }) =>
 const MAX_DEPTH = 2_000;
 
 /** Whether jsonb takes it: no text with a NUL or half a character, and not nested beyond measure. */
-export function isStorable(value: unknown): boolean {
+export function isStorable(value: unknown, maxDepth = MAX_DEPTH): boolean {
   let level = [value];
   for (let depth = 0; level.length > 0; depth++) {
-    if (depth > MAX_DEPTH) return false;
+    if (depth > maxDepth) return false;
     const next: unknown[] = [];
     for (const item of level) {
       if (typeof item === "string") {

@@ -44,6 +44,9 @@ sqlTest("a project's URL has no path, and another replaces it", async (project) 
       "http://169.254.169.254",
       "http://[fe80::1]:8000",
       "http://Metadata.google.internal",
+      "http://2852039166",
+      "http://0xa9fea9fe:80",
+      "http://[::ffff:169.254.169.254]",
     ]
   ) {
     assert.equal(

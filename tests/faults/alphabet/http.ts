@@ -63,13 +63,15 @@ function busy(status: number, seconds: number): Response {
   return new Response("slow down", { status, headers: { "retry-after": String(seconds) } });
 }
 
-const REDIRECTS = [301, 302, 303, 307, 308];
+/** S3 says 301 itself, of a bucket that is elsewhere: that is none of bad weather's. */
+const REDIRECTS = { s3: [302, 303, 307, 308], storage: [301, 302, 303, 307, 308], sql: [] };
 
 /** As fetch does it: whether it follows is for the request to say. */
-async function redirected({ request, step, follow }: Struck): Promise<Response> {
+async function redirected({ party, request, step, follow }: Struck): Promise<Response> {
   if (request.redirect === "follow") return await follow();
   if (request.redirect === "error") throw new TypeError("a redirect was not to be followed");
-  const status = REDIRECTS[step % REDIRECTS.length]!;
+  const statuses = REDIRECTS[party];
+  const status = statuses[step % statuses.length]!;
   return new Response(null, { status, headers: { location: "http://elsewhere.invalid/" } });
 }
 

@@ -42,11 +42,11 @@ Deno.test("a busy server asks for time, or does not", async () => {
 
 Deno.test("a redirect is followed only by who asks for it", async () => {
   const statuses = await Promise.all(
-    [1, 2, 3, 4, 5].map(async (step) =>
+    [1, 2, 3, 4].map(async (step) =>
       (await under("redirect", object, {}, { step }).answer()).status
     ),
   );
-  assert.deepEqual(statuses.sort(), [301, 302, 303, 307, 308]);
+  assert.deepEqual(statuses.sort(), [302, 303, 307, 308]);
   const follows = under("redirect", object, { redirect: "follow" });
   assert.equal(await (await follows.answer()).text(), "elsewhere");
 });

@@ -9,6 +9,7 @@ import {
   putUnlessThere,
 } from "../repository/documents.ts";
 import {
+  assertReadable,
   formatDocument,
   type ListPart,
   type LogRecord,
@@ -131,7 +132,9 @@ async function compose(
     policies: facts.policies,
     totals: facts.totals,
   };
-  return formatDocument(document);
+  const text = formatDocument(document);
+  assertReadable(text, document);
+  return text;
 }
 
 /** Puts the frozen bytes, then the record that makes them count, then marks the run sealed. */

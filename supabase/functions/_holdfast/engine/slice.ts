@@ -74,6 +74,7 @@ const FATAL: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   "catalog_behind",
   "catalog_ahead",
   "snapshot_unknown",
+  "snapshot_too_large",
 ]);
 
 /** Failures that may pass: the slice ends and the next tick tries again, so many times. */

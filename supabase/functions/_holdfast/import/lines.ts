@@ -7,6 +7,8 @@ import { isStorable, parseExactly, parseIfJson } from "../json.ts";
 const MAX_TEXT_CHARACTERS = 1_048_576;
 /** S3 takes no more parts of one upload; each is hashed alone when an object is read back. */
 const MAX_PARTS = 10_000;
+/** Levels of a text of JSON. */
+const MAX_TEXT_DEPTH = 15_000;
 const text = z.string().max(MAX_TEXT_CHARACTERS);
 
 /** A key that stays below the prefix and among the data. */
@@ -34,7 +36,7 @@ const putSchema = z.object({
   type: text.nullish(),
   cache_control: text.nullish(),
   user_metadata: z.unknown(),
-  user_metadata_text: text.optional(),
+  user_metadata_text: text.refine(isJsonText, { error: "is no JSON" }).optional(),
   owner_id: text.nullish(),
   created_at: time.nullish(),
   updated_at: time.nullish(),
@@ -106,6 +108,12 @@ export function parseLines(
 
 function damaged(part: string, number: number, fault: string): HoldfastError {
   return new HoldfastError("repository_damaged", `${part}, line ${number}: ${fault}`);
+}
+
+/** Text that Postgres reads as jsonb; it goes down some 20,000 levels. */
+function isJsonText(text: string): boolean {
+  const value = parseIfJson(text);
+  return value !== undefined && isStorable(value, MAX_TEXT_DEPTH);
 }
 
 /** ISO 8601 in UTC, as the writer has it and Postgres reads it: a day that there is. */

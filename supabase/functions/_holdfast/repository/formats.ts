@@ -1,6 +1,7 @@
 /** The repository's documents. docs/FORMAT.md is normative; what is read is checked here. */
 import { z } from "zod";
 import { HoldfastError } from "../errors.ts";
+import { MAX_SNAPSHOT_BYTES } from "./documents.ts";
 import { isStorable } from "../json.ts";
 import { faultsOf } from "../settings.ts";
 import { FORMAT_VERSION } from "../version.ts";
@@ -147,6 +148,21 @@ export function parseDocument<Schema extends z.ZodType>(
     "repository_damaged",
     `${key}: ${faults.map(({ path, message }) => `${path} ${message}`).join("; ")}`,
     { faults },
+  );
+}
+
+/**
+ * Whether a document that is about to be written is one that can be read again.
+ * @throws HoldfastError `snapshot_too_large`
+ */
+export function assertReadable(text: string, value: object): void {
+  const bytes = new TextEncoder().encode(text);
+  if (bytes.length <= MAX_SNAPSHOT_BYTES && valuesIn(bytes) <= MAX_VALUES && !hasTooMuch(value)) {
+    return;
+  }
+  throw new HoldfastError(
+    "snapshot_too_large",
+    `snapshot.json would have ${bytes.length} bytes, and lists that nobody would read.`,
   );
 }
 

@@ -26,8 +26,9 @@ const CODES: Readonly<Record<string, ErrorCode>> = {
 
 /** Whether a status or code says that the same request may succeed a little later. */
 export function mayPass(status: number, code: string): boolean {
-  // Amazon names its own redirects; what names none is of something that stands before the server.
-  const ledAway = REDIRECTS.has(status) && code === "";
+  // Amazon names its own redirects, a 301 of a HEAD excepted; what names none is of something that
+  // stands before the server.
+  const ledAway = status !== 301 && REDIRECTS.has(status) && code === "";
   return status === 429 || status >= 500 || ledAway || PASSING.has(code);
 }
 

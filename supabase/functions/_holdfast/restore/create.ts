@@ -51,7 +51,8 @@ async function createInPlace(
   const outcome = await putBlob(item, place, false, outside);
   if (!await landed(item, place, outcome, outside)) return refused(item, outcome);
   const there = await objectNow(place, outside);
-  return there && !isBare(there)
+  // Whose it is that was found there, or was put at a try without an answer, only the row tells.
+  return outcome.kind !== "done" && there && !isBare(there)
     ? await keepUsers(item, overwrite, outside)
     : await readBack(item, there, outside);
 }
@@ -106,7 +107,9 @@ async function createByMove(
     // A later slice finds it, or moves it again: what stands before Storage may have answered.
     throw new HoldfastError("storage_unreachable", "a move was answered and nothing was moved");
   }
-  if (!isBare(there)) return await keepUsers(item, plan.overwrite, outside);
+  if (!(put ? saySame(put, there) : isBare(there))) {
+    return await keepUsers(item, plan.overwrite, outside);
+  }
   if (!areSameBytes(put, there)) {
     // Somebody may have written to the name since: the catalog must not take that for the blob.
     const compared = await compareAgain(item, place, outside);
@@ -114,6 +117,13 @@ async function createByMove(
     if (compared !== "same") return differs(item, compared);
   }
   return result(item, ["objects_restored", "objects_verified"], there);
+}
+
+/** Whether rows say the same of a user's. A trigger of the project's may have filled in both. */
+function saySame({ metadata: one }: ObjectNow, { metadata: other }: ObjectNow): boolean {
+  const words = ({ owner_id, user_metadata, user_metadata_text }: ObjectNow["metadata"]) =>
+    JSON.stringify([owner_id, user_metadata, user_metadata_text]);
+  return words(one) === words(other);
 }
 
 /** Whether rows say so; where Storage tells no etag, or another after a move, they do not. */

@@ -13,7 +13,7 @@ export type IsWell = () => Promise<boolean>;
 
 /** Asks with an object of its own in the scratch bucket. */
 export function createProbe(writer: ObjectWriter, reader: ObjectReader, scratch: string): IsWell {
-  return async () => {
+  const probe = async () => {
     try {
       const bytes = () => Promise.resolve(new TextEncoder().encode(NAME));
       const options = { contentType: "text/plain", cacheControl: null, upsert: true };
@@ -22,12 +22,15 @@ export function createProbe(writer: ObjectWriter, reader: ObjectReader, scratch:
       const answer = await reader.read(scratch, NAME);
       if (answer.kind !== "bytes") return false;
       return await answer.response.text() === NAME;
-    } catch (error) {
-      // Neither an outage nor a refused key is this object's: whoever asked will meet it, too.
-      if (error instanceof HoldfastError) return false;
-      throw error;
+    } catch {
+      // An outage, a refused key, a body that breaks off: none is the object's that is doubted, whose own
+      // failure is what is told then.
+      return false;
     }
   };
+  let asking: Promise<boolean> | undefined;
+  // One at a time: who reads while another overwrites may find nothing.
+  return () => asking ??= probe().finally(() => asking = undefined);
 }
 
 /**
