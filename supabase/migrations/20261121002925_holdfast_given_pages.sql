@@ -57,7 +57,9 @@ begin
           and holdfast.put_by_restore(o.created_at, r.id, e.name <= coalesce(fallen_to, ''))
           and holdfast.as_inserted(o.id)),
         'held', holdfast.is_held(r.repository, o.bucket_id, o.name, o.version, o.type, o.cache_control,
-          o.user_metadata, o.owner_id, o.created_at)) end)
+          o.user_metadata, o.owner_id, o.created_at),
+        'says_no_more', o.owner_id is null and coalesce(o.user_metadata, '{}') = '{}'
+          and o.type is not distinct from e.type and o.cache_control is not distinct from e.cache_control) end)
       order by e.name), '[]')
     from (
       select k.* from holdfast.known_entries k

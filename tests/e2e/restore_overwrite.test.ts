@@ -91,6 +91,31 @@ Deno.test("metadata that was edited since is put back with the overwriting, and 
   assert.deepEqual(await userMetadata(), { edition: 1 });
 });
 
+Deno.test("what a row without a user's words says of its type is kept, too, where no snapshot holds it", async () => {
+  await using project = await TestProject.create();
+  await createBucket(project, "files");
+  await upload(project, "files", "a", "the same bytes");
+  await project.backup();
+  await project.sql`
+    update storage.objects set metadata = metadata || '{"cacheControl": "max-age=9"}'`;
+  const { id } = await project.restore({ overwrite: "if-changed" });
+  assert.equal((await readObjects(project)).get("files/a")!.metadata.cacheControl, "max-age=9");
+  assert.deepEqual((await failuresOf(project, id)).map(({ code }) => code), ["target_differs"]);
+});
+
+Deno.test("what a restore brought into another project is brought up to date by the next", async () => {
+  await using source = await TestProject.create();
+  await createBucket(source, "files");
+  await upload(source, "files", "a", "the same bytes");
+  await source.backup();
+  await using target = await TestProject.create({ repository: source.repository });
+  await target.restore();
+  await source.sql`update storage.objects set user_metadata = '{"edition": 2}'`;
+  await source.backup();
+  await target.restore({ overwrite: "if-changed" });
+  assert.deepEqual((await readObjects(target)).get("files/a")!.user_metadata, { edition: 2 });
+});
+
 Deno.test("the same bytes under the same name, uploaded by hand, are right and stay as they are", async () => {
   await using project = await createProject();
   await using target = await TestProject.create({ repository: project.repository });

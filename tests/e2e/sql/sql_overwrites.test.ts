@@ -3,6 +3,7 @@ import { runBackup } from "./support/backup.ts";
 import { Objects } from "./support/objects.ts";
 import { type SqlProject, sqlTest } from "./support/project.ts";
 import { Repository } from "./support/repository.ts";
+import { RestoreLane } from "./support/restore_lane.ts";
 
 const WORDS = { edition: "1" };
 
@@ -13,68 +14,6 @@ interface Overwrite {
   keeps: boolean;
   doubtful: boolean;
   put: string | null;
-}
-
-type Page = {
-  version: string;
-  metadata: unknown;
-  given_before: boolean;
-  target: Record<string, unknown>;
-}[];
-
-/** One lane of a restore that is at its objects, by SQL alone. */
-class RestoreLane {
-  private constructor(
-    private readonly project: SqlProject,
-    private readonly cursor: string,
-    private readonly owner: string,
-  ) {}
-
-  /** Begins a restore of the newest snapshot. */
-  static async begin(project: SqlProject): Promise<RestoreLane> {
-    const plan = { snapshot: "latest", dry_run: false, overwrite: "if-changed" };
-    const [{ run }] = await project.worker`
-      select holdfast.start_restore(${project.worker.json(plan)}, 'test') as run`;
-    await project.owner`
-      update holdfast.runs r set repository = s.repository, result = jsonb_build_object('sequence', s.sequence)
-      from (select * from holdfast.snapshots order by sequence desc limit 1) s where r.id = ${run}`;
-    await project.owner`delete from holdfast.cursors where run = ${run}`;
-    await project.owner`
-      insert into holdfast.cursors (run, stage, bucket_id) values (${run}, 'objects', 'files')`;
-    return await RestoreLane.next(project);
-  }
-
-  /** Takes over from whoever had the lease. */
-  static async next(project: SqlProject): Promise<RestoreLane> {
-    await project.owner`update holdfast.cursors set lease_expires_at = now() - interval '1 second'`;
-    const owner = crypto.randomUUID();
-    const [{ cursor }] = await project.worker`
-      select holdfast.lease_cursor(${owner}, 'holdfast-restore', null) ->> 'cursor' as cursor`;
-    return new RestoreLane(project, cursor, owner);
-  }
-
-  async announce(version: string, keeps: boolean): Promise<boolean> {
-    const [row] = await this.project.worker`
-      select holdfast.restore_overwrites(${this.cursor}, ${this.owner}, 'files', 'a', ${version}, ${keeps}) as may`;
-    return row.may;
-  }
-
-  async page(): Promise<Page> {
-    const [{ page }] = await this.project.worker`
-      select holdfast.restore_page(${this.cursor}, ${this.owner}, 10) as page`;
-    return page;
-  }
-
-  /** Commits that the file was put, as this version, or that it was left alone. */
-  async commit(restoredVersion?: string): Promise<void> {
-    const [{ version, metadata }] = await this.page();
-    const result = { bucket_id: "files", name: "a", version, metadata, blob: 1 };
-    const results = [{ ...result, ...(restoredVersion && { restored_version: restoredVersion }) }];
-    await this.project.worker`
-      select holdfast.restore_commit(${this.cursor}, ${this.owner}, ${
-      this.project.worker.json(results as never)
-    }, 'a', '{}')`;
-  }
 }
 
 /** A project with a backup of one file that says something, and its version. */
@@ -206,22 +145,6 @@ sqlTest("an upload of a cancelled restore that comes within minutes is mended", 
   await project.owner`select holdfast.mend_overwrites()`;
   assert.deepEqual(await wordsNow(project), WORDS);
 });
-
-sqlTest(
-  "what is made while a restore runs is its own only where a lane was given it before",
-  async (project) => {
-    const { objects } = await given(project);
-    await objects.remove("files", "a");
-    const lane = await RestoreLane.begin(project);
-    await objects.upload("files", "a", { text: "bytes" });
-    await project.owner`update storage.objects set owner = null, owner_id = null`;
-    const [first] = await lane.page();
-    assert.deepEqual([first!.given_before, first!.target.of_this_run], [false, false]);
-    // The lane falls before it commits: what is there may be what it put.
-    const [second] = await (await RestoreLane.next(project)).page();
-    assert.deepEqual([second!.given_before, second!.target.of_this_run], [true, true]);
-  },
-);
 
 sqlTest("a row that a user wrote is not taken for an upload's", async (project) => {
   const { objects, version } = await given(project);

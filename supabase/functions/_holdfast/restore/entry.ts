@@ -69,7 +69,7 @@ async function settleExisting(
   // be overwritten, what users wrote into the row must be in a snapshot.
   const untouched = plan.overwrite === "never"
     ? target.right || !target.of_this_run
-    : !target.held && !target.of_this_run;
+    : !target.held && !target.of_this_run && !target.says_no_more;
   const alreadyRight = (counts: string[], patched: boolean) =>
     untouched && !target.same_metadata
       ? metadataKept(item, counts, plan.overwrite)

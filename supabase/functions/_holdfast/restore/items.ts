@@ -12,6 +12,8 @@ export interface TargetObject {
   readonly same_metadata: boolean;
   /** Whether it came to be by a restore's upload: put by a slice that died before it could say so. */
   readonly of_this_run: boolean;
+  /** Whether its row says nothing that the entry does not say as well, times left out. */
+  readonly says_no_more: boolean;
   /** Whether a sealed snapshot holds this version with its metadata: overwriting it loses nothing. */
   readonly held: boolean;
 }

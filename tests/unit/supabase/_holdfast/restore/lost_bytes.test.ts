@@ -13,7 +13,7 @@ Deno.test("of what is known to be right one byte is asked for, and no more", asy
 
 const LOST: [what: string, given: Partial<Case>, comesBack: boolean][] = [
   ["known to be right, and as the snapshot says", { right: true, same_metadata: true }, true],
-  ["known to be right, without a word of a user's", { right: true, of_this_run: true }, true],
+  ["known to be right, without a word of a user's", { right: true, says_no_more: true }, true],
   ["known to be right, with words that no snapshot holds", { right: true }, true],
   ["known to be right, with words that a snapshot holds", { right: true, held: true }, true],
   ["another, that a snapshot holds", { held: true }, true],

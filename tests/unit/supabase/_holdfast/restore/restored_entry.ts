@@ -137,6 +137,7 @@ export interface Case {
   direct: boolean;
   right?: boolean;
   of_this_run?: boolean;
+  says_no_more?: boolean;
   announced?: boolean;
   given_before?: boolean;
 }
@@ -177,6 +178,7 @@ export async function restore(
       right: given.right ?? false,
       same_metadata: given.same_metadata ?? false,
       of_this_run: given.of_this_run ?? false,
+      says_no_more: given.says_no_more ?? false,
       held: given.held,
     };
   }
