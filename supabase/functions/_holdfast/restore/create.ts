@@ -107,7 +107,7 @@ async function createByMove(
     // A later slice finds it, or moves it again: what stands before Storage may have answered.
     throw new HoldfastError("storage_unreachable", "a move was answered and nothing was moved");
   }
-  if (!(put ? saySame(put, there) : isBare(there))) {
+  if (!isBare(there) && !(put && saySame(put, there))) {
     return await keepUsers(item, plan.overwrite, outside);
   }
   if (!areSameBytes(put, there)) {

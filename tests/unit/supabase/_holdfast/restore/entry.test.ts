@@ -83,6 +83,18 @@ Deno.test("an object that a user puts there with the same bytes keeps what its r
   }
 });
 
+Deno.test("what a trigger of the project's writes into each new row is no user's", async () => {
+  for (const direct of [true, false]) {
+    const given: Case = { there: "nothing", overwrite: "never", held: false, direct };
+    const { result } = await restore(given, (target) => {
+      const place = target.place.bind(target);
+      target.place = (bucket, name, bytes) => place(bucket, name, bytes, "filled in");
+    });
+    assert.ok(result.restored_version, "its row is patched");
+    assert.deepEqual(result.counts, ["objects_restored", "objects_verified"]);
+  }
+});
+
 Deno.test("what goes through no memory is read back before it is in its place", async () => {
   const item = { ...ITEM, size: 9 * 1024 * 1024 };
   const target = new Target();
