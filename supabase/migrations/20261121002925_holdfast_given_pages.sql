@@ -100,6 +100,7 @@ begin
         join holdfast.source_objects o on o.bucket_id = x.bucket_id and o.name = x.name
           and o.version = x.restored_version));
   end if;
+  perform holdfast.take_over_overwrites(r.id, patched);
   perform holdfast.settle_overwrites(r.id, restore_commit.results);
   perform holdfast.record_failures(r.id, 'restore', restore_commit.results);
   perform holdfast.commit_cursor(c.id, restore_commit.owner,

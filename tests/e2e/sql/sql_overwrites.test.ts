@@ -17,17 +17,27 @@ interface Overwrite {
 }
 
 /** A project with a backup of one file that says something, and its version. */
-async function given(project: SqlProject): Promise<{ objects: Objects; version: string }> {
+async function given(
+  project: SqlProject,
+): Promise<{ objects: Objects; version: string; repository: Repository }> {
   const objects = new Objects(project.owner);
   await objects.createBucket("files");
   await objects.upload("files", "a", { text: "bytes", userMetadata: WORDS });
-  await runBackup(project, new Repository());
-  return { objects, version: await versionNow(project) };
+  const repository = new Repository();
+  await runBackup(project, repository);
+  return { objects, version: await versionNow(project), repository };
 }
 
 async function versionNow({ owner }: SqlProject): Promise<string> {
   const [{ version }] = await owner`select version from storage.objects`;
   return version;
+}
+
+/** Ends the restore that runs, as if it had been cancelled a minute ago. */
+async function runEnds({ owner }: SqlProject): Promise<void> {
+  await owner`
+    update holdfast.runs set state = 'cancelled', ended_at = now() - interval '1 minute'
+    where kind = 'restore' and state = 'running'`;
 }
 
 async function wordsNow({ owner }: SqlProject): Promise<unknown> {
@@ -134,13 +144,35 @@ sqlTest("what a restore never did is not put to a user's account later", async (
   assert.notDeepEqual(await wordsNow(project), WORDS);
 });
 
+sqlTest(
+  "what a later restore puts has its words, also where an earlier one's upload comes late",
+  async (project) => {
+    const { objects, version, repository } = await given(project);
+    const earlier = await RestoreLane.begin(project);
+    await earlier.announce(version, true);
+    await objects.setUserMetadata("files", "a", { edition: "2" });
+    await runEnds(project);
+    await runBackup(project, repository);
+    await objects.remove("files", "a");
+    const later = await RestoreLane.begin(project);
+    await later.page();
+    await objects.upload("files", "a", { text: "bytes" });
+    // A minute passes before it commits: what is there is nobody's but its own.
+    await project.owner`select holdfast.mend_overwrites()`;
+    assert.notDeepEqual(await wordsNow(project), WORDS);
+    await later.commit(await versionNow(project));
+    assert.deepEqual(await wordsNow(project), { edition: "2" });
+    await objects.upload("files", "a", { text: "bytes" });
+    await project.owner`select holdfast.mend_overwrites()`;
+    assert.deepEqual(await wordsNow(project), { edition: "2" }, "the later one's");
+  },
+);
+
 sqlTest("an upload of a cancelled restore that comes within minutes is mended", async (project) => {
   const { objects, version } = await given(project);
   const lane = await RestoreLane.begin(project);
   await lane.announce(version, true);
-  await project.owner`
-    update holdfast.runs set state = 'cancelled', ended_at = now() - interval '1 minute'
-    where kind = 'restore'`;
+  await runEnds(project);
   await objects.upload("files", "a", { text: "bytes" });
   await project.owner`select holdfast.mend_overwrites()`;
   assert.deepEqual(await wordsNow(project), WORDS);
