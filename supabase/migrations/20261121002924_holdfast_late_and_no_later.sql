@@ -31,6 +31,9 @@ begin
       -- An upload over a row leaves its time, as it was put back; one that somebody made anew has another.
       and o.created_at is not distinct from coalesce(
         (case when w.keeps then w.metadata else e.metadata end ->> 'created_at')::timestamptz, o.created_at)
+      -- What a restore sends is of the listed type, where a header can say it.
+      and (o.type is not distinct from e.type or o.type = 'application/octet-stream')
+      and (o.cache_control is not distinct from e.cache_control or o.cache_control = 'no-cache')
       and not exists (
         select from holdfast.runs other
         where other.kind = 'restore' and other.state = 'running' and other.plan ->> 'dry_run' = 'false'

@@ -178,6 +178,19 @@ sqlTest("an upload of a cancelled restore that comes within minutes is mended", 
   assert.deepEqual(await wordsNow(project), WORDS);
 });
 
+sqlTest(
+  "a user's upload of the same bytes with another type is no upload that came late",
+  async (project) => {
+    const { objects, version } = await given(project);
+    const lane = await RestoreLane.begin(project);
+    await lane.announce(version, true);
+    await runEnds(project);
+    await objects.upload("files", "a", { text: "bytes", type: "image/avif" });
+    await project.owner`select holdfast.mend_overwrites()`;
+    assert.notDeepEqual(await wordsNow(project), WORDS);
+  },
+);
+
 sqlTest("a row that a user wrote is not taken for an upload's", async (project) => {
   const { objects, version } = await given(project);
   const fallen = await RestoreLane.begin(project);
