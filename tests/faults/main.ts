@@ -24,7 +24,7 @@ async function run(options: FaultsOptions): Promise<number> {
   }
   const bySeed = !everyStep && !fault;
   if (bySeed) console.log(`seed ${options.seed}`);
-  const { tally, counts } = bySeed && jobs > 1
+  const { tally, counts } = !fault && jobs > 1
     ? await tellInJobs(options, import.meta.url)
     : await tellHere(options);
   for (const line of counts.lines(WAYS)) console.log(line);

@@ -85,7 +85,9 @@ export class Campaign {
       const options = this.#options;
       const steps = await this.#stepsOf(scenario, options);
       console.log(`${scenario.name}: ${steps.length} steps`);
+      const { index, of } = this.options.share;
       for (const { number: step } of steps) {
+        if (step % of !== index) continue;
         if (step % STEPS_A_LINE === 0) console.log(`  ${step}: ${formatTally(this.tally)}`);
         const ways = this.#waysOf(scenario);
         for (const way of ways) {

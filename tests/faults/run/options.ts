@@ -20,17 +20,25 @@ export interface FaultsOptions {
   readonly plants: readonly string[];
   /** Ends at the first broken promise. */
   readonly failFast: boolean;
-  /** So many processes share the seeds. */
+  /** So many processes share the seeds, or the steps. */
   readonly jobs: number;
+  /** Which of the steps are this process's: every `of`th, from `index` on. */
+  readonly share: StepShare;
   /** Whether this is one of them, which ends with its outcome for the one that started it. */
   readonly outcome: boolean;
+}
+
+/** Every nth step, so that all jobs have as many of the long ones. */
+export interface StepShare {
+  readonly index: number;
+  readonly of: number;
 }
 
 /** How the command is used. */
 export const USAGE = `deno task faults [options]
   --seeds N          tell N scenarios, each with faults that follow from its seed (30)
   --seed S           the first seed; by default one that is new each time, and printed
-  --jobs N           N processes share the seeds (1)
+  --jobs N           N processes share the seeds, or the steps (1)
   --scenario NAME    only this one; may be repeated
   --every-step       every step of each scenario, in every way
   --all              every step of each, in three ways, by processes that are killed
@@ -60,6 +68,7 @@ export function readOptions(
       "seed": { type: "string" },
       "jobs": { type: "string", default: "1" },
       "outcome": { type: "boolean", default: false },
+      "share": { type: "string", default: "0/1" },
       "scenario": { type: "string", multiple: true, default: [] },
       "every-step": { type: "boolean", default: false },
       "all": { type: "boolean", default: false },
@@ -93,10 +102,20 @@ export function readOptions(
     fault: faultOf(values.step, values.way),
     failFast: values["fail-fast"],
     jobs: Math.max(1, number("jobs", values.jobs)),
+    share: shareOf(values.share),
     outcome: values.outcome,
     verbose: values.verbose,
     plants: values.plants ? plants : values.plant,
   };
+}
+
+/** As one process asks another for its share. */
+function shareOf(text: string): StepShare {
+  const [index, of] = text.split("/").map(Number);
+  if (Number.isInteger(index) && Number.isInteger(of) && index! < of!) {
+    return { index: index!, of: of! };
+  }
+  throw new TypeError(`--share takes a number and how many there are, as 0/2, not ${text}`);
 }
 
 function faultOf(step: string | undefined, way: string | undefined): Fault | undefined {

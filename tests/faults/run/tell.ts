@@ -19,9 +19,14 @@ export async function tellHere(options: FaultsOptions): Promise<Outcome> {
   return { tally, counts: campaign.counts };
 }
 
-/** Has several processes tell the seeds, each a run of them: one uses little more than one core. */
+/**
+ * Has several processes tell what is asked for: each a run of the seeds, or every nth of the
+ * steps. One uses little more than one core.
+ */
 export async function tellInJobs(options: FaultsOptions, main: string): Promise<Outcome> {
-  const shares = sharesOf(options);
+  const shares = options.everyStep
+    ? Array.from({ length: options.jobs }, (_, index) => stepArguments(options, index))
+    : sharesOf(options).map(({ seed, seeds }) => ["--seed", `${seed}`, "--seeds", `${seeds}`]);
   const outcomes = await Promise.all(shares.map((share) => tellElsewhere(options, share, main)));
   const tally: Tally = { seeds: 0, points: 0, broken: 0 };
   const counts = new Counts();
@@ -32,6 +37,10 @@ export async function tellInJobs(options: FaultsOptions, main: string): Promise<
     counts.addAll(outcome.counts);
   }
   return { tally, counts };
+}
+
+function stepArguments({ processes, jobs }: FaultsOptions, index: number): string[] {
+  return [processes ? "--all" : "--every-step", "--share", `${index}/${jobs}`];
 }
 
 /** Some of the seeds, one after the other. */
@@ -58,13 +67,13 @@ type ToldOutcome = { readonly tally: Tally; readonly counts: Record<string, numb
 
 async function tellElsewhere(
   { scenarios, failFast, verbose }: FaultsOptions,
-  { seed, seeds }: Share,
+  share: readonly string[],
   main: string,
 ): Promise<ToldOutcome> {
   const child = new Deno.Command(Deno.execPath(), {
     args: [
       ...["run", "--allow-all", "--no-check", main, "--outcome"],
-      ...["--seed", String(seed), "--seeds", String(seeds)],
+      ...share,
       ...scenarios.flatMap(({ name }) => ["--scenario", name]),
       ...(failFast ? ["--fail-fast"] : []),
       ...(verbose ? ["--verbose"] : []),
@@ -83,6 +92,6 @@ async function tellElsewhere(
     }
   }
   await child.status;
-  if (!outcome) throw new Error(`the process with seeds from ${seed} on ended without an outcome`);
+  if (!outcome) throw new Error(`the process with ${share.join(" ")} ended without an outcome`);
   return outcome;
 }

@@ -21,6 +21,14 @@ Deno.test("a seed, a scenario and a fault can be named", () => {
   assert.deepEqual(options.fault, { step: 3, way: "die_after" });
 });
 
+Deno.test("a process is told which of the steps are its own", () => {
+  assert.deepEqual(readOptions([], known).share, { index: 0, of: 1 });
+  assert.deepEqual(readOptions(["--share", "1/3"], known).share, { index: 1, of: 3 });
+  for (const share of ["2/2", "1", "a/b", "1/0"]) {
+    assert.throws(() => readOptions(["--share", share], known), TypeError, share);
+  }
+});
+
 Deno.test("what does not exist is refused, with what does", () => {
   assert.throws(() => readOptions(["--scenario", "none"], known), /there are first_backup/);
   assert.throws(() => readOptions(["--plant", "none"], known), /there are fence_dropped/);
