@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import postgres from "postgres";
 import fc from "fast-check";
 import type { BackupItem } from "../../../../../supabase/functions/_holdfast/backup/items.ts";
 import type { CopyContext } from "../../../../../supabase/functions/_holdfast/backup/copy.ts";
@@ -160,4 +161,10 @@ Deno.test("when the repository goes out, what was copied before is committed", a
     put: (_, bytes) => bytes[0] === 98 ? Promise.reject(error) : Promise.resolve("stored"),
   });
   assert.deepEqual([taken, names, outage], [1, ["a", "c"], error]);
+});
+
+Deno.test("a lock of the database's is no object's own failure, and nothing is committed", async () => {
+  const error = new postgres.PostgresError("canceling statement due to lock timeout");
+  const put = () => Promise.reject(error);
+  await assert.rejects(act(["a"], { read: () => good(), put }), error);
 });
