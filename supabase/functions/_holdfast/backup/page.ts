@@ -61,19 +61,20 @@ export async function actOnPage(
   const timeIsUp = pageClock();
   let failures = 0;
   const enough = () => failures >= EVIDENT_FAILURES || timeIsUp() || budget.spent();
+  const cost = (item: BackupItem) => [item.blob ? 0 : 1, bytesToCopy(item)] as const;
   const acted = await mapPool(
     page,
     {
       items: () => budget.traffic.concurrency.limit(),
       weight: budget.bytesInFlight,
       turn: () => budget.traffic.turn(enough),
-      enough,
+      enough: (next) => enough() || !budget.affords(...cost(next)),
     },
     bytesToCopy,
     async (item) => {
+      budget.charge(...cost(item));
       const outcome = await copyOrRecord(item, context, requests);
       failures = outcome instanceof HoldfastError || outcome?.doubt ? failures + 1 : 0;
-      budget.charge(item.blob ? 0 : 1, bytesToCopy(item));
       return outcome;
     },
   );

@@ -63,11 +63,12 @@ export async function sendParts(
       // Two may have been what killed.
       items: lease.careful ? 1 : PARTS_AT_ONCE,
       weight: budget.bytesInFlight,
-      enough: () => ended !== undefined || budget.spent(),
+      enough: () => ended !== undefined || budget.spent() || !budget.affords(1, state.part_size),
     },
     () => state.part_size,
     async (range) => {
       await budget.ready();
+      budget.charge(1, range.last - range.first + 1);
       const read = await readPart(state, range, outside);
       if (!("bytes" in read)) {
         ended ??= read;
@@ -84,7 +85,6 @@ export async function sendParts(
         }
         await context.commit("upload_part_done", lease, { part, done: {} });
         parts.set(part.number, part);
-        budget.charge(1, part.size);
       } finally {
         leave();
         freeBytes(read.bytes);

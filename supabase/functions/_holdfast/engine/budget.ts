@@ -20,12 +20,16 @@ const SOFT_LIMIT_SHARE = SOFT_LIMIT_MS / CPU_MS;
 /** Spent on loading before anything could be measured or charged: 60 to 100 ms on Deno 2.1.4. */
 const LOADING_CPU_MS = 100;
 /**
- * Estimates where the runtime can't measure, by what was measured on Deno 2.1.4. They are not on the
- * safe side: where they are too low, the platform's warning at nine tenths of its limit comes first,
- * and where they are too high, isolates hand on with work left that they could have done.
+ * Estimates where the runtime can't measure, by what was measured on Deno 2.1.4. An object's is not on
+ * the safe side: where it is too low, the platform's warning at nine tenths of its limit comes first,
+ * and where it is too high, isolates hand on with work left that they could have done.
  */
 const CPU_MS_PER_OBJECT = 0.3;
-const CPU_MS_PER_BYTE = 4_000 / 1e9;
+/**
+ * A byte's is: 3 to 4 s a GB on a quick machine, 8 on a slow one. What is under way when the warning
+ * comes has to fit into what is left then, 200 ms, and 16 MiB under way may not.
+ */
+const CPU_MS_PER_BYTE = 8_000 / 1e9;
 
 /**
  * At most this many bytes of objects in memory at once, over all slices of an isolate. The runtime
@@ -52,8 +56,10 @@ export interface Budget {
   readonly bytesInFlight: Semaphore;
   /** What is read from Storage. */
   readonly traffic: Traffic;
-  /** Charges work that was done. */
+  /** Charges work that begins: what is under way has to be done, too. */
   charge(objects: number, bytes: number): void;
+  /** Whether so much more may begin; where it may not, the budget is spent until a request is admitted. */
+  affords(objects: number, bytes: number): boolean;
   /** Whether slices should end their page now and hand on. */
   spent(): boolean;
   /**
@@ -92,14 +98,20 @@ export function createBudget(
   const used = clocks.cpu ?? (() => chargedMs);
   let usedBefore = used() - LOADING_CPU_MS;
   let closed = false;
+  let full = false;
   return {
     bytesInFlight: new Semaphore(MAX_BYTES_IN_FLIGHT),
     traffic: createTraffic(MAX_OBJECTS_IN_FLIGHT, clocks.now),
     charge(objects, bytes) {
-      chargedMs += objects * CPU_MS_PER_OBJECT + bytes * CPU_MS_PER_BYTE;
+      chargedMs += estimateMs(objects, bytes);
+    },
+    affords(objects, bytes) {
+      full ||= used() - usedBefore + estimateMs(objects, bytes) > allowedCpuMs;
+      return !full;
     },
     spent: () =>
-      closed || clocks.now() >= Math.max(learnt, proven) || used() - usedBefore >= allowedCpuMs,
+      closed || full || clocks.now() >= Math.max(learnt, proven) ||
+      used() - usedBefore >= allowedCpuMs,
     ready: () => Promise.resolve(),
     ageSeconds: () => (clocks.now() - loadedAt) / 1000,
     allowLife(seconds) {
@@ -114,6 +126,7 @@ export function createBudget(
       proven = Math.max(proven, now + (now - loadedAt) * 0.8);
       const softLimitMs = Math.min(SOFT_LIMIT_MS, allowedCpuMs * SOFT_LIMIT_SHARE);
       usedBefore = Math.max(usedBefore, used() - softLimitMs);
+      full = false;
       return true;
     },
     close() {
@@ -123,6 +136,10 @@ export function createBudget(
       allowedCpuMs = milliseconds;
     },
   };
+}
+
+function estimateMs(objects: number, bytes: number): number {
+  return objects * CPU_MS_PER_OBJECT + bytes * CPU_MS_PER_BYTE;
 }
 
 /**

@@ -2,7 +2,7 @@
 import type { Semaphore } from "./semaphore.ts";
 
 /** How much may be under way. */
-export interface PoolLimits {
+export interface PoolLimits<Item> {
   /** Items at once; a function is asked again before each. */
   readonly items: number | (() => number);
   /** Holds back what is too heavy together with all else that enters it; absent: nothing is. */
@@ -10,7 +10,7 @@ export interface PoolLimits {
   /** Waited for before each item but the first. */
   readonly turn?: () => Promise<void>;
   /** Asked before each item but the first: whether to take no more. */
-  readonly enough?: () => boolean;
+  readonly enough?: (next: Item) => boolean;
 }
 
 /**
@@ -21,7 +21,7 @@ export interface PoolLimits {
  */
 export async function mapPool<Item, Result>(
   items: readonly Item[],
-  limits: PoolLimits,
+  limits: PoolLimits<Item>,
   weigh: (item: Item) => number,
   act: (item: Item) => Promise<Result>,
 ): Promise<Result[]> {
@@ -33,7 +33,7 @@ export async function mapPool<Item, Result>(
     while (underWay.size >= atOnce()) await Promise.race(underWay);
     if (index > 0 && limits.turn) await limits.turn();
     const leave = limits.weight && await limits.weight.enter(weigh(item));
-    if (errors.length > 0 || (index > 0 && limits.enough?.())) {
+    if (errors.length > 0 || (index > 0 && limits.enough?.(item))) {
       leave?.();
       break;
     }

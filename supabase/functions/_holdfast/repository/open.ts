@@ -21,7 +21,7 @@ import { isSamePlace, type Place, placeOf } from "./place.ts";
 import type { RepositoryStore } from "./store.ts";
 
 /** A log may have a thousand records on a page. */
-const RECORDS_AT_ONCE: PoolLimits = { items: MAX_OBJECTS_IN_FLIGHT };
+const RECORDS_AT_ONCE: PoolLimits<unknown> = { items: MAX_OBJECTS_IN_FLIGHT };
 
 /** What the catalog is told of a repository that was opened. */
 export interface RepositoryFacts extends Place {

@@ -1,5 +1,6 @@
 /** Reading an object of the target, and comparing it with a blob by digest. */
 import { partRanges } from "../backup/parts.ts";
+import { readBytes, TooLongError } from "../bounded.ts";
 import { clock } from "../engine/clock.ts";
 import { backoffMs } from "../engine/retry.ts";
 import { HoldfastError, messageOf } from "../errors.ts";
@@ -97,9 +98,26 @@ async function hasDigest(
       await response.body?.cancel();
       return false;
     }
+    if (item.part_size === null) return await isBlobWhole(item, response);
     const { size, sha256 } = await digestStream(response.body!, item);
     return size === item.size && sha256 === item.sha256;
   });
+}
+
+/** In one piece: piece by piece it costs half as much CPU again. */
+async function isBlobWhole(item: HeldItem, response: Response): Promise<boolean> {
+  let bytes: Uint8Array<ArrayBuffer>;
+  try {
+    bytes = await readBytes(response, item.size);
+  } catch (error) {
+    if (error instanceof TooLongError) return false;
+    throw error;
+  }
+  try {
+    return bytes.length === item.size && await hexDigest(bytes) === item.sha256;
+  } finally {
+    freeBytes(bytes);
+  }
 }
 
 async function hasDigestInRanges(

@@ -124,13 +124,14 @@ async function restorePage(
       items: () => budget.traffic.concurrency.limit(),
       weight: budget.bytesInFlight,
       turn: () => budget.traffic.turn(enough),
-      enough,
+      enough: (next) => enough() || !budget.affords(...cost(next)),
     },
     inMemory,
     async (item) => {
+      budget.charge(...cost(item));
       const result = await restoreEntry(item, plan, outside);
-      const probed = item.target?.right && result.counts[0] === "objects_already_right";
-      budget.charge(probed ? 1 : 2, probed ? 0 : 2 * (item.size ?? 0));
+      const putBack = item.target?.right && result.counts[0] !== "objects_already_right";
+      if (putBack) budget.charge(...cost({ ...item, target: null }));
       return result;
     },
   );
@@ -148,6 +149,11 @@ async function commitPage(
     to_name: items[results.length - 1]?.name,
     done: count(results, items),
   });
+}
+
+/** Objects and bytes that an entry costs: it is put and read back, or only looked at where it is right. */
+function cost({ target, size }: RestoreItem): readonly [number, number] {
+  return target?.right ? [1, 0] : [2, 2 * (size ?? 0)];
 }
 
 /** Bytes of an entry that are in memory at once: the blob, later what is read back of it. */

@@ -29,7 +29,7 @@ const LOADING_MS = 100;
 const SOFT_LIMIT_MS = 1_000;
 
 /** Copying so many bytes is reckoned to take a millisecond of CPU. */
-const MILLISECOND_BYTES = 250_000;
+const MILLISECOND_BYTES = 125_000;
 
 /** Charges work, millisecond by millisecond, until the budget is spent; answers how many. */
 function millisecondsUntilSpent(budget: Budget): number {
@@ -106,6 +106,19 @@ Deno.test("where CPU can't be measured, objects and bytes are charged", () => {
   assert.equal(objects.spent(), false);
   objects.charge(1_000, 0);
   assert.equal(objects.spent(), true);
+});
+
+Deno.test("what would take more than is left is for another isolate", () => {
+  for (const make of [() => measured().budget, () => createBudget({ now: clock().now })]) {
+    const budget = make();
+    const left = (CPU_MS - LOADING_MS) * MILLISECOND_BYTES;
+    assert.equal(budget.affords(0, left), true);
+    assert.equal(budget.spent(), false, "asking costs nothing");
+    assert.equal(budget.affords(0, left + MILLISECOND_BYTES), false);
+    assert.equal(budget.spent(), true, "it hands on");
+    assert.equal(budget.admit(), true);
+    assert.equal(budget.spent(), false, "the platform has use for it");
+  }
 });
 
 Deno.test("a request that reaches an isolate proves that its CPU is below the soft limit", () => {

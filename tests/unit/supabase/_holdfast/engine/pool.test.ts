@@ -134,10 +134,10 @@ Deno.test("an error of weighing or of a call that throws at once is no less an e
 
 Deno.test("when there is enough no more is taken, and what was taken is whole", async () => {
   await fc.assert(fc.asyncProperty(items, fc.nat(50), async (all, until) => {
-    let asked = 0;
+    const asked: unknown[] = [];
     const results = await mapPool(
       all,
-      { items: 3, weight: new Semaphore(20), enough: () => ++asked > until },
+      { items: 3, weight: new Semaphore(20), enough: (next) => asked.push(next) > until },
       weigh,
       async (item) => {
         await turns(item.turns);
@@ -146,6 +146,7 @@ Deno.test("when there is enough no more is taken, and what was taken is whole", 
     );
     // The first is taken unasked: a page that does nothing would never end.
     assert.deepEqual(results, all.slice(0, until + 1));
+    assert.deepEqual(asked, all.slice(1, until + 2), "asked of the next one each time");
   }));
 });
 
