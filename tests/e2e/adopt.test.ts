@@ -58,3 +58,21 @@ Deno.test("a record of the same sequence with other bytes is no run's own", asyn
   await project.backup();
   await assertHolds(project, await project.reader.snapshot());
 });
+
+Deno.test("what an import forgot is adopted no more", async () => {
+  await using project = await TestProject.create();
+  await createBucket(project, "files");
+  await upload(project, "files", "a", "bytes of a");
+  await project.backup();
+  for (const name of ["b", "c"]) await upload(project, "files", name, `bytes of ${name}`);
+  await failAfterRecord(project);
+  // As an import leaves it that began with the record, and went on by a listing without it.
+  await project.sql`select holdfast.forget_some(repository, 100) from holdfast.runs
+    where frozen is not null`;
+  const run = await project.ended(await project.start("backup/runs"));
+  assert.deepEqual([run.state, run.code], ["failed", "catalog_behind"]);
+  await project.importLog();
+  await project.backup();
+  const snapshot = await assertHolds(project, await project.reader.snapshot());
+  assert.equal(snapshot.entries.size, 3);
+});
