@@ -4,11 +4,11 @@
  * is not on the machine. The last line tells how many passed and failed.
  */
 import { addCounts, type Counts, formatCounts } from "./run/counts.ts";
-import { type Failure, formatFailures } from "./run/failures.ts";
+import { formatFailures } from "./run/failures.ts";
 import { type Group, selectGroups } from "./run/groups.ts";
-import { describeMissing, findParts, type FoundParts, requiredParts } from "./run/parts.ts";
-import { type GroupRun, hasTests, runGroup } from "./run/run_group.ts";
-import { Servers } from "./run/servers.ts";
+import { describeMissing, findParts, requiredParts } from "./run/parts.ts";
+import { type GroupRun, hasTests } from "./run/run_group.ts";
+import { runGroups } from "./run/run_groups.ts";
 import { untilInterrupted } from "./stack/interrupt.ts";
 
 const interruption = new AbortController();
@@ -24,8 +24,14 @@ try {
   const parts = await findParts();
   const missing = required.filter((part) => parts[part] === undefined);
   for (const part of missing) console.error(`${describeMissing(part)}, and it is required`);
-  const run = await runGroups(groups, parts, interruption.signal);
-  const counts = addCounts(run, { passed: 0, failed: missing.length, skipped: 0 });
+  const missed = groups.filter(({ needs }) => needs && parts[needs] === undefined);
+  const able = groups.filter((group) => !missed.includes(group));
+  const runs = await runGroups(able, parts, passedOn, interruption.signal);
+  const counts = addCounts(tellRuns(runs, missed), {
+    passed: 0,
+    failed: missing.length,
+    skipped: 0,
+  });
   console.log(formatCounts(counts));
   Deno.exit(counts.failed === 0 && !interruption.signal.aborted ? 0 : 1);
 } catch (error) {
@@ -40,55 +46,15 @@ async function groupsOf(words: string[]): Promise<Group[]> {
   return groups;
 }
 
-/** Runs the groups one after the other. */
-async function runGroups(
-  groups: Group[],
-  parts: FoundParts,
-  signal: AbortSignal,
-): Promise<Counts> {
-  let counts: Counts = { passed: 0, failed: 0, skipped: 0 };
-  const failures = new Map<string, Failure[]>();
-  const left: string[] = [];
-  const reports = await Deno.makeTempDir({ prefix: "holdfast-test-" });
-  try {
-    await using servers = new Servers(parts);
-    for (const group of groups) {
-      if (signal.aborted) break;
-      if (group.needs && parts[group.needs] === undefined) {
-        left.push(`${group.name}: ${describeMissing(group.needs)}`);
-        continue;
-      }
-      const run = await runOne(group, servers, reports, signal);
-      counts = addCounts(counts, run.counts);
-      failures.set(group.name, run.failures);
-    }
-  } finally {
-    await Deno.remove(reports, { recursive: true });
-  }
+/** Tells once more what failed, and what was not run; answers how many tests ended how. */
+function tellRuns(runs: ReadonlyMap<string, GroupRun>, missed: readonly Group[]): Counts {
+  const counts = [...runs.values()].map((run) => run.counts)
+    .reduce(addCounts, { passed: 0, failed: 0, skipped: 0 });
+  const failures = new Map([...runs].map(([name, run]) => [name, run.failures]));
   if (counts.failed > 0) console.log(formatFailures(failures));
-  if (left.length > 0) {
-    console.log(`\nNot run here:\n${left.map((line) => `  ${line}\n`).join("")}`);
+  if (missed.length > 0) {
+    const lines = missed.map(({ name, needs }) => `  ${name}: ${describeMissing(needs!)}\n`);
+    console.log(`\nNot run here:\n${lines.join("")}`);
   }
   return counts;
-}
-
-/** Runs a group, and tells how it went and how long it took. */
-async function runOne(
-  group: Group,
-  servers: Servers,
-  reports: string,
-  signal: AbortSignal,
-): Promise<GroupRun> {
-  const begun = performance.now();
-  console.log(`\n=== ${group.name}`);
-  const run = await runGroup(group, {
-    stackUrl: await servers.stackUrl(group),
-    environment: await servers.environment(group),
-    reports,
-    passedOn,
-    signal,
-  });
-  const seconds = Math.round((performance.now() - begun) / 1000);
-  console.log(`=== ${group.name}: ${formatCounts(run.counts)} in ${seconds} s`);
-  return run;
 }

@@ -44,30 +44,26 @@ export interface RunOptions {
   passedOn: readonly string[];
   /** Ends the tests at once. */
   signal: AbortSignal;
+  /** Whether other groups run meanwhile: what this one prints is then kept, to be shown later. */
+  beside: boolean;
 }
 
 /** How a group went. */
 export interface GroupRun {
   counts: Counts;
   failures: Failure[];
+  /** All that it printed, where that was kept. */
+  printed: string;
 }
 
-/** Runs a group of tests with its output shown. */
+/** Runs a group of tests; what it prints is shown, or kept. */
 export async function runGroup(group: Group, options: RunOptions): Promise<GroupRun> {
-  const report = join(options.reports, `${group.name.replaceAll("/", "-")}.xml`);
-  const command = group.deno === "current" ? Deno.execPath() : await denoBinary(group.deno);
-  const child = new Deno.Command(command, {
-    args: [
-      "test",
-      "--allow-all",
-      // `deno task check` checks types, on the current Deno.
-      "--no-check",
-      `--junit-path=${report}`,
-      ...versionArguments(group),
-      ...(group.without ?? []).map((folder) => `--ignore=${join(TESTS, folder)}`),
-      ...options.passedOn,
-      ...group.paths.map((path) => join(TESTS, path)),
-    ],
+  const path = join(options.reports, group.name.replaceAll("/", "-"));
+  const [report, output] = [`${path}.xml`, `${path}.txt`];
+  const command = await testCommand(group, options, report);
+  const [program, ...args] = options.beside ? printingTo(output, command) : command;
+  const child = new Deno.Command(program!, {
+    args,
     clearEnv: true,
     env: testEnvironment(group, options),
     stdin: "null",
@@ -83,7 +79,30 @@ export async function runGroup(group: Group, options: RunOptions): Promise<Group
   if (counts.failed > 0 && failures.length === 0) {
     failures.push({ test: "no test", text: "the process failed: see what it printed above" });
   }
-  return { counts, failures };
+  return { counts, failures, printed: options.beside ? await Deno.readTextFile(output) : "" };
+}
+
+async function testCommand(group: Group, options: RunOptions, report: string): Promise<string[]> {
+  return [
+    group.deno === "current" ? Deno.execPath() : await denoBinary(group.deno),
+    "test",
+    "--allow-all",
+    // `deno task check` checks types, on the current Deno.
+    "--no-check",
+    `--junit-path=${report}`,
+    ...versionArguments(group),
+    ...(group.without ?? []).map((folder) => `--ignore=${join(TESTS, folder)}`),
+    ...options.passedOn,
+    ...group.paths.map((path) => join(TESTS, path)),
+  ];
+}
+
+/**
+ * A command that prints into a file. Not into a pipe: whatever the tests left behind could hold it
+ * open, and nobody would see the end of it.
+ */
+function printingTo(path: string, command: readonly string[]): string[] {
+  return ["sh", "-c", 'output=$1; shift; exec "$@" > "$output" 2>&1', "sh", path, ...command];
 }
 
 function testEnvironment(group: Group, options: RunOptions): Record<string, string> {

@@ -7,8 +7,8 @@ import type { FoundParts } from "./parts.ts";
 
 /** What groups of tests run against, each started for the first group that wants it. */
 export class Servers implements AsyncDisposable {
-  /** By the folder of their PostgreSQL; the packaged one has none. */
-  readonly #stacks = new Map<string | undefined, LaunchedStack>();
+  /** By the folder of their PostgreSQL, and by whether other groups run beside. */
+  readonly #stacks = new Map<string, LaunchedStack>();
   #radosgw: Radosgw | undefined;
 
   constructor(readonly parts: FoundParts) {}
@@ -17,10 +17,11 @@ export class Servers implements AsyncDisposable {
   async stackUrl(group: Group): Promise<string | undefined> {
     if (group.stack === undefined) return undefined;
     const bin = group.stack === "pg_cron" ? this.parts.pg_cron : undefined;
-    const running = this.#stacks.get(bin);
+    const name = `${bin ?? "packaged"}${group.beside ? ", beside" : ""}`;
+    const running = this.#stacks.get(name);
     if (running) return running.url;
     const stack = await launchStack(bin === undefined ? {} : { [BIN_DIRECTORY_VARIABLE]: bin });
-    this.#stacks.set(bin, stack);
+    this.#stacks.set(name, stack);
     await assertPgCron(stack.url, bin);
     return stack.url;
   }

@@ -1,0 +1,65 @@
+import { formatCounts } from "./counts.ts";
+import type { Group } from "./groups.ts";
+import type { FoundParts } from "./parts.ts";
+import { type GroupRun, runGroup, type RunOptions } from "./run_group.ts";
+import { Servers } from "./servers.ts";
+
+/**
+ * Runs the groups one after the other; those that may, run beside the ones that follow them. Answers
+ * how each went, by its name, and shows what those beside printed.
+ *
+ * @param passedOn further arguments for `deno test`
+ * @param interrupted ends them all at once
+ */
+export async function runGroups(
+  groups: readonly Group[],
+  parts: FoundParts,
+  passedOn: readonly string[],
+  interrupted: AbortSignal,
+): Promise<Map<string, GroupRun>> {
+  const runs = new Map<string, GroupRun>();
+  const reports = await Deno.makeTempDir({ prefix: "holdfast-test-" });
+  const broken = new AbortController();
+  try {
+    await using servers = new Servers(parts);
+    const signal = AbortSignal.any([interrupted, broken.signal]);
+    const run = async (group: Group, beside: boolean) => {
+      const options = { servers, reports, passedOn, signal, beside };
+      runs.set(group.name, await runOne(group, options));
+    };
+    const others: Promise<void>[] = [];
+    for (const group of groups) {
+      if (signal.aborted) break;
+      if (group.beside && group !== groups.at(-1)) {
+        const other = run(group, true);
+        other.catch(() => broken.abort());
+        others.push(other);
+      } else await run(group, false);
+    }
+    await Promise.all(others);
+  } finally {
+    broken.abort();
+    await Deno.remove(reports, { recursive: true });
+  }
+  for (const [name, { printed }] of runs) {
+    if (printed !== "") console.log(`\n=== ${name} printed\n${printed}`);
+  }
+  return runs;
+}
+
+/** Runs a group, and tells how it went and how long it took. */
+async function runOne(
+  group: Group,
+  { servers, ...options }: Omit<RunOptions, "stackUrl" | "environment"> & { servers: Servers },
+): Promise<GroupRun> {
+  const begun = performance.now();
+  console.log(`\n=== ${group.name}${options.beside ? ", beside what follows" : ""}`);
+  const run = await runGroup(group, {
+    ...options,
+    stackUrl: await servers.stackUrl(group),
+    environment: await servers.environment(group),
+  });
+  const seconds = Math.round((performance.now() - begun) / 1000);
+  console.log(`=== ${group.name}: ${formatCounts(run.counts)} in ${seconds} s`);
+  return run;
+}

@@ -1,0 +1,29 @@
+import assert from "node:assert/strict";
+import type { Group } from "../../run/groups.ts";
+import { runGroups } from "../../run/run_groups.ts";
+
+Deno.test("a group beside another one waits for nobody, and its output is told after all", async () => {
+  const folder = await Deno.makeTempDir();
+  const printed: string[] = [];
+  const { log } = console;
+  console.log = (text: string) => printed.push(text);
+  try {
+    // Each of the two waits until the other one has begun.
+    const groups: Group[] = ["first", "second"].map((name) => ({
+      name,
+      paths: ["unit/run/fixtures/meeting.ts"],
+      deno: "current",
+      environment: { HOLDFAST_TEST_MEETING: folder },
+      ...(name === "first" && { beside: true }),
+    }));
+    const runs = await runGroups(groups, {}, ["--quiet"], new AbortController().signal);
+    const counts = [...runs].map(([name, run]) => [name, run.counts.passed, run.counts.failed]);
+    assert.deepEqual(counts.sort(), [["first", 1, 0], ["second", 1, 0]]);
+    assert.match(runs.get("first")!.printed, /has begun/);
+    assert.equal(runs.get("second")!.printed, "");
+    assert.match(printed.at(-1)!, /=== first printed\n[^]*has begun/);
+  } finally {
+    console.log = log;
+    await Deno.remove(folder, { recursive: true });
+  }
+});
