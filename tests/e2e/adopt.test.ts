@@ -16,6 +16,14 @@ async function failAfterRecord(project: TestProject): Promise<void> {
   assert.deepEqual([run.state, run.code], ["failed", "repository_key_refused"]);
 }
 
+/** The records of which nobody said whether they were written: they are asked for by their keys. */
+async function unanswered({ sql }: TestProject): Promise<number[]> {
+  const [row] = await sql<[{ records: number[] }]>`
+    select holdfast.known_repository(repository_id) -> 'unanswered_records' as records
+    from holdfast.repositories`;
+  return row.records;
+}
+
 Deno.test("a snapshot whose run failed after its record was written counts, for the next run, too", async () => {
   await using project = await TestProject.create();
   await createBucket(project, "files");
@@ -27,6 +35,7 @@ Deno.test("a snapshot whose run failed after its record was written counts, for 
   await failAfterRecord(project);
   const ids = await project.reader.snapshotIds();
   assert.equal(ids.length, 2);
+  assert.deepEqual(await unanswered(project), [3]);
 
   await upload(project, "files", "d", "bytes of d");
   const next = await project.backup();
@@ -34,6 +43,7 @@ Deno.test("a snapshot whose run failed after its record was written counts, for 
     select sum((counters ->> 'objects_copied')::integer)::integer as copied
     from holdfast.cursors where run = ${next.id}`;
   assert.equal(copied, 1);
+  assert.deepEqual(await unanswered(project), []);
   const snapshot = await assertHolds(project, await project.reader.snapshot());
   assert.equal((await project.reader.snapshotIds()).length, 3);
   assert.equal(snapshot.entries.size, 3);

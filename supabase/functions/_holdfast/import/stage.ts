@@ -11,7 +11,7 @@ import {
   snapshotSchema,
 } from "../repository/formats.ts";
 import { hexDigest, snapshotKey } from "../repository/keys.ts";
-import { readRecords } from "../repository/open.ts";
+import { readRecords } from "../repository/log.ts";
 import type { RepositoryStore } from "../repository/store.ts";
 import { unpackText } from "../repository/unpack.ts";
 import { type CatalogLine, parseLines } from "./lines.ts";

@@ -5,7 +5,7 @@ import { HoldfastError } from "../errors.ts";
 import { putUnlessThere } from "../repository/documents.ts";
 import { formatDocument, type LogRecord } from "../repository/formats.ts";
 import { logKey } from "../repository/keys.ts";
-import { readRecord } from "../repository/open.ts";
+import { readRecord } from "../repository/log.ts";
 import type { RepositoryStore } from "../repository/store.ts";
 
 /** An owner that wrote within this time is alive, and two writers would be in each other's way. */

@@ -1,6 +1,4 @@
 /** Opening a repository: who it is, whose it is, and whether its log and the catalog agree. */
-import { MAX_OBJECTS_IN_FLIGHT } from "../engine/budget.ts";
-import { mapPool, type PoolLimits } from "../engine/pool.ts";
 import { HoldfastError } from "../errors.ts";
 import type { Database } from "../project/database.ts";
 import type { RepositorySettings } from "../settings.ts";
@@ -13,15 +11,12 @@ import {
   identitySchema,
   type LogRecord,
   parseDocument,
-  recordSchema,
   type SnapshotDocument,
 } from "./formats.ts";
-import { HOLDFAST_KEY, LOG_PREFIX, logKey, sequenceOfLogKey } from "./keys.ts";
+import { HOLDFAST_KEY, logKey } from "./keys.ts";
+import { type KnownRepository, readNews, readRecord } from "./log.ts";
 import { isSamePlace, type Place, placeOf } from "./place.ts";
 import type { RepositoryStore } from "./store.ts";
-
-/** A log may have a thousand records on a page. */
-const RECORDS_AT_ONCE: PoolLimits<unknown> = { items: MAX_OBJECTS_IN_FLIGHT };
 
 /** What the catalog is told of a repository that was opened. */
 export interface RepositoryFacts extends Place {
@@ -30,14 +25,6 @@ export interface RepositoryFacts extends Place {
   readonly owner_project: string | null;
   readonly last_record: number;
   /** Whether the server honours If-None-Match; null where no writer has probed it yet. */
-  readonly conditional_writes: boolean | null;
-}
-
-/** What the catalog knows of a repository, and where backups went to last. */
-interface KnownRepository extends Place {
-  readonly id: number;
-  readonly last_record: number;
-  readonly owner_project: string | null;
   readonly conditional_writes: boolean | null;
 }
 
@@ -72,45 +59,7 @@ export async function openRepository(
   const known = await database.call<KnownRepository | null>("known_repository", {
     repository_id: identity.repository_id,
   });
-  const newRecords = await readRecords(store, known?.last_record ?? 0);
-  return { identity, known, newRecords };
-}
-
-/**
- * Log records after a sequence, in order. The record of that sequence must be
- * there itself, for a log without it was rolled back.
- * @throws HoldfastError `catalog_ahead`, `repository_damaged`.
- */
-export async function readRecords(store: RepositoryStore, last: number): Promise<LogRecord[]> {
-  const records: LogRecord[] = [];
-  let startAfter = last > 0 ? logKey(last - 1) : undefined;
-  let expectLast = last > 0;
-  while (true) {
-    const listed = await store.list(LOG_PREFIX, startAfter);
-    // What else lies there is nobody's record.
-    const keys = listed.keys.filter((key) => sequenceOfLogKey(key) !== undefined);
-    if (expectLast && keys.shift() !== logKey(last)) {
-      throw new HoldfastError("catalog_ahead", `the repository's log lacks its record ${last}`);
-    }
-    expectLast = false;
-    records.push(...await mapPool(keys, RECORDS_AT_ONCE, () => 1, (key) => readRecord(store, key)));
-    if (!listed.more) return records;
-    startAfter = listed.keys.at(-1);
-  }
-}
-
-/** One log record by its key, held to the sequence in it. @throws HoldfastError `repository_damaged`. */
-export async function readRecord(store: RepositoryStore, key: string): Promise<LogRecord> {
-  const bytes = await store.get(key, MAX_RECORD_BYTES, { stated: true });
-  if (!bytes) throw new HoldfastError("repository_damaged", `${key} is listed and can't be read`);
-  const record = parseDocument(key, bytes, recordSchema);
-  if (record.sequence !== sequenceOfLogKey(key)) {
-    throw new HoldfastError(
-      "repository_damaged",
-      `${key} says that it is record ${record.sequence}`,
-    );
-  }
-  return record;
+  return { identity, known, newRecords: await readNews(store, known) };
 }
 
 /**
@@ -186,8 +135,9 @@ export async function assertNoNews(
   const known = await database.call<KnownRepository | null>("known_repository", {
     repository_id: snapshot.repository_id,
   });
-  const news = (await readRecords(store, known?.last_record ?? 0))
-    .filter((record) => own === undefined || formatDocument(record) !== formatDocument(own));
+  const news = (await readNews(store, known)).filter((record) =>
+    own === undefined || formatDocument(record) !== formatDocument(own)
+  );
   const owner = ownerOf(news) ?? snapshot.project_url;
   if (owner !== snapshot.project_url) {
     throw notOurs(owner, news, await lastSnapshotOf(database, known));

@@ -4,7 +4,6 @@ import type { LogRecord } from "../../../../../supabase/functions/_holdfast/repo
 import {
   assertNoNews,
   openForWriting,
-  readRecords,
 } from "../../../../../supabase/functions/_holdfast/repository/open.ts";
 import {
   HOLDFAST_KEY,
@@ -12,80 +11,7 @@ import {
 } from "../../../../../supabase/functions/_holdfast/repository/keys.ts";
 import type { RepositorySettings } from "../../../../../supabase/functions/_holdfast/settings.ts";
 import { MemoryStore } from "../../memory_store.ts";
-
-/** A store whose log has owner records of these sequences. */
-function storeWith(...sequences: number[]): MemoryStore {
-  const store = new MemoryStore();
-  for (const sequence of sequences) store.write(logKey(sequence), record(sequence));
-  return store;
-}
-
-const record = (sequence: number) =>
-  JSON.stringify({ kind: "owner", sequence, at: "then", project_url: "https://a" });
-
-async function sequences(store: MemoryStore, last: number): Promise<number[]> {
-  return (await readRecords(store, last)).map((found) => found.sequence);
-}
-
-const damaged = { code: "repository_damaged" };
-
-Deno.test("the records past the last known one are read, in order", async () => {
-  const store = storeWith(1, 2, 5, 10, 11);
-  assert.deepEqual(await sequences(store, 0), [1, 2, 5, 10, 11]);
-  assert.deepEqual(await sequences(store, 2), [5, 10, 11]);
-  assert.deepEqual(await sequences(store, 11), []);
-  assert.deepEqual(await sequences(storeWith(), 0), []);
-});
-
-Deno.test("a log of several pages is read whole", async () => {
-  const all = Array.from({ length: 25 }, (_, index) => index + 1);
-  const store = storeWith(...all);
-  store.pageKeys = 10;
-  assert.deepEqual(await sequences(store, 0), all);
-  assert.deepEqual(await sequences(store, 10), all.slice(10));
-});
-
-Deno.test("a log that lacks the last known record was rolled back", async () => {
-  for (const store of [storeWith(), storeWith(1, 2), storeWith(1, 2, 4)]) {
-    await assert.rejects(readRecords(store, 3), { code: "catalog_ahead" });
-  }
-});
-
-Deno.test("other keys in the log's folder stand in nobody's way, a page full of them included", async () => {
-  const store = storeWith(1, 2, 3);
-  for (let index = 0; index < 10; index++) store.write(`log/!${index}`, "stray");
-  store.write(`${logKey(2)}.bak`, "stray");
-  store.write("log/zzz.json", "stray");
-  store.pageKeys = 4;
-  assert.deepEqual(await sequences(store, 0), [1, 2, 3]);
-  assert.deepEqual(await sequences(store, 2), [3]);
-});
-
-Deno.test("a record that says another sequence than its key is damage", async () => {
-  const store = storeWith(1);
-  store.write(logKey(2), record(3));
-  await assert.rejects(readRecords(store, 0), damaged);
-});
-
-Deno.test("a record that is listed and gone is damage", async () => {
-  const store = storeWith(1, 2);
-  store.get = () => Promise.resolve(undefined);
-  await assert.rejects(readRecords(store, 0), damaged);
-});
-
-Deno.test("a long log is not read all at once", async () => {
-  const store = storeWith(...Array.from({ length: 200 }, (_, index) => index + 1));
-  let [underWay, most] = [0, 0];
-  const get = store.get.bind(store);
-  store.get = async (key, maxBytes) => {
-    most = Math.max(most, ++underWay);
-    await Promise.resolve();
-    underWay--;
-    return await get(key, maxBytes);
-  };
-  assert.equal((await readRecords(store, 0)).length, 200);
-  assert.ok(most > 1 && most <= 32, `${most} at once`);
-});
+import { storeWithLog } from "./log_store.ts";
 
 const SETTINGS = {
   endpoint: "https://s3.example.com",
@@ -161,12 +87,12 @@ Deno.test("of a snapshot's own sequence only its very own record is no news", as
     project_url: "https://a",
   };
   const database: Database = {
-    call: <Result>() => Promise.resolve({ last_record: 2 } as Result),
+    call: <Result>() => Promise.resolve({ last_record: 2, unanswered_records: [] } as Result),
     close: () => Promise.resolve(),
   };
   const snapshot = { repository_id: crypto.randomUUID(), project_url: "https://a" };
   const look = (there: LogRecord) => {
-    const store = storeWith(2);
+    const store = storeWithLog(2);
     store.write(logKey(3), JSON.stringify(there));
     return assertNoNews(store, database, snapshot, own);
   };
@@ -184,7 +110,7 @@ Deno.test("of a snapshot's own sequence only its very own record is no news", as
 Deno.test("one snapshot that the database knows as its own is no news, and nothing else is asked about", async () => {
   const own = { kind: "snapshot", at: "then", sha256: "1".repeat(64), project_url: "https://a" };
   const open = (answer: unknown, ...news: Record<string, unknown>[]) => {
-    const store = storeWith(2);
+    const store = storeWithLog(2);
     const identity = {
       format: 1,
       repository_id: crypto.randomUUID(),
@@ -198,6 +124,7 @@ Deno.test("one snapshot that the database knows as its own is no news, and nothi
       ...settings,
       id: 1,
       last_record: 2,
+      unanswered_records: [],
       owner_project: "https://a",
       conditional_writes: true,
     };

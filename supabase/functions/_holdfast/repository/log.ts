@@ -1,0 +1,88 @@
+/** Reading the log: the records past those that the catalog holds. */
+import { MAX_OBJECTS_IN_FLIGHT } from "../engine/budget.ts";
+import { mapPool, type PoolLimits } from "../engine/pool.ts";
+import { HoldfastError } from "../errors.ts";
+import { MAX_RECORD_BYTES } from "./documents.ts";
+import { type LogRecord, parseDocument, recordSchema } from "./formats.ts";
+import { LOG_PREFIX, logKey, sequenceOfLogKey } from "./keys.ts";
+import type { Place } from "./place.ts";
+import type { RepositoryStore } from "./store.ts";
+
+/** A log may have a thousand records on a page. */
+const RECORDS_AT_ONCE: PoolLimits<unknown> = { items: MAX_OBJECTS_IN_FLIGHT };
+
+/** What the catalog knows of a repository, and where backups went to last. */
+export interface KnownRepository extends Place {
+  readonly id: number;
+  readonly last_record: number;
+  readonly owner_project: string | null;
+  readonly conditional_writes: boolean | null;
+  /** Sequences past `last_record` of failed runs whose record may be in the log all the same. */
+  readonly unanswered_records: readonly number[];
+}
+
+/**
+ * Records past the last one that the catalog holds, in order. A listing may not have the newest yet;
+ * where a run of this database failed with no answer to whether its record was written, that is
+ * asked for by its key: once a later record is known, nobody would look for it again.
+ * @throws HoldfastError `catalog_ahead`, `repository_damaged`.
+ */
+export async function readNews(
+  store: RepositoryStore,
+  known: Pick<KnownRepository, "last_record" | "unanswered_records"> | null,
+): Promise<LogRecord[]> {
+  const listed = await readRecords(store, known?.last_record ?? 0);
+  const sequences = new Set(listed.map(({ sequence }) => sequence));
+  const unlisted = known?.unanswered_records.filter((sequence) => !sequences.has(sequence)) ?? [];
+  const found = await mapPool(
+    unlisted,
+    RECORDS_AT_ONCE,
+    () => 1,
+    (sequence) => findRecord(store, logKey(sequence)),
+  );
+  return [...listed, ...found.filter((record) => record !== undefined)]
+    .sort((one, other) => one.sequence - other.sequence);
+}
+
+/**
+ * Log records after a sequence, in order. The record of that sequence must be
+ * there itself, for a log without it was rolled back.
+ * @throws HoldfastError `catalog_ahead`, `repository_damaged`.
+ */
+export async function readRecords(store: RepositoryStore, last: number): Promise<LogRecord[]> {
+  const records: LogRecord[] = [];
+  let startAfter = last > 0 ? logKey(last - 1) : undefined;
+  let expectLast = last > 0;
+  while (true) {
+    const listed = await store.list(LOG_PREFIX, startAfter);
+    // What else lies there is nobody's record.
+    const keys = listed.keys.filter((key) => sequenceOfLogKey(key) !== undefined);
+    if (expectLast && keys.shift() !== logKey(last)) {
+      throw new HoldfastError("catalog_ahead", `the repository's log lacks its record ${last}`);
+    }
+    expectLast = false;
+    records.push(...await mapPool(keys, RECORDS_AT_ONCE, () => 1, (key) => readRecord(store, key)));
+    if (!listed.more) return records;
+    startAfter = listed.keys.at(-1);
+  }
+}
+
+/** One log record by its key, held to the sequence in it. @throws HoldfastError `repository_damaged`. */
+export async function readRecord(store: RepositoryStore, key: string): Promise<LogRecord> {
+  const record = await findRecord(store, key);
+  if (!record) throw new HoldfastError("repository_damaged", `${key} is listed and can't be read`);
+  return record;
+}
+
+async function findRecord(store: RepositoryStore, key: string): Promise<LogRecord | undefined> {
+  const bytes = await store.get(key, MAX_RECORD_BYTES, { stated: true });
+  if (!bytes) return undefined;
+  const record = parseDocument(key, bytes, recordSchema);
+  if (record.sequence !== sequenceOfLogKey(key)) {
+    throw new HoldfastError(
+      "repository_damaged",
+      `${key} says that it is record ${record.sequence}`,
+    );
+  }
+  return record;
+}

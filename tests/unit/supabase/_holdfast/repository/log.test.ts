@@ -1,0 +1,88 @@
+import assert from "node:assert/strict";
+import { logKey } from "../../../../../supabase/functions/_holdfast/repository/keys.ts";
+import {
+  readNews,
+  readRecords,
+} from "../../../../../supabase/functions/_holdfast/repository/log.ts";
+import type { MemoryStore } from "../../memory_store.ts";
+import { record, storeWithLog } from "./log_store.ts";
+
+async function sequences(store: MemoryStore, last: number): Promise<number[]> {
+  return (await readRecords(store, last)).map((found) => found.sequence);
+}
+
+const damaged = { code: "repository_damaged" };
+
+Deno.test("the records past the last known one are read, in order", async () => {
+  const store = storeWithLog(1, 2, 5, 10, 11);
+  assert.deepEqual(await sequences(store, 0), [1, 2, 5, 10, 11]);
+  assert.deepEqual(await sequences(store, 2), [5, 10, 11]);
+  assert.deepEqual(await sequences(store, 11), []);
+  assert.deepEqual(await sequences(storeWithLog(), 0), []);
+});
+
+Deno.test("a log of several pages is read whole", async () => {
+  const all = Array.from({ length: 25 }, (_, index) => index + 1);
+  const store = storeWithLog(...all);
+  store.pageKeys = 10;
+  assert.deepEqual(await sequences(store, 0), all);
+  assert.deepEqual(await sequences(store, 10), all.slice(10));
+});
+
+Deno.test("a log that lacks the last known record was rolled back", async () => {
+  for (const store of [storeWithLog(), storeWithLog(1, 2), storeWithLog(1, 2, 4)]) {
+    await assert.rejects(readRecords(store, 3), { code: "catalog_ahead" });
+  }
+});
+
+Deno.test("other keys in the log's folder stand in nobody's way, a page full of them included", async () => {
+  const store = storeWithLog(1, 2, 3);
+  for (let index = 0; index < 10; index++) store.write(`log/!${index}`, "stray");
+  store.write(`${logKey(2)}.bak`, "stray");
+  store.write("log/zzz.json", "stray");
+  store.pageKeys = 4;
+  assert.deepEqual(await sequences(store, 0), [1, 2, 3]);
+  assert.deepEqual(await sequences(store, 2), [3]);
+});
+
+Deno.test("a record that says another sequence than its key is damage", async () => {
+  const store = storeWithLog(1);
+  store.write(logKey(2), record(3));
+  await assert.rejects(readRecords(store, 0), damaged);
+});
+
+Deno.test("a record that is listed and gone is damage", async () => {
+  const store = storeWithLog(1, 2);
+  store.get = () => Promise.resolve(undefined);
+  await assert.rejects(readRecords(store, 0), damaged);
+});
+
+Deno.test("a long log is not read all at once", async () => {
+  const store = storeWithLog(...Array.from({ length: 200 }, (_, index) => index + 1));
+  let [underWay, most] = [0, 0];
+  const get = store.get.bind(store);
+  store.get = async (key, maxBytes) => {
+    most = Math.max(most, ++underWay);
+    await Promise.resolve();
+    underWay--;
+    return await get(key, maxBytes);
+  };
+  assert.equal((await readRecords(store, 0)).length, 200);
+  assert.ok(most > 1 && most <= 32, `${most} at once`);
+});
+
+Deno.test("a record that nobody answered for is found by its key where no listing has it yet", async () => {
+  const news = async (store: MemoryStore, ...unanswered: number[]) => {
+    const list = store.list.bind(store);
+    store.list = async (prefix, startAfter) => {
+      const page = await list(prefix, startAfter);
+      return { ...page, keys: page.keys.filter((key) => key !== logKey(3)) };
+    };
+    const known = { last_record: 2, unanswered_records: unanswered };
+    return (await readNews(store, known)).map(({ sequence }) => sequence);
+  };
+  assert.deepEqual(await news(storeWithLog(1, 2, 3)), []);
+  assert.deepEqual(await news(storeWithLog(1, 2, 3), 3), [3]);
+  assert.deepEqual(await news(storeWithLog(1, 2, 3, 5), 3, 4, 5), [3, 5]);
+  assert.deepEqual(await news(storeWithLog(1, 2), 3), []);
+});
