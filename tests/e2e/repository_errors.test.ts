@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { createBucket, upload } from "./support/objects.ts";
 import { type RunRow, stack, TestProject } from "./support/project.ts";
-import { unusedPort } from "./support/unused_port.ts";
+import { freePort } from "../stack/process/ports.ts";
 
 /** A project with one file; its secrets are those of a new repository, with some changed. */
 async function createProject(change: Record<string, string>): Promise<TestProject> {
@@ -66,7 +66,7 @@ Deno.test("an access key that is not known", async () => {
 });
 
 Deno.test("a server that nobody answers for", async () => {
-  const endpoint = `http://127.0.0.1:${unusedPort()}`;
+  const endpoint = `http://127.0.0.1:${freePort()}`;
   await using project = await createProject({ HOLDFAST_S3_ENDPOINT: endpoint });
   await assertFails(project, {
     code: "repository_unreachable",

@@ -3,7 +3,7 @@ import { ECHO_WAYS, startEcho } from "./support/echo.ts";
 import { createBucket, upload } from "./support/objects.ts";
 import { type Answer, stack, TestProject } from "./support/project.ts";
 import { schedule, tick } from "./support/tick.ts";
-import { unusedPort } from "./support/unused_port.ts";
+import { freePort } from "../stack/process/ports.ts";
 
 /** What must be found nowhere, by what it is. */
 type Secrets = Record<string, string>;
@@ -208,7 +208,7 @@ Deno.test("a database that can't be had keeps its password to itself", async () 
   const password = "planted-password-of-the-database";
   const urls = {
     wrong: urlOf(password),
-    "of no server": urlOf(password, `127.0.0.1:${unusedPort()}`),
+    "of no server": urlOf(password, `127.0.0.1:${freePort()}`),
     "not encoded": urlOf(`#/${password}`),
     "no URL": password,
   };

@@ -48,54 +48,57 @@ interface Platform {
 /** End-to-end tests that call no function, and so are run once. */
 const WITHOUT_FUNCTIONS = ["e2e/add", "e2e/sql"];
 
-/** How the engine bears outages, limits, kills and lies: told once, on the Deno of Edge Runtime. */
+/**
+ * How the engine bears outages, limits, kills and lies, and what restores and rows are about: told
+ * once, on the Deno of Edge Runtime and the older PostgreSQL.
+ */
 const ON_THE_RUNTIME = [
-  "e2e/limits.test.ts",
+  "e2e/adopt.test.ts",
   "e2e/egress.test.ts",
-  "e2e/outage.test.ts",
-  "e2e/killer.test.ts",
-  "e2e/killed_upload.test.ts",
-  "e2e/left_uploads.test.ts",
-  "e2e/lost_posts.test.ts",
-  "e2e/repository_changed.test.ts",
   "e2e/hostile_repository.test.ts",
   "e2e/hostile_source.test.ts",
+  "e2e/killed_upload.test.ts",
+  "e2e/killer.test.ts",
+  "e2e/left_uploads.test.ts",
+  "e2e/limits.test.ts",
+  "e2e/lost_posts.test.ts",
+  "e2e/outage.test.ts",
+  "e2e/ownership.test.ts",
+  "e2e/repository_changed.test.ts",
+  "e2e/restore_lost_bytes.test.ts",
+  "e2e/restore_overwrite.test.ts",
+  "e2e/scope.test.ts",
+  "e2e/settings.test.ts",
+  "e2e/take_over.test.ts",
+  "e2e/take_over_again.test.ts",
+  "e2e/unavailable.test.ts",
 ];
 
 /**
- * What people read and run, what stand-ins measure, what is for SQL to choose, and what is refused by
- * rules that no Deno has a say in: told once, on the Deno of today.
+ * What people read and run, what stand-ins measure, what a restore chooses, and what is refused to a
+ * caller or by a server: told once, on the Deno of today.
  */
 const ON_THE_CURRENT = [
-  "e2e/docs",
-  "e2e/demo.test.ts",
-  "e2e/demo_compare.test.ts",
-  "e2e/concurrency.test.ts",
-  "e2e/adopt.test.ts",
   "e2e/bad_requests.test.ts",
   "e2e/buckets.test.ts",
+  "e2e/concurrency.test.ts",
+  "e2e/demo.test.ts",
+  "e2e/demo_compare.test.ts",
+  "e2e/docs",
   "e2e/import.test.ts",
   "e2e/keys.test.ts",
   "e2e/kinds.test.ts",
   "e2e/newer_format.test.ts",
   "e2e/numbers.test.ts",
-  "e2e/ownership.test.ts",
   "e2e/refused_key.test.ts",
   "e2e/repository_errors.test.ts",
   "e2e/restore_buckets.test.ts",
   "e2e/restore_choose.test.ts",
   "e2e/restore_dry_run.test.ts",
   "e2e/restore_late.test.ts",
-  "e2e/restore_lost_bytes.test.ts",
-  "e2e/restore_overwrite.test.ts",
   "e2e/restore_policies.test.ts",
-  "e2e/scope.test.ts",
-  "e2e/settings.test.ts",
   "e2e/strange_words.test.ts",
-  "e2e/take_over.test.ts",
-  "e2e/take_over_again.test.ts",
   "e2e/target_refuses.test.ts",
-  "e2e/unavailable.test.ts",
 ];
 
 /** A backup and a restore as a whole, small objects and large ones. */

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { STACK_URL_VARIABLE } from "../stack/client.ts";
-import { CURRENT_DENO, denoBinary } from "../stack/process/deno_versions.ts";
+import { CURRENT_DENO, denoBinary, denoDirectory } from "../stack/process/deno_versions.ts";
 import { type Counts, countsOfRun } from "./counts.ts";
 import { type Failure, failuresOfReport } from "./failures.ts";
 import type { Group } from "./groups.ts";
@@ -61,6 +61,7 @@ export async function runGroup(group: Group, options: RunOptions): Promise<Group
   const path = join(options.reports, group.name.replaceAll("/", "-"));
   const [report, output] = [`${path}.xml`, `${path}.txt`];
   const command = await testCommand(group, options, report);
+  if (options.beside) console.log(`${group.name} prints to ${output} meanwhile`);
   const [program, ...args] = options.beside ? printingTo(output, command) : command;
   const child = new Deno.Command(program!, {
     args,
@@ -69,7 +70,8 @@ export async function runGroup(group: Group, options: RunOptions): Promise<Group
     stdin: "null",
   }).spawn();
   const abort = () => child.kill("SIGKILL");
-  options.signal.addEventListener("abort", abort);
+  if (options.signal.aborted) abort();
+  else options.signal.addEventListener("abort", abort);
   const { success, signal } = await child.status;
   options.signal.removeEventListener("abort", abort);
   if (signal !== null) console.error(`\n${group.name} was ended by ${signal}`);
@@ -79,7 +81,8 @@ export async function runGroup(group: Group, options: RunOptions): Promise<Group
   if (counts.failed > 0 && failures.length === 0) {
     failures.push({ test: "no test", text: "the process failed: see what it printed above" });
   }
-  return { counts, failures, printed: options.beside ? await Deno.readTextFile(output) : "" };
+  // Where the process was killed at once there is no file yet, as where all was shown.
+  return { counts, failures, printed: await Deno.readTextFile(output).catch(() => "") };
 }
 
 async function testCommand(group: Group, options: RunOptions, report: string): Promise<string[]> {
@@ -113,6 +116,7 @@ function testEnvironment(group: Group, options: RunOptions): Record<string, stri
     ...inherited,
     // Deno 2.1.4 trusts only its built-in authorities unless told otherwise.
     DENO_TLS_CA_STORE: "mozilla,system",
+    ...(group.deno !== "current" && denoDirectory(group.deno)),
     ...group.environment,
     ...environment,
     ...(stackUrl !== undefined && { [STACK_URL_VARIABLE]: stackUrl }),

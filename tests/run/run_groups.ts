@@ -19,32 +19,37 @@ export async function runGroups(
 ): Promise<Map<string, GroupRun>> {
   const runs = new Map<string, GroupRun>();
   const reports = await Deno.makeTempDir({ prefix: "holdfast-test-" });
-  const broken = new AbortController();
   try {
     await using servers = new Servers(parts);
-    const signal = AbortSignal.any([interrupted, broken.signal]);
     const run = async (group: Group, beside: boolean) => {
-      const options = { servers, reports, passedOn, signal, beside };
-      runs.set(group.name, await runOne(group, options));
+      const options = { servers, reports, passedOn, signal: interrupted, beside };
+      runs.set(group.name, await runOne(group, options).catch(notRun));
     };
     const others: Promise<void>[] = [];
     for (const group of groups) {
-      if (signal.aborted) break;
-      if (group.beside && group !== groups.at(-1)) {
-        const other = run(group, true);
-        other.catch(() => broken.abort());
-        others.push(other);
-      } else await run(group, false);
+      if (interrupted.aborted) break;
+      if (group.beside && group !== groups.at(-1)) others.push(run(group, true));
+      else await run(group, false);
     }
     await Promise.all(others);
   } finally {
-    broken.abort();
     await Deno.remove(reports, { recursive: true });
   }
   for (const [name, { printed }] of runs) {
     if (printed !== "") console.log(`\n=== ${name} printed\n${printed}`);
   }
   return runs;
+}
+
+/** How a group went that could not be run: one failure, and the others go on. */
+function notRun(error: unknown): GroupRun {
+  const text = error instanceof Error ? error.stack ?? error.message : String(error);
+  console.error(text);
+  return {
+    counts: { passed: 0, failed: 1, skipped: 0 },
+    failures: [{ test: "no test", text }],
+    printed: "",
+  };
 }
 
 /** Runs a group, and tells how it went and how long it took. */

@@ -1,5 +1,6 @@
 import { dirname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
+import { denoDirectory, type DenoVersion } from "../process/deno_versions.ts";
 import type { SpawnOptions } from "../process/supervised.ts";
 import type { IsolateLimits } from "./isolate_limits.ts";
 import { type Boot, BOOT_VARIABLE } from "./runtime/protocol.ts";
@@ -13,6 +14,7 @@ export interface FunctionSource {
   functionsDirectory: string;
   /** Path of the Deno binary. */
   deno: string;
+  denoVersion: DenoVersion;
   /** Path of the lock file that caching its modules writes and its processes are held to. */
   lockFile: string;
 }
@@ -68,7 +70,12 @@ export function functionCommand(
       BOOTSTRAP,
     ],
     clearEnv: true,
-    env: { ...denoEnvironment(), ...environment, [BOOT_VARIABLE]: JSON.stringify(settings) },
+    env: {
+      ...denoEnvironment(),
+      ...denoDirectory(source.denoVersion),
+      ...environment,
+      [BOOT_VARIABLE]: JSON.stringify(settings),
+    },
   };
 }
 
@@ -84,7 +91,11 @@ export async function cacheModules(source: FunctionSource): Promise<string | und
   const { success, stderr } = await new Deno.Command(source.deno, {
     args: ["cache", "--quiet", ...moduleOptions(source), mainModule(source)],
     // Deno 2.1.4 trusts only its built-in authorities unless told otherwise.
-    env: { DENO_TLS_CA_STORE: "mozilla,system", NO_COLOR: "1" },
+    env: {
+      DENO_TLS_CA_STORE: "mozilla,system",
+      NO_COLOR: "1",
+      ...denoDirectory(source.denoVersion),
+    },
     stdin: "null",
     stdout: "null",
   }).output();

@@ -264,7 +264,7 @@ class Host implements FunctionsHost {
 
   #source(name: string): FunctionSource {
     const { functionsDirectory } = this.#options;
-    const source = { name, functionsDirectory, deno: this.#denoPath };
+    const source = { name, functionsDirectory, deno: this.#denoPath, denoVersion: this.deno };
     return { ...source, lockFile: this.#modules.lockFile(source) };
   }
 

@@ -71,6 +71,16 @@ export async function denoBinary(
   return binary;
 }
 
+/**
+ * The variable that gives a version its own place for the modules it caches; none for the running
+ * one. What one version caches of a module another one deletes and does again, so two at work side
+ * by side on one place would load everything anew at every start.
+ */
+export function denoDirectory(version: string): { DENO_DIR?: string } {
+  if (version === Deno.version.deno) return {};
+  return { DENO_DIR: join(CACHE_DIRECTORY, `deno-${version}-modules`) };
+}
+
 /** Installs into a folder beside `directory` and renames it, so that `directory` is always whole. */
 async function install(packageName: string, version: string, directory: string): Promise<void> {
   const partial = `${directory}.partial`;
