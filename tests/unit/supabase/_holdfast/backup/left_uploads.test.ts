@@ -63,7 +63,12 @@ async function abortLeft(store: Uploads, known: readonly string[] = []): Promise
   const answers: Record<string, (parameters: Record<string, unknown>) => unknown> = {
     left_uploads: () => ({ left: [], began: true }),
     unknown_uploads: ({ ids }) => (ids as string[]).filter((id) => !known.includes(id)),
-    known_repository: () => ({ id: 1, last_record: 1, owner_project: null }),
+    known_repository: () => ({
+      id: 1,
+      last_record: 1,
+      owner_project: null,
+      unanswered_records: [],
+    }),
   };
   const context = {
     commit: (name: string, _lease: Lease, parameters = {}) =>
