@@ -79,9 +79,11 @@ Deno.test("what an import forgot is adopted no more", async () => {
   // As an import leaves it that began with the record, and went on by a listing without it.
   await project.sql`select holdfast.forget_some(repository, 100) from holdfast.runs
     where frozen is not null`;
+  assert.deepEqual(await unanswered(project), [3]);
   const run = await project.ended(await project.start("backup/runs"));
   assert.deepEqual([run.state, run.code], ["failed", "catalog_behind"]);
   await project.importLog();
+  assert.deepEqual(await unanswered(project), []);
   await project.backup();
   const snapshot = await assertHolds(project, await project.reader.snapshot());
   assert.equal(snapshot.entries.size, 3);

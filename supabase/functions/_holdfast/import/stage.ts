@@ -11,7 +11,7 @@ import {
   snapshotSchema,
 } from "../repository/formats.ts";
 import { hexDigest, snapshotKey } from "../repository/keys.ts";
-import { readRecords } from "../repository/log.ts";
+import { type KnownRepository, readNews } from "../repository/log.ts";
 import type { RepositoryStore } from "../repository/store.ts";
 import { unpackText } from "../repository/unpack.ts";
 import { type CatalogLine, parseLines } from "./lines.ts";
@@ -45,7 +45,7 @@ export function importStage(store: RepositoryStore, projectUrl: string): Stage {
     let ahead: LogRecord[] | undefined;
     while (true) {
       const state = await context.commit<ImportState>("import_begin", lease);
-      ahead ??= await readRecords(store, state.last_record);
+      ahead ??= await readNews(store, await knownRepository(state, context));
       const record = ahead.shift();
       if (!record) {
         const owner = await takeOver(lease, state.last_record, store, projectUrl);
@@ -64,6 +64,15 @@ export function importStage(store: RepositoryStore, projectUrl: string): Stage {
       if (context.budget.spent()) return "more";
     }
   };
+}
+
+/** What the catalog knows, as far as this import has got. */
+async function knownRepository(
+  { repository_id, last_record }: ImportState,
+  { database }: SliceContext,
+): Promise<Pick<KnownRepository, "last_record" | "unanswered_records">> {
+  const known = await database.call<KnownRepository | null>("known_repository", { repository_id });
+  return { unanswered_records: known?.unanswered_records, last_record };
 }
 
 /** Whether nothing is left of what was never sealed here: it would seem to belong to what comes. */

@@ -17,8 +17,11 @@ export interface KnownRepository extends Place {
   readonly last_record: number;
   readonly owner_project: string | null;
   readonly conditional_writes: boolean | null;
-  /** Sequences past `last_record` of failed runs whose record may be in the log all the same. */
-  readonly unanswered_records: readonly number[];
+  /**
+   * Sequences past `last_record` of failed runs whose record may be in the log all the same. Absent in
+   * a database that was put back to before an upgrade.
+   */
+  readonly unanswered_records?: readonly number[];
 }
 
 /**
@@ -33,7 +36,8 @@ export async function readNews(
 ): Promise<LogRecord[]> {
   const listed = await readRecords(store, known?.last_record ?? 0);
   const sequences = new Set(listed.map(({ sequence }) => sequence));
-  const unlisted = known?.unanswered_records.filter((sequence) => !sequences.has(sequence)) ?? [];
+  const unanswered = known?.unanswered_records ?? [];
+  const unlisted = unanswered.filter((sequence) => !sequences.has(sequence));
   const found = await mapPool(
     unlisted,
     RECORDS_AT_ONCE,

@@ -11,3 +11,13 @@ export function storeWithLog(...sequences: number[]): MemoryStore {
 /** An owner's record, as it lies in the log. */
 export const record = (sequence: number) =>
   JSON.stringify({ kind: "owner", sequence, at: "then", project_url: "https://a" });
+
+/** The same store, whose listings know of no record after one: they are stale. */
+export function withoutNewest(store: MemoryStore, last: number): MemoryStore {
+  const list = store.list.bind(store);
+  store.list = async (prefix, startAfter) => {
+    const page = await list(prefix, startAfter);
+    return { ...page, keys: page.keys.filter((key) => key <= logKey(last)) };
+  };
+  return store;
+}

@@ -11,7 +11,7 @@ import {
 } from "../../../../../supabase/functions/_holdfast/repository/keys.ts";
 import type { RepositorySettings } from "../../../../../supabase/functions/_holdfast/settings.ts";
 import { MemoryStore } from "../../memory_store.ts";
-import { storeWithLog } from "./log_store.ts";
+import { storeWithLog, withoutNewest } from "./log_store.ts";
 
 const SETTINGS = {
   endpoint: "https://s3.example.com",
@@ -107,42 +107,64 @@ Deno.test("of a snapshot's own sequence only its very own record is no news", as
   }
 });
 
-Deno.test("one snapshot that the database knows as its own is no news, and nothing else is asked about", async () => {
-  const own = { kind: "snapshot", at: "then", sha256: "1".repeat(64), project_url: "https://a" };
-  const open = (answer: unknown, ...news: Record<string, unknown>[]) => {
-    const store = storeWithLog(2);
-    const identity = {
-      format: 1,
-      repository_id: crypto.randomUUID(),
-      created_at: "",
-      requires: [],
-    };
-    store.write(HOLDFAST_KEY, JSON.stringify(identity));
-    for (const record of news) store.write(logKey(Number(record.sequence)), JSON.stringify(record));
-    const settings = { endpoint: "https://s3", bucket: "b", prefix: "p" } as RepositorySettings;
-    const known = {
-      ...settings,
-      id: 1,
-      last_record: 2,
-      unanswered_records: [],
-      owner_project: "https://a",
-      conditional_writes: true,
-    };
-    const database: Database = {
-      call: <Result>(name: string) =>
-        Promise.resolve((name === "known_repository" ? known : answer) as Result),
-      close: () => Promise.resolve(),
-    };
-    return openForWriting(store, database, settings, WRITER);
+/** Opens a repository whose log has these records past the second, listed or not yet. */
+function openWithNews(
+  { answer, news, listed = true }: { answer: unknown; news: LogRecord[]; listed?: boolean },
+) {
+  const store = listed ? storeWithLog(2) : withoutNewest(storeWithLog(2), 2);
+  const identity = {
+    format: 1,
+    repository_id: crypto.randomUUID(),
+    created_at: "",
+    requires: [],
   };
-  const [third, fourth] = [3, 4].map((sequence) => ({
-    ...own,
-    sequence,
-    snapshot: `20261121T000000Z-${sequence}`,
-  }));
-  assert.equal((await open(true, third!)).last_record, 3);
+  store.write(HOLDFAST_KEY, JSON.stringify(identity));
+  for (const record of news) store.write(logKey(record.sequence), JSON.stringify(record));
+  const settings = { endpoint: "https://s3", bucket: "b", prefix: "p" } as RepositorySettings;
+  const known = {
+    ...settings,
+    id: 1,
+    last_record: 2,
+    unanswered_records: [3],
+    owner_project: "https://a",
+    conditional_writes: true,
+  };
+  const database: Database = {
+    call: <Result>(name: string) =>
+      Promise.resolve((name === "known_repository" ? known : answer) as Result),
+    close: () => Promise.resolve(),
+  };
+  return {
+    writing: () => openForWriting(store, database, settings, WRITER),
+    sealing: () => assertNoNews(store, database, { ...identity, project_url: "https://a" }),
+  };
+}
+
+const [THIRD, FOURTH] = [3, 4].map((sequence): LogRecord => ({
+  kind: "snapshot",
+  at: "then",
+  sha256: "1".repeat(64),
+  project_url: "https://a",
+  sequence,
+  snapshot: `20261121T000000Z-${sequence}`,
+})) as [LogRecord, LogRecord];
+
+Deno.test("one snapshot that the database knows as its own is no news, and nothing else is asked about", async () => {
+  const adopted = await openWithNews({ answer: true, news: [THIRD] }).writing();
+  assert.equal(adopted.last_record, 3);
+  const behind = { code: "catalog_behind" };
   for (const answer of [false, null]) {
-    await assert.rejects(open(answer, third!), { code: "catalog_behind" });
+    await assert.rejects(openWithNews({ answer, news: [THIRD] }).writing(), behind);
   }
-  await assert.rejects(open(true, third!, fourth!), { code: "catalog_behind" });
+  await assert.rejects(openWithNews({ answer: true, news: [THIRD, FOURTH] }).writing(), behind);
+});
+
+Deno.test("a record that no listing has yet is found all the same where a run left it in doubt", async () => {
+  const there = { news: [THIRD], listed: false };
+  const adopted = await openWithNews({ answer: true, ...there }).writing();
+  assert.equal(adopted.last_record, 3);
+  const opened = openWithNews({ answer: false, ...there });
+  await assert.rejects(opened.writing(), { code: "catalog_behind" });
+  await assert.rejects(opened.sealing(), { code: "catalog_behind" });
+  await openWithNews({ answer: false, news: [], listed: false }).sealing();
 });
