@@ -5,6 +5,7 @@ import type { Snapshot } from "../../e2e/support/repository_reader.ts";
 import { assertRestored, toldByRestores } from "../checks/restored.ts";
 import { holds } from "../promises.ts";
 import type { FaultsProject } from "../world/project.ts";
+import type { Scene } from "../world/scene.ts";
 import { incremental } from "./incremental.ts";
 import type { Scenario } from "./scenario.ts";
 
@@ -51,16 +52,26 @@ export const restoreElsewhere: Scenario = {
   async again(scene) {
     await (await scene.actor("other")).clockwork.succeed({ kind: "restore" });
   },
-  async check(scene, snapshots) {
-    const { project } = await scene.actor("other");
-    // What went wrong and was told is no broken promise; what is not told must be right.
-    const told = await toldByRestores(project);
-    const stale = scene.door.struck.some(({ fault }) => fault.way === "stale_list");
-    const older = await placesOfOlder({ project, snapshots, stale });
-    const except = new Set([...THERE, ...told, ...older]);
-    await holds("restores_exactly", () => assertRestored(project, snapshots.at(-1)!, except));
-  },
+  check: (scene, snapshots) => checkElsewhere(scene, snapshots),
 };
+
+/** Holds the other project to the newest snapshot; see `assertRestored` for `metadataKept`. */
+export async function checkElsewhere(
+  scene: Scene,
+  snapshots: readonly Snapshot[],
+  metadataKept = 0,
+): Promise<void> {
+  const { project } = await scene.actor("other");
+  // What went wrong and was told is no broken promise; what is not told must be right.
+  const told = await toldByRestores(project);
+  const stale = scene.door.struck.some(({ fault }) => fault.way === "stale_list");
+  const older = await placesOfOlder({ project, snapshots, stale });
+  const except = new Set([...THERE, ...told, ...older]);
+  await holds(
+    "restores_exactly",
+    () => assertRestored(project, snapshots.at(-1)!, except, metadataKept),
+  );
+}
 
 /**
  * Places that the newest snapshot does not list, of one before it that a restore took for the

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { holds } from "../promises.ts";
 import { planRewinding } from "./rewinding.ts";
-import { restoreElsewhere, rowsOf } from "./restore_elsewhere.ts";
+import { metadataKeptByLast } from "../checks/restored.ts";
+import { checkElsewhere, restoreElsewhere, rowsOf } from "./restore_elsewhere.ts";
 import type { Scenario } from "./scenario.ts";
 
 /**
@@ -26,5 +27,13 @@ export const restoreRewound: Scenario = {
       "target_kept",
       async () => assert.deepEqual(await rowsOf(other.project), before),
     );
+  },
+  /**
+   * What a lane put after the database was put back under it looks like a user's: nobody else knows
+   * of it. Its bytes are right, its metadata are left alone, and the restore counts that.
+   */
+  async check(scene, snapshots) {
+    const { project } = await scene.actor("other");
+    await checkElsewhere(scene, snapshots, await metadataKeptByLast(project));
   },
 };
