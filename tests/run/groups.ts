@@ -104,6 +104,13 @@ const ON_THE_CURRENT = [
 /** A backup and a restore as a whole, small objects and large ones. */
 const ROUND_TRIPS = ["e2e/first_backup.test.ts", "e2e/round_trip.test.ts", "e2e/docs"];
 
+/** What is held to an isolate's CPU and time, which both grow where others are at work. */
+const ALONE = ["e2e/limits.test.ts"];
+
+/** How hosted and self-hosted projects differ, in two of the ways in which they may. */
+const TODAY: Platform = { deno: CURRENT_DENO, mode: "shared", limits: "hosted" };
+const RUNTIME: Platform = { deno: EDGE_RUNTIME_DENO, mode: "per_post", limits: "selfHosted" };
+
 /** All tests, in the order in which they run: the quick ones first. */
 export const GROUPS: readonly Group[] = [
   { name: "unit", paths: ["unit"], deno: "current" },
@@ -126,16 +133,14 @@ export const GROUPS: readonly Group[] = [
   { name: "faults", paths: ["faults"], deno: "current" },
   // Each Deno, PostgreSQL, mode and platform is seen with most tests, in two runs and not sixteen;
   // the two on demand at the end tell all that call functions.
-  endToEnd("e2e-2.1.4", { deno: EDGE_RUNTIME_DENO, mode: "per_post", limits: "selfHosted" }, {
+  endToEnd("e2e-2.1.4-limits", RUNTIME, { stack: "pg_cron", paths: ALONE }),
+  endToEnd("e2e-2.1.4", RUNTIME, {
     stack: "pg_cron",
-    without: [...WITHOUT_FUNCTIONS, ...ON_THE_CURRENT],
+    without: [...WITHOUT_FUNCTIONS, ...ON_THE_CURRENT, ...ALONE],
     beside: true,
   }),
-  endToEnd("e2e-2.9.6", { deno: CURRENT_DENO, mode: "shared", limits: "hosted" }, {
-    stack: "packaged",
-    without: ON_THE_RUNTIME,
-  }),
-  endToEnd("e2e-radosgw", { deno: CURRENT_DENO, mode: "shared", limits: "hosted" }, {
+  endToEnd("e2e-2.9.6", TODAY, { stack: "packaged", without: ON_THE_RUNTIME }),
+  endToEnd("e2e-radosgw", TODAY, {
     stack: "packaged",
     paths: ROUND_TRIPS,
     needs: "radosgw",
