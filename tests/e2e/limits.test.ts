@@ -8,7 +8,7 @@ import { createBucket } from "./support/objects.ts";
 import { readObjects, restorable } from "./support/project_reader.ts";
 import { createRepository, type RepositoryBucket, TestProject } from "./support/project.ts";
 import { RepositoryReader } from "./support/repository_reader.ts";
-import { schedule, tick, tickToTheEnd } from "./support/tick.ts";
+import { expireLeases, schedule, tick, tickToTheEnd } from "./support/tick.ts";
 
 const MIB = 1024 * 1024;
 
@@ -25,7 +25,8 @@ type Platform = keyof typeof LIMITS;
 
 /**
  * Waits for the end of a run. The tick helps only on a busy machine: where pg_net gave a post up, and
- * where what was under way took more CPU than is reckoned, so that the isolate was killed at it.
+ * where what was under way took more CPU than is reckoned, so that the isolate was killed at it. Then
+ * it comes as it would a minute later, when leases have run out: one at once would find them held.
  */
 async function ended(project: TestProject, run: string): Promise<void> {
   let helped = 0;
@@ -35,6 +36,9 @@ async function ended(project: TestProject, run: string): Promise<void> {
     const lost = await countGivenUp(project) + await countKilled(project);
     if (lost > helped) {
       helped = lost;
+      await project.client.drainNet();
+      await project.client.functionsIdle();
+      await expireLeases(project);
       await tick(project);
     }
     return false;
