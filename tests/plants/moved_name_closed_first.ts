@@ -10,7 +10,7 @@ export const plant: Plant = {
     find: "when 'backup.objects' then 'gone'",
     replace: "when 'backup.objects' then 'close'",
   }, {
-    file: migration("moved_twice"),
+    file: migration("wanted_elsewhere"),
     find: "else 'kept' end as fate",
     replace: "else 'moved' end as fate",
   }],
