@@ -107,8 +107,9 @@ const ROUND_TRIPS = ["e2e/first_backup.test.ts", "e2e/round_trip.test.ts", "e2e/
 /** What is held to an isolate's CPU and time, which both grow where others are at work. */
 const ALONE = ["e2e/limits.test.ts"];
 
-/** How hosted and self-hosted projects differ, in two of the ways in which they may. */
+/** The Deno of today, on the terms of the hosted platform. */
 const TODAY: Platform = { deno: CURRENT_DENO, mode: "shared", limits: "hosted" };
+/** The Deno of Edge Runtime, on the terms of a self-hosted one. */
 const RUNTIME: Platform = { deno: EDGE_RUNTIME_DENO, mode: "per_post", limits: "selfHosted" };
 
 /** All tests, in the order in which they run: the quick ones first. */
