@@ -27,3 +27,29 @@ Deno.test("a group beside another one waits for nobody, and its output is told a
     await Deno.remove(folder, { recursive: true });
   }
 });
+
+Deno.test("a group whose servers can't start is one failure, and the others run", async () => {
+  const meeting = await Deno.makeTempDir();
+  const { error } = console;
+  console.error = () => undefined;
+  try {
+    // It has company in the folder already.
+    await Deno.writeTextFile(`${meeting}/somebody`, "");
+    const groups: Group[] = [
+      { name: "broken", paths: ["unit/run"], deno: "current", stack: "pg_cron", beside: true },
+      {
+        name: "well",
+        paths: ["unit/run/fixtures/meeting.ts"],
+        deno: "current",
+        environment: { HOLDFAST_TEST_MEETING: meeting },
+      },
+    ];
+    const parts = { pg_cron: `${meeting}/no-postgres-here` };
+    const runs = await runGroups(groups, parts, ["--quiet"], new AbortController().signal);
+    const counts = [...runs].map(([name, run]) => [name, run.counts.passed, run.counts.failed]);
+    assert.deepEqual(counts.sort(), [["broken", 0, 1], ["well", 1, 0]]);
+  } finally {
+    console.error = error;
+    await Deno.remove(meeting, { recursive: true });
+  }
+});
