@@ -23,10 +23,12 @@ export interface Group {
   needs?: Part;
   environment?: Record<string, string>;
   /**
-   * True for one that runs beside those that follow it, on servers of its own; what it prints is
-   * shown after theirs. Half of an end-to-end test is waiting.
+   * True for one of the second row, which runs beside the first, on servers of its own; what it
+   * prints is shown after all. Tests wait half of their time, or leave a core to others.
    */
   beside?: true;
+  /** True for one that runs when the second row is through: it needs all cores, or a quiet machine. */
+  alone?: true;
   /** True for one that runs only where it is named: what it says, the others nearly say together. */
   onDemand?: true;
 }
@@ -112,9 +114,24 @@ const TODAY: Platform = { deno: CURRENT_DENO, mode: "shared", limits: "hosted" }
 /** The Deno of Edge Runtime, on the terms of a self-hosted one. */
 const RUNTIME: Platform = { deno: EDGE_RUNTIME_DENO, mode: "per_post", limits: "selfHosted" };
 
-/** All tests, in the order in which they run: the quick ones first. */
+/** All tests, each row in the order in which it runs: the quick ones first. */
 export const GROUPS: readonly Group[] = [
-  { name: "unit", paths: ["unit"], deno: "current" },
+  { name: "unit", paths: ["unit"], deno: "current", beside: true },
+  {
+    name: "conformance/postgres-pg_cron",
+    paths: ["conformance/postgres"],
+    deno: "current",
+    stack: "pg_cron",
+    needs: "pg_cron",
+    beside: true,
+  },
+  {
+    name: "conformance/s3-radosgw",
+    paths: ["conformance/s3"],
+    deno: "current",
+    needs: "radosgw",
+    beside: true,
+  },
   // What ships must also run on the Deno that Edge Runtime is compatible with.
   { name: "unit-2.1.4", paths: ["unit/supabase"], deno: EDGE_RUNTIME_DENO },
   ...["postgres", "storage", "s3", "edge", "stack"].map((part): Group => ({
@@ -123,18 +140,10 @@ export const GROUPS: readonly Group[] = [
     deno: "current",
     stack: "packaged",
   })),
-  {
-    name: "conformance/postgres-pg_cron",
-    paths: ["conformance/postgres"],
-    deno: "current",
-    stack: "pg_cron",
-    needs: "pg_cron",
-  },
-  { name: "conformance/s3-radosgw", paths: ["conformance/s3"], deno: "current", needs: "radosgw" },
-  { name: "faults", paths: ["faults"], deno: "current" },
+  { name: "faults", paths: ["faults"], deno: "current", alone: true },
   // Each Deno, PostgreSQL, mode and platform is seen with most tests, in two runs and not sixteen;
   // the two on demand at the end tell all that call functions.
-  endToEnd("e2e-2.1.4-limits", RUNTIME, { stack: "pg_cron", paths: ALONE }),
+  endToEnd("e2e-2.1.4-limits", RUNTIME, { stack: "pg_cron", paths: ALONE, alone: true }),
   endToEnd("e2e-2.1.4", RUNTIME, {
     stack: "pg_cron",
     without: [...WITHOUT_FUNCTIONS, ...ON_THE_CURRENT, ...ALONE],

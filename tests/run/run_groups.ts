@@ -5,8 +5,8 @@ import { type GroupRun, runGroup, type RunOptions } from "./run_group.ts";
 import { Servers } from "./servers.ts";
 
 /**
- * Runs the groups one after the other; those that may, run beside the ones that follow them. Answers
- * how each went, by its name, and shows what those beside printed.
+ * Runs the groups in two rows, one after the other in each: those that may run beside others are the
+ * second row. Answers how each went, by its name, and shows what the second row printed.
  *
  * @param passedOn further arguments for `deno test`
  * @param interrupted ends them all at once
@@ -25,13 +25,17 @@ export async function runGroups(
       const options = { servers, reports, passedOn, signal: interrupted, beside };
       runs.set(group.name, await runOne(group, options).catch(notRun));
     };
-    const others: Promise<void>[] = [];
+    let secondRow = Promise.resolve();
     for (const group of groups) {
       if (interrupted.aborted) break;
-      if (group.beside && group !== groups.at(-1)) others.push(run(group, true));
-      else await run(group, false);
+      if (group.beside && group !== groups.at(-1)) {
+        secondRow = secondRow.then(() => interrupted.aborted ? undefined : run(group, true));
+        continue;
+      }
+      if (group.alone) await secondRow;
+      await run(group, false);
     }
-    await Promise.all(others);
+    await secondRow;
   } finally {
     await Deno.remove(reports, { recursive: true });
   }
@@ -58,7 +62,7 @@ async function runOne(
   { servers, ...options }: Omit<RunOptions, "stackUrl" | "environment"> & { servers: Servers },
 ): Promise<GroupRun> {
   const begun = performance.now();
-  console.log(`\n=== ${group.name}${options.beside ? ", beside what follows" : ""}`);
+  console.log(`\n=== ${group.name}${options.beside ? ", beside others" : ""}`);
   const run = await runGroup(group, {
     ...options,
     stackUrl: await servers.stackUrl(group),

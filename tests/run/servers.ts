@@ -9,7 +9,7 @@ import type { FoundParts } from "./parts.ts";
 export class Servers implements AsyncDisposable {
   /** By the folder of their PostgreSQL, and by whether other groups run beside. */
   readonly #stacks = new Map<string, LaunchedStack>();
-  #radosgw: Radosgw | undefined;
+  #radosgw: Promise<Radosgw> | undefined;
 
   constructor(readonly parts: FoundParts) {}
 
@@ -33,12 +33,13 @@ export class Servers implements AsyncDisposable {
       return { [BIN_DIRECTORY_VARIABLE]: this.parts.pg_cron };
     }
     if (group.needs !== "radosgw") return {};
-    this.#radosgw ??= await startRadosgw();
-    return this.#radosgw.environment;
+    this.#radosgw ??= startRadosgw();
+    return (await this.#radosgw).environment;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await Promise.all([...this.#stacks.values(), this.#radosgw].map((server) => server?.stop()));
+    const radosgw = await this.#radosgw?.catch(() => undefined);
+    await Promise.all([...this.#stacks.values(), radosgw].map((server) => server?.stop()));
   }
 }
 

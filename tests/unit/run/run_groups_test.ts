@@ -53,3 +53,29 @@ Deno.test("a group whose servers can't start is one failure, and the others run"
     await Deno.remove(meeting, { recursive: true });
   }
 });
+
+Deno.test("a group that needs the machine for itself waits for the second row", async () => {
+  const begun: string[] = [];
+  const { log } = console;
+  console.log = (text: string) =>
+    begun.push(...text.matchAll(/=== (\w+)(?=:|,|$)/g).map(([, name]) => name!));
+  try {
+    const row = (name: string, rest: Partial<Group>): Group => ({
+      name,
+      paths: ["unit/run/fixtures/short.ts"],
+      deno: "current",
+      ...rest,
+    });
+    const groups = [
+      row("beside", { beside: true }),
+      row("next", { beside: true }),
+      row("alone", { alone: true }),
+      row("last", {}),
+    ];
+    await runGroups(groups, {}, ["--quiet"], new AbortController().signal);
+  } finally {
+    console.log = log;
+  }
+  // Each is named as it begins and as it ends.
+  assert.deepEqual(begun, ["beside", "beside", "next", "next", "alone", "alone", "last", "last"]);
+});
