@@ -5,7 +5,8 @@ import { refusal, StorageError } from "./errors.ts";
 /** What statements are put to: the pool, or a transaction. */
 export type Sql = postgres.ISql<Record<never, never>>;
 
-const CONNECTIONS = 10;
+/** Each takes some 30 ms of CPU to open, and every project of every test opens its own. */
+const CONNECTIONS = 4;
 
 /** Thrown to roll a transaction back that did nothing wrong. */
 class RolledBack extends Error {}
