@@ -88,3 +88,38 @@ Deno.test("what an import forgot is adopted no more", async () => {
   const snapshot = await assertHolds(project, await project.reader.snapshot());
   assert.equal(snapshot.entries.size, 3);
 });
+
+Deno.test("a record that comes when the next run has sealed takes nothing into that run's snapshot", async () => {
+  await using project = await TestProject.create();
+  await createBucket(project, "files");
+  for (const name of ["same", "changed", "deleted"]) await upload(project, "files", name, "first");
+  await project.backup();
+  for (const name of ["changed", "deleted", "passing"]) {
+    await upload(project, "files", name, "second");
+  }
+  const then = await readObjects(project);
+  await failAfterRecord(project);
+  const [late] = (await project.reader.keys("log/")).slice(-1);
+  const record = await project.bucket.get(`holdfast/${late}`);
+  await project.bucket.remove(`holdfast/${late}`);
+  await upload(project, "files", "changed", "third");
+  await ok(project.storage.from("files").remove(["deleted", "passing"]));
+  await project.backup();
+  await project.bucket.put(`holdfast/${late}`, record!);
+  const ids = await project.reader.snapshotIds();
+  assert.equal(ids.length, 3);
+
+  for (const [id, objects] of [[ids[1], then], [ids[2], await readObjects(project)]] as const) {
+    await using target = await TestProject.create({ repository: project.repository });
+    await target.restore({ snapshot: id! });
+    const restored = await readObjects(target);
+    assert.deepEqual([...restored.keys()], [...objects.keys()]);
+    assert.deepEqual([...restored.values()].map(restorable), [...objects.values()].map(restorable));
+  }
+
+  await using heir = await TestProject.create({ repository: project.repository });
+  await heir.succeeded(await heir.start("backup/take-over", { force: true }));
+  await heir.restore();
+  const copied = await heir.backup();
+  await assertHolds(heir, await heir.reader.snapshot(copied.result.snapshot));
+});

@@ -24,6 +24,8 @@ type SnapshotRecord = Extract<LogRecord, { kind: "snapshot" }>;
 interface ImportState {
   readonly position: ImportPosition;
   readonly base: number | null;
+  /** Keys of the base's parts. Absent in a database that was put back to before an upgrade. */
+  readonly base_parts?: readonly string[];
   readonly last_record: number;
   /** As holdfast.json says. */
   readonly repository_id: string;
@@ -108,9 +110,22 @@ async function readSnapshot(
   return document;
 }
 
-/** The parts that lead from the catalog's newest snapshot to this one. */
-export function partsToApply(parts: readonly ListPart[], base: number | null): ListPart[] {
-  return base === null ? [...parts] : parts.filter((part) => part.sequence > base);
+/**
+ * The parts that lead from the catalog's newest snapshot to this one: those past it where this one
+ * has all of its parts, else all. A record that came late stands before one that does not build on it.
+ *
+ * @param baseParts keys of the newest snapshot's parts; where they are not given, they are not compared
+ */
+export function partsToApply(
+  parts: readonly ListPart[],
+  base: number | null,
+  baseParts?: readonly string[],
+): ListPart[] {
+  if (base === null) return [...parts];
+  const inherited = parts.filter((part) => part.sequence <= base);
+  const buildsOnBase = !baseParts || inherited.length === baseParts.length &&
+      inherited.every(({ key }, index) => key === baseParts[index]);
+  return buildsOnBase ? parts.filter((part) => part.sequence > base) : [...parts];
 }
 
 /** Whether all lines were taken; false when the budget ended before. */
@@ -121,9 +136,11 @@ async function importParts(
   context: SliceContext,
   store: RepositoryStore,
 ): Promise<boolean> {
-  const parts = partsToApply(document.parts, state.base);
+  const parts = partsToApply(document.parts, state.base, state.base_parts);
   let position = state.position;
-  if (position.part === undefined && beginsWithNothing(document.parts, state.base)) {
+  const startsOver = parts.length === document.parts.length;
+  // A full listing that has no part: of nothing.
+  if (position.part === undefined && startsOver && parts[0]?.kind !== "full") {
     await clear(document.sequence, lease, context);
   }
   for (let index = position.part ?? 0; index < parts.length; index++) {
@@ -155,11 +172,6 @@ async function importParts(
     }
   }
   return true;
-}
-
-/** Whether the parts begin, past the catalog's snapshot, with a full listing that has no part: of nothing. */
-function beginsWithNothing([first]: readonly ListPart[], base: number | null): boolean {
-  return first?.kind !== "full" && (base === null || first === undefined || first.sequence > base);
 }
 
 /** Closes everything, as a full listing without a line would if there were a part for it. */

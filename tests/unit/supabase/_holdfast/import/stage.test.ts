@@ -33,6 +33,14 @@ Deno.test("an empty snapshot has no parts to apply", () => {
   assert.deepEqual(keys(3, []), []);
 });
 
+Deno.test("a catalog whose snapshot is none that this one builds on starts over", () => {
+  const known = ["full 5", "full 5", "changes 6", "changes 7"];
+  assert.deepEqual(partsToApply(PARTS, 7, known), PARTS);
+  assert.deepEqual(partsToApply(PARTS, 5, ["full 5"]), PARTS);
+  assert.deepEqual(partsToApply(PARTS, 5, ["full 4", "full 5"]), PARTS);
+  assert.deepEqual(partsToApply(PARTS, 6, known.slice(0, 3)), PARTS.slice(3));
+});
+
 type Lines = Map<string, number>;
 
 /** What a listing says after the parts: the names, each with the sequence that put it. */
@@ -48,34 +56,63 @@ function apply(parts: readonly ListPart[], lines: Map<string, Lines>, from: Line
   return state;
 }
 
-Deno.test("from whichever snapshot a catalog starts, it arrives at the same listing", () => {
-  const change = fc.tuple(fc.constantFrom("a", "b", "c", "d"), fc.boolean());
-  const seals = fc.array(
-    fc.record({ changes: fc.array(change, { maxLength: 4 }), full: fc.boolean(), gap: fc.nat(2) }),
-    { minLength: 1, maxLength: 8 },
-  );
+interface Sealed {
+  sequence: number;
+  parts: ListPart[];
+  state: Lines;
+}
+
+const change = fc.tuple(fc.constantFrom("a", "b", "c", "d"), fc.boolean());
+const seals = fc.array(
+  fc.record({
+    changes: fc.array(change, { maxLength: 4 }),
+    full: fc.boolean(),
+    gap: fc.nat(2),
+    /** Whether its record came when the one after it had been sealed, which so does not build on it. */
+    late: fc.boolean(),
+  }),
+  { minLength: 1, maxLength: 8 },
+);
+type Seals = typeof seals extends fc.Arbitrary<infer Values> ? Values : never;
+
+/** The snapshots of a log, and the lines of all their parts. */
+function sealAll(sealed: Seals): { snapshots: Sealed[]; lines: Map<string, Lines> } {
+  const lines = new Map<string, Lines>();
+  const snapshots: Sealed[] = [];
+  let known: Sealed | undefined;
+  let sequence = 0;
+  for (const { changes, full, gap, late } of sealed) {
+    sequence += 1 + gap;
+    const page: Lines = new Map(changes.map(([name, put]) => [name, put ? sequence : -1]));
+    const pages = new Map([[`changes ${sequence}`, page]]);
+    const state = apply([part("changes", sequence)], pages, known?.state ?? new Map());
+    const kind = full || !known ? "full" : "changes";
+    lines.set(`${kind} ${sequence}`, kind === "full" ? new Map(state) : page);
+    const inherited = kind === "full" ? [] : known!.parts;
+    const snapshot = { sequence, parts: [...inherited, part(kind, sequence)], state };
+    snapshots.push(snapshot);
+    if (!late) known = snapshot;
+  }
+  return { snapshots, lines };
+}
+
+Deno.test("from whichever snapshot a catalog starts, it arrives at the same listings", () => {
   fc.assert(
     fc.property(seals, fc.nat(), (sealed, start) => {
-      const lines = new Map<string, Lines>();
-      const snapshots: { sequence: number; parts: ListPart[]; state: Lines }[] = [];
-      let state: Lines = new Map();
-      let sequence = 0;
-      for (const { changes, full, gap } of sealed) {
-        sequence += 1 + gap;
-        const before = snapshots.at(-1);
-        const page: Lines = new Map(changes.map(([name, put]) => [name, put ? sequence : -1]));
-        state = apply([part("changes", sequence)], new Map([[`changes ${sequence}`, page]]), state);
-        const kind = full || !before ? "full" : "changes";
-        lines.set(`${kind} ${sequence}`, kind === "full" ? new Map(state) : page);
-        const parts = kind === "full" ? [] : before!.parts;
-        snapshots.push({ sequence, parts: [...parts, part(kind, sequence)], state });
+      const { snapshots, lines } = sealAll(sealed);
+      let base: Sealed | undefined;
+      for (const snapshot of snapshots.slice(start % snapshots.length)) {
+        const baseParts = base?.parts.map(({ key }) => key);
+        const parts = partsToApply(snapshot.parts, base?.sequence ?? null, baseParts);
+        const arrived = apply(parts, lines, base?.state ?? new Map());
+        assert.deepEqual([...arrived].sort(), [...snapshot.state].sort());
+        base = snapshot;
       }
       const last = snapshots.at(-1)!;
-      const base = snapshots[start % snapshots.length]!;
-      for (const [sequence, from] of [[null, new Map()], [base.sequence, base.state]] as const) {
-        const arrived = apply(partsToApply(last.parts, sequence), lines, from);
-        assert.deepEqual([...arrived].sort(), [...last.state].sort());
-      }
+      const from = snapshots[start % snapshots.length]!;
+      const parts = partsToApply(last.parts, from.sequence, from.parts.map(({ key }) => key));
+      const arrived = apply(parts, lines, from.state);
+      assert.deepEqual([...arrived].sort(), [...last.state].sort());
     }),
     { numRuns: 500 },
   );
