@@ -1,20 +1,9 @@
 import assert from "node:assert/strict";
 import { assertHolds } from "./support/assert_snapshot.ts";
+import { failAfterRecord } from "./support/fail_after_record.ts";
 import { createBucket, ok, upload } from "./support/objects.ts";
 import { readObjects, restorable } from "./support/project_reader.ts";
-import { stack, TestProject } from "./support/project.ts";
-
-/** A backup, not the first, whose record gets into the log, and that is then refused its key and fails. */
-async function failAfterRecord(project: TestProject): Promise<void> {
-  const { bucket } = project.repository;
-  const record = { bucket, route: "PutObject", keyContains: "/log/" } as const;
-  const refused = { kind: "error", status: 403, code: "InvalidAccessKeyId" } as const;
-  await stack.call("addS3Fault", { rule: { ...record, count: 1, fault: { kind: "lose_reply" } } });
-  await stack.call("addS3Fault", { rule: { ...record, count: 10, fault: refused } });
-  const run = await project.ended(await project.start("backup/runs"));
-  await stack.call("clearS3Faults", { bucket });
-  assert.deepEqual([run.state, run.code], ["failed", "repository_key_refused"]);
-}
+import { TestProject } from "./support/project.ts";
 
 /** The records of which nobody said whether they were written: they are asked for by their keys. */
 async function unanswered({ sql }: TestProject): Promise<number[]> {
@@ -87,39 +76,4 @@ Deno.test("what an import forgot is adopted no more", async () => {
   await project.backup();
   const snapshot = await assertHolds(project, await project.reader.snapshot());
   assert.equal(snapshot.entries.size, 3);
-});
-
-Deno.test("a record that comes when the next run has sealed takes nothing into that run's snapshot", async () => {
-  await using project = await TestProject.create();
-  await createBucket(project, "files");
-  for (const name of ["same", "changed", "deleted"]) await upload(project, "files", name, "first");
-  await project.backup();
-  for (const name of ["changed", "deleted", "passing"]) {
-    await upload(project, "files", name, "second");
-  }
-  const then = await readObjects(project);
-  await failAfterRecord(project);
-  const [late] = (await project.reader.keys("log/")).slice(-1);
-  const record = await project.bucket.get(`holdfast/${late}`);
-  await project.bucket.remove(`holdfast/${late}`);
-  await upload(project, "files", "changed", "third");
-  await ok(project.storage.from("files").remove(["deleted", "passing"]));
-  await project.backup();
-  await project.bucket.put(`holdfast/${late}`, record!);
-  const ids = await project.reader.snapshotIds();
-  assert.equal(ids.length, 3);
-
-  for (const [id, objects] of [[ids[1], then], [ids[2], await readObjects(project)]] as const) {
-    await using target = await TestProject.create({ repository: project.repository });
-    await target.restore({ snapshot: id! });
-    const restored = await readObjects(target);
-    assert.deepEqual([...restored.keys()], [...objects.keys()]);
-    assert.deepEqual([...restored.values()].map(restorable), [...objects.values()].map(restorable));
-  }
-
-  await using heir = await TestProject.create({ repository: project.repository });
-  await heir.succeeded(await heir.start("backup/take-over", { force: true }));
-  await heir.restore();
-  const copied = await heir.backup();
-  await assertHolds(heir, await heir.reader.snapshot(copied.result.snapshot));
 });

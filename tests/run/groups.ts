@@ -61,6 +61,7 @@ const ON_THE_RUNTIME = [
   "e2e/hostile_source.test.ts",
   "e2e/killed_upload.test.ts",
   "e2e/killer.test.ts",
+  "e2e/late_record.test.ts",
   "e2e/left_uploads.test.ts",
   "e2e/limits.test.ts",
   "e2e/lost_posts.test.ts",

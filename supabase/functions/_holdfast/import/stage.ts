@@ -32,6 +32,8 @@ interface ImportState {
 }
 
 interface ImportPosition {
+  /** The record whose lines are being taken. */
+  readonly sequence?: number;
   /** Part of the snapshot, and lines of it that were taken. */
   readonly part?: number;
   readonly lines?: number;
@@ -47,7 +49,7 @@ export function importStage(store: RepositoryStore, projectUrl: string): Stage {
     let ahead: LogRecord[] | undefined;
     while (true) {
       const state = await context.commit<ImportState>("import_begin", lease);
-      ahead ??= await readNews(store, await knownRepository(state, context));
+      ahead ??= await recordsAhead(state, context, store);
       const record = ahead.shift();
       if (!record) {
         const owner = await takeOver(lease, state.last_record, store, projectUrl);
@@ -66,6 +68,20 @@ export function importStage(store: RepositoryStore, projectUrl: string): Stage {
       if (context.budget.spent()) return "more";
     }
   };
+}
+
+/**
+ * The records past what the catalog holds. One that came late, before the one whose lines are being
+ * taken, is passed like one before the last that is known: those lines are not its own.
+ */
+async function recordsAhead(
+  state: ImportState,
+  context: SliceContext,
+  store: RepositoryStore,
+): Promise<LogRecord[]> {
+  const news = await readNews(store, await knownRepository(state, context));
+  const { sequence: underWay = 0 } = state.position;
+  return news.filter(({ sequence }) => sequence >= underWay);
 }
 
 /** What the catalog knows, as far as this import has got. */
@@ -157,6 +173,7 @@ async function importParts(
       const last = page.at(-1);
       const covers = part.kind === "full" ? coverage(position, last, lastFull && atEnd) : null;
       position = {
+        sequence: document.sequence,
         part: atEnd ? index + 1 : index,
         lines: atEnd ? 0 : taken + page.length,
         ...(last && part.kind === "full" ? { bucket_id: last.bucket_id, name: last.name } : {}),
@@ -180,7 +197,7 @@ async function clear(sequence: number, lease: Lease, context: SliceContext): Pro
     sequence,
     lines: [],
     replaces: coverage({}, undefined, true),
-    new_position: {},
+    new_position: { sequence },
   });
 }
 
