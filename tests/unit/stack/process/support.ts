@@ -50,9 +50,9 @@ export async function exists(path: string): Promise<boolean> {
 
 /** Waits until `present` answers false, for twenty seconds at most. */
 export async function gone(present: () => Promise<boolean>): Promise<void> {
-  const deadline = Date.now() + 60_000;
+  const deadline = Date.now() + 20_000;
   while (await present()) {
-    if (Date.now() > deadline) throw new Error("it is still there after a minute");
+    if (Date.now() > deadline) throw new Error("it is still there after 20 s");
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
 }

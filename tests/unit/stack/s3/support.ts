@@ -111,11 +111,11 @@ export async function bodyFiles(s3: TestServer): Promise<string[]> {
   return names;
 }
 
-/** Waits until something is so; fails after a minute. */
+/** Waits until something is so; fails after ten seconds. */
 export async function until(isSo: () => boolean | Promise<boolean>): Promise<void> {
-  const deadline = Date.now() + 60_000;
+  const deadline = Date.now() + 10_000;
   while (!await isSo()) {
-    if (Date.now() > deadline) throw new Error("it did not come to be within a minute");
+    if (Date.now() > deadline) throw new Error("it did not come to be within ten seconds");
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
 }
