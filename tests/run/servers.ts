@@ -38,6 +38,7 @@ export class Servers implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    // Where it did not start, the group that wanted it has failed by that already.
     const radosgw = await this.#radosgw?.catch(() => undefined);
     await Promise.all([...this.#stacks.values(), radosgw].map((server) => server?.stop()));
   }
