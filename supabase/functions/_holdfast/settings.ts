@@ -102,17 +102,18 @@ const budgetSchema = z.object({
     .min(200, { error: "is below 200" }).max(60_000, { error: "is above 60000" }).optional(),
 });
 
-/** Reads one variable; the default asks the runtime. */
+/** Reads one variable; undefined where it is not set. */
 export type Environment = (name: string) => string | undefined;
 
-const runtimeEnvironment: Environment = (name) => Deno.env.get(name);
+/** The variables of this process. */
+export const runtimeEnvironment: Environment = (name) => Deno.env.get(name);
 
 /**
  * The repository's settings from HOLDFAST_S3_….
  * @throws HoldfastError `settings_invalid` that names every variable that is wrong, with no value.
  */
 export function readRepositorySettings(
-  environment: Environment = runtimeEnvironment,
+  environment: Environment,
 ): RepositorySettings {
   const value = check(repositorySchema, environment);
   const endpoint = value.HOLDFAST_S3_ENDPOINT;
@@ -144,7 +145,7 @@ export function readRepositorySettings(
  * @throws HoldfastError `settings_invalid` that names the variable.
  */
 export function readBudgetSettings(
-  environment: Environment = runtimeEnvironment,
+  environment: Environment,
 ): { readonly cpuMilliseconds?: number | undefined } {
   return { cpuMilliseconds: check(budgetSchema, environment).HOLDFAST_CPU_MILLISECONDS };
 }
@@ -154,7 +155,7 @@ export function readBudgetSettings(
  * @throws HoldfastError `settings_invalid` that names every variable that is wrong, with no value.
  */
 export function readProjectSettings(
-  environment: Environment = runtimeEnvironment,
+  environment: Environment,
 ): ProjectSettings {
   const value = check(projectSchema, environment);
   const secretKey = firstSecretKey(value.SUPABASE_SECRET_KEYS) || value.SUPABASE_SERVICE_ROLE_KEY;

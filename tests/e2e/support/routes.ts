@@ -1,31 +1,26 @@
-/** The folder of functions. */
-const FUNCTIONS = new URL("../../../supabase/functions/", import.meta.url);
+import { createApiApp } from "../../../supabase/functions/_holdfast/http/api_app.ts";
+import type { AppOptions } from "../../../supabase/functions/_holdfast/http/app.ts";
+import { createBackupApp } from "../../../supabase/functions/_holdfast/http/backup_app.ts";
+import { createRestoreApp } from "../../../supabase/functions/_holdfast/http/restore_app.ts";
+import { createBudget } from "../../../supabase/functions/_holdfast/engine/budget.ts";
+import { systemClock } from "../../../supabase/functions/_holdfast/engine/clock.ts";
+import { connectDatabase } from "../../../supabase/functions/_holdfast/project/database.ts";
 
 /** An id that no run has. */
 export const NO_RUN = "00000000-0000-4000-8000-000000000000";
 
-interface App {
-  routes: { method: string; path: string }[];
-}
-
 /** Every route of every function, as `METHOD function/path`, asked of the functions themselves. */
-export async function routesServed(): Promise<string[]> {
-  const names = [...Deno.readDirSync(FUNCTIONS)].map(({ name }) => name)
-    .filter((name) => name.startsWith("holdfast-"));
-  const apps = await loadApps(names);
+export function routesServed(): string[] {
+  const options: AppOptions = {
+    environment: () => undefined,
+    connect: connectDatabase,
+    fetch,
+    clock: systemClock,
+    budget: createBudget({ clock: systemClock }),
+    waitUntil: () => {},
+  };
+  const apps = [createApiApp(options), createBackupApp(options), createRestoreApp(options)];
   return apps.flatMap(({ routes }) =>
     routes.map(({ method, path }) => `${method} ${path.slice(1)}`)
   );
-}
-
-/** Loads functions without having them serve. */
-async function loadApps(names: string[]): Promise<App[]> {
-  const serve = Object.getOwnPropertyDescriptor(Deno, "serve")!;
-  Object.defineProperty(Deno, "serve", { configurable: true, value: () => {} });
-  try {
-    const modules = names.map((name) => import(new URL(`${name}/index.ts`, FUNCTIONS).href));
-    return (await Promise.all(modules)).map(({ app }) => app);
-  } finally {
-    Object.defineProperty(Deno, "serve", serve);
-  }
 }

@@ -58,7 +58,7 @@ export async function actOnPage(
 ): Promise<ActedPage> {
   if (page.some((item) => bytesToCopy(item) > 0)) await budget.ready();
   const requests: CopyRequests = { storage: 0, s3: 0 };
-  const timeIsUp = pageClock();
+  const timeIsUp = pageClock(context.clock);
   let failures = 0;
   const enough = () => failures >= EVIDENT_FAILURES || timeIsUp() || budget.spent();
   const cost = (item: BackupItem) => [item.blob ? 0 : 1, bytesToCopy(item)] as const;

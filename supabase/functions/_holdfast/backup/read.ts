@@ -1,5 +1,5 @@
 /** Reading one object of the source, held to its row. */
-import { clock } from "../engine/clock.ts";
+import type { Clock } from "../engine/clock.ts";
 import { backoffMs, LONGEST_DELAY_MS } from "../engine/retry.ts";
 import { freeBytes } from "../free.ts";
 import { contentRangeOf } from "../project/content_range.ts";
@@ -64,6 +64,7 @@ export interface RequestCount {
 
 /** What reading needs of the outside. */
 export interface ReadContext {
+  readonly clock: Clock;
   readonly reader: ObjectReader;
   readonly database: Database;
   /** Makes the check for the reads of one object; not for ranges, of which no etag speaks. */
@@ -77,7 +78,7 @@ export interface ReadContext {
  */
 export async function readObject(
   item: BackupItem,
-  { reader, database, spoiltReads }: ReadContext,
+  { clock, reader, database, spoiltReads }: ReadContext,
   requests: RequestCount,
   range?: ByteRange,
 ): Promise<ReadOutcome> {

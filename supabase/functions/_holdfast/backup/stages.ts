@@ -1,6 +1,6 @@
 /** The backup job: its stages, and what each needs of the outside. */
+import type { Services } from "../transfer/services.ts";
 import type { Lease, SliceContext, Stage, Stages } from "../engine/slice.ts";
-import type { Database } from "../project/database.ts";
 import { createObjectReader, storageAnswers } from "../project/storage.ts";
 import { forgetInSteps } from "../repository/forget.ts";
 import { openForWriting, type RepositoryFacts } from "../repository/open.ts";
@@ -9,7 +9,6 @@ import { createS3Store } from "../repository/s3_store.ts";
 import type { RepositoryStore } from "../repository/store.ts";
 import {
   checkBackupSettings,
-  type ProjectSettings,
   readRepositorySettings,
   type RepositorySettings,
 } from "../settings.ts";
@@ -21,27 +20,21 @@ import { spoiltReads } from "./spoilt.ts";
 import { closeStage, goneStage, sweepStage } from "./sweep.ts";
 import { uploadStage } from "./upload.ts";
 
-/**
- * The stages of the runs that holdfast-backup works on: backups and imports. `database` and `request`
- * are the doors to the outside: nothing goes to Postgres, to Storage or to S3 by another way.
- */
-export function backupStages(
-  project: ProjectSettings,
-  database: Database,
-  request: typeof fetch = fetch,
-): Stages {
+/** The stages of the runs that holdfast-backup works on: backups and imports. */
+export function backupStages({ project, database, environment, transport }: Services): Stages {
   // Settings are read when a stage begins, so that a wrong one fails the run with its name.
   const within =
     (make: (outside: CopyContext, repository: RepositorySettings) => Stage): Stage =>
     (lease, context) => {
-      const repository = readRepositorySettings();
+      const repository = readRepositorySettings(environment);
       assertPlaceOfRun(lease, repository);
-      const outside = {
+      const outside: CopyContext = {
+        clock: transport.clock,
         database,
-        reader: createObjectReader(project, request, context.budget.traffic),
-        store: createS3Store(repository, request),
+        reader: createObjectReader(project, transport, context.budget.traffic),
+        store: createS3Store(repository, transport),
         attempts: lease.attempts,
-        storageAnswers: () => storageAnswers(project, request),
+        storageAnswers: () => storageAnswers(project, transport),
         spoiltReads: spoiltReads(project.url),
       };
       return make(outside, repository)(lease, context);
@@ -54,8 +47,10 @@ export function backupStages(
     "backup.upload": within(uploadStage),
     "backup.gone": within(goneStage),
     "backup.close": closeStage,
-    "import.prepare": within(({ store }) => prepareReading(store, "import")),
-    "import.import": within(({ store }) => importStage(store, project.url)),
+    "import.prepare": within(({ store }, repository) =>
+      prepareReading(store, repository, "import")
+    ),
+    "import.import": within(({ store, clock }) => importStage(store, project.url, clock)),
     "backup.seal": within(({ store }) => sealStage(store, project.url)),
   };
 }

@@ -2,7 +2,7 @@
  * What an isolate may use. The platform's limits belong to the isolate and not to an invocation, and
  * several slices can share one: so there is one budget, which all slices in the isolate charge.
  */
-import { clock } from "./clock.ts";
+import type { Clock } from "./clock.ts";
 import { Semaphore } from "./semaphore.ts";
 import { createTraffic, type Traffic } from "./traffic.ts";
 
@@ -45,13 +45,15 @@ export const PAGE_BYTES = 64 * 1024 * 1024;
 export const PAGE_MS = 5_000;
 
 /** A clock for one page, which begins now: whether its time is up. */
-export function pageClock(now: () => number = () => clock.now()): () => boolean {
-  const deadline = now() + PAGE_MS;
-  return () => now() >= deadline;
+export function pageClock(clock: Clock): () => boolean {
+  const deadline = clock.now() + PAGE_MS;
+  return () => clock.now() >= deadline;
 }
 
 /** Tells slices when to stop. */
 export interface Budget {
+  /** What it goes by. */
+  readonly clock: Clock;
   /** Bytes of objects in memory: entered before they are read, left when they are let go. */
   readonly bytesInFlight: Semaphore;
   /** What is read from Storage. */
@@ -79,29 +81,31 @@ export interface Budget {
   allowCpu(milliseconds: number): void;
 }
 
-/** What a budget reads time from; each gives milliseconds that never go back. */
+/** What a budget reads time from. */
 export interface BudgetClocks {
-  readonly now: () => number;
-  /** CPU of the main thread; absent where the runtime can't tell, and then it is estimated. */
+  readonly clock: Clock;
+  /**
+   * CPU of the main thread, milliseconds that never go back; absent where the runtime can't tell, and
+   * then it is estimated.
+   */
   readonly cpu?: (() => number) | undefined;
 }
 
 /** A budget for an isolate that was loaded just now. */
-export function createBudget(
-  clocks: BudgetClocks = { now: () => clock.now(), cpu: threadCpu() },
-): Budget {
-  const loadedAt = clocks.now();
+export function createBudget({ clock, cpu }: BudgetClocks): Budget {
+  const loadedAt = clock.now();
   let learnt = loadedAt + SURE_LIFE_MS;
   let proven = 0;
   let allowedCpuMs = CPU_MS;
   let chargedMs = 0;
-  const used = clocks.cpu ?? (() => chargedMs);
+  const used = cpu ?? (() => chargedMs);
   let usedBefore = used() - LOADING_CPU_MS;
   let closed = false;
   let full = false;
   return {
+    clock,
     bytesInFlight: new Semaphore(MAX_BYTES_IN_FLIGHT),
-    traffic: createTraffic(MAX_OBJECTS_IN_FLIGHT, clocks.now),
+    traffic: createTraffic(MAX_OBJECTS_IN_FLIGHT, clock),
     charge(objects, bytes) {
       chargedMs += estimateMs(objects, bytes);
     },
@@ -110,10 +114,10 @@ export function createBudget(
       return !full;
     },
     spent: () =>
-      closed || full || clocks.now() >= Math.max(learnt, proven) ||
+      closed || full || clock.now() >= Math.max(learnt, proven) ||
       used() - usedBefore >= allowedCpuMs,
     ready: () => Promise.resolve(),
-    ageSeconds: () => (clocks.now() - loadedAt) / 1000,
+    ageSeconds: () => (clock.now() - loadedAt) / 1000,
     allowLife(seconds) {
       learnt = loadedAt + Math.max(SURE_LIFE_MS, seconds * 1000);
     },
@@ -122,7 +126,7 @@ export function createBudget(
       // A platform gives no requests to an isolate that has used half of its time or of its CPU. So
       // it will live as long again, and if we think that it used more CPU, the estimate is too high
       // or there is no such limit. It is better evidence than any estimate.
-      const now = clocks.now();
+      const now = clock.now();
       proven = Math.max(proven, now + (now - loadedAt) * 0.8);
       const softLimitMs = Math.min(SOFT_LIMIT_MS, allowedCpuMs * SOFT_LIMIT_SHARE);
       usedBefore = Math.max(usedBefore, used() - softLimitMs);
@@ -147,7 +151,7 @@ function estimateMs(objects: number, bytes: number): number {
  * 2.1.4 and so Edge Runtime lack. `process.cpuUsage` would charge the threads that hash and collect
  * garbage too, and answers zeros there.
  */
-function threadCpu(): (() => number) | undefined {
+export function threadCpu(): (() => number) | undefined {
   const { process } = globalThis as {
     process?: { threadCpuUsage?: () => { user: number; system: number } };
   };
@@ -157,10 +161,3 @@ function threadCpu(): (() => number) | undefined {
     return (user + system) / 1000;
   };
 }
-
-/** The budget of this isolate. */
-export const isolateBudget = createBudget();
-
-// Nine tenths of a limit are used, or the isolate is dropped: what is under way can still be
-// committed, but no more may be begun. https://supabase.com/docs/guides/functions/background-tasks
-addEventListener("beforeunload", () => isolateBudget.close());

@@ -1,6 +1,6 @@
-/** The one clock that everything in an isolate goes by. Leases go by the database's. */
+/** The one clock that everything in an app goes by. Leases go by the database's. */
 
-/** What tells an isolate of time. */
+/** What tells an app of time. */
 export interface Clock {
   /** Milliseconds that never go back, from any beginning. */
   now(): number;
@@ -14,8 +14,8 @@ export interface Clock {
   after(ms: number, act: () => void): () => void;
 }
 
-/** This isolate's clock. Nothing else in these functions reads the time or waits for it. */
-export const clock: Clock = {
+/** The machine's clock. Nothing else in these functions reads the time or waits for it. */
+export const systemClock: Clock = {
   now: () => performance.now(),
   date: () => new Date(),
   delay: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),

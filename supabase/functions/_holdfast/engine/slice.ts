@@ -3,8 +3,7 @@ import { HoldfastError, messageOf } from "../errors.ts";
 import type { ErrorCode } from "../errors.ts";
 import { logError, logNotice, logUnexpected } from "../log.ts";
 import type { Database } from "../project/database.ts";
-import { type Budget, isolateBudget } from "./budget.ts";
-import { clock } from "./clock.ts";
+import type { Budget } from "./budget.ts";
 import { committer } from "./commits.ts";
 import { LONGEST_DELAY_MS } from "./retry.ts";
 import type { Rates } from "./traffic.ts";
@@ -99,8 +98,8 @@ export async function runSlice(
   database: Database,
   functionName: string,
   stages: Stages,
-  run: string | null = null,
-  budget: Budget = isolateBudget,
+  run: string | null,
+  budget: Budget,
 ): Promise<void> {
   const owner = crypto.randomUUID();
   const commit = committer(database, owner, budget);
@@ -130,7 +129,7 @@ function withinLimits(budget: Budget, lease: Lease, commit: SliceContext["commit
         throw new HoldfastError("paused_by_limit", "As much was read as may be.");
       }
       const wait = budget.traffic.waitMs();
-      if (wait > 0) await clock.delay(wait);
+      if (wait > 0) await budget.clock.delay(wait);
     },
   };
 }

@@ -1,5 +1,5 @@
 /** What an isolate reads from the project's Storage: how much at once, how fast, and how much in all. */
-import { clock } from "./clock.ts";
+import type { Clock } from "./clock.ts";
 import { type Concurrency, createConcurrency } from "./concurrency.ts";
 import { TokenBucket } from "./token_bucket.ts";
 
@@ -32,12 +32,9 @@ export interface Traffic {
 }
 
 /** The traffic of an isolate, of so many requests at once at most. */
-export function createTraffic(
-  mostAtOnce: number,
-  now: () => number = () => clock.now(),
-): Traffic {
-  const requests = new TokenBucket(now);
-  const bytes = new TokenBucket(now);
+export function createTraffic(mostAtOnce: number, clock: Clock): Traffic {
+  const requests = new TokenBucket(() => clock.now());
+  const bytes = new TokenBucket(() => clock.now());
   let read = 0;
   const waitMs = () => Math.max(requests.waitMs(), bytes.waitMs());
   return {

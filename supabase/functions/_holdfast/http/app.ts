@@ -1,53 +1,80 @@
-/** What the three functions share: the hono app, its errors, and what an isolate keeps. */
+/** What the three functions share: the hono app, its errors, and what an app is composed of. */
 import { type Context, Hono } from "hono";
-import { isolateBudget } from "../engine/budget.ts";
+import type { Budget } from "../engine/budget.ts";
+import type { Clock } from "../engine/clock.ts";
 import { HoldfastError } from "../errors.ts";
 import { logError, logUnexpected } from "../log.ts";
-import { connectDatabase, type Database } from "../project/database.ts";
-import { type ProjectSettings, readBudgetSettings, readProjectSettings } from "../settings.ts";
+import type { Database } from "../project/database.ts";
+import { type Environment, readBudgetSettings, readProjectSettings } from "../settings.ts";
+import type { Services } from "../transfer/services.ts";
 import { answerJson } from "./answer.ts";
 import { type Caller, requireKey, type Scope } from "./keys.ts";
 import { problemResponse } from "./problem.ts";
 
-/** What an isolate keeps between requests. */
-export interface Isolate {
-  readonly project: ProjectSettings;
-  readonly database: Database;
+/** What an app is composed of: all that it reaches of the outside. */
+export interface AppOptions {
+  readonly environment: Environment;
+  /** Connects to Postgres, at the first request and only once. */
+  readonly connect: (databaseUrl: string) => Database;
+  readonly fetch: typeof fetch;
+  readonly clock: Clock;
+  /** What all slices of the app's isolate may use together. */
+  readonly budget: Budget;
+  /** Keeps the isolate alive until the work is done, as far as the platform does that. */
+  readonly waitUntil: (work: Promise<void>) => void;
 }
 
-let kept: Isolate | undefined;
-
-/** The isolate's settings and its one connection, made at the first request. */
-export function isolate(): Isolate {
-  if (!kept) {
-    const project = readProjectSettings();
-    const { cpuMilliseconds } = readBudgetSettings();
-    if (cpuMilliseconds !== undefined) isolateBudget.allowCpu(cpuMilliseconds);
-    kept = { project, database: connectDatabase(project.databaseUrl) };
-  }
-  return kept;
+/** What an app keeps between requests. */
+export interface App {
+  /** The function's name, which its paths begin with. */
+  readonly name: string;
+  readonly routes: Hono;
+  readonly budget: Budget;
+  /**
+   * What jobs are composed with; made at the first call, so that a wrong setting is answered.
+   * @throws HoldfastError `settings_invalid` that names every variable that is wrong.
+   */
+  services(): Services;
+  /** The caller, if its key has the scope; see requireKey. */
+  authorize(context: Context, scope: Scope): Promise<Caller>;
+  /** Works on after the answer, and logs what goes wrong then. */
+  runInBackground(work: Promise<void>): void;
 }
 
 /** An app under `/<function name>`, with one way to answer errors. */
-export function createApp(functionName: string): Hono {
-  const app = new Hono().basePath(`/${functionName}`);
-  app.onError((error) => problemResponse(error));
-  app.notFound(() => problemResponse(new HoldfastError("not_found", "No route matches.")));
-  return app;
+export function createApp(name: string, options: AppOptions): App {
+  const routes = new Hono().basePath(`/${name}`);
+  routes.onError((error) => problemResponse(error));
+  routes.notFound(() => problemResponse(new HoldfastError("not_found", "No route matches.")));
+  const services = lazyServices(options);
+  return {
+    name,
+    routes,
+    budget: options.budget,
+    services,
+    authorize: (context, scope) => requireKey(context.req.raw.headers, scope, services().database),
+    runInBackground: (work) =>
+      options.waitUntil(work.catch((error) => {
+        // Nobody is left to tell but the log; the cursors tell the next slice.
+        if (error instanceof HoldfastError) logError({ code: error.code, message: error.message });
+        else logUnexpected(error);
+      })),
+  };
 }
 
-/** The caller, if its key has the scope; see requireKey. */
-export function authorize(context: Context, scope: Scope): Promise<Caller> {
-  return requireKey(context.req.raw.headers, scope, isolate().database);
-}
-
-/** Works on after the answer, as long as the platform lets the isolate live. */
-export function afterAnswer(work: Promise<void>): void {
-  EdgeRuntime.waitUntil(work.catch((error) => {
-    // Nobody is left to tell but the log; the cursors tell the next slice.
-    if (error instanceof HoldfastError) logError({ code: error.code, message: error.message });
-    else logUnexpected(error);
-  }));
+function lazyServices(
+  { environment, connect, fetch, clock, budget }: AppOptions,
+): () => Services {
+  let made: Services | undefined;
+  return () => {
+    if (made) return made;
+    const project = readProjectSettings(environment);
+    const { cpuMilliseconds } = readBudgetSettings(environment);
+    if (cpuMilliseconds !== undefined) budget.allowCpu(cpuMilliseconds);
+    const database = connect(project.databaseUrl);
+    made = { environment, project, database, transport: { fetch, clock } };
+    return made;
+  };
 }
 
 /** 202 for a run that goes on, with where to look. */

@@ -1,7 +1,7 @@
 /** Reading a request's body: small JSON, checked. */
 import { z } from "zod";
 import { joinBytes } from "../bounded.ts";
-import { clock } from "../engine/clock.ts";
+import type { Clock } from "../engine/clock.ts";
 import { HoldfastError } from "../errors.ts";
 import { faultsOf } from "../settings.ts";
 
@@ -17,9 +17,10 @@ const BODY_TIMEOUT_MS = 10_000;
 export async function readBody<Schema extends z.ZodType>(
   request: Request,
   schema: Schema,
+  clock: Clock,
   timeoutMs: number = BODY_TIMEOUT_MS,
 ): Promise<z.output<Schema>> {
-  const text = await readText(request, timeoutMs);
+  const text = await readText(request, clock, timeoutMs);
   const result = schema.safeParse(parse(text));
   if (result.success) return result.data;
   const faults = faultsOf(result.error);
@@ -36,8 +37,8 @@ export function readRunId(text: string): string {
   throw new HoldfastError("run_unknown", "A run's id is a UUID.");
 }
 
-async function readText(request: Request, timeoutMs: number): Promise<string> {
-  const whole = request.body ? await readInTime(request.body, timeoutMs) : new Uint8Array();
+async function readText(request: Request, clock: Clock, timeoutMs: number): Promise<string> {
+  const whole = request.body ? await readInTime(request.body, clock, timeoutMs) : new Uint8Array();
   try {
     return new TextDecoder("utf-8", { fatal: true }).decode(whole);
   } catch (error) {
@@ -47,6 +48,7 @@ async function readText(request: Request, timeoutMs: number): Promise<string> {
 
 async function readInTime(
   body: ReadableStream<Uint8Array>,
+  clock: Clock,
   timeoutMs: number,
 ): Promise<Uint8Array<ArrayBuffer>> {
   const reader = body.getReader();

@@ -3,14 +3,18 @@ import type { Stage } from "../engine/slice.ts";
 import { openRepository, type RepositoryFacts } from "../repository/open.ts";
 import { placeOf } from "../repository/place.ts";
 import type { RepositoryStore } from "../repository/store.ts";
-import { readRepositorySettings } from "../settings.ts";
+import type { RepositorySettings } from "../settings.ts";
 
 /** Opens the repository, records it in the catalog as far as it knows it, and begins a stage. */
-export function prepareReading(store: RepositoryStore, nextStage: string): Stage {
+export function prepareReading(
+  store: RepositoryStore,
+  settings: RepositorySettings,
+  nextStage: string,
+): Stage {
   return async (lease, context) => {
     const { identity, known } = await openRepository(store, context.database);
     const facts: RepositoryFacts = {
-      ...placeOf(readRepositorySettings()),
+      ...placeOf(settings),
       repository_id: identity.repository_id,
       format_version: identity.format,
       owner_project: known?.owner_project ?? null,

@@ -1,5 +1,6 @@
 /** Import: the repository's log and listings, replayed into the catalog. Moves no bytes. */
 import { HoldfastError } from "../errors.ts";
+import type { Clock } from "../engine/clock.ts";
 import type { Lease, SliceContext, Stage } from "../engine/slice.ts";
 import { MAX_DOCUMENT_BYTES, MAX_SNAPSHOT_BYTES } from "../repository/documents.ts";
 import { forgetInSteps } from "../repository/forget.ts";
@@ -43,7 +44,7 @@ interface ImportPosition {
 }
 
 /** Replays record after record; each snapshot joins the catalog when all its lines have. */
-export function importStage(store: RepositoryStore, projectUrl: string): Stage {
+export function importStage(store: RepositoryStore, projectUrl: string, clock: Clock): Stage {
   return async (lease, context) => {
     // Read once a slice: one GET a record, however many there are.
     let ahead: LogRecord[] | undefined;
@@ -52,7 +53,7 @@ export function importStage(store: RepositoryStore, projectUrl: string): Stage {
       ahead ??= await recordsAhead(state, context, store);
       const record = ahead.shift();
       if (!record) {
-        const owner = await takeOver(lease, state.last_record, store, projectUrl);
+        const owner = await takeOver(lease, state.last_record, store, projectUrl, clock);
         if (owner) await context.commit("import_record", lease, { record: owner, document: null });
         await context.commit("import_done", lease);
         return "finished";

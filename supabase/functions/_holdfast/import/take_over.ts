@@ -1,5 +1,5 @@
 /** Taking a repository over from the project that owned it, once its log has been imported. */
-import { clock } from "../engine/clock.ts";
+import type { Clock } from "../engine/clock.ts";
 import type { Lease } from "../engine/slice.ts";
 import { HoldfastError } from "../errors.ts";
 import { putUnlessThere } from "../repository/documents.ts";
@@ -25,13 +25,14 @@ export async function takeOver(
   lastRecord: number,
   store: RepositoryStore,
   projectUrl: string,
+  clock: Clock,
 ): Promise<OwnerRecord | undefined> {
   if (lease.plan["take_over"] !== true) return undefined;
   if (lastRecord > 0) {
     const last = await readRecord(store, logKey(lastRecord));
     // Written already, by a slice that died before it was known.
     if (last.kind === "owner" && last.project_url === projectUrl) return undefined;
-    if (lease.plan["force"] !== true) refuseIfAlive(last);
+    if (lease.plan["force"] !== true) refuseIfAlive(last, clock);
   }
   const record: OwnerRecord = {
     kind: "owner",
@@ -47,7 +48,7 @@ export async function takeOver(
   return record;
 }
 
-function refuseIfAlive(last: LogRecord): void {
+function refuseIfAlive(last: LogRecord, clock: Clock): void {
   const hours = (clock.date().getTime() - Date.parse(last.at)) / MS_PER_HOUR;
   if (hours >= SILENCE_HOURS) return;
   throw new HoldfastError(

@@ -1,8 +1,9 @@
 /** The project's Storage over REST. Reading only: a backup writes nothing to Storage. */
-import { clock } from "../engine/clock.ts";
+import type { Clock } from "../engine/clock.ts";
 import type { Traffic } from "../engine/traffic.ts";
 import { readStart } from "../bounded.ts";
 import { HoldfastError, messageOf } from "../errors.ts";
+import type { Transport } from "../lib/http/transport.ts";
 import type { ProjectSettings } from "../settings.ts";
 import { objectUrl } from "./object_url.ts";
 import { parseRefusal } from "./storage_refusal.ts";
@@ -66,15 +67,13 @@ export function authorization(secretKey: string): Record<string, string> {
   return { apikey: secretKey, authorization: `Bearer ${secretKey}` };
 }
 
-/**
- * An ObjectReader over REST. `request` is the door that every request goes through; `traffic` is
- * told what is sent and read.
- */
+/** An ObjectReader over REST; `traffic` is told what is sent and read. */
 export function createObjectReader(
   project: Pick<ProjectSettings, "url" | "secretKey">,
-  request: typeof fetch = fetch,
+  transport: Transport,
   traffic?: Traffic,
 ): ObjectReader {
+  const { fetch: request, clock } = transport;
   return {
     async read(bucket, name, range, size) {
       const url = objectUrl(project.url, "object/authenticated", bucket, name);
@@ -100,8 +99,8 @@ export function createObjectReader(
           signal: clock.timeout(timeoutFor(expected)),
         });
         const read = await judgeDoubtedKey(
-          await classify(response, range !== undefined),
-          () => bucketsAnswer(project, request),
+          await classify(response, range !== undefined, clock),
+          () => bucketsAnswer(project, transport),
         );
         if (read.kind === "failed" && read.busy) traffic?.concurrency.busy();
         if (read.kind !== "bytes") return read;
@@ -122,15 +121,15 @@ export function createObjectReader(
 /** Whether Storage answers anything at all; of its bytes this says nothing. */
 export async function storageAnswers(
   project: Pick<ProjectSettings, "url" | "secretKey">,
-  request: typeof fetch = fetch,
+  transport: Transport,
 ): Promise<boolean> {
-  return await bucketsAnswer(project, request) === "answered";
+  return await bucketsAnswer(project, transport) === "answered";
 }
 
 /** What listing a bucket came to: only Storage, its database and the key decide it. */
 export async function bucketsAnswer(
   project: Pick<ProjectSettings, "url" | "secretKey">,
-  request: typeof fetch,
+  { fetch: request, clock }: Transport,
 ): Promise<"answered" | "key_refused" | "failed"> {
   try {
     const response = await request(`${project.url}/storage/v1/bucket?limit=1`, {
@@ -167,6 +166,7 @@ export async function letGo(response: Response): Promise<void> {
 async function classify(
   response: Response,
   ranged: boolean,
+  clock: Clock,
 ): Promise<StorageRead | DoubtedKey> {
   const etag = response.headers.get("etag");
   // Storage names an ETag with all bytes. Without one, whoever stands before it has answered: an empty
@@ -186,7 +186,7 @@ async function classify(
       message: `Storage answered ${response.status} where bytes were asked for`,
     };
   }
-  const retryAfterMs = retryAfter(response);
+  const retryAfterMs = retryAfter(response, clock);
   return {
     ...classifyError(response.status, text),
     ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
@@ -236,7 +236,7 @@ export function bareEtag(etag: string | null): string {
 }
 
 /** Milliseconds that a Retry-After header asks for, in either of its forms. */
-export function retryAfter(response: Response): number | undefined {
+export function retryAfter(response: Response, clock: Clock): number | undefined {
   const value = response.headers.get("retry-after");
   if (!value) return undefined;
   const seconds = Number(value);

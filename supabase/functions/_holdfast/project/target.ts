@@ -1,11 +1,12 @@
 /** The project's Storage as a restore writes to it. */
 import { createClient } from "@supabase/supabase-js";
 import { readStart } from "../bounded.ts";
-import { clock } from "../engine/clock.ts";
+import type { Clock } from "../engine/clock.ts";
 import { backoffMs } from "../engine/retry.ts";
 import { HoldfastError, messageOf } from "../errors.ts";
 import { parseIfJson } from "../json.ts";
 import { REDIRECTS } from "../redirects.ts";
+import type { Transport } from "../lib/http/transport.ts";
 import type { ProjectSettings } from "../settings.ts";
 import { objectUrl } from "./object_url.ts";
 import { authorization, bucketsAnswer, MAX_REFUSAL_BYTES, retryAfter } from "./storage.ts";
@@ -70,8 +71,9 @@ export interface ObjectPlace {
 /** An ObjectWriter over REST; supabase-js removes buckets. */
 export function createObjectWriter(
   project: Pick<ProjectSettings, "url" | "secretKey">,
-  request: typeof fetch = fetch,
+  transport: Transport,
 ): ObjectWriter {
+  const { fetch: request, clock } = transport;
   const client = createClient(project.url, project.secretKey, {
     auth: { persistSession: false, autoRefreshToken: false },
     global: {
@@ -91,10 +93,10 @@ export function createObjectWriter(
     refusable = false,
   ): Promise<WriteOutcome> {
     for (let attempt = 1;; attempt++) {
-      const outcome = await tryOnce(make);
+      const outcome = await tryOnce(make, clock);
       if (outcome.kind === "doubted_key") {
         const { message } = outcome;
-        if (await bucketsAnswer(project, request) === "key_refused") {
+        if (await bucketsAnswer(project, transport) === "key_refused") {
           throw new HoldfastError("storage_key_refused", message);
         }
         if (attempt >= TRIES_OF_DOUBTED_KEY) return { kind: "refused", message };
@@ -212,7 +214,7 @@ type Try = WriteOutcome | { readonly kind: "doubted_key"; readonly message: stri
   readonly own: boolean;
 };
 
-async function tryOnce(make: () => Promise<Response>): Promise<Try> {
+async function tryOnce(make: () => Promise<Response>, clock: Clock): Promise<Try> {
   let response: Response;
   let text: string;
   try {
@@ -232,7 +234,7 @@ async function tryOnce(make: () => Promise<Response>): Promise<Try> {
   // Storage redirects nothing: whoever does stands before it.
   if (status === 429 || status >= 500 || REDIRECTS.has(status)) {
     const own = said !== undefined && status !== 429 && status !== 503;
-    return { kind: "again", message, retryAfterMs: retryAfter(response) ?? 0, own };
+    return { kind: "again", message, retryAfterMs: retryAfter(response, clock) ?? 0, own };
   }
   return { kind: "refused", message };
 }

@@ -1,9 +1,10 @@
 /** Sending signed requests to an S3 server, and trying again what may pass. */
 import { readBytes, readStart, TooLongError } from "../bounded.ts";
 import { createHash } from "node:crypto";
-import { clock } from "../engine/clock.ts";
+import type { Clock } from "../engine/clock.ts";
 import { backoffMs, LONGEST_DELAY_MS } from "../engine/retry.ts";
 import { HoldfastError, messageOf } from "../errors.ts";
+import type { Transport } from "../lib/http/transport.ts";
 import { retryAfter } from "../project/storage.ts";
 import type { RepositorySettings } from "../settings.ts";
 import { requestBody } from "./request_body.ts";
@@ -61,8 +62,11 @@ export interface S3Door {
   refusal(asked: S3Request, status: number, body: string, retryAfterMs?: number): HoldfastError;
 }
 
-/** A door to the bucket and prefix of these settings; every fetch goes through `request`. */
-export function openS3Door(settings: RepositorySettings, request: typeof fetch): S3Door {
+/** A door to the bucket and prefix of these settings. Nothing is asked of the server yet. */
+export function openS3Door(
+  settings: RepositorySettings,
+  { fetch: request, clock }: Transport,
+): S3Door {
   const base = place(settings);
   const sign = createSigner(settings);
   const hideKey = createHideKey(settings);
@@ -114,7 +118,7 @@ export function openS3Door(settings: RepositorySettings, request: typeof fetch):
         ...(body ? { body } : {}),
       });
     return asked.streams
-      ? await untilAnswered(sendUntil)
+      ? await untilAnswered(sendUntil, clock)
       : await sendUntil(clock.timeout(timeoutOf(asked)));
   }
 
@@ -135,7 +139,7 @@ export function openS3Door(settings: RepositorySettings, request: typeof fetch):
           asksForMd5 = true;
           continue;
         }
-        retryAfterMs = retryAfter(response);
+        retryAfterMs = retryAfter(response, clock);
         failure = refusal(asked, response.status, body, retryAfterMs);
         const { code } = parseS3Error(body);
         if (!mayPass(response.status, code) && !wasSpoilt(code)) throw failure;
@@ -197,6 +201,7 @@ function md5(body: Uint8Array): string {
 /** Ends a request that is not answered in time. Its body then takes as long as it takes. */
 async function untilAnswered(
   send: (signal: AbortSignal) => Promise<Response>,
+  clock: Clock,
 ): Promise<Response> {
   const timeout = new AbortController();
   const answered = clock.after(

@@ -1,5 +1,6 @@
 /** A RepositoryStore on any S3 server: every request goes by fetch, with a light signer. */
 import { HoldfastError } from "../errors.ts";
+import type { Transport } from "../lib/http/transport.ts";
 import { bareEtag } from "../project/storage.ts";
 import type { RepositorySettings } from "../settings.ts";
 import { hexDigest } from "./keys.ts";
@@ -15,15 +16,12 @@ const STATED_DIGEST = "x-amz-meta-sha256";
 /** Reads of a document until it is believed to be another: one may have been spoilt on its way. */
 const MAX_READS = 3;
 
-/**
- * Opens a bucket and prefix. `request` is the door that every fetch goes through. Nothing is asked
- * of the server yet.
- */
+/** Opens a bucket and prefix. Nothing is asked of the server yet. */
 export function createS3Store(
   settings: RepositorySettings,
-  request: typeof fetch = fetch,
+  transport: Transport,
 ): RepositoryStore {
-  const door = openS3Door(settings, request);
+  const door = openS3Door(settings, transport);
   const { send, readText } = door;
 
   /** A 404 of a key is an answer; a 404 of the whole bucket is an error. */
@@ -107,7 +105,7 @@ export function createS3Store(
       if (more && !goesOn) throw notListed();
       return { keys: ours.map((key) => key.slice(below("").length)), more };
     },
-    ...createUploads(settings, door),
+    ...createUploads(settings, door, transport.clock),
   };
 }
 

@@ -2,7 +2,7 @@
  * Multipart uploads as signed requests. The SDK does the same for 47 ms of an isolate's CPU and
  * 5 MB of its bundle, and on Deno 2.1.4 waits for ever where a connection ends without an answer.
  */
-import { clock } from "../engine/clock.ts";
+import type { Clock } from "../engine/clock.ts";
 import { HoldfastError } from "../errors.ts";
 import type { RepositorySettings } from "../settings.ts";
 import { hexDigest } from "./keys.ts";
@@ -48,7 +48,11 @@ interface Answer {
 }
 
 /** The multipart uploads of a store on one bucket and prefix. */
-export function createUploads({ prefix }: RepositorySettings, door: S3Door): Uploads {
+export function createUploads(
+  { prefix }: RepositorySettings,
+  door: S3Door,
+  clock: Clock,
+): Uploads {
   const { send, readText } = door;
 
   /** Sends the list of parts, and again where the answer may be of what became of it on its way. */
@@ -147,7 +151,7 @@ export function createUploads({ prefix }: RepositorySettings, door: S3Door): Upl
       return {
         uploads: ours.map((upload) => ({ ...upload, key: upload.key.slice(prefix.length + 1) })),
         more: listed.more && ours.length > 0,
-        now: dateOf(response),
+        now: dateOf(response, clock),
       };
     },
   };
@@ -175,7 +179,7 @@ function uploadsQuery(prefix: string, key?: string, id?: string): string {
 }
 
 /** When a server answered, by its own clock where it says. */
-function dateOf({ headers }: Response): Date {
+function dateOf({ headers }: Response, clock: Clock): Date {
   const stated = headers.get("date");
   return stated === null ? clock.date() : new Date(stated);
 }

@@ -1,4 +1,5 @@
 /** Putting one entry's bytes into the target. */
+import type { Clock } from "../engine/clock.ts";
 import { HoldfastError } from "../errors.ts";
 import { freeBytes } from "../free.ts";
 import type { Database } from "../project/database.ts";
@@ -12,6 +13,7 @@ import type { IsWell } from "./probe.ts";
 
 /** What a restore needs of the outside. */
 export interface RestoreContext {
+  readonly clock: Clock;
   readonly store: RepositoryStore;
   readonly reader: ObjectReader;
   readonly writer: ObjectWriter;

@@ -1,7 +1,7 @@
 /** Reading an object of the target, and comparing it with a blob by digest. */
 import { partRanges } from "../backup/parts.ts";
 import { readBytes, TooLongError } from "../bounded.ts";
-import { clock } from "../engine/clock.ts";
+import type { Clock } from "../engine/clock.ts";
 import { backoffMs } from "../engine/retry.ts";
 import { HoldfastError, messageOf } from "../errors.ts";
 import { freeBytes } from "../free.ts";
@@ -34,6 +34,7 @@ export type Comparison = "same" | "different" | {
 /** What comparing needs of the outside. */
 export interface CompareContext {
   readonly reader: ObjectReader;
+  readonly clock: Clock;
   /** Leases of the cursor since its last commit, this one included. */
   readonly attempts: number;
 }
@@ -45,10 +46,10 @@ export interface CompareContext {
 export async function compare(
   item: HeldItem,
   place: ObjectPlace,
-  { reader, attempts }: CompareContext,
+  { reader, clock, attempts }: CompareContext,
 ): Promise<Comparison> {
   try {
-    return await isSame(item, place, reader) ? "same" : "different";
+    return await isSame(item, place, { reader, clock }) ? "same" : "different";
   } catch (error) {
     if (!(error instanceof Unreadable)) throw error;
     if (error.maybeOut && attempts < PATIENT_LEASES) {
@@ -71,10 +72,13 @@ export async function compareAgain(
   return compared;
 }
 
-function isSame(item: HeldItem, place: ObjectPlace, reader: ObjectReader): Promise<boolean> {
+/** What reading needs: the target, and the time for waits between reads. */
+type Source = Pick<CompareContext, "reader" | "clock">;
+
+function isSame(item: HeldItem, place: ObjectPlace, source: Source): Promise<boolean> {
   return item.size > RANGE_BYTES
-    ? hasDigestInRanges(item, place, reader)
-    : hasDigest(item, place, reader);
+    ? hasDigestInRanges(item, place, source)
+    : hasDigest(item, place, source);
 }
 
 class Unreadable extends Error {
@@ -90,9 +94,9 @@ class Differs extends Error {}
 async function hasDigest(
   item: HeldItem,
   place: ObjectPlace,
-  reader: ObjectReader,
+  source: Source,
 ): Promise<boolean> {
-  return await readAgain(place, reader, undefined, async ({ response }) => {
+  return await readAgain(place, source, undefined, async ({ response }) => {
     const stated = response.headers.get("content-length");
     if (stated !== null && Number(stated) !== item.size) {
       await response.body?.cancel();
@@ -123,10 +127,10 @@ async function isBlobWhole(item: HeldItem, response: Response): Promise<boolean>
 async function hasDigestInRanges(
   item: HeldItem,
   place: ObjectPlace,
-  reader: ObjectReader,
+  source: Source,
 ): Promise<boolean> {
   try {
-    return await digestOfRanges(item, place, reader) === item.sha256;
+    return await digestOfRanges(item, place, source) === item.sha256;
   } catch (error) {
     if (error instanceof Differs) return false;
     throw error;
@@ -136,15 +140,15 @@ async function hasDigestInRanges(
 async function digestOfRanges(
   item: HeldItem,
   place: ObjectPlace,
-  reader: ObjectReader,
+  source: Source,
 ): Promise<string> {
   const partSize = item.part_size;
   if (partSize === null || partSize > MAX_PIECE_BYTES) {
-    const pieces = readRanges(item.size, RANGE_BYTES, place, reader);
+    const pieces = readRanges(item.size, RANGE_BYTES, place, source);
     return (await digestStream(ReadableStream.from(pieces), item)).sha256;
   }
   const digests: string[] = [];
-  for await (const piece of readRanges(item.size, partSize, place, reader)) {
+  for await (const piece of readRanges(item.size, partSize, place, source)) {
     digests.push(await hexDigest(piece));
   }
   return await compositeDigest(digests);
@@ -155,11 +159,11 @@ async function* readRanges(
   size: number,
   rangeSize: number,
   place: ObjectPlace,
-  reader: ObjectReader,
+  source: Source,
 ): AsyncGenerator<Uint8Array<ArrayBuffer>> {
   let firstEtag: string | undefined;
   for (const range of partRanges(size, rangeSize)) {
-    const bytes = await readAgain(place, reader, range, async ({ response, etag }) => {
+    const bytes = await readAgain(place, source, range, async ({ response, etag }) => {
       // A range of another object proves nothing of this one.
       if (contentRangeOf(response.headers)?.total !== size || etag !== (firstEtag ??= etag)) {
         await response.body?.cancel();
@@ -179,7 +183,7 @@ async function* readRanges(
 /** Reads until an answer's body was used to its end; several times, for what may pass. */
 async function readAgain<Result>(
   { bucket, name }: ObjectPlace,
-  reader: ObjectReader,
+  { reader, clock }: Source,
   range: ByteRange | undefined,
   use: (answer: Extract<StorageRead, { kind: "bytes" }>) => Promise<Result>,
 ): Promise<Result> {
@@ -228,7 +232,7 @@ export type Presence = "there" | "gone" | "unknown";
 export async function hasBytes(
   { size }: Pick<HeldItem, "size">,
   { bucket, name }: ObjectPlace,
-  { reader, attempts }: CompareContext,
+  { reader, clock, attempts }: CompareContext,
 ): Promise<Presence> {
   const range = size > 0 ? { first: 0, last: 0 } : undefined;
   for (let attempt = 1;; attempt++) {

@@ -9,12 +9,12 @@ import {
   type Stages,
 } from "../engine/slice.ts";
 import { pageObjects } from "../backup/page.ts";
-import type { Database } from "../project/database.ts";
 import { createObjectReader } from "../project/storage.ts";
 import { createObjectWriter } from "../project/target.ts";
 import { assertPlaceOfRun } from "../repository/place.ts";
 import { createS3Store } from "../repository/s3_store.ts";
-import { type ProjectSettings, readRepositorySettings } from "../settings.ts";
+import type { Services } from "../transfer/services.ts";
+import { readRepositorySettings, type RepositorySettings } from "../settings.ts";
 import type { BucketPlan } from "./create.ts";
 import { restoreEntry } from "./entry.ts";
 import { bucketsStage, limitsOf, type SnapshotBucket } from "./buckets.ts";
@@ -26,36 +26,33 @@ import type { RestoreContext } from "./put.ts";
 import { passKiller } from "./results.ts";
 import { scratchBucket } from "./scratch.ts";
 
-/**
- * The stages of a restore run in one project. `database` and `request` are the doors to the outside:
- * nothing goes to Postgres, to Storage or to S3 by another way.
- */
-export function restoreStages(
-  project: ProjectSettings,
-  database: Database,
-  request: typeof fetch = fetch,
-): Stages {
-  const within = (make: (outside: RestoreContext) => Stage): Stage => (lease, context) => {
-    const repository = readRepositorySettings();
+/** The stages of a restore run in one project. */
+export function restoreStages({ project, database, environment, transport }: Services): Stages {
+  type Make = (outside: RestoreContext, repository: RepositorySettings) => Stage;
+  const within = (make: Make): Stage => (lease, context) => {
+    const repository = readRepositorySettings(environment);
     assertPlaceOfRun(lease, repository);
-    const reader = createObjectReader(project, request, context.budget.traffic);
-    const writer = createObjectWriter(project, request);
+    const reader = createObjectReader(project, transport, context.budget.traffic);
+    const writer = createObjectWriter(project, transport);
     const isWell = createProbe(writer, reader, scratchBucket(lease.run));
     const outside: RestoreContext = {
+      clock: transport.clock,
       database,
       reader,
       writer: doubtingWriter(writer, isWell, lease.attempts),
       isWell,
-      store: createS3Store(repository, request),
+      store: createS3Store(repository, transport),
       announce: ({ bucket, name }, { version, keeps }) =>
         context.commit("restore_overwrites", lease, { bucket_id: bucket, name, version, keeps }),
       attempts: lease.attempts,
     };
-    return make(outside)(lease, context);
+    return make(outside, repository)(lease, context);
   };
   return {
-    "restore.prepare": within(({ store }) => prepareReading(store, "import")),
-    "restore.import": within(({ store }) => importStage(store, project.url)),
+    "restore.prepare": within(({ store }, repository) =>
+      prepareReading(store, repository, "import")
+    ),
+    "restore.import": within(({ store, clock }) => importStage(store, project.url, clock)),
     "restore.plan": planStage,
     "restore.buckets": within(bucketsStage),
     "restore.objects": within(objectsStage),
@@ -116,7 +113,7 @@ async function restorePage(
   outside: RestoreContext,
 ): Promise<RestoreResult[]> {
   await budget.ready();
-  const timeIsUp = pageClock();
+  const timeIsUp = pageClock(budget.clock);
   const enough = () => timeIsUp() || budget.spent();
   return await mapPool(
     items,

@@ -1,0 +1,60 @@
+/** Starts backups and imports, and works as a lane of one. */
+import type { Hono } from "hono";
+import { z } from "zod";
+import { backupStages } from "../backup/stages.ts";
+import { checkBackupSettings, readRepositorySettings } from "../settings.ts";
+import { type App, type AppOptions, createApp } from "./app.ts";
+import { readBody } from "./body.ts";
+import { acceptRun, addRunRoutes, addWorkRoute, type MakeStages } from "./runs.ts";
+
+const nothing = z.strictObject({});
+const takeOverSchema = z.strictObject({
+  force: z.boolean({ error: "must be true or false" }).default(false),
+});
+
+/** The routes of holdfast-backup. */
+export function createBackupApp(options: AppOptions): Hono {
+  const app = createApp("holdfast-backup", options);
+  const stages = () => backupStages(app.services());
+  addWorkRoute(app, stages);
+  addRunRoutes(app, "operate");
+
+  app.routes.post("/runs", async (context) => {
+    const caller = await app.authorize(context, "operate");
+    await readBody(context.req.raw, nothing, options.clock);
+    const { database, environment, project } = app.services();
+    readRepositorySettings(environment);
+    checkBackupSettings(await database.call("all_settings", {}));
+    await database.call("enter_project", { project_url: project.url });
+    const run = await database.call<string>("start_backup", { started_by: caller.name });
+    return acceptRun(app, run, stages).response;
+  });
+
+  app.routes.post("/imports", async (context) => {
+    const caller = await app.authorize(context, "operate");
+    await readBody(context.req.raw, nothing, options.clock);
+    return await beginImport(app, caller.name, {}, stages);
+  });
+
+  app.routes.post("/take-over", async (context) => {
+    const caller = await app.authorize(context, "operate");
+    const { force } = await readBody(context.req.raw, takeOverSchema, options.clock);
+    return await beginImport(app, caller.name, { take_over: true, force }, stages);
+  });
+
+  return app.routes;
+}
+
+/** Reads the repository's log into the catalog, and with take_over in the plan becomes its owner. */
+async function beginImport(
+  app: App,
+  startedBy: string,
+  plan: Record<string, boolean>,
+  stages: MakeStages,
+): Promise<Response> {
+  const { database, environment, project } = app.services();
+  readRepositorySettings(environment);
+  await database.call("enter_project", { project_url: project.url });
+  const run = await database.call<string>("start_import", { started_by: startedBy, plan });
+  return acceptRun(app, run, stages).response;
+}

@@ -1,0 +1,82 @@
+/** Starts restores and works as a lane of one. Deployed, keyed and revoked alone. */
+import type { Hono } from "hono";
+import { z } from "zod";
+import { createObjectWriter } from "../project/target.ts";
+import { createS3Store } from "../repository/s3_store.ts";
+import { checkSnapshot } from "../restore/choose.ts";
+import { dropLeftScratchBuckets } from "../restore/scratch.ts";
+import { restoreStages } from "../restore/stages.ts";
+import { readRepositorySettings } from "../settings.ts";
+import { answerJson } from "./answer.ts";
+import { type App, type AppOptions, createApp } from "./app.ts";
+import { readBody } from "./body.ts";
+import { acceptRun, addRunRoutes, addWorkRoute, showRun } from "./runs.ts";
+
+/** A dry run of a usual project is done by then; the platform wants an answer within 150 s. */
+const DRY_RUN_WAIT_MS = 30_000;
+/** Between looks at a dry run that other isolates work on. */
+const DRY_RUN_POLL_MS = 1_000;
+
+const bodySchema = z.strictObject({
+  snapshot: z.union([
+    z.literal("latest"),
+    z.string().regex(/^\d{8}T\d{6}Z-\d{1,16}$/),
+    z.iso.datetime({ offset: true }),
+  ], { error: "must be latest, a snapshot's id, or a time such as 2026-11-21T02:00:00Z" })
+    .default("latest"),
+  dryRun: z.boolean({ error: "must be true or false" }).default(true),
+  overwrite: z.enum(["never", "if-changed", "always"], {
+    error: "must be never, if-changed or always",
+  }).default("never"),
+});
+
+/** The routes of holdfast-restore. */
+export function createRestoreApp(options: AppOptions): Hono {
+  const app = createApp("holdfast-restore", options);
+  const stages = () => restoreStages(app.services());
+  addWorkRoute(app, stages, () => {
+    const { database, project, transport } = app.services();
+    return dropLeftScratchBuckets(createObjectWriter(project, transport), database);
+  });
+  addRunRoutes(app, "restore");
+
+  app.routes.post("/runs", async (context) => {
+    const caller = await app.authorize(context, "restore");
+    const body = await readBody(context.req.raw, bodySchema, options.clock);
+    const { database, environment, project, transport } = app.services();
+    const store = createS3Store(readRepositorySettings(environment), transport);
+    await checkSnapshot(store, database, body.snapshot);
+    await database.call("enter_project", { project_url: project.url });
+    const run = await database.call<string>("start_restore", {
+      plan: { snapshot: body.snapshot, dry_run: body.dryRun, overwrite: body.overwrite },
+      started_by: caller.name,
+    });
+    const { response, sliceEnded } = acceptRun(app, run, stages);
+    return body.dryRun ? await waitForReport(app, run, sliceEnded) ?? response : response;
+  });
+
+  return app.routes;
+}
+
+/**
+ * A dry run's report, if it is done soon. Nothing is asked while this isolate works on it: the one
+ * connection to Postgres is the slice's.
+ */
+async function waitForReport(
+  app: App,
+  run: string,
+  sliceEnded: Promise<void>,
+): Promise<Response | undefined> {
+  const { clock } = app.services().transport;
+  const deadline = clock.now() + DRY_RUN_WAIT_MS;
+  const { promise: timeUp, resolve } = Promise.withResolvers<void>();
+  const cancel = clock.after(DRY_RUN_WAIT_MS, resolve);
+  await Promise.race([sliceEnded, timeUp]);
+  cancel();
+  while (clock.now() < deadline) {
+    const shown = await showRun(app, run, app.name);
+    if (shown["state"] !== "running") return answerJson(shown);
+    await clock.delay(DRY_RUN_POLL_MS);
+  }
+  return undefined;
+}
