@@ -48,6 +48,14 @@ export class StackClient implements AsyncDisposable {
     return new ProjectClient(this, await this.call("createProject", options));
   }
 
+  /**
+   * Borrows a project that looks new, its functions in the stack's process, until the end of the block
+   * that holds it by `await using`.
+   */
+  async acquireProject(options: Input<"acquireProject"> = {}): Promise<ProjectClient> {
+    return new ProjectClient(this, await this.call("acquireProject", options));
+  }
+
   /** Makes an empty bucket and the secrets that point Holdfast to it. */
   createRepositoryBucket(
     options: Input<"createRepositoryBucket"> = {},

@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { type ApiKeys, createApiKeys } from "./edge/api_keys.ts";
 import { type FunctionsHost, type FunctionsMode, startFunctions } from "./edge/functions.ts";
 import { type Gateway, type GatewayServices, startGateway } from "./edge/gateway.ts";
+import { serveInProcess } from "./edge/in_process.ts";
 import type { IsolateLimits } from "./edge/isolate_limits.ts";
 import type { ModuleCache } from "./edge/module_cache.ts";
 import { applyMigrations, runSql, type SqlRow } from "./migrations.ts";
@@ -112,16 +113,7 @@ export class Project implements AsyncDisposable {
       cron: database.cron,
       ...keys,
     };
-    const functions = await startFunctions({
-      workspace: around.workspace,
-      functionsDirectory: join(options.directory, "functions"),
-      names: options.functions,
-      environment: environmentOf(info, options.secrets),
-      deno: options.deno,
-      mode: options.mode,
-      limits: options.limits === "none" ? undefined : options.limits,
-      modules: around.modules,
-    });
+    const functions = await functionsOf(options, environmentOf(info, options.secrets), around);
     services.functions = disposal.use(functions);
     const parts: ProjectParts = { storage, functions, cron, net, gateway };
     return new Project(info, options, parts, disposal.move());
@@ -135,6 +127,12 @@ export class Project implements AsyncDisposable {
   setSecrets(change: Record<string, string | null>): void {
     this.#secrets = changedSecrets(this.#secrets, change);
     this.parts.functions.setEnvironment(environmentOf(this.info, this.#secrets));
+  }
+
+  /** Gives the functions these secrets besides Supabase's own, and no others. */
+  replaceSecrets(secrets: Secrets): void {
+    this.#secrets = {};
+    this.setSecrets(secrets);
   }
 
   /** Applies the migrations of the project's folder that it does not have yet. */
@@ -182,6 +180,25 @@ async function createStorage(
   const directory = await workspace.makeFolder(join("storage", options.name));
   disposal.defer(() => Deno.remove(directory, { recursive: true }));
   return disposal.use(await startStorage({ adminUrl, jwtSecret, directory, cdn: options.cdn }));
+}
+
+async function functionsOf(
+  options: ProjectOptions,
+  environment: Record<string, string>,
+  { workspace, modules }: ProjectSurroundings,
+): Promise<FunctionsHost> {
+  const { mode, limits } = options;
+  if (mode === "in_process") return serveInProcess(environment);
+  return await startFunctions({
+    workspace,
+    functionsDirectory: join(options.directory, "functions"),
+    names: options.functions,
+    environment,
+    deno: options.deno,
+    mode,
+    limits: limits === "none" ? undefined : limits,
+    modules,
+  });
 }
 
 async function startCronOf(

@@ -5,6 +5,7 @@ import { ModuleCache } from "./edge/module_cache.ts";
 import { type PostgresCluster, startPostgres } from "./postgres/cluster.ts";
 import { createWorkspace, type Workspace } from "./process/workspace.ts";
 import { Project, type ProjectOptions } from "./project.ts";
+import { ProjectPool } from "./project_pool.ts";
 import { S3Faults } from "./s3_faults.ts";
 import { startS3 } from "./s3/mod.ts";
 import type { Permissions, S3Server } from "./s3/types.ts";
@@ -44,6 +45,10 @@ export class Stack implements AsyncDisposable {
   readonly s3Faults = new S3Faults();
   readonly #projects = new Map<string, Project>();
   readonly #modules: ModuleCache;
+  readonly #pool = new ProjectPool(
+    () => this.createProject({ cron: "manual", mode: "in_process" }),
+    (project) => this.#endProject(project.info.name),
+  );
   #made = 0;
   #stopped: Promise<void> | undefined;
 
@@ -113,8 +118,21 @@ export class Stack implements AsyncDisposable {
     return [...this.#projects.keys()];
   }
 
-  /** Stops a project and drops its database; nothing happens where there is none. */
+  /**
+   * Lends a project that looks new: with Holdfast, its functions in this process, its cron jobs
+   * fired by hand. `deleteProject` gives it back.
+   */
+  acquireProject(secrets: Record<string, string> = {}): Promise<Project> {
+    return this.#pool.acquire(secrets);
+  }
+
+  /** Stops a project and drops its database, or takes a lent one back; nothing where there is none. */
   async deleteProject(name: string): Promise<void> {
+    if (this.#pool.has(name)) await this.#pool.release(name);
+    else await this.#endProject(name);
+  }
+
+  async #endProject(name: string): Promise<void> {
     const project = this.#projects.get(name);
     this.#projects.delete(name);
     await project?.stop();
@@ -163,7 +181,8 @@ export class Stack implements AsyncDisposable {
     await using _workspace = this.workspace;
     await using _postgres = this.postgres;
     await using _s3 = this.s3;
-    await Promise.all(this.projectNames.map((name) => this.deleteProject(name)));
+    await this.#pool.stop();
+    await Promise.all(this.projectNames.map((name) => this.#endProject(name)));
   }
 
   [Symbol.asyncDispose](): Promise<void> {

@@ -51,6 +51,8 @@ export type Scope = "look" | "operate" | "restore" | "worker";
 
 /** How a project for a test is made. */
 export interface ProjectOptions {
+  /** True for a project that nobody had before; by default one is borrowed where that will do. */
+  fresh?: boolean;
   /** The repository's bucket; by default a new one. */
   repository?: RepositoryBucket;
   /** Other secrets than those of the repository. */
@@ -106,13 +108,18 @@ export class TestProject implements AsyncDisposable, ProjectDoors {
 
   /** Makes a project whose functions run where the environment asks for. */
   static async create(options: ProjectOptions = {}): Promise<TestProject> {
-    const { repository = await createRepository(), ...rest } = options;
-    const client = await stack.createProject({
-      cron: "manual",
-      secrets: repository.secrets,
-      ...functionsOptions(),
-      ...rest,
-    });
+    const { repository = await createRepository(), fresh = false, ...rest } = options;
+    const functions = functionsOptions(rest);
+    const poolable = functions.mode === "in_process" && !fresh &&
+      Object.keys(rest).every((name) => name === "secrets" || name === "mode");
+    const client = poolable
+      ? await stack.acquireProject({ secrets: rest.secrets ?? repository.secrets })
+      : await stack.createProject({
+        cron: "manual",
+        secrets: repository.secrets,
+        ...rest,
+        ...functions,
+      });
     return new TestProject(client, repository, connect(client.info.adminDatabaseUrl));
   }
 
@@ -257,18 +264,30 @@ export class TestProject implements AsyncDisposable, ProjectDoors {
   }
 }
 
-/** Where the functions under test run: by default on the current Deno and the hosted platform. */
-function functionsOptions(): Pick<Input<"createProject">, "deno" | "mode" | "limits"> {
-  const { deno, mode, limits } = FUNCTIONS_VARIABLES;
-  return functionsSchema.parse({
-    deno: Deno.env.get(deno),
-    mode: Deno.env.get(mode),
-    limits: Deno.env.get(limits),
+/**
+ * Where the functions under test run: by default in the stack's process. Those of another folder, and
+ * those that are limited, need processes.
+ */
+function functionsOptions(
+  { directory, functions, limits, mode }: ProjectOptions,
+): Pick<Input<"createProject">, "deno" | "mode" | "limits"> {
+  const wanted = functionsSchema.parse({
+    deno: Deno.env.get(FUNCTIONS_VARIABLES.deno),
+    mode: Deno.env.get(FUNCTIONS_VARIABLES.mode),
+    limits: Deno.env.get(FUNCTIONS_VARIABLES.limits),
   });
+  const needsProcesses = directory !== undefined || functions !== undefined ||
+    limits !== undefined || mode === "per_post";
+  if (wanted.mode === "in_process" && !needsProcesses) return { mode: "in_process" };
+  return {
+    deno: wanted.deno,
+    limits: limits ?? wanted.limits,
+    mode: mode ?? (wanted.mode === "in_process" ? "shared" : wanted.mode),
+  };
 }
 
 const functionsSchema = z.object({
   deno: z.enum(["2.1.4", "2.9.6"]).default("2.9.6"),
-  mode: z.enum(["shared", "per_post"]).default("shared"),
+  mode: z.enum(["shared", "per_post", "in_process"]).default("in_process"),
   limits: z.enum(["hosted", "selfHosted", "none"]).default("hosted"),
 });

@@ -28,7 +28,7 @@ const options = z.strictObject({
   functions: z.array(z.string()).optional(),
   secrets: secrets.optional(),
   deno: z.enum(["2.1.4", "2.9.6"]).optional(),
-  mode: z.enum(["shared", "per_post"]).optional(),
+  mode: z.enum(["shared", "per_post", "in_process"]).optional(),
   limits: limits.optional(),
   cdn: z.boolean().optional(),
 });
@@ -43,6 +43,10 @@ export const projectOperations = {
   createProject: operation(
     options,
     async (stack, input) => (await stack.createProject(input)).info,
+  ),
+  acquireProject: operation(
+    z.strictObject({ secrets: secrets.optional() }),
+    async (stack, input) => (await stack.acquireProject(input.secrets)).info,
   ),
   deleteProject: operation(
     ofProject({}),

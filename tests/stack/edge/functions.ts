@@ -15,7 +15,10 @@ export type { IsolateLimits, IsolateRecord, LogLine };
  * `shared`: one process of a function takes all its requests, as an isolate does that is not
  * retired. `per_post`: each POST gets a process of its own, which ends when its work is done.
  */
-export type FunctionsMode = "shared" | "per_post";
+export type ProcessMode = "shared" | "per_post";
+
+/** `in_process`: Holdfast's functions run in the stack's own process. */
+export type FunctionsMode = ProcessMode | "in_process";
 
 /** What the functions of a project are started with. */
 export interface FunctionsOptions {
@@ -26,7 +29,7 @@ export interface FunctionsOptions {
   /** All that the functions find in their environment. */
   environment: Record<string, string>;
   deno: DenoVersion;
-  mode: FunctionsMode;
+  mode: ProcessMode;
   /** What each process may use; absent: whatever it wants. CPU is only limited on Linux. */
   limits?: IsolateLimits;
   /** Shared by hosts that run the same functions, so that modules are cached once. */
@@ -58,11 +61,13 @@ export interface FunctionsHost extends AsyncDisposable {
   acquire(name: string, method: string): Promise<FunctionLease>;
   /** Replaces the environment. Requests from here on see it; work already begun keeps the old one. */
   setEnvironment(environment: Record<string, string>): void;
-  setMode(mode: FunctionsMode): void;
+  setMode(mode: ProcessMode): void;
   /** Holds processes to other limits, or with undefined to none; those that run keep their own. */
   setLimits(limits: IsolateLimits | undefined): void;
   /** What the functions wrote, or one of them: the last 20,000 lines of each. */
   logs(name?: string): LogLine[];
+  /** Forgets what they wrote. */
+  clearLogs(): void;
   /** The process ids of a function, for whoever measures what they use. */
   pids(name: string): number[];
   /** Every process of a function, or of all: the last 10,000 that ended, and those that run. */
@@ -91,14 +96,14 @@ export async function startFunctions(options: FunctionsOptions): Promise<Functio
 class Host implements FunctionsHost {
   readonly names: readonly string[];
   readonly deno: DenoVersion;
-  mode: FunctionsMode;
+  mode: ProcessMode;
   #environment: Record<string, string>;
   #limits: IsolateLimits | undefined;
   readonly #options: FunctionsOptions;
   readonly #denoPath: string;
   readonly #modules: ModuleCache;
   readonly #channel: Channel = openChannel();
-  readonly #logs = new FunctionLogs();
+  #logs = new FunctionLogs();
   readonly #isolates = new Isolates();
   /** The process of each function that takes the next shared request. */
   readonly #shared = new Map<string, Promise<FunctionProcess>>();
@@ -213,12 +218,16 @@ class Host implements FunctionsHost {
     this.#shared.clear();
   }
 
-  setMode(mode: FunctionsMode): void {
+  setMode(mode: ProcessMode): void {
     this.mode = mode;
   }
 
   logs(name?: string): LogLine[] {
     return this.#logs.read(name);
+  }
+
+  clearLogs(): void {
+    this.#logs = new FunctionLogs();
   }
 
   pids(name: string): number[] {

@@ -173,6 +173,11 @@ export class ByteStore {
     await unlessMissing(Deno.remove(`${path}.json`));
   }
 
+  /** Removes all bytes. */
+  async clear(): Promise<void> {
+    await unlessMissing(Deno.remove(this.#folder, { recursive: true }));
+  }
+
   /** How many versions are stored. */
   async count(): Promise<number> {
     let count = 0;

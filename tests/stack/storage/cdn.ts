@@ -45,6 +45,14 @@ export class Cdn {
     this.enabled = enabled;
   }
 
+  /** As it was made: off or on, its clock the machine's, and nothing kept. */
+  reset(enabled: boolean): void {
+    this.enabled = enabled;
+    this.staleMilliseconds = STALE_MILLISECONDS;
+    this.now = Date.now;
+    this.purge();
+  }
+
   /** Forgets an object, a bucket, or everything. */
   purge(bucket?: string, name?: string): void {
     for (const [key, kept] of this.#kept) {

@@ -55,6 +55,8 @@ export interface StorageServer extends AsyncDisposable {
   loseBytes(bucket: string, name: string): Promise<void>;
   /** How many versions of objects have their bytes in the backend, wanted by a row or not. */
   countStoredVersions(): Promise<number>;
+  /** Forgets bytes, faults and what it was asked, as if it had just started; rows are Postgres's. */
+  reset(): Promise<void>;
   /** Ends all connections, then the server. */
   stop(): Promise<void>;
 }
@@ -97,6 +99,13 @@ export async function startStorage(options: StorageOptions): Promise<StorageServ
       await services.bytes.remove({ bucket, name, version: row.version });
     },
     countStoredVersions: () => services.bytes.count(),
+    async reset() {
+      faults.clear();
+      requests.reset();
+      services.cdn.reset(options.cdn ?? false);
+      services.backend = options.backend ?? "s3";
+      await services.bytes.clear();
+    },
     stop,
     [Symbol.asyncDispose]: stop,
   };
