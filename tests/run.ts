@@ -1,53 +1,45 @@
-/**
- * Runs all tests, or the groups whose names are given: `deno task test unit e2e`. What follows `--`
- * goes to `deno test`. HOLDFAST_TEST_REQUIRE=pg_cron,radosgw,awscli makes it a failure where one of these
- * is not on the machine. The last line tells how many passed and failed.
- */
+/** `deno task test`: see `deno task test --help`. */
 import { addCounts, type Counts, formatCounts } from "./run/counts.ts";
 import { formatFailures } from "./run/failures.ts";
+import { formatFigures } from "./run/figures.ts";
 import { type Group, selectGroups } from "./run/groups.ts";
+import { readOptions, usage } from "./run/options.ts";
 import { describeMissing, findParts, requiredParts } from "./run/parts.ts";
-import { type GroupRun, hasTests } from "./run/run_group.ts";
-import { runGroups } from "./run/run_groups.ts";
+import { type GroupRuns, runGroups } from "./run/run_groups.ts";
 import { untilInterrupted } from "./stack/interrupt.ts";
 
-const interruption = new AbortController();
-untilInterrupted().then(() => interruption.abort());
-
-const separator = Deno.args.indexOf("--");
-const words = separator < 0 ? Deno.args : Deno.args.slice(0, separator);
-const passedOn = separator < 0 ? [] : Deno.args.slice(separator + 1);
-
 try {
-  const groups = await groupsOf(words);
-  const required = requiredParts();
-  const parts = await findParts();
-  const missing = required.filter((part) => parts[part] === undefined);
-  for (const part of missing) console.error(`${describeMissing(part)}, and it is required`);
-  const missed = groups.filter(({ needs }) => needs && parts[needs] === undefined);
-  const able = groups.filter((group) => !missed.includes(group));
-  const runs = await runGroups(able, parts, passedOn, interruption.signal);
-  const counts = addCounts(tellRuns(runs, missed), {
-    passed: 0,
-    failed: missing.length,
-    skipped: 0,
-  });
-  console.log(formatCounts(counts));
-  Deno.exit(counts.failed === 0 && !interruption.signal.aborted ? 0 : 1);
+  Deno.exit(await run());
 } catch (error) {
   if (!(error instanceof RangeError)) throw error;
   console.error(error.message);
   Deno.exit(2);
 }
 
-async function groupsOf(words: string[]): Promise<Group[]> {
-  const groups: Group[] = [];
-  for (const group of selectGroups(words)) if (await hasTests(group)) groups.push(group);
-  return groups;
+/** Runs what the command line asks for; answers the exit status. */
+async function run(): Promise<number> {
+  const options = readOptions(Deno.args);
+  if (options.help) {
+    console.log(usage());
+    return 0;
+  }
+  const groups = selectGroups(options.words, options);
+  const required = requiredParts();
+  const interruption = new AbortController();
+  untilInterrupted().then(() => interruption.abort());
+  const parts = await findParts();
+  const missing = required.filter((part) => parts[part] === undefined);
+  for (const part of missing) console.error(`${describeMissing(part)}, and it is required`);
+  const missed = groups.filter(({ needs }) => needs && parts[needs] === undefined);
+  const able = groups.filter((group) => !missed.includes(group));
+  const runs = await runGroups(able, parts, options, interruption.signal);
+  const counts = addCounts(report(runs, missed), { passed: 0, failed: missing.length, skipped: 0 });
+  console.log(formatCounts(counts));
+  return counts.failed === 0 && !interruption.signal.aborted ? 0 : 1;
 }
 
-/** Tells once more what failed, and what was not run; answers how many tests ended how. */
-function tellRuns(runs: ReadonlyMap<string, GroupRun>, missed: readonly Group[]): Counts {
+/** Prints once more what failed, what was not run, and what each group took. */
+function report({ runs, figures }: GroupRuns, missed: readonly Group[]): Counts {
   const counts = [...runs.values()].map((run) => run.counts)
     .reduce(addCounts, { passed: 0, failed: 0, skipped: 0 });
   const failures = new Map([...runs].map(([name, run]) => [name, run.failures]));
@@ -56,5 +48,6 @@ function tellRuns(runs: ReadonlyMap<string, GroupRun>, missed: readonly Group[])
     const lines = missed.map(({ name, needs }) => `  ${name}: ${describeMissing(needs!)}\n`);
     console.log(`\nNot run here:\n${lines.join("")}`);
   }
+  if (figures.length > 0) console.log(formatFigures(figures));
   return counts;
 }

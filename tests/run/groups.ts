@@ -4,202 +4,213 @@ import type { DenoVersion } from "../stack/process/deno_versions.ts";
 import { CURRENT_DENO, EDGE_RUNTIME_DENO } from "../stack/process/deno_versions.ts";
 import type { Part } from "./parts.ts";
 
-/** Tests that run in one process, on one Deno. */
+/** Tests that one `deno test` runs. */
 export interface Group {
   /** What the command line calls it. */
   name: string;
+  /** What it tests, for the help. */
+  about: string;
   /** Its test files, and folders of them, below tests/. */
   paths: readonly string[];
   /** Test files and folders below tests/ that it leaves out. */
   without?: readonly string[];
   /** The Deno that runs the tests themselves. */
   deno: DenoVersion | "current";
+  /** Whether several of its files run at once. Absent for one that needs all cores or a quiet machine. */
+  parallel?: true;
   /**
-   * The running stack that they talk to: on the npm package's PostgreSQL, or on one with pg_cron
+   * The running stack that its tests use: on the npm package's PostgreSQL, or on one with pg_cron
    * where the machine has it.
    */
   stack?: "packaged" | "pg_cron";
   /** The part without which it is not run. */
   needs?: Part;
   environment?: Record<string, string>;
-  /**
-   * True for one of the second row, which runs beside the first, on servers of its own; what it
-   * prints is shown after all. Tests wait half of their time, or leave a core to others.
-   */
-  beside?: true;
-  /** True for one that runs when the second row is through: it needs all cores, or a quiet machine. */
-  alone?: true;
-  /** True for one that runs only where it is named: what it says, the others nearly say together. */
-  onDemand?: true;
+  /** Whether it runs only with `--nightly`, or where its whole name is given. */
+  nightly?: true;
 }
 
-/** Where end-to-end tests have functions run: on which Deno, and on which platform's terms. */
+/** The variables that say where the functions under test run. */
 export const FUNCTIONS_VARIABLES = {
   deno: "HOLDFAST_TEST_FUNCTIONS_DENO",
   mode: "HOLDFAST_TEST_FUNCTIONS_MODE",
   limits: "HOLDFAST_TEST_FUNCTIONS_LIMITS",
 } as const;
 
-/** Functions in a platform's mode and under its limits. */
+/** Set for `--nightly`: tests then go through more cases. */
+export const NIGHTLY_VARIABLE = "HOLDFAST_TEST_NIGHTLY";
+
+/** Where functions run, and what they may use. */
 interface Platform {
   readonly deno: DenoVersion;
   readonly mode: FunctionsMode;
   readonly limits: keyof typeof LIMITS;
 }
 
-/** End-to-end tests that call no function, and so are run once. */
-const WITHOUT_FUNCTIONS = ["e2e/add", "e2e/sql"];
-
-/**
- * How the engine bears outages, limits, kills and lies, and what restores and rows are about: told
- * once, on the Deno of Edge Runtime and the older PostgreSQL.
- */
-const ON_THE_RUNTIME = [
-  "e2e/adopt.test.ts",
-  "e2e/egress.test.ts",
-  "e2e/hostile_repository.test.ts",
-  "e2e/hostile_source.test.ts",
-  "e2e/killed_upload.test.ts",
-  "e2e/killer.test.ts",
-  "e2e/late_record.test.ts",
-  "e2e/left_uploads.test.ts",
-  "e2e/limits.test.ts",
-  "e2e/lost_posts.test.ts",
-  "e2e/outage.test.ts",
-  "e2e/ownership.test.ts",
-  "e2e/repository_changed.test.ts",
-  "e2e/restore_lost_bytes.test.ts",
-  "e2e/restore_overwrite.test.ts",
-  "e2e/scope.test.ts",
-  "e2e/settings.test.ts",
-  "e2e/take_over.test.ts",
-  "e2e/take_over_again.test.ts",
-  "e2e/unavailable.test.ts",
+/** Tests of commands, of the demo and of what documents say: they start the processes that they need. */
+const COMMANDS = [
+  "platform/add",
+  "platform/check",
+  "platform/demo.test.ts",
+  "platform/demo_compare.test.ts",
+  "platform/docs",
 ];
 
-/**
- * What people read and run, what stand-ins measure, what a restore chooses, and what is refused to a
- * caller or by a server: told once, on the Deno of today.
- */
-const ON_THE_CURRENT = [
-  "e2e/bad_requests.test.ts",
-  "e2e/buckets.test.ts",
-  "e2e/concurrency.test.ts",
-  "e2e/demo.test.ts",
-  "e2e/demo_compare.test.ts",
-  "e2e/docs",
-  "e2e/import.test.ts",
-  "e2e/keys.test.ts",
-  "e2e/kinds.test.ts",
-  "e2e/newer_format.test.ts",
-  "e2e/numbers.test.ts",
-  "e2e/refused_key.test.ts",
-  "e2e/repository_errors.test.ts",
-  "e2e/restore_buckets.test.ts",
-  "e2e/restore_choose.test.ts",
-  "e2e/restore_dry_run.test.ts",
-  "e2e/restore_late.test.ts",
-  "e2e/restore_policies.test.ts",
-  "e2e/strange_words.test.ts",
-  "e2e/target_refuses.test.ts",
-];
+/** Isolates that are held to their CPU and time, which grow where others are at work. */
+const LIMITED = ["platform/limits.test.ts"];
 
 /** A backup and a restore as a whole, small objects and large ones. */
-const ROUND_TRIPS = ["e2e/first_backup.test.ts", "e2e/round_trip.test.ts", "e2e/docs"];
+const ROUND_TRIPS = [
+  "platform/first_backup.test.ts",
+  "platform/round_trip.test.ts",
+  "platform/docs",
+];
 
-/** What is held to an isolate's CPU and time, which both grow where others are at work. */
-const ALONE = ["e2e/limits.test.ts"];
+/** The current Deno, with the limits of the hosted platform. */
+const HOSTED: Platform = { deno: CURRENT_DENO, mode: "shared", limits: "hosted" };
+/** The Deno of Edge Runtime, with the limits of a self-hosted one. */
+const SELF_HOSTED: Platform = { deno: EDGE_RUNTIME_DENO, mode: "per_post", limits: "selfHosted" };
 
-/** The Deno of today, on the terms of the hosted platform. */
-const TODAY: Platform = { deno: CURRENT_DENO, mode: "shared", limits: "hosted" };
-/** The Deno of Edge Runtime, on the terms of a self-hosted one. */
-const RUNTIME: Platform = { deno: EDGE_RUNTIME_DENO, mode: "per_post", limits: "selfHosted" };
-
-/** All tests, each row in the order in which it runs: the quick ones first. */
+/** All tests, in the order in which they run: the quick ones first. */
 export const GROUPS: readonly Group[] = [
-  { name: "unit", paths: ["unit"], deno: "current", beside: true },
+  { name: "unit", about: "pure logic", paths: ["unit"], deno: "current", parallel: true },
   {
-    name: "conformance/postgres-pg_cron",
+    name: "unit-2.1.4",
+    about: "the same of what ships, on the Deno of Edge Runtime",
+    paths: ["unit/supabase"],
+    deno: EDGE_RUNTIME_DENO,
+    parallel: true,
+  },
+  {
+    name: "conformance",
+    about: "the emulators behave as the real parts do",
+    paths: ["conformance"],
+    without: ["conformance/edge"],
+    deno: "current",
+    stack: "packaged",
+    parallel: true,
+  },
+  {
+    name: "conformance-edge",
+    about: "so does the emulator of Edge Runtime, whose limits need a quiet machine",
+    paths: ["conformance/edge"],
+    deno: "current",
+    stack: "packaged",
+  },
+  {
+    name: "conformance-pg_cron",
+    about: "the real pg_cron",
     paths: ["conformance/postgres"],
     deno: "current",
     stack: "pg_cron",
     needs: "pg_cron",
-    beside: true,
+    parallel: true,
   },
   {
-    name: "conformance/s3-radosgw",
+    name: "conformance-radosgw",
+    about: "a real S3 server",
     paths: ["conformance/s3"],
     deno: "current",
     needs: "radosgw",
-    beside: true,
+    parallel: true,
   },
-  // What ships must also run on the Deno that Edge Runtime is compatible with.
-  { name: "unit-2.1.4", paths: ["unit/supabase"], deno: EDGE_RUNTIME_DENO },
-  ...["postgres", "storage", "s3", "edge", "stack"].map((part): Group => ({
-    name: `conformance/${part}`,
-    paths: [`conformance/${part}`],
+  {
+    name: "logic",
+    about: "what the functions do, in the stack's process",
+    paths: ["logic"],
     deno: "current",
     stack: "packaged",
-  })),
-  { name: "faults", paths: ["faults"], deno: "current", alone: true },
-  // Each Deno, PostgreSQL, mode and platform is seen with most tests, in two runs and not sixteen;
-  // the two on demand at the end tell all that call functions.
-  endToEnd("e2e-2.1.4-limits", RUNTIME, { stack: "pg_cron", paths: ALONE, alone: true }),
-  endToEnd("e2e-2.1.4", RUNTIME, {
+    parallel: true,
+  },
+  platform("platform", SELF_HOSTED, {
+    about: "what is about processes, on the Deno and the limits of Edge Runtime",
     stack: "pg_cron",
-    without: [...WITHOUT_FUNCTIONS, ...ON_THE_CURRENT, ...ALONE],
-    beside: true,
+    without: [...COMMANDS, ...LIMITED, "platform/recovery"],
+    parallel: true,
   }),
-  endToEnd("e2e-2.9.6", TODAY, { stack: "packaged", without: ON_THE_RUNTIME }),
-  endToEnd("e2e-radosgw", TODAY, {
+  platform("platform-limits", SELF_HOSTED, {
+    about: "isolates held to their CPU, memory and time",
+    stack: "pg_cron",
+    paths: LIMITED,
+  }),
+  platform("commands", HOSTED, {
+    about: "commands, the demo, and what the documents say",
+    stack: "packaged",
+    paths: COMMANDS,
+    parallel: true,
+  }),
+  platform("platform-radosgw", HOSTED, {
+    about: "round trips against a real S3 server",
     stack: "packaged",
     paths: ROUND_TRIPS,
     needs: "radosgw",
+    parallel: true,
   }),
-  { name: "recovery", paths: ["recovery"], deno: "current", stack: "packaged", needs: "awscli" },
-  endToEnd("e2e-hosted-per_post", {
-    deno: EDGE_RUNTIME_DENO,
-    mode: "per_post",
-    limits: "hosted",
-  }, { stack: "packaged", without: WITHOUT_FUNCTIONS, onDemand: true }),
-  endToEnd("e2e-selfHosted-shared", {
-    deno: EDGE_RUNTIME_DENO,
-    mode: "shared",
-    limits: "selfHosted",
-  }, { stack: "packaged", without: WITHOUT_FUNCTIONS, onDemand: true }),
+  platform("recovery", HOSTED, {
+    about: "the recovery script, by the AWS CLI",
+    stack: "packaged",
+    paths: ["platform/recovery"],
+    needs: "awscli",
+  }),
+  {
+    name: "simulation",
+    about: "every invariant holds, whatever dies or loses an answer",
+    paths: ["simulation"],
+    deno: "current",
+  },
+  ...[
+    { deno: EDGE_RUNTIME_DENO, mode: "per_post", limits: "hosted" } as const,
+    { deno: EDGE_RUNTIME_DENO, mode: "shared", limits: "selfHosted" } as const,
+  ].map((each) =>
+    platform(`processes-${each.limits}-${each.mode}`, each, {
+      about: "all that calls functions, as processes on the Deno of Edge Runtime",
+      stack: "packaged",
+      paths: ["logic", "platform"],
+      without: [...COMMANDS, "logic/sql", "platform/recovery"],
+      parallel: true,
+      nightly: true,
+    })
+  ),
 ];
 
-function endToEnd(name: string, platform: Platform, rest: Partial<Group>): Group {
+function platform(
+  name: string,
+  { deno, mode, limits }: Platform,
+  rest: Partial<Group> & Pick<Group, "about">,
+): Group {
   return {
     name,
-    paths: ["e2e"],
+    paths: ["platform"],
     deno: "current",
     environment: {
-      [FUNCTIONS_VARIABLES.deno]: platform.deno,
-      [FUNCTIONS_VARIABLES.mode]: platform.mode,
-      [FUNCTIONS_VARIABLES.limits]: platform.limits,
+      [FUNCTIONS_VARIABLES.deno]: deno,
+      [FUNCTIONS_VARIABLES.mode]: mode,
+      [FUNCTIONS_VARIABLES.limits]: limits,
     },
     ...rest,
   };
 }
 
 /**
- * The groups that words of a command line ask for: a word stands for every group whose name begins
- * with it, or that has it as its name; no word at all for every group but those on demand.
+ * The groups that words of a command line select: a word selects every group whose name begins with
+ * it; without a word, every group is selected. Nightly groups need their whole name, or `nightly`.
  *
- * @throws {RangeError} for a word that stands for none
+ * @throws {RangeError} for a word that selects none
  */
-export function selectGroups(words: readonly string[], groups = GROUPS): Group[] {
+export function selectGroups(
+  words: readonly string[],
+  { nightly = false, groups = GROUPS }: { nightly?: boolean; groups?: readonly Group[] } = {},
+): Group[] {
   for (const word of words) {
-    if (!groups.some((group) => standsFor(word, group))) {
+    if (!groups.some((group) => selects(word, group))) {
       const names = groups.map((group) => group.name).join(", ");
       throw new RangeError(`there is no group of tests ${word}; there are ${names}`);
     }
   }
-  if (words.length === 0) return groups.filter((group) => !group.onDemand);
-  return groups.filter((group) => words.some((word) => standsFor(word, group)));
+  if (words.length === 0) return groups.filter((group) => nightly || !group.nightly);
+  return groups.filter((group) => words.some((word) => selects(word, group)));
 }
 
-function standsFor(word: string, { name, onDemand }: Group): boolean {
-  return onDemand ? name === word : name.startsWith(word);
+function selects(word: string, { name, nightly }: Group): boolean {
+  return nightly ? name === word : name.startsWith(word);
 }

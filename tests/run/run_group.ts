@@ -4,37 +4,12 @@ import { STACK_URL_VARIABLE } from "../stack/client.ts";
 import { CURRENT_DENO, denoBinary, denoDirectory } from "../stack/process/deno_versions.ts";
 import { type Counts, countsOfRun } from "./counts.ts";
 import { type Failure, failuresOfReport } from "./failures.ts";
-import type { Group } from "./groups.ts";
+import { type Group, NIGHTLY_VARIABLE } from "./groups.ts";
 
 const TESTS = fileURLToPath(new URL("../", import.meta.url));
 
-/** Whether a group has a test file at all. */
-export async function hasTests(group: Group): Promise<boolean> {
-  const left = (group.without ?? []).map((folder) => join(TESTS, folder));
-  for (const path of group.paths) {
-    if (path.endsWith(".ts") || await hasTestsBelow(join(TESTS, path), left)) return true;
-  }
-  return false;
-}
-
-async function hasTestsBelow(directory: string, left: string[]): Promise<boolean> {
-  if (left.includes(directory)) return false;
-  try {
-    for await (const entry of Deno.readDir(directory)) {
-      const path = join(directory, entry.name);
-      if (entry.isDirectory ? await hasTestsBelow(path, left) : /[._]test\.ts$/.test(entry.name)) {
-        return true;
-      }
-    }
-    return false;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
-  }
-}
-
 /** What a group is run with. */
-export interface RunOptions {
+export interface RunGroupOptions {
   stackUrl: string | undefined;
   /** Further variables, such as where a real part is. */
   environment: Record<string, string>;
@@ -42,27 +17,21 @@ export interface RunOptions {
   reports: string;
   /** Further arguments for `deno test`. */
   passedOn: readonly string[];
+  nightly: boolean;
   /** Ends the tests at once. */
   signal: AbortSignal;
-  /** Whether other groups run meanwhile: what this one prints is then kept, to be shown later. */
-  beside: boolean;
 }
 
 /** How a group went. */
 export interface GroupRun {
   counts: Counts;
   failures: Failure[];
-  /** All that it printed, where that was kept. */
-  printed: string;
 }
 
-/** Runs a group of tests; what it prints is shown, or kept. */
-export async function runGroup(group: Group, options: RunOptions): Promise<GroupRun> {
-  const path = join(options.reports, group.name.replaceAll("/", "-"));
-  const [report, output] = [`${path}.xml`, `${path}.txt`];
-  const command = await testCommand(group, options, report);
-  if (options.beside) console.log(`${group.name} prints to ${output} meanwhile`);
-  const [program, ...args] = options.beside ? printingTo(output, command) : command;
+/** Runs a group of tests. */
+export async function runGroup(group: Group, options: RunGroupOptions): Promise<GroupRun> {
+  const report = join(options.reports, `${group.name}.xml`);
+  const [program, ...args] = await testCommand(group, options, report);
   const child = new Deno.Command(program!, {
     args,
     clearEnv: true,
@@ -81,17 +50,21 @@ export async function runGroup(group: Group, options: RunOptions): Promise<Group
   if (counts.failed > 0 && failures.length === 0) {
     failures.push({ test: "no test", text: "the process failed: see what it printed above" });
   }
-  // Where the process was killed at once there is no file yet, as where all was shown.
-  return { counts, failures, printed: await Deno.readTextFile(output).catch(() => "") };
+  return { counts, failures };
 }
 
-async function testCommand(group: Group, options: RunOptions, report: string): Promise<string[]> {
+async function testCommand(
+  group: Group,
+  options: RunGroupOptions,
+  report: string,
+): Promise<string[]> {
   return [
     group.deno === "current" ? Deno.execPath() : await denoBinary(group.deno),
     "test",
     "--allow-all",
     // `deno task check` checks types, on the current Deno.
     "--no-check",
+    ...(group.parallel ? ["--parallel"] : []),
     `--junit-path=${report}`,
     ...versionArguments(group),
     ...(group.without ?? []).map((folder) => `--ignore=${join(TESTS, folder)}`),
@@ -100,16 +73,8 @@ async function testCommand(group: Group, options: RunOptions, report: string): P
   ];
 }
 
-/**
- * A command that prints into a file. Not into a pipe: whatever the tests left behind could hold it
- * open, and nobody would see the end of it.
- */
-function printingTo(path: string, command: readonly string[]): string[] {
-  return ["sh", "-c", 'output=$1; shift; exec "$@" > "$output" 2>&1', "sh", path, ...command];
-}
-
-function testEnvironment(group: Group, options: RunOptions): Record<string, string> {
-  const { stackUrl, environment } = options;
+function testEnvironment(group: Group, options: RunGroupOptions): Record<string, string> {
+  const { stackUrl, environment, nightly } = options;
   // `deno task` notes there where it was called, and a test that calls a task would pass it on.
   const { INIT_CWD: _, ...inherited } = Deno.env.toObject();
   return {
@@ -119,6 +84,7 @@ function testEnvironment(group: Group, options: RunOptions): Record<string, stri
     ...(group.deno !== "current" && denoDirectory(group.deno)),
     ...group.environment,
     ...environment,
+    ...(nightly && { [NIGHTLY_VARIABLE]: "true" }),
     ...(stackUrl !== undefined && { [STACK_URL_VARIABLE]: stackUrl }),
   };
 }

@@ -1,74 +1,78 @@
 import { formatCounts } from "./counts.ts";
+import { type Figures, machineCpuSeconds } from "./figures.ts";
 import type { Group } from "./groups.ts";
 import type { FoundParts } from "./parts.ts";
-import { type GroupRun, runGroup, type RunOptions } from "./run_group.ts";
+import { type GroupRun, runGroup, type RunGroupOptions } from "./run_group.ts";
 import { Servers } from "./servers.ts";
 
+/** How the groups went, by their names, and what each took. */
+export interface GroupRuns {
+  readonly runs: Map<string, GroupRun>;
+  readonly figures: Figures[];
+}
+
 /**
- * Runs the groups in two rows, one after the other in each: those that may run beside others are the
- * second row. Answers how each went, by its name, and shows what the second row printed.
+ * Runs the groups one after the other; each has all cores.
  *
- * @param passedOn further arguments for `deno test`
- * @param interrupted ends them all at once
+ * @param interrupted ends the group that runs, and begins no other
  */
 export async function runGroups(
   groups: readonly Group[],
   parts: FoundParts,
-  passedOn: readonly string[],
+  options: Pick<RunGroupOptions, "passedOn" | "nightly">,
   interrupted: AbortSignal,
-): Promise<Map<string, GroupRun>> {
-  const runs = new Map<string, GroupRun>();
+): Promise<GroupRuns> {
+  const all: GroupRuns = { runs: new Map(), figures: [] };
   const reports = await Deno.makeTempDir({ prefix: "holdfast-test-" });
   try {
     await using servers = new Servers(parts);
-    const run = async (group: Group, beside: boolean) => {
-      const options = { servers, reports, passedOn, signal: interrupted, beside };
-      runs.set(group.name, await runOne(group, options).catch(notRun));
-    };
-    let secondRow = Promise.resolve();
     for (const group of groups) {
       if (interrupted.aborted) break;
-      if (group.beside && group !== groups.at(-1)) {
-        secondRow = secondRow.then(() => interrupted.aborted ? undefined : run(group, true));
-        continue;
-      }
-      if (group.alone) await secondRow;
-      await run(group, false);
+      await runOne(group, { ...options, reports, signal: interrupted }, servers, all);
     }
-    await secondRow;
   } finally {
     await Deno.remove(reports, { recursive: true });
   }
-  for (const [name, { printed }] of runs) {
-    if (printed !== "") console.log(`\n=== ${name} printed\n${printed}`);
-  }
-  return runs;
+  return all;
 }
 
-/** How a group went that could not be run: one failure, and the others go on. */
+/** Runs a group, and notes how it went and what it took. */
+async function runOne(
+  group: Group,
+  options: Omit<RunGroupOptions, "stackUrl" | "environment">,
+  servers: Servers,
+  { runs, figures }: GroupRuns,
+): Promise<void> {
+  console.log(`\n=== ${group.name}: ${group.about}`);
+  const begun = performance.now();
+  const cpuBefore = await machineCpuSeconds();
+  const run = await runWithServers(group, options, servers).catch(notRun);
+  const wallSeconds = (performance.now() - begun) / 1000;
+  const cpuAfter = await machineCpuSeconds();
+  const cpuSeconds = cpuBefore === undefined || cpuAfter === undefined
+    ? undefined
+    : cpuAfter - cpuBefore;
+  runs.set(group.name, run);
+  figures.push({ name: group.name, wallSeconds, cpuSeconds });
+  console.log(`=== ${group.name}: ${formatCounts(run.counts)} in ${wallSeconds.toFixed(0)} s`);
+}
+
+async function runWithServers(
+  group: Group,
+  options: Omit<RunGroupOptions, "stackUrl" | "environment">,
+  servers: Servers,
+): Promise<GroupRun> {
+  const stackUrl = await servers.stackUrl(group);
+  const environment = await servers.environment(group);
+  return await runGroup(group, { ...options, stackUrl, environment });
+}
+
+/** A group that could not be run is one failure, and the others go on. */
 function notRun(error: unknown): GroupRun {
   const text = error instanceof Error ? error.stack ?? error.message : String(error);
   console.error(text);
   return {
     counts: { passed: 0, failed: 1, skipped: 0 },
     failures: [{ test: "no test", text }],
-    printed: "",
   };
-}
-
-/** Runs a group, and tells how it went and how long it took. */
-async function runOne(
-  group: Group,
-  { servers, ...options }: Omit<RunOptions, "stackUrl" | "environment"> & { servers: Servers },
-): Promise<GroupRun> {
-  const begun = performance.now();
-  console.log(`\n=== ${group.name}${options.beside ? ", beside others" : ""}`);
-  const run = await runGroup(group, {
-    ...options,
-    stackUrl: await servers.stackUrl(group),
-    environment: await servers.environment(group),
-  });
-  const seconds = Math.round((performance.now() - begun) / 1000);
-  console.log(`=== ${group.name}: ${formatCounts(run.counts)} in ${seconds} s`);
-  return run;
 }

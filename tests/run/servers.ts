@@ -7,17 +7,17 @@ import type { FoundParts } from "./parts.ts";
 
 /** What groups of tests run against, each started for the first group that wants it. */
 export class Servers implements AsyncDisposable {
-  /** By the folder of their PostgreSQL, and by whether other groups run beside. */
+  /** By the folder of their PostgreSQL. */
   readonly #stacks = new Map<string, LaunchedStack>();
   #radosgw: Promise<Radosgw> | undefined;
 
   constructor(readonly parts: FoundParts) {}
 
-  /** The control API of the stack that a group talks to; undefined where it talks to none. */
+  /** The control API of the stack that a group uses; undefined where it uses none. */
   async stackUrl(group: Group): Promise<string | undefined> {
     if (group.stack === undefined) return undefined;
     const bin = group.stack === "pg_cron" ? this.parts.pg_cron : undefined;
-    const name = `${bin ?? "packaged"}${group.beside ? ", beside" : ""}`;
+    const name = bin ?? "packaged";
     const running = this.#stacks.get(name);
     if (running) return running.url;
     const stack = await launchStack(bin === undefined ? {} : { [BIN_DIRECTORY_VARIABLE]: bin });

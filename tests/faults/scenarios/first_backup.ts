@@ -1,4 +1,4 @@
-import { bytesOf, createBucket, upload } from "../../e2e/support/objects.ts";
+import { bytesOf, createBucket, upload } from "../../support/objects.ts";
 import type { Scene } from "../world/scene.ts";
 import type { Scenario } from "./scenario.ts";
 

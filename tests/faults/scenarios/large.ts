@@ -1,4 +1,4 @@
-import { bytesOf, createBucket, upload } from "../../e2e/support/objects.ts";
+import { bytesOf, createBucket, upload } from "../../support/objects.ts";
 import type { Scenario } from "./scenario.ts";
 
 const PART_BYTES = 8 * 1024 * 1024;

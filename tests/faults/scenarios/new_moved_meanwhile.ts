@@ -1,4 +1,4 @@
-import { ok, upload } from "../../e2e/support/objects.ts";
+import { ok, upload } from "../../support/objects.ts";
 import { fillSource } from "./first_backup.ts";
 import { movedMeanwhile } from "./moved_meanwhile.ts";
 import type { Scenario } from "./scenario.ts";

@@ -1,4 +1,4 @@
-import type { ObjectRow } from "../../e2e/support/project_reader.ts";
+import type { ObjectRow } from "../../support/project_reader.ts";
 
 /**
  * When something happened: no sooner than `after`, no later than `before`. Milliseconds since 1970,

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { assertHolds } from "../../e2e/support/assert_snapshot.ts";
+import { assertHolds } from "../../support/assert_snapshot.ts";
 import { assertNoSecrets } from "../../faults/checks/secrets.ts";
 import { BrokenPromise, holds } from "../../faults/promises.ts";
 import { Random } from "../../faults/run/random.ts";

@@ -1,44 +1,59 @@
 import assert from "node:assert/strict";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { GROUPS, selectGroups } from "../../run/groups.ts";
+
+const TESTS = fileURLToPath(new URL("../../", import.meta.url));
 
 function names(...words: string[]): string[] {
   return selectGroups(words).map((group) => group.name);
 }
 
-Deno.test("no word stands for every group that is not on demand", () => {
-  assert.deepEqual(names(), GROUPS.filter(({ onDemand }) => !onDemand).map(({ name }) => name));
+Deno.test("without a word every group is selected but the nightly ones", () => {
+  assert.deepEqual(names(), GROUPS.filter(({ nightly }) => !nightly).map(({ name }) => name));
   assert.ok(names().length < GROUPS.length);
 });
 
-Deno.test("a group on demand is run where its whole name is given", () => {
-  assert.deepEqual(names("e2e-hosted-per_post"), ["e2e-hosted-per_post"]);
-  assert.throws(() => selectGroups(["e2e-hosted"]), RangeError);
+Deno.test("for a nightly run every group is selected", () => {
+  assert.deepEqual(selectGroups([], { nightly: true }), GROUPS);
 });
 
-Deno.test("a word stands for the groups that begin with it, in their own order", () => {
-  assert.deepEqual(names("e2e", "unit"), [
+Deno.test("a nightly group is selected by its whole name", () => {
+  assert.deepEqual(names("processes-hosted-per_post"), ["processes-hosted-per_post"]);
+  assert.throws(() => selectGroups(["processes-hosted"]), RangeError);
+});
+
+Deno.test("a word selects the groups whose names begin with it, in their own order", () => {
+  assert.deepEqual(names("platform", "unit"), [
     "unit",
     "unit-2.1.4",
-    "e2e-2.1.4-limits",
-    "e2e-2.1.4",
-    "e2e-2.9.6",
-    "e2e-radosgw",
+    "platform",
+    "platform-limits",
+    "platform-radosgw",
   ]);
-  assert.deepEqual(names("conformance/s3"), ["conformance/s3-radosgw", "conformance/s3"]);
-  assert.deepEqual(names("e2e-2", "e2e-2.1.4"), ["e2e-2.1.4-limits", "e2e-2.1.4", "e2e-2.9.6"]);
+  assert.deepEqual(names("logic"), ["logic"]);
 });
 
-Deno.test("a word that stands for none is refused, and what there is is named", () => {
-  assert.throws(() => selectGroups(["unti"]), /unti.*unit.*conformance\/s3/);
+Deno.test("a word that selects none is refused, and the groups are named", () => {
+  assert.throws(() => selectGroups(["unti"]), /unti.*unit.*conformance/);
 });
 
-Deno.test("what one group leaves out of a folder, another one tells", () => {
-  const endToEnd = GROUPS.filter(({ paths, onDemand }) => paths.includes("e2e") && !onDemand);
-  const [first, ...others] = endToEnd.map(({ without }) => without ?? []);
-  const leftByAll = first!.filter((path) =>
-    others.every((left) => left.includes(path)) &&
-    !GROUPS.some(({ paths, onDemand }) => paths.includes(path) && !onDemand)
-  );
-  assert.ok(others.length > 0);
-  assert.deepEqual(leftByAll, []);
+Deno.test("every test file is in a group that is not nightly", async () => {
+  const run = GROUPS.filter(({ nightly }) => !nightly);
+  const missed = [];
+  for await (const path of testFiles("")) {
+    const isIn = (folders: readonly string[]) =>
+      folders.some((folder) => path === folder || path.startsWith(`${folder}/`));
+    if (!run.some(({ paths, without = [] }) => isIn(paths) && !isIn(without))) missed.push(path);
+  }
+  assert.deepEqual(missed, []);
 });
+
+/** The paths of all test files, below tests/. */
+async function* testFiles(folder: string): AsyncGenerator<string> {
+  for await (const { name, isDirectory } of Deno.readDir(join(TESTS, folder))) {
+    const path = join(folder, name);
+    if (isDirectory) yield* testFiles(path);
+    else if (/[._]test\.ts$/.test(name)) yield path;
+  }
+}

@@ -1,0 +1,77 @@
+import assert from "node:assert/strict";
+import { uploadMany } from "../support/many.ts";
+import { createBucket } from "../support/objects.ts";
+import { stack, TestProject } from "../support/project.ts";
+
+const MIB = 1024 * 1024;
+const READ = "GET object/authenticated";
+const ALL = 1_000_000;
+
+/** A request's time under way, milliseconds since 1970. */
+interface Span {
+  at: number;
+  endedAt: number;
+}
+
+/**
+ * Backs up `count` objects of a size, where each answer of both servers takes so long that the
+ * figures are not about this machine's speed; tells their requests.
+ */
+async function backUp(
+  count: number,
+  size: number,
+  delayMilliseconds: number,
+): Promise<{ reads: Span[]; writes: Span[] }> {
+  await using project = await TestProject.create();
+  const { bucket } = project.repository;
+  await createBucket(project, "files");
+  await uploadMany(project, "files", count, size);
+  await project.addStorageFault({ route: READ, count: ALL, fault: { delayMilliseconds } });
+  await stack.call("addS3Fault", {
+    rule: {
+      bucket,
+      route: "PutObject",
+      keyContains: "/data/",
+      count: ALL,
+      fault: { kind: "delay", delayMilliseconds },
+    },
+  });
+  await project.client.call("resetStorageRequests", {});
+  const { counters } = await project.backup();
+  assert.equal(counters.objects_copied, count);
+  const { records } = await project.client.storageRequests();
+  const s3 = (await stack.s3Requests(bucket)).records;
+  const writes = s3.filter(({ route, path }) => route === "PutObject" && path.includes("/data/"));
+  return { reads: records.filter(({ route }) => route === READ), writes };
+}
+
+/** How many are under way on average while any are, and how many at most. */
+function underWay(spans: readonly Span[]): { average: number; most: number } {
+  const edges = spans.flatMap(({ at, endedAt }) => [[at, 1], [endedAt, -1]] as const)
+    // Of one millisecond, ends first.
+    .toSorted(([a, aStep], [b, bStep]) => a - b || aStep - bStep);
+  let [now, most, busy, total, last] = [0, 0, 0, 0, 0];
+  for (const [time, step] of edges) {
+    if (now > 0) busy += time - last;
+    total += now * (time - last);
+    now += step;
+    last = time;
+    most = Math.max(most, now);
+  }
+  return { average: total / busy, most };
+}
+
+Deno.test("of 10 KB objects at least 24 requests are under way on average while a page is copied", async () => {
+  // One page, all of which is begun within the five seconds that a page may take.
+  const { reads, writes } = await backUp(64, 10_000, 2_000);
+  const { average, most } = underWay([...reads, ...writes]);
+  assert.ok(average >= 24, `${average} on average`);
+  assert.ok(most <= 2 * 32, `${most} at most`);
+});
+
+Deno.test("of 8 MiB objects there are never more than 64 MiB under way", async () => {
+  const { reads, writes } = await backUp(24, 8 * MIB, 300);
+  const { most } = underWay([...reads, ...writes]);
+  assert.ok(most * 8 <= 64, `${most} at once`);
+  assert.ok(most > 1, "and more than one");
+});

@@ -1,0 +1,38 @@
+/** User metadata nested deeper than parsers go: whoever may upload can send them. */
+import assert from "node:assert/strict";
+import { createBucket, upload } from "../support/objects.ts";
+import { TestProject } from "../support/project.ts";
+
+/** Some 12 KB of base64, as the header of an upload takes it; the number is one that no double keeps. */
+const DEPTH = 4_500;
+const DEEP = `{"x": 1.50, "deep": ${"[".repeat(DEPTH)}${"]".repeat(DEPTH)}}`;
+
+/** Without parsing it. */
+async function saidOf(project: TestProject, name: string): Promise<string> {
+  const [row] = await project.sql<{ said: string }[]>`
+    select user_metadata::text as said from storage.objects where name = ${name}`;
+  return row!.said;
+}
+
+Deno.test("deeply nested user metadata are backed up, listed and restored as they are", async () => {
+  await using source = await TestProject.create();
+  await createBucket(source, "files");
+  for (const name of ["deep", "flat"]) await upload(source, "files", name);
+  await source.sql`update storage.objects set user_metadata = '{"a": "b"}' where name = 'flat'`;
+  await source
+    .sql`update storage.objects set user_metadata = ${DEEP}::text::jsonb where name = 'deep'`;
+  const { run, entries } = await source.backupSnapshot();
+  assert.equal(run.counters.objects_copied, 2);
+  const { user_metadata, user_metadata_text: text } = entries.get("files/deep")!;
+  assert.deepEqual([user_metadata, text], [null, DEEP]);
+  assert.equal(entries.get("files/flat")!.user_metadata_text, undefined);
+  assert.equal((await source.backup()).counters.objects_copied ?? 0, 0, "it is what it was");
+
+  await using target = await TestProject.create({ repository: source.repository });
+  const { result } = await target.restore();
+  assert.equal(result.did.objects_restored, 2);
+  assert.equal(await saidOf(target, "deep"), DEEP);
+  assert.equal(await saidOf(target, "flat"), '{"a": "b"}');
+  const again = await target.restore({ overwrite: "if-changed" });
+  assert.equal(again.result.did.objects_already_right, 2);
+});

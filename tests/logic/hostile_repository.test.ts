@@ -1,0 +1,249 @@
+import assert from "node:assert/strict";
+import { gzipSync } from "node:zlib";
+import { endedByLimit } from "../stack/edge/isolates.ts";
+import { forge, type Forgery, type Unfit } from "../support/forge.ts";
+import { createBucket, upload } from "../support/objects.ts";
+import { type RunRow, TestProject } from "../support/project.ts";
+import { digestOf } from "../support/repository_reader.ts";
+
+/** Restores a forged repository into a fresh project; the run is returned however it ended. */
+async function restoreForged(
+  change: (forgery: Forgery) => void,
+  check: (target: TestProject, run: RunRow) => Promise<void>,
+): Promise<void> {
+  await using source = await TestProject.create();
+  await createBucket(source, "files");
+  for (const name of ["a", "b"]) await upload(source, "files", name);
+  await source.backup();
+  await forge(source, change);
+  await using target = await TestProject.create({
+    repository: source.repository,
+    limits: "selfHosted",
+  });
+  await check(target, await target.ended(await target.start("restore/runs", { dryRun: false })));
+  assert.deepEqual((await target.client.isolates()).filter(endedByLimit), []);
+}
+
+/** Changes the line of object `a`. */
+function changeLine(change: Record<string, unknown>) {
+  return ({ lines }: Forgery) => {
+    lines[0] = JSON.stringify({ ...JSON.parse(lines[0]!), ...change });
+  };
+}
+
+async function namesIn(target: TestProject): Promise<string[]> {
+  const rows = await target.sql<{ name: string }[]>`
+    select bucket_id || '/' || name as name from storage.objects order by 1`;
+  return rows.map(({ name }) => name);
+}
+
+/** Changes the first part of the snapshot's listing, as the snapshot names it. */
+const changePart = (change: Record<string, unknown>) => ({ document }: Forgery) => {
+  Object.assign(document.parts[0]!, change);
+};
+const changeDocument = (change: Record<string, unknown>) => ({ document }: Forgery) => {
+  Object.assign(document, change);
+};
+const nested = (depth: number) => JSON.parse("[".repeat(depth) + "]".repeat(depth));
+const packed = (text: string) => new Uint8Array(gzipSync(text));
+
+const NO_ONE = "00000000-0000-4000-8000-000000000000";
+
+/** Lies that nothing of a snapshot may be taken from, and what of it is named. */
+const LIES: [what: string, lie: (forgery: Forgery) => Unfit | void, message: RegExp][] = [
+  ["a part of far too much text", ({ lines }) => {
+    lines.push(" ".repeat(200 * 1024 * 1024));
+  }, /lists\/[0-9a-f]{64}\.ndjson\.gz can't be unpacked/],
+  [
+    "a part outside of the prefix",
+    changePart({ key: "../other/lists/a.ndjson.gz" }),
+    /parts.0.key/,
+  ],
+  ["a part that is the snapshot itself", ({ document, record }) => {
+    document.parts[0]!.key = `snapshots/${record.snapshot}.json`;
+  }, /parts.0.key/],
+  ["a part that is an object's bytes", changePart({ key: "data/files/a/b" }), /parts.0.key/],
+  ["a part that is named twice", ({ document }) => {
+    document.parts.push(document.parts[0]!);
+  }, /parts name one part twice/],
+  ["a part of a snapshot to come", changePart({ sequence: 1_000 }), /parts are of later snapshots/],
+  ["a part with other bytes than its digest's", () => ({ part: packed("{}\n") }), /its digest/],
+  ["a part that is no gzip", ({ document }) => {
+    const part = new TextEncoder().encode("no gzip");
+    Object.assign(document.parts[0]!, { key: `lists/${digestOf(part)}.ndjson.gz`, bytes: 7 });
+    return { part };
+  }, /lists\//],
+  ["a part with more lines than are named", changePart({ entries: 1 }), /lines instead of 1/],
+  ["a part that is larger than is named", changePart({ bytes: 1 }), /larger than 1 bytes/],
+  ["other bytes than the record's digest", () => ({ behindDocument: " " }), /what the log says/],
+  ["a record of a snapshot that is not there", ({ record }) => {
+    record.snapshot = "20200101T000000Z-9";
+  }, /in the log and not there/],
+  ["a record of another sequence", ({ record }) => {
+    record.sequence = 999;
+  }, /says that it is record 999/],
+  ["a record that is no snapshot's", ({ record }) => {
+    record.snapshot = "../../holdfast";
+  }, /log\/\d{16}.json: snapshot/],
+  ["another snapshot's id", changeDocument({ id: "20200101T000000Z-9" }), /says that it is 2020/],
+  ["another repository's id", changeDocument({ repository_id: NO_ONE }), /of the repository 0000/],
+  ["a newer format", changeDocument({ format: 99 }), /format 99/],
+  ["a need that nobody knows", changeDocument({ requires: ["trust"] }), /trust/],
+  [
+    "a need that would be a line of the log",
+    changeDocument({
+      requires: ['a\n{"level":"error","code":"forged"}\r\u001b[2J\u009b2J\u2028'],
+    }),
+    /forged/,
+  ],
+  ["a text that no database stores", changeDocument({ policies: [{ qual: "\0" }] }), /can't store/],
+  [
+    "policies nested beyond measure",
+    changeDocument({ policies: [{ a: nested(5_000) }] }),
+    /can't store/,
+  ],
+  ["a bucket without a name", changeDocument({ buckets: [{ id: "files" }] }), /buckets.0.name/],
+  ["a bucket that is named twice", ({ document }) => {
+    document.buckets.push(document.buckets[0]!);
+  }, /buckets name one bucket twice/],
+  ...[1.5, 1e30, "5"].map((limit): typeof LIES[number] => [
+    `a bucket's limit of ${limit}`,
+    ({ document }) => void Object.assign(document.buckets[0]!, { file_size_limit: limit }),
+    /buckets.0.file_size_limit/,
+  ]),
+  [
+    "far too many policies",
+    changeDocument({ policies: Array(1_500_000).fill({}) }),
+    /more than \d+ values/,
+  ],
+  ["more items than anybody has", changeDocument({ policies: Array(100_001).fill({}) }), /items/],
+  ["a record that goes on and on", ({ record }) => {
+    Object.assign(record, { at: "x".repeat(60_000) });
+  }, /log\/\d{16}.json: at/],
+  ["a bucket of odd settings", ({ document }) => {
+    Object.assign(document.buckets[0]!, { allowed_mime_types: "image/png" });
+  }, /allowed_mime_types/],
+  ...[
+    "../../other/secret",
+    "data/../../other/secret",
+    "data//a",
+    "/data/files/a",
+    "data/./a",
+    "lists/a",
+    "holdfast.json",
+    "http://169.254.169.254/latest",
+  ].map((key): typeof LIES[number] => [`an entry at ${key}`, changeLine({ key }), /line 1: key/]),
+  ...["{", "[".repeat(100_000), '"\\u0000"'].map((text): typeof LIES[number] => [
+    "user metadata that are no JSON",
+    changeLine({ user_metadata_text: text }),
+    /user_metadata_text is no JSON/,
+  ]),
+  ["a line for the second time", ({ lines, document }) => {
+    lines.push(lines[0]!);
+    document.parts[0]!.entries = lines.length;
+  }, /for the second time/],
+];
+
+/** How a run that may not succeed was refused, at once or in its end. */
+async function refusal(
+  target: TestProject,
+  path: "backup/imports" | "restore/runs",
+): Promise<{ code: string; message: string }> {
+  const [scope, body] = path === "restore/runs"
+    ? ["restore", { dryRun: false }] as const
+    : ["operate", {}] as const;
+  const key = await target.key(scope);
+  const answer = await target.call("POST", `holdfast-${path}`, { key, body });
+  if (answer.status !== 202) return { code: answer.body.code, message: answer.body.detail };
+  const { state, code, message } = await target.ended(answer.body.id);
+  return { code: `${state === "failed" ? "" : state}${code}`, message: message ?? "" };
+}
+
+Deno.test("of a snapshot that lies nothing is taken, by an import or by a restore", async () => {
+  await using source = await TestProject.create();
+  await createBucket(source, "files");
+  for (const name of ["a", "b"]) await upload(source, "files", name);
+  await source.backup();
+  await using target = await TestProject.create({
+    repository: source.repository,
+    limits: "selfHosted",
+  });
+  for (const [what, lie, message] of LIES) {
+    const undo = await forge(source, lie);
+    for (const path of ["backup/imports", "restore/runs"] as const) {
+      const { code, message: told } = await refusal(target, path);
+      assert.match(code, /^repository_(damaged|format_unsupported)$/, `${path}: ${what}`);
+      assert.match(told, message, `${path}: ${what}`);
+    }
+    await undo();
+  }
+  assert.deepEqual(await namesIn(target), []);
+  const [held] = await target.sql`
+    select (select count(*)::int from holdfast.snapshots) as snapshots,
+      (select count(*)::int from storage.buckets) as buckets`;
+  assert.deepEqual(held, { snapshots: 0, buckets: 0 });
+  assert.deepEqual((await target.client.isolates()).filter(endedByLimit), []);
+  for (const { text } of await target.client.functionLogs()) {
+    assert.doesNotMatch(text, /\p{Cc}|\u2028/u);
+    // The platform has lines of its own, when it ends an isolate.
+    if (text.startsWith("{")) assert.notEqual(JSON.parse(text).code, "forged");
+  }
+  // And what was said before the lies is as good as ever.
+  await target.restore();
+  assert.deepEqual(await namesIn(target), ["files/a", "files/b"]);
+});
+
+Deno.test("bytes of another digest than the entry's are never written", async () => {
+  await restoreForged(changeLine({ sha256: "0".repeat(64) }), async (target, run) => {
+    assert.equal(run.state, "succeeded", JSON.stringify(run));
+    assert.equal(run.counters.objects_failed, 1);
+    assert.deepEqual(await namesIn(target), ["files/b"]);
+  });
+});
+
+Deno.test("a name that leads elsewhere is restored nowhere else", async () => {
+  await restoreForged(changeLine({ name: "../../bucket/other" }), async (target, run) => {
+    assert.equal(run.state, "succeeded", JSON.stringify(run));
+    assert.equal(run.counters.objects_failed, 1);
+    assert.deepEqual(await namesIn(target), ["files/b"]);
+    const buckets = await target.sql<{ id: string }[]>`select id from storage.buckets`;
+    assert.deepEqual(buckets.map(({ id }) => id), ["files"]);
+  });
+});
+
+Deno.test("a name that leads elsewhere is not moved there either", async () => {
+  await using source = await TestProject.create();
+  await createBucket(source, "files");
+  for (const name of ["a", "b"]) await upload(source, "files", name);
+  await source.backup();
+  await forge(source, changeLine({ name: "../../bucket/other" }));
+  await using target = await TestProject.create({ repository: source.repository });
+  // Into one that is there objects go by move.
+  await createBucket(target, "files");
+  const { result } = await target.restore();
+  assert.deepEqual([result.did.objects_restored, result.did.objects_failed], [1, 1]);
+  assert.deepEqual(await namesIn(target), ["files/b"]);
+});
+
+Deno.test("policies of a snapshot are text to read, and never run", async () => {
+  const policy = {
+    schemaname: "storage",
+    tablename: "objects",
+    policyname: 'x" on storage.objects using (true); drop schema holdfast cascade; --',
+    permissive: "PERMISSIVE",
+    roles: "{anon}",
+    cmd: "ALL",
+    qual: "true); drop table storage.objects cascade; --",
+    with_check: null,
+  };
+  await restoreForged(({ document }) => {
+    document.policies = [policy];
+  }, async (target, run) => {
+    assert.equal(run.state, "succeeded", JSON.stringify(run));
+    assert.deepEqual(await namesIn(target), ["files/a", "files/b"]);
+    const policies = await target.sql`
+      select policyname from pg_policies where schemaname = 'storage'`;
+    assert.deepEqual([...policies], []);
+    assert.equal(run.result.missing_policies[0].policyname, policy.policyname);
+  });
+});

@@ -1,0 +1,92 @@
+import assert from "node:assert/strict";
+import { eventually } from "../support/eventually.ts";
+import { assertHolds } from "../support/assert_snapshot.ts";
+import { failAfterRecord } from "../support/fail_after_record.ts";
+import { createBucket, ok, upload } from "../support/objects.ts";
+import { type ReadObject, readObjects, restorable } from "../support/project_reader.ts";
+import { stack, TestProject } from "../support/project.ts";
+import { tickToTheEnd } from "../support/tick.ts";
+
+/** A project whose second snapshot has no record yet: the slice that writes it sleeps. */
+interface Asleep {
+  /** What the second snapshot holds. */
+  then: Map<string, ReadObject>;
+  /** Lets the slice wake: the record comes, when the third has been there for long. */
+  wake(): Promise<void>;
+}
+
+async function backedUpPastOneAsleep(project: TestProject): Promise<Asleep> {
+  await createBucket(project, "files");
+  for (const name of ["same", "changed", "deleted"]) await upload(project, "files", name, "first");
+  await project.backup();
+  for (const name of ["changed", "deleted", "passing"]) {
+    await upload(project, "files", name, "second");
+  }
+  const then = await readObjects(project);
+  await failAfterRecord(project);
+  const [late] = (await project.reader.keys("log/")).slice(-1);
+  const record = await project.bucket.get(`holdfast/${late}`);
+  await project.bucket.remove(`holdfast/${late}`);
+  await upload(project, "files", "changed", "third");
+  await ok(project.storage.from("files").remove(["deleted", "passing"]));
+  await project.backup();
+  return { then, wake: () => project.bucket.put(`holdfast/${late}`, record!) };
+}
+
+Deno.test("a record that comes when the next run has sealed takes nothing into that run's snapshot", async () => {
+  await using project = await TestProject.create();
+  const { then, wake } = await backedUpPastOneAsleep(project);
+  await wake();
+  const ids = await project.reader.snapshotIds();
+  assert.equal(ids.length, 3);
+
+  for (const [id, objects] of [[ids[1], then], [ids[2], await readObjects(project)]] as const) {
+    await using target = await TestProject.create({ repository: project.repository });
+    await target.restore({ snapshot: id! });
+    const restored = await readObjects(target);
+    assert.deepEqual([...restored.keys()], [...objects.keys()]);
+    assert.deepEqual([...restored.values()].map(restorable), [...objects.values()].map(restorable));
+  }
+
+  await using heir = await TestProject.create({ repository: project.repository });
+  await heir.succeeded(await heir.start("backup/take-over", { force: true }));
+  await heir.restore();
+  const copied = await heir.backup();
+  await assertHolds(heir, await heir.reader.snapshot(copied.result.snapshot));
+});
+
+Deno.test("one that comes while the next is imported takes none of that one's lines", async () => {
+  await using project = await TestProject.create();
+  const { wake } = await backedUpPastOneAsleep(project);
+  // The one that both build on is not in the log: the third begins with the full listing itself.
+  const [, first] = await project.reader.keys("log/");
+  await project.bucket.remove(`holdfast/${first}`);
+  const { document } = await project.reader.snapshot();
+  const { bucket } = project.repository;
+  const rule = {
+    bucket,
+    route: "GetObject",
+    keyContains: document.parts.at(-1)!.key,
+    count: 1_000,
+    fault: { kind: "error", status: 503, code: "SlowDown" },
+  } as const;
+  await stack.call("addS3Fault", { rule });
+  await using reader = await TestProject.create({ repository: project.repository });
+  const run = await reader.start("backup/imports");
+  await eventually("a part taken, and none more", async () => {
+    const [cursor] = await reader.sql`
+      select position ->> 'part' as part from holdfast.cursors where run = ${run} and stage = 'import'`;
+    return cursor?.part === "1";
+  });
+  await reader.client.killFunction("holdfast-backup");
+  await wake();
+  await stack.call("clearS3Faults", { bucket });
+  await tickToTheEnd(reader, run);
+  await reader.succeeded(run);
+
+  const known = await reader.sql`select id from holdfast.snapshots order by sequence`;
+  assert.deepEqual(known.map(({ id }) => id), [document.id]);
+  await reader.restore();
+  const [restored, objects] = [await readObjects(reader), await readObjects(project)];
+  assert.deepEqual([...restored.values()].map(restorable), [...objects.values()].map(restorable));
+});

@@ -1,0 +1,35 @@
+import assert from "node:assert/strict";
+import { createBucket, upload } from "../support/objects.ts";
+import { TestProject } from "../support/project.ts";
+
+/** Numbers that no double keeps, as SQL may put them into a row. */
+const NUMBERS = '{"id": 12345678901234567890, "price": 1.50, "large": 1e40, "list": [0.10]}';
+
+const userMetadata = (project: TestProject) =>
+  project.sql`select user_metadata::text from storage.objects`.then(([row]) => row!.user_metadata);
+
+Deno.test("numbers in a user's metadata are kept to their last digit, and are no change", async () => {
+  await using project = await TestProject.create();
+  await createBucket(project, "files");
+  await upload(project, "files", "a");
+  await project.sql`update storage.objects set user_metadata = ${NUMBERS}::text::jsonb`;
+  const kept = await userMetadata(project);
+  assert.match(kept, /12345678901234567890.*1\.50/);
+  await project.backup();
+  const { counters } = await project.backup();
+  assert.deepEqual([counters.objects_copied ?? 0, counters.objects_held ?? 0], [0, 0]);
+
+  await using target = await TestProject.create({ repository: project.repository });
+  await target.restore();
+  assert.equal(await userMetadata(target), kept);
+});
+
+Deno.test("a row that states an absurd size is backed up as one that states none", async () => {
+  await using project = await TestProject.create();
+  await createBucket(project, "files");
+  await upload(project, "files", "a", "four");
+  await project.sql`
+    update storage.objects set metadata = metadata || '{"size": 9007199254740993}'`;
+  const { entries } = await project.backupSnapshot();
+  assert.equal(entries.get("files/a")!.size, 4);
+});

@@ -1,0 +1,130 @@
+import assert from "node:assert/strict";
+import { createBucket, upload } from "../support/objects.ts";
+import { TestProject } from "../support/project.ts";
+import { assertHolds } from "../support/assert_snapshot.ts";
+import { holdRun, slowRead } from "../support/hold.ts";
+import { schedule, tick } from "../support/tick.ts";
+
+async function createProject(): Promise<TestProject> {
+  const project = await TestProject.create();
+  await createBucket(project, "files");
+  await upload(project, "files", "a");
+  return project;
+}
+
+async function jobsOf(project: TestProject) {
+  const jobs = await project.sql`
+    select jobname, schedule, username, active from cron.job order by jobname`;
+  return jobs.map((row) => ({ ...row }));
+}
+
+/** Waits for the end of the newest run. */
+async function newestRun(project: TestProject) {
+  const [row] = await project.sql`
+    select id, started_by from holdfast.runs order by started_at desc limit 1`;
+  return { ...await project.ended(row!.id), started_by: row!.started_by };
+}
+
+Deno.test("the schedule's job makes a backup by posts alone", async () => {
+  await using project = await createProject();
+  // As the role that an admin has in the SQL editor.
+  await project.client.applySql(`select holdfast.schedule('0 2 * * *', '${project.url}')`);
+  assert.deepEqual(await jobsOf(project), [
+    { jobname: "holdfast backup", schedule: "0 2 * * *", username: "postgres", active: true },
+    { jobname: "holdfast tick", schedule: "* * * * *", username: "postgres", active: true },
+  ]);
+  await project.client.fireCron("holdfast backup");
+  await project.client.drainNet();
+  const run = await newestRun(project);
+  assert.deepEqual([run.kind, run.state, run.started_by], ["backup", "succeeded", "schedule"]);
+  await assertHolds(project, await project.reader.snapshot());
+});
+
+Deno.test("the URL is needed once, and known after a first call of a function", async () => {
+  await using project = await createProject();
+  await assert.rejects(
+    project.sql`select holdfast.schedule('0 2 * * *')`,
+    { message: "project_url_missing" },
+  );
+  await project.backup();
+  await project.sql`select holdfast.schedule('30 3 * * 1')`;
+  assert.equal((await jobsOf(project))[0]!.schedule, "30 3 * * 1");
+});
+
+Deno.test("what is no schedule is refused with an example", async () => {
+  await using project = await createProject();
+  for (const expression of ["", "daily", "* * * *", "60 * * * *", "0 0 31 2 *"]) {
+    await assert.rejects(
+      project.sql`select holdfast.schedule(${expression}, ${project.url})`,
+      (error: Error & { hint: string }) => {
+        assert.equal(error.message, "schedule_invalid", expression);
+        assert.match(error.hint, /'0 2 \* \* \*'/);
+        return true;
+      },
+    );
+  }
+  assert.deepEqual(await jobsOf(project), []);
+});
+
+Deno.test("unschedule removes both jobs, and is fine where there is none", async () => {
+  await using project = await createProject();
+  await schedule(project);
+  await project.client.applySql("select holdfast.unschedule()");
+  assert.deepEqual(await jobsOf(project), []);
+  await project.client.applySql("select holdfast.unschedule()");
+});
+
+Deno.test("a backup that comes due during another run waits, and the tick starts it", async () => {
+  await using project = await createProject();
+  await schedule(project);
+  await slowRead(project, "files/a");
+  const first = await project.start("backup/runs");
+  await using hold = await holdRun(project, first, "files/a");
+  // It reads which run is on; that is not what is locked.
+  await project.client.fireCron("holdfast backup");
+  await hold.release();
+  await project.succeeded(first);
+  await tick(project);
+  const second = await newestRun(project);
+  assert.notEqual(second.id, first);
+  assert.deepEqual([second.state, second.started_by], ["succeeded", "schedule"]);
+  await tick(project);
+  assert.equal((await newestRun(project)).id, second.id, "the tick started another");
+});
+
+Deno.test("the tick starts a backup when the last snapshot is too old", async () => {
+  await using project = await createProject();
+  await schedule(project);
+  await tick(project);
+  assert.deepEqual([...await project.sql`select id from holdfast.runs`], [], "no age is set");
+  await project.sql`select holdfast.set('maximum_age_hours', '24')`;
+  await tick(project);
+  assert.equal((await newestRun(project)).state, "succeeded");
+  await tick(project);
+  const [row] = await project.sql`select count(*)::int as runs from holdfast.runs`;
+  assert.equal(row!.runs, 1);
+});
+
+Deno.test("a run without progress for six hours is ended by the tick, with what to do", async () => {
+  await using project = await createProject();
+  await schedule(project);
+  await project.client.dropNet(100);
+  const [row] = await project.sql`select holdfast.start_backup('test') as id`;
+  await project.sql`
+    update holdfast.runs set started_at = now() - interval '7 hours'`;
+  await project.sql`update holdfast.cursors set committed_at = now() - interval '7 hours'`;
+  await tick(project);
+  const run = await project.run(row!.id);
+  assert.deepEqual([run.state, run.code], ["failed", "run_stuck"]);
+  assert.match(run.remedy!, /holdfast-backup/);
+});
+
+Deno.test("a run has a tick while it lasts, also where nothing is scheduled", async () => {
+  await using project = await createProject();
+  assert.deepEqual(await jobsOf(project), []);
+  await project.backup();
+  const [job] = await jobsOf(project);
+  assert.equal(job?.jobname, "holdfast tick");
+  await tick(project);
+  assert.deepEqual(await jobsOf(project), []);
+});

@@ -1,0 +1,81 @@
+import assert from "node:assert/strict";
+import { eventually } from "../support/eventually.ts";
+import { type Answer, ONE_PROCESS, TestProject } from "../support/project.ts";
+
+/** So many callers ask at once, each as soon as it was answered. */
+const CALLERS = 32;
+/** So often is the connection cut under them. */
+const CUTS = 20;
+/**
+ * Deno 2.1.4 may run what was cleared with clearImmediate, where postgres.js relies on it
+ * (porsager/postgres#1066): a cut may end the isolate then. The next request gets another one.
+ */
+const EXPECTED_OF_CUTS = new Set(["200", "WORKER_ERROR"]);
+
+/**
+ * Has callers ask a function until `enough`; gives all that they were answered, and tells of `each`
+ * answer which caller got it, and when it had asked, by performance.now().
+ */
+async function askMany(
+  project: TestProject,
+  enough: () => boolean,
+  each: (caller: number, askedAt: number) => void = () => {},
+): Promise<Answer[]> {
+  const key = await project.key("look");
+  const answers: Answer[] = [];
+  await Promise.all(Array.from({ length: CALLERS }, async (_, caller) => {
+    while (!enough()) {
+      const askedAt = performance.now();
+      answers.push(await project.call("GET", "holdfast-api/runs", { key }));
+      each(caller, askedAt);
+    }
+  }));
+  return answers;
+}
+
+/** How many answers had which status and code. */
+function count(answers: Answer[]): Record<string, number> {
+  const counts: Record<string, number> = {};
+  for (const { status, body } of answers) {
+    const what = body?.error?.code ?? body?.code ?? String(status);
+    counts[what] = (counts[what] ?? 0) + 1;
+  }
+  return counts;
+}
+
+Deno.test("many callers at once are all answered over one connection", async () => {
+  await using project = await TestProject.create(ONE_PROCESS);
+  const wanted = 1_000;
+  let asked = 0;
+  const answers = await askMany(project, () => asked++ >= wanted);
+  assert.deepEqual(count(answers), { 200: wanted });
+});
+
+Deno.test("a connection that is cut under statements, again and again, is made anew", async () => {
+  await using project = await TestProject.create(ONE_PROCESS);
+  let cuts = 0;
+  let cutAt = 0;
+  const answeredSince = new Set<number>();
+  let over = false;
+  const answers = askMany(project, () => over, (caller, askedAt) => {
+    if (askedAt >= cutAt) answeredSince.add(caller);
+  });
+  try {
+    while (cuts < CUTS) {
+      // Not by the clock: so no request meets two cuts, and each is to be answered in spite of one.
+      await eventually(`answers after ${cuts} cuts`, () => answeredSince.size === CALLERS);
+      const ended = await project.sql`
+        select pg_terminate_backend(pid) from pg_stat_activity
+        where application_name = 'holdfast' and datname = current_database()`;
+      cuts += ended.length;
+      cutAt = performance.now();
+      answeredSince.clear();
+    }
+  } finally {
+    over = true;
+  }
+  const counts = count(await answers);
+  const unexpected = Object.keys(counts).filter((what) => !EXPECTED_OF_CUTS.has(what));
+  assert.deepEqual(unexpected, [], JSON.stringify(counts));
+  await project.backup();
+});
