@@ -78,7 +78,7 @@ Deno.test("one that comes while the next is imported takes none of that one's li
       select position ->> 'part' as part from holdfast.cursors where run = ${run} and stage = 'import'`;
     return cursor?.part === "1";
   });
-  await reader.client.killFunction("holdfast-backup");
+  await reader.client.functionsIdle();
   await wake();
   await stack.call("clearS3Faults", { bucket });
   await tickToTheEnd(reader, run);

@@ -6,6 +6,7 @@ import { serveInProcess } from "./edge/in_process.ts";
 import type { IsolateLimits } from "./edge/isolate_limits.ts";
 import type { ModuleCache } from "./edge/module_cache.ts";
 import { applyMigrations, runSql, type SqlRow } from "./migrations.ts";
+import type { MigratedDatabases } from "./migrated_databases.ts";
 import type { PostgresCluster, ProjectDatabase } from "./postgres/cluster.ts";
 import { type CronLauncher, startCron } from "./postgres/cron.ts";
 import { type NetWorker, startNet } from "./postgres/net.ts";
@@ -60,6 +61,8 @@ export interface ProjectOptions {
 export interface ProjectSurroundings {
   workspace: Workspace;
   postgres: PostgresCluster;
+  /** Databases with this repository's migrations. */
+  migrated: MigratedDatabases;
   modules: ModuleCache;
 }
 
@@ -95,8 +98,7 @@ export class Project implements AsyncDisposable {
   static async create(options: ProjectOptions, around: ProjectSurroundings): Promise<Project> {
     await using disposal = new AsyncDisposableStack();
     const keys = createApiKeys(options.name);
-    const database = await createDatabase(options, around.postgres, disposal);
-    if (options.migrate) await applyMigrations(database.databaseUrl, migrationsOf(options));
+    const database = await createDatabase(options, around, disposal);
     const storage = await createStorage(options, keys, database, around.workspace, disposal);
     const cron = await startCronOf(options, database);
     if (cron) disposal.use(cron);
@@ -160,13 +162,18 @@ export class Project implements AsyncDisposable {
 
 async function createDatabase(
   options: ProjectOptions,
-  postgres: PostgresCluster,
+  { postgres, migrated }: ProjectSurroundings,
   disposal: AsyncDisposableStack,
 ): Promise<ProjectDatabase> {
-  const { name, net, vault } = options;
+  const { name, net, vault, migrate } = options;
   const cron = options.cron !== false;
-  const database = await postgres.createProjectDatabase(name, { cron, net, vault });
   disposal.defer(() => postgres.dropDatabase(name));
+  const hasAll = cron && options.cron !== "pg_cron" && net && vault;
+  if (migrate && hasAll && migrationsOf(options) === migrated.migrations) {
+    return await migrated.create(name);
+  }
+  const database = await postgres.createProjectDatabase(name, { cron, net, vault });
+  if (migrate) await applyMigrations(database.databaseUrl, migrationsOf(options));
   return database;
 }
 

@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { ModuleCache } from "./edge/module_cache.ts";
+import { MigratedDatabases } from "./migrated_databases.ts";
 import { type PostgresCluster, startPostgres } from "./postgres/cluster.ts";
 import { createWorkspace, type Workspace } from "./process/workspace.ts";
 import { Project, type ProjectOptions } from "./project.ts";
@@ -45,6 +46,7 @@ export class Stack implements AsyncDisposable {
   readonly s3Faults = new S3Faults();
   readonly #projects = new Map<string, Project>();
   readonly #modules: ModuleCache;
+  readonly #migrated: MigratedDatabases;
   readonly #pool = new ProjectPool(
     () => this.createProject({ cron: "manual", mode: "in_process" }),
     (project) => this.#endProject(project.info.name),
@@ -59,6 +61,7 @@ export class Stack implements AsyncDisposable {
     readonly credentials: ReadonlyMap<Permissions, S3Credentials>,
   ) {
     this.#modules = new ModuleCache(workspace.path);
+    this.#migrated = new MigratedDatabases(postgres, join(SUPABASE_DIRECTORY, "migrations"));
     s3.onRequest = (record) => this.s3Faults.take(record);
   }
 
@@ -88,6 +91,7 @@ export class Stack implements AsyncDisposable {
     }, {
       workspace: this.workspace,
       postgres: this.postgres,
+      migrated: this.#migrated,
       modules: this.#modules,
     });
     this.#projects.set(name, project);

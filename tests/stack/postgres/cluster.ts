@@ -21,6 +21,12 @@ export interface PostgresCluster extends AsyncDisposable {
    * @throws TypeError where `name` has anything but letters, digits, `_` and `-`.
    */
   createProjectDatabase(name: string, options?: ProjectDatabaseOptions): Promise<ProjectDatabase>;
+  /**
+   * Makes a project's database as a clone of another one, which nobody may be connected to.
+   *
+   * @throws TypeError as above
+   */
+  cloneProjectDatabase(name: string, original: ProjectDatabase): Promise<ProjectDatabase>;
   /** Ends the connections to it and drops it; nothing happens where it does not exist. */
   dropDatabase(name: string): Promise<void>;
   /** Ends all connections; `immediate` is a crash, from which the server recovers. */
@@ -82,11 +88,17 @@ export async function startPostgres(options: PostgresOptions): Promise<PostgresC
     hasPgCron,
     adminUrl,
     async createProjectDatabase(name, wanted = {}) {
-      // postgres.js takes the name out of a URL as it stands there, percent signs and all.
-      if (!/^[\w-]{1,63}$/.test(name)) throw new TypeError(`not a name for a database: ${name}`);
+      assertDatabaseName(name);
       const real = hasPgCron && name === options.cronDatabase;
       const cron = wanted.cron === false ? "none" : real ? "pg_cron" : "stand-in";
       await cloneTemplate(adminUrl, name, wanted, cron);
+      const databaseUrl = url("postgres", passwords.postgres, name);
+      return { name, databaseUrl, adminUrl: adminUrl(name), cron };
+    },
+    async cloneProjectDatabase(name, { name: original, cron }) {
+      assertDatabaseName(name);
+      await using sql = connect(adminUrl("postgres"));
+      await sql`create database ${sql(name)} template ${sql(original)} owner postgres`;
       const databaseUrl = url("postgres", passwords.postgres, name);
       return { name, databaseUrl, adminUrl: adminUrl(name), cron };
     },
@@ -101,6 +113,11 @@ export async function startPostgres(options: PostgresOptions): Promise<PostgresC
     stop,
     [Symbol.asyncDispose]: stop,
   };
+}
+
+/** postgres.js takes the name out of a URL as it stands there, percent signs and all. */
+function assertDatabaseName(name: string): void {
+  if (!/^[\w-]{1,63}$/.test(name)) throw new TypeError(`not a name for a database: ${name}`);
 }
 
 function serverSettings(options: PostgresOptions): Record<string, string> {

@@ -3,7 +3,7 @@ import { gzipSync } from "node:zlib";
 import { endedByLimit } from "../stack/edge/isolates.ts";
 import { forge, type Forgery, type Unfit } from "../support/forge.ts";
 import { createBucket, upload } from "../support/objects.ts";
-import { type RunRow, TestProject } from "../support/project.ts";
+import { ONE_PROCESS, type RunRow, TestProject } from "../support/project.ts";
 import { digestOf } from "../support/repository_reader.ts";
 
 /** Restores a forged repository into a fresh project; the run is returned however it ended. */
@@ -19,6 +19,7 @@ async function restoreForged(
   await using target = await TestProject.create({
     repository: source.repository,
     limits: "selfHosted",
+    ...ONE_PROCESS,
   });
   await check(target, await target.ended(await target.start("restore/runs", { dryRun: false })));
   assert.deepEqual((await target.client.isolates()).filter(endedByLimit), []);
@@ -167,6 +168,7 @@ Deno.test("of a snapshot that lies nothing is taken, by an import or by a restor
   await using target = await TestProject.create({
     repository: source.repository,
     limits: "selfHosted",
+    ...ONE_PROCESS,
   });
   for (const [what, lie, message] of LIES) {
     const undo = await forge(source, lie);

@@ -1,0 +1,35 @@
+import { applyMigrations, runSql } from "./migrations.ts";
+import type { PostgresCluster, ProjectDatabase } from "./postgres/cluster.ts";
+
+/** The database of which migrated projects' databases are clones. */
+const TEMPLATE = "migrated_template";
+
+/** A clone would have the worker key of the template, and so would every other one. */
+const RENEW_WORKER_KEY = `
+  delete from holdfast.keys where scope = 'worker';
+  delete from vault.secrets where name = 'holdfast_worker_key';
+  select vault.create_secret(holdfast.create_key('worker', 'worker'), 'holdfast_worker_key');
+  delete from holdfast.audit where action = 'key.create';
+`;
+
+/** Makes databases with a folder's migrations: the migrations run once, and clones are made of that. */
+export class MigratedDatabases {
+  #template: Promise<ProjectDatabase> | undefined;
+
+  /** @param migrations the folder */
+  constructor(readonly postgres: PostgresCluster, readonly migrations: string) {}
+
+  /** Makes a database with everything that a project has, and the migrations. */
+  async create(name: string): Promise<ProjectDatabase> {
+    this.#template ??= this.#createTemplate();
+    const database = await this.postgres.cloneProjectDatabase(name, await this.#template);
+    await runSql(database.databaseUrl, RENEW_WORKER_KEY);
+    return database;
+  }
+
+  async #createTemplate(): Promise<ProjectDatabase> {
+    const template = await this.postgres.createProjectDatabase(TEMPLATE);
+    await applyMigrations(template.databaseUrl, this.migrations);
+    return template;
+  }
+}
