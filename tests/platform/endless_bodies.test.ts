@@ -63,7 +63,7 @@ Deno.test("a body that comes slowly or without an end is let go, at every route"
   const keys = await Promise.all(
     (["worker", "operate", "restore"] as const).map((scope) => project.key(scope)),
   );
-  const routes = (await routesServed()).filter((route) => route.startsWith("POST "))
+  const routes = (routesServed()).filter((route) => route.startsWith("POST "))
     .map((route) => route.slice("POST ".length).replace(":id", NO_RUN));
   assert.ok(routes.length >= 8, String(routes));
   const asked = routes.flatMap((path) =>

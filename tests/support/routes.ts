@@ -20,7 +20,9 @@ export function routesServed(): string[] {
     waitUntil: () => {},
   };
   const apps = [createApiApp(options), createBackupApp(options), createRestoreApp(options)];
-  return apps.flatMap(({ routes }) =>
+  const routes = apps.flatMap(({ routes }) =>
     routes.map(({ method, path }) => `${method} ${path.slice(1)}`)
   );
+  // Middleware of a route is listed like the route itself.
+  return [...new Set(routes)];
 }

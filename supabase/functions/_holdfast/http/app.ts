@@ -1,5 +1,5 @@
 /** What the three functions share: the hono app, its errors, and what an app is composed of. */
-import { type Context, Hono } from "hono";
+import { type Handler, Hono } from "hono";
 import type { Budget } from "../engine/budget.ts";
 import type { Clock } from "../engine/clock.ts";
 import { HoldfastError } from "../errors.ts";
@@ -8,7 +8,7 @@ import type { Database } from "../project/database.ts";
 import { type Environment, readBudgetSettings, readProjectSettings } from "../settings.ts";
 import type { Services } from "../transfer/services.ts";
 import { answerJson } from "./answer.ts";
-import { type Caller, requireKey, type Scope } from "./keys.ts";
+import { type KeyedEnv, requireScope, type Scope } from "./keys.ts";
 import { problemResponse } from "./problem.ts";
 
 /** What an app is composed of: all that it reaches of the outside. */
@@ -28,31 +28,42 @@ export interface AppOptions {
 export interface App {
   /** The function's name, which its paths begin with. */
   readonly name: string;
-  readonly routes: Hono;
+  /** Serves requests. */
+  readonly routes: Hono<KeyedEnv>;
   readonly budget: Budget;
   /**
    * What jobs are composed with; made at the first call, so that a wrong setting is answered.
    * @throws HoldfastError `settings_invalid` that names every variable that is wrong.
    */
   services(): Services;
-  /** The caller, if its key has the scope; see requireKey. */
-  authorize(context: Context, scope: Scope): Promise<Caller>;
+  /** Adds a route for callers whose key has the scope. There is no way to add one without. */
+  get: AddRoute;
+  post: AddRoute;
   /** Works on after the answer, and logs what goes wrong then. */
   runInBackground(work: Promise<void>): void;
 }
 
+/** Adds a route: its path below the function's name, its scope, and what answers. */
+export type AddRoute = <Path extends string>(
+  path: Path,
+  scope: Scope,
+  handle: Handler<KeyedEnv, Path>,
+) => void;
+
 /** An app under `/<function name>`, with one way to answer errors. */
 export function createApp(name: string, options: AppOptions): App {
-  const routes = new Hono().basePath(`/${name}`);
+  const routes = new Hono<KeyedEnv>().basePath(`/${name}`);
   routes.onError((error) => problemResponse(error));
   routes.notFound(() => problemResponse(new HoldfastError("not_found", "No route matches.")));
   const services = lazyServices(options);
+  const keyed = (scope: Scope) => requireScope(scope, () => services().database);
   return {
     name,
     routes,
     budget: options.budget,
     services,
-    authorize: (context, scope) => requireKey(context.req.raw.headers, scope, services().database),
+    get: (path, scope, handle) => void routes.get(path, keyed(scope), handle),
+    post: (path, scope, handle) => void routes.post(path, keyed(scope), handle),
     runInBackground: (work) =>
       options.waitUntil(work.catch((error) => {
         // Nobody is left to tell but the log; the cursors tell the next slice.

@@ -5,6 +5,7 @@ import { backupStages } from "../backup/stages.ts";
 import { checkBackupSettings, readRepositorySettings } from "../settings.ts";
 import { type App, type AppOptions, createApp } from "./app.ts";
 import { readBody } from "./body.ts";
+import type { KeyedEnv } from "./keys.ts";
 import { acceptRun, addRunRoutes, addWorkRoute, type MakeStages } from "./runs.ts";
 
 const nothing = z.strictObject({});
@@ -13,14 +14,14 @@ const takeOverSchema = z.strictObject({
 });
 
 /** The routes of holdfast-backup. */
-export function createBackupApp(options: AppOptions): Hono {
+export function createBackupApp(options: AppOptions): Hono<KeyedEnv> {
   const app = createApp("holdfast-backup", options);
   const stages = () => backupStages(app.services());
   addWorkRoute(app, stages);
   addRunRoutes(app, "operate");
 
-  app.routes.post("/runs", async (context) => {
-    const caller = await app.authorize(context, "operate");
+  app.post("/runs", "operate", async (context) => {
+    const { caller } = context.var;
     await readBody(context.req.raw, nothing, options.clock);
     const { database, environment, project } = app.services();
     readRepositorySettings(environment);
@@ -30,14 +31,14 @@ export function createBackupApp(options: AppOptions): Hono {
     return acceptRun(app, run, stages).response;
   });
 
-  app.routes.post("/imports", async (context) => {
-    const caller = await app.authorize(context, "operate");
+  app.post("/imports", "operate", async (context) => {
+    const { caller } = context.var;
     await readBody(context.req.raw, nothing, options.clock);
     return await beginImport(app, caller.name, {}, stages);
   });
 
-  app.routes.post("/take-over", async (context) => {
-    const caller = await app.authorize(context, "operate");
+  app.post("/take-over", "operate", async (context) => {
+    const { caller } = context.var;
     const { force } = await readBody(context.req.raw, takeOverSchema, options.clock);
     return await beginImport(app, caller.name, { take_over: true, force }, stages);
   });

@@ -1,5 +1,6 @@
 /** Holdfast's own keys: who asks, and whether they may. */
 import { timingSafeEqual } from "node:crypto";
+import type { MiddlewareHandler } from "hono";
 import { HoldfastError } from "../errors.ts";
 import type { Database } from "../project/database.ts";
 import { fromHex } from "../repository/keys.ts";
@@ -15,6 +16,22 @@ export interface Caller {
 }
 
 const KEY = /^hf_(?:worker|look|operate|restore)_([0-9a-f]{12})_[0-9a-f]{64}$/;
+
+/** What the middleware adds to a request's context. */
+export interface KeyedEnv {
+  Variables: { caller: Caller };
+}
+
+/**
+ * Middleware that lets a request pass whose key has the scope, and notes the caller.
+ * @throws HoldfastError `key_refused` or `scope_refused`, each with one body whatever the reason.
+ */
+export function requireScope(scope: Scope, database: () => Database): MiddlewareHandler<KeyedEnv> {
+  return async (context, next) => {
+    context.set("caller", await requireKey(context.req.raw.headers, scope, database()));
+    await next();
+  };
+}
 
 /**
  * The caller of a request, if its key is live and has the scope.

@@ -10,6 +10,7 @@ import { readRepositorySettings } from "../settings.ts";
 import { answerJson } from "./answer.ts";
 import { type App, type AppOptions, createApp } from "./app.ts";
 import { readBody } from "./body.ts";
+import type { KeyedEnv } from "./keys.ts";
 import { acceptRun, addRunRoutes, addWorkRoute, showRun } from "./runs.ts";
 
 /** A dry run of a usual project is done by then; the platform wants an answer within 150 s. */
@@ -31,7 +32,7 @@ const bodySchema = z.strictObject({
 });
 
 /** The routes of holdfast-restore. */
-export function createRestoreApp(options: AppOptions): Hono {
+export function createRestoreApp(options: AppOptions): Hono<KeyedEnv> {
   const app = createApp("holdfast-restore", options);
   const stages = () => restoreStages(app.services());
   addWorkRoute(app, stages, () => {
@@ -40,8 +41,8 @@ export function createRestoreApp(options: AppOptions): Hono {
   });
   addRunRoutes(app, "restore");
 
-  app.routes.post("/runs", async (context) => {
-    const caller = await app.authorize(context, "restore");
+  app.post("/runs", "restore", async (context) => {
+    const { caller } = context.var;
     const body = await readBody(context.req.raw, bodySchema, options.clock);
     const { database, environment, project, transport } = app.services();
     const store = createS3Store(readRepositorySettings(environment), transport);

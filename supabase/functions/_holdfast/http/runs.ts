@@ -18,8 +18,7 @@ export function addWorkRoute(
   stages: MakeStages,
   afterSlice: () => Promise<void> = () => Promise.resolve(),
 ): void {
-  app.routes.post("/work", async (context) => {
-    await app.authorize(context, "worker");
+  app.post("/work", "worker", async (context) => {
     const { database, project, transport } = app.services();
     const { run = null } = await readBody(context.req.raw, workSchema, transport.clock);
     if (!app.budget.admit()) {
@@ -53,12 +52,11 @@ export function acceptRun(app: App, run: string, stages: MakeStages): AcceptedRu
 
 /** Adds `GET /runs/:id` and `POST /runs/:id/cancel` for a scope, and for this function's own runs. */
 export function addRunRoutes(app: App, scope: Scope): void {
-  app.routes.get("/runs/:id", async (context) => {
-    await app.authorize(context, scope);
+  app.get("/runs/:id", scope, async (context) => {
     return answerJson(await showRun(app, context.req.param("id"), app.name));
   });
-  app.routes.post("/runs/:id/cancel", async (context) => {
-    const caller = await app.authorize(context, scope);
+  app.post("/runs/:id/cancel", scope, async (context) => {
+    const { caller } = context.var;
     const run = readRunId(context.req.param("id"));
     const state = await app.services().database.call<string>("cancel_run", {
       run_id: run,
