@@ -11,8 +11,6 @@ export interface ServerBehaviour {
   readonly malformedSignatureCode: string;
   /** What a presigned request that holds longer than a week is answered. */
   readonly longPresigned: readonly [status: number, code: string];
-  /** Keeps `aws-chunked` as the object's Content-Encoding, though the body is stored without. */
-  readonly keepsAwsChunked: boolean;
   /** `x-amz-checksum-sha256` is verified and kept; else it is ignored. */
   readonly checksums: boolean;
   /** The code for a key of more than 1,024 bytes. */
@@ -52,7 +50,6 @@ const AMAZON: ServerBehaviour = {
   checksUnsignedHeaders: true,
   malformedSignatureCode: "AuthorizationHeaderMalformed",
   longPresigned: [400, "AuthorizationQueryParametersError"],
-  keepsAwsChunked: false,
   checksums: true,
   keyTooLongCode: "KeyTooLongError",
   metadataBytes: 2048,
@@ -77,7 +74,6 @@ const RADOSGW: ServerBehaviour = {
   checksUnsignedHeaders: false,
   malformedSignatureCode: "InvalidArgument",
   longPresigned: [403, "AccessDenied"],
-  keepsAwsChunked: true,
   checksums: false,
   keyTooLongCode: "InvalidObjectName",
   metadataBytes: undefined,

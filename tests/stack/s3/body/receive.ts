@@ -1,7 +1,6 @@
 import { payloadKind } from "../auth/payload.ts";
 import { S3Error } from "../errors.ts";
 import type { S3Request } from "../request.ts";
-import { AwsChunkedDecoder } from "./aws_chunked.ts";
 import {
   type AnnouncedChecksum,
   announcedChecksum,
@@ -9,7 +8,6 @@ import {
   createHasher,
   decodeBase64,
   type Hasher,
-  parseAlgorithm,
 } from "./checksums.ts";
 
 /** The most that one PutObject or UploadPart may carry. */
@@ -22,7 +20,7 @@ const DOCUMENT_BYTES = 8 * 1024 ** 2;
 export interface ReceivedBody {
   readonly bytes: number;
   readonly md5: Uint8Array;
-  /** The checksum that came with it, in its headers or behind the body. */
+  /** The checksum that came with it in its headers. */
   readonly checksum?: AnnouncedChecksum;
 }
 
@@ -35,7 +33,7 @@ export interface Sink {
  * Reads a request's body into `sink` and checks it against everything its headers say of it.
  *
  * @throws {S3Error} MissingContentLength, EntityTooLarge, IncompleteBody, InvalidDigest, BadDigest,
- *   XAmzContentSHA256Mismatch, SignatureDoesNotMatch, InvalidRequest
+ *   XAmzContentSHA256Mismatch, InvalidRequest
  * @throws {ConnectionLostError}
  */
 export async function receiveBody(
@@ -44,7 +42,7 @@ export async function receiveBody(
   maxBytes = PUT_BYTES,
 ): Promise<ReceivedBody> {
   const payload = payloadKind(request.authentication.payloadHash);
-  const bytes = announcedBytes(request, payload.kind === "chunked");
+  const bytes = contentLength(request);
   if (bytes > maxBytes) {
     throw new S3Error("EntityTooLarge", undefined, {
       ProposedSize: bytes,
@@ -52,25 +50,14 @@ export async function receiveBody(
     });
   }
   const digests = new Digests(request, payload.kind === "sha256" ? payload.hex : undefined);
-  const decoder = payload.kind === "chunked"
-    ? new AwsChunkedDecoder(
-      payload.signed ? request.authentication.chunkSigner() : undefined,
-      payload.trailer,
-    )
-    : undefined;
-
   let received = 0;
   for (let chunk = await request.body.next(); chunk; chunk = await request.body.next()) {
-    for (const data of decoder?.decode(chunk) ?? [chunk]) {
-      received += data.byteLength;
-      if (received > bytes) throw new S3Error("IncompleteBody");
-      digests.update(data);
-      await sink.write(data);
-    }
+    received += chunk.byteLength;
+    digests.update(chunk);
+    await sink.write(chunk);
   }
-  decoder?.end();
   if (received !== bytes) throw new S3Error("IncompleteBody");
-  return { bytes, ...digests.check(decoder?.trailers) };
+  return { bytes, ...digests.check() };
 }
 
 /** Reads a body of XML. Throws as `receiveBody` does. */
@@ -87,10 +74,8 @@ export async function receiveDocument(request: S3Request): Promise<Uint8Array> {
   return whole;
 }
 
-/** The length of the body without the encoding aws-chunked. */
-function announcedBytes(request: S3Request, chunked: boolean): number {
-  const name = chunked ? "x-amz-decoded-content-length" : "content-length";
-  const value = request.headers.get(name);
+function contentLength(request: S3Request): number {
+  const value = request.headers.get("content-length");
   if (value === undefined) throw new S3Error("MissingContentLength");
   if (!/^\d{1,15}$/.test(value)) throw new S3Error("BadRequest");
   return Number(value);
@@ -100,14 +85,12 @@ function announcedBytes(request: S3Request, chunked: boolean): number {
 class Digests {
   readonly #expectedMd5: Uint8Array | undefined;
   readonly #announced: AnnouncedChecksum | undefined;
-  readonly #trailer: ChecksumAlgorithm | undefined;
   readonly #hashers = new Map<ChecksumAlgorithm | "MD5", Hasher>();
 
   constructor(request: S3Request, readonly expectedSha256: string | undefined) {
     this.#expectedMd5 = contentMd5(request.headers);
     this.#announced = announcedChecksum(request.headers);
-    this.#trailer = trailerAlgorithm(request.headers);
-    const wanted = ["MD5" as const, this.#announced?.algorithm, this.#trailer];
+    const wanted = ["MD5" as const, this.#announced?.algorithm];
     if (expectedSha256 !== undefined) wanted.push("SHA256");
     for (const algorithm of wanted) {
       if (algorithm !== undefined) this.#hashers.set(algorithm, createHasher(algorithm));
@@ -118,7 +101,7 @@ class Digests {
     for (const hasher of this.#hashers.values()) hasher.update(chunk);
   }
 
-  check(trailers: ReadonlyMap<string, string> | undefined): Omit<ReceivedBody, "bytes"> {
+  check(): Omit<ReceivedBody, "bytes"> {
     const digests = new Map([...this.#hashers].map(([name, hasher]) => [name, hasher.digest()]));
     const digest = (name: ChecksumAlgorithm | "MD5") => digests.get(name) ?? new Uint8Array();
     if (this.expectedSha256 !== undefined) {
@@ -137,7 +120,7 @@ class Digests {
         CalculatedDigest: md5.toBase64(),
       });
     }
-    const checksum = this.#announced ?? this.#trailingChecksum(trailers);
+    const checksum = this.#announced;
     if (checksum !== undefined) {
       const computed = digest(checksum.algorithm).toBase64();
       if (computed !== checksum.value) {
@@ -149,14 +132,6 @@ class Digests {
     }
     return { md5, checksum };
   }
-
-  #trailingChecksum(trailers: ReadonlyMap<string, string> | undefined) {
-    const checksum = announcedChecksum(trailers ?? new Map());
-    if (checksum?.algorithm !== this.#trailer) {
-      throw new S3Error("InvalidRequest", "The trailing headers are not those that were announced");
-    }
-    return checksum;
-  }
 }
 
 function contentMd5(headers: ReadonlyMap<string, string>): Uint8Array | undefined {
@@ -165,10 +140,4 @@ function contentMd5(headers: ReadonlyMap<string, string>): Uint8Array | undefine
   const digest = decodeBase64(header);
   if (digest?.byteLength !== 16) throw new S3Error("InvalidDigest");
   return digest;
-}
-
-function trailerAlgorithm(headers: ReadonlyMap<string, string>): ChecksumAlgorithm | undefined {
-  const header = headers.get("x-amz-trailer")?.trim().toLowerCase();
-  const name = /^x-amz-checksum-(.+)$/.exec(header ?? "")?.[1];
-  return name === undefined ? undefined : parseAlgorithm(name);
 }

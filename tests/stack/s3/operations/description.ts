@@ -52,15 +52,7 @@ export function readDescription(headers: ReadonlyMap<string, string>): ObjectDes
   if (metadataBytes > METADATA_BYTES) {
     throw new S3Error("MetadataTooLarge", undefined, { MaxSizeAllowed: METADATA_BYTES });
   }
-  return { headers: withoutAwsChunked(kept), metadata };
-}
-
-/** That encoding is undone on arrival. */
-function withoutAwsChunked(headers: Record<string, string>): Record<string, string> {
-  const { "content-encoding": encoding, ...others } = headers;
-  const rest = (encoding ?? "").split(",").map((name) => name.trim())
-    .filter((name) => name !== "aws-chunked" && name !== "");
-  return rest.length === 0 ? others : { ...others, "content-encoding": rest.join(",") };
+  return { headers: kept, metadata };
 }
 
 /** The headers that give an object's description back. */
