@@ -11,7 +11,7 @@ export interface ServerBehaviour {
   readonly malformedSignatureCode: string;
   /** What a presigned request that holds longer than a week is answered. */
   readonly longPresigned: readonly [status: number, code: string];
-  /** `x-amz-checksum-sha256` is verified and kept; else it is ignored. */
+  /** `x-amz-checksum-crc32` is verified and kept; else it is ignored. */
   readonly checksums: boolean;
   /** The code for a key of more than 1,024 bytes. */
   readonly keyTooLongCode: string;

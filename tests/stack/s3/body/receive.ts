@@ -1,14 +1,8 @@
+import { createHash, type Hash } from "node:crypto";
 import { payloadKind } from "../auth/payload.ts";
 import { S3Error } from "../errors.ts";
 import type { S3Request } from "../request.ts";
-import {
-  type AnnouncedChecksum,
-  announcedChecksum,
-  type ChecksumAlgorithm,
-  createHasher,
-  decodeBase64,
-  type Hasher,
-} from "./checksums.ts";
+import { CHECKSUM_ALGORITHM, Crc32, decodeBase64, statedChecksum } from "./checksums.ts";
 
 /** The most that one PutObject or UploadPart may carry. */
 export const PUT_BYTES = 5 * 1024 ** 3;
@@ -16,12 +10,12 @@ export const PUT_BYTES = 5 * 1024 ** 3;
 /** The most that a request's XML may take: 10,000 parts with a checksum each fit. */
 const DOCUMENT_BYTES = 8 * 1024 ** 2;
 
-/** A body that arrived whole and as announced. */
+/** A body that arrived complete and as its headers state. */
 export interface ReceivedBody {
   readonly bytes: number;
   readonly md5: Uint8Array;
-  /** The checksum that came with it in its headers. */
-  readonly checksum?: AnnouncedChecksum;
+  /** The CRC-32 that its headers state, base64. */
+  readonly checksum?: string;
 }
 
 /** What takes the bytes as they arrive. */
@@ -81,56 +75,49 @@ function contentLength(request: S3Request): number {
   return Number(value);
 }
 
-/** Every digest that a body must have, and MD5, which its ETag is made of. */
+/** The digests that a body's headers state, and MD5, which its ETag is made of. */
 class Digests {
-  readonly #expectedMd5: Uint8Array | undefined;
-  readonly #announced: AnnouncedChecksum | undefined;
-  readonly #hashers = new Map<ChecksumAlgorithm | "MD5", Hasher>();
+  readonly #md5 = createHash("md5");
+  readonly #sha256: Hash | undefined;
+  readonly #crc32: Crc32 | undefined;
+  readonly #statedMd5: Uint8Array | undefined;
+  readonly #statedCrc32: string | undefined;
 
-  constructor(request: S3Request, readonly expectedSha256: string | undefined) {
-    this.#expectedMd5 = contentMd5(request.headers);
-    this.#announced = announcedChecksum(request.headers);
-    const wanted = ["MD5" as const, this.#announced?.algorithm];
-    if (expectedSha256 !== undefined) wanted.push("SHA256");
-    for (const algorithm of wanted) {
-      if (algorithm !== undefined) this.#hashers.set(algorithm, createHasher(algorithm));
-    }
+  constructor(request: S3Request, readonly statedSha256: string | undefined) {
+    this.#statedMd5 = contentMd5(request.headers);
+    this.#statedCrc32 = statedChecksum(request.headers);
+    this.#sha256 = statedSha256 === undefined ? undefined : createHash("sha256");
+    this.#crc32 = this.#statedCrc32 === undefined ? undefined : new Crc32();
   }
 
   update(chunk: Uint8Array): void {
-    for (const hasher of this.#hashers.values()) hasher.update(chunk);
+    this.#md5.update(chunk);
+    this.#sha256?.update(chunk);
+    this.#crc32?.update(chunk);
   }
 
   check(): Omit<ReceivedBody, "bytes"> {
-    const digests = new Map([...this.#hashers].map(([name, hasher]) => [name, hasher.digest()]));
-    const digest = (name: ChecksumAlgorithm | "MD5") => digests.get(name) ?? new Uint8Array();
-    if (this.expectedSha256 !== undefined) {
-      const computed = digest("SHA256").toHex();
-      if (computed !== this.expectedSha256) {
-        throw new S3Error("XAmzContentSHA256Mismatch", undefined, {
-          ClientComputedContentSHA256: this.expectedSha256,
-          S3ComputedContentSHA256: computed,
-        });
-      }
+    const sha256 = this.#sha256?.digest("hex");
+    if (sha256 !== undefined && sha256 !== this.statedSha256) {
+      throw new S3Error("XAmzContentSHA256Mismatch", undefined, {
+        ClientComputedContentSHA256: this.statedSha256 ?? "",
+        S3ComputedContentSHA256: sha256,
+      });
     }
-    const md5 = digest("MD5");
-    if (this.#expectedMd5 !== undefined && this.#expectedMd5.toHex() !== md5.toHex()) {
+    const md5: Uint8Array = this.#md5.digest();
+    if (this.#statedMd5 !== undefined && this.#statedMd5.toHex() !== md5.toHex()) {
       throw new S3Error("BadDigest", undefined, {
-        ExpectedDigest: this.#expectedMd5.toBase64(),
+        ExpectedDigest: this.#statedMd5.toBase64(),
         CalculatedDigest: md5.toBase64(),
       });
     }
-    const checksum = this.#announced;
-    if (checksum !== undefined) {
-      const computed = digest(checksum.algorithm).toBase64();
-      if (computed !== checksum.value) {
-        throw new S3Error(
-          "BadDigest",
-          `The ${checksum.algorithm} you specified did not match the calculated checksum.`,
-        );
-      }
+    if (this.#crc32?.digest() !== this.#statedCrc32) {
+      throw new S3Error(
+        "BadDigest",
+        `The ${CHECKSUM_ALGORITHM} you specified did not match the calculated checksum.`,
+      );
     }
-    return { md5, checksum };
+    return { md5, checksum: this.#statedCrc32 };
   }
 }
 

@@ -1,8 +1,11 @@
 import { S3Error } from "../errors.ts";
 import type { ObjectDescription } from "../store/types.ts";
 
-/** Headers of an object that are kept and given back as they are. */
-const KEPT_HEADERS = [
+/**
+ * Headers of an object that are kept and given back as they are. A GET may replace each by a query
+ * parameter `response-<name>`.
+ */
+export const KEPT_HEADERS = [
   "cache-control",
   "content-disposition",
   "content-encoding",
