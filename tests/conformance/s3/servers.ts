@@ -17,10 +17,6 @@ export interface ServerBehaviour {
   readonly keyTooLongCode: string;
   /** The most bytes of user metadata; undefined where only the size of all headers is limited. */
   readonly metadataBytes: number | undefined;
-  /** If-Match of a put takes the tag in quotes, as it was answered; else only without. */
-  readonly quotedIfMatch: boolean;
-  /** The status of a put with If-Match where there is no object. */
-  readonly ifMatchMissingStatus: number;
   /** The status for a range that ends before it begins; 200 where that is ignored. */
   readonly reversedRangeStatus: number;
   /** CopyObject honours `x-amz-copy-source-if-match`. */
@@ -53,8 +49,6 @@ const AMAZON: ServerBehaviour = {
   checksums: true,
   keyTooLongCode: "KeyTooLongError",
   metadataBytes: 2048,
-  quotedIfMatch: true,
-  ifMatchMissingStatus: 404,
   reversedRangeStatus: 200,
   conditionalCopy: true,
   quotedCopyEtag: true,
@@ -77,8 +71,6 @@ const RADOSGW: ServerBehaviour = {
   checksums: false,
   keyTooLongCode: "InvalidObjectName",
   metadataBytes: undefined,
-  quotedIfMatch: false,
-  ifMatchMissingStatus: 412,
   reversedRangeStatus: 416,
   conditionalCopy: false,
   quotedCopyEtag: false,

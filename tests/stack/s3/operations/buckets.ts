@@ -38,11 +38,6 @@ export const headBucket: BucketHandler = (request) => {
   return { headers: { "x-amz-bucket-region": request.region } };
 };
 
-export const getBucketLocation: BucketHandler = (request) => {
-  const region = request.region === UNNAMED_REGION ? "" : request.region;
-  return { body: xmlDocument("LocationConstraint", region) };
-};
-
 /** Empty: versioning was never switched on, and cannot be. */
 export const getBucketVersioning: BucketHandler = () => {
   return { body: xmlDocument("VersioningConfiguration") };

@@ -43,13 +43,16 @@ Deno.test("S3 stand-in: a bucket can be named by the host", async () => {
 Deno.test("S3 stand-in: what it lacks it refuses by name", async () => {
   await using s3 = await startTestServer();
   await s3.request("object", { method: "PUT", body: "text" });
-  for (const path of ["?policy=", "?versions=", "object?tagging=", "object?versionId=1"]) {
+  for (
+    const path of ["?policy=", "?location=", "?versions=", "object?tagging=", "object?versionId=1"]
+  ) {
     const answer = await s3.request(path);
     assert.deepEqual([answer.status, answer.code], [501, "NotImplemented"], path);
   }
   const headers: [name: string, value: string][] = [
     ["x-amz-object-lock-mode", "value"],
     ["x-amz-tagging", "value"],
+    ["if-match", "*"],
     ["x-amz-checksum-crc64nvme", "value"],
     ["x-amz-content-sha256", "STREAMING-UNSIGNED-PAYLOAD-TRAILER"],
   ];
