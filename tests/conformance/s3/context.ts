@@ -1,13 +1,13 @@
 import {
   AbortMultipartUploadCommand,
-  DeleteObjectCommand,
+  DeleteObjectsCommand,
   ListMultipartUploadsCommand,
   ListObjectsV2Command,
   S3Client,
 } from "@aws-sdk/client-s3";
 import { type Answer, type RequestOptions, send, type SignedRequest, signRequest } from "./http.ts";
 import { type ServerBehaviour, SERVERS } from "./servers.ts";
-import { openTarget, type S3Target } from "./target.ts";
+import { type S3Target, target } from "./target.ts";
 
 /**
  * Defines a test that gets a server: the stand-in, or the one that the environment names. On both
@@ -15,7 +15,6 @@ import { openTarget, type S3Target } from "./target.ts";
  */
 export function s3Test(name: string, run: (s3: S3Context) => Promise<void>): void {
   Deno.test(`S3: ${name}`, async () => {
-    await using target = await openTarget();
     await using context = new S3Context(target);
     await run(context);
   });
@@ -100,8 +99,9 @@ export class S3Context implements AsyncDisposable {
     let truncated = true;
     while (truncated) {
       const page = await client.send(new ListObjectsV2Command(place));
-      for (const { Key } of page.Contents ?? []) {
-        await client.send(new DeleteObjectCommand({ Bucket, Key }));
+      const Objects = (page.Contents ?? []).map(({ Key }) => ({ Key }));
+      if (Objects.length > 0) {
+        await client.send(new DeleteObjectsCommand({ Bucket, Delete: { Objects } }));
       }
       truncated = page.IsTruncated ?? false;
     }
