@@ -1,5 +1,6 @@
 import {
   AbortMultipartUploadCommand,
+  DeleteObjectCommand,
   DeleteObjectsCommand,
   ListMultipartUploadsCommand,
   ListObjectsV2Command,
@@ -99,15 +100,25 @@ export class S3Context implements AsyncDisposable {
     let truncated = true;
     while (truncated) {
       const page = await client.send(new ListObjectsV2Command(place));
-      const Objects = (page.Contents ?? []).map(({ Key }) => ({ Key }));
-      if (Objects.length > 0) {
-        await client.send(new DeleteObjectsCommand({ Bucket, Delete: { Objects } }));
-      }
+      await this.#deleteAll((page.Contents ?? []).map(({ Key = "" }) => Key));
       truncated = page.IsTruncated ?? false;
     }
     const { Uploads = [] } = await client.send(new ListMultipartUploadsCommand(place));
     for (const { Key, UploadId } of Uploads) {
       await client.send(new AbortMultipartUploadCommand({ Bucket, Key, UploadId }));
+    }
+  }
+
+  async #deleteAll(keys: readonly string[]): Promise<void> {
+    const { client, bucket: Bucket } = this;
+    // XML cannot carry control characters.
+    const inXml = (key: string) => !/\p{Cc}/u.test(key);
+    const Objects = keys.filter(inXml).map((Key) => ({ Key }));
+    if (Objects.length > 0) {
+      await client.send(new DeleteObjectsCommand({ Bucket, Delete: { Objects } }));
+    }
+    for (const Key of keys) {
+      if (!inXml(Key)) await client.send(new DeleteObjectCommand({ Bucket, Key }));
     }
   }
 }
