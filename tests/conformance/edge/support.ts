@@ -7,11 +7,17 @@ import {
   startFunctions,
 } from "../../stack/edge/functions.ts";
 import { type Gateway, startGateway } from "../../stack/edge/gateway.ts";
+import { ModuleCache } from "../../stack/edge/module_cache.ts";
 import type { DenoVersion } from "../../stack/process/deno_versions.ts";
 import { createWorkspace } from "../../stack/process/workspace.ts";
 import { eventually } from "../../support/eventually.ts";
 
 const FUNCTIONS = fileURLToPath(new URL("../../stack/edge/fixtures/functions", import.meta.url));
+
+/** Where all tests of a file run: caching the modules takes a process for each function. */
+const workspace = await createWorkspace();
+const modules = new ModuleCache(workspace.path);
+Deno.test.afterAll(() => workspace.dispose());
 
 /** Functions behind a gateway. */
 export interface Site {
@@ -39,7 +45,6 @@ export async function withFunctions(
   options: SiteOptions,
   body: (site: Site) => Promise<void>,
 ): Promise<void> {
-  await using workspace = await createWorkspace();
   await using functions = await startFunctions({
     workspace,
     functionsDirectory: FUNCTIONS,
@@ -48,6 +53,7 @@ export async function withFunctions(
     deno: options.deno,
     mode: options.mode ?? "shared",
     limits: options.limits,
+    modules,
   });
   await using gateway = startGateway(createApiKeys("edge"), { functions });
   await body({

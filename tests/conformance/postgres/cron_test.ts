@@ -1,9 +1,15 @@
 import assert from "node:assert/strict";
 import { startCron } from "../../stack/postgres/cron.ts";
-import { assertRefused, eventually, openSubject, rolledBack, type Subject } from "./support.ts";
+import {
+  assertRefused,
+  eventually,
+  openServer,
+  rolledBack,
+  type ServerSubject,
+} from "./support.ts";
 
 Deno.test("cron: jobs and their rows", async (t) => {
-  await using subject = await openSubject();
+  await using subject = await openServer();
   const { sql } = subject;
 
   await t.step("its functions are found by their signatures", async () => {
@@ -122,7 +128,7 @@ Deno.test("cron: jobs and their rows", async (t) => {
 });
 
 /** Waits for a run of each job, which takes up to a minute where it is the real pg_cron's. */
-async function runJobs(subject: Subject, names: string[]) {
+async function runJobs(subject: ServerSubject, names: string[]) {
   const { sql } = subject;
   if (subject.stack?.database.cron === "stand-in") {
     await using launcher = await startCron({

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { connect } from "../../stack/postgres/connection.ts";
 import { startNet } from "../../stack/postgres/net.ts";
-import { assertRefused, eventually, openSubject, rolledBack } from "./support.ts";
+import { assertRefused, eventually, openServer, rolledBack } from "./support.ts";
 
 Deno.test("net: requests from SQL", async (t) => {
-  await using subject = await openSubject();
+  await using subject = await openServer();
   const { sql } = subject;
 
   await t.step("its functions are found by their signatures", async () => {

@@ -161,11 +161,10 @@ Deno.test("privileges of the project's roles", async (t) => {
       }),
   );
 
-  const { stack } = subject;
-  if (!stack) return;
+  if (!subject.embedded) return;
 
   await t.step("nobody connects without the right password", async () => {
-    await using wrong = connect(stack.database.databaseUrl.replace(/:\w+@/, ":wrong@"));
+    await using wrong = connect(subject.databaseUrl.replace(/:\w+@/, ":wrong@"));
     await assert.rejects(wrong`select 1`, { code: "28P01" });
   });
 });

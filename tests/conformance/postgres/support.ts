@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import postgres from "postgres";
+import { STACK_URL_VARIABLE, StackClient } from "../../stack/client.ts";
 import {
   type PostgresCluster,
   type ProjectDatabase,
@@ -16,16 +17,41 @@ export interface Subject extends AsyncDisposable {
   /** One connection as the role `postgres`. */
   sql: Connection;
   databaseUrl: string;
-  /** What only the embedded stack has: a superuser's URL, and the server itself. */
+  /** Whether the database is the embedded stack's, not one that the environment names. */
+  embedded: boolean;
+}
+
+/** A subject that may have a server of its own. */
+export interface ServerSubject extends Subject {
+  /** What only an embedded server has: a superuser's URL, and the server itself. */
   stack?: { database: ProjectDatabase; cluster: PostgresCluster };
 }
 
-/** Opens the database of the environment, or else one of a server of its own. */
+/** Opens the database of the environment, else one of the running stack, else one of its own. */
 export async function openSubject(): Promise<Subject> {
+  const stackUrl = Deno.env.get(STACK_URL_VARIABLE);
+  if (!stackUrl || Deno.env.get(DATABASE_URL_VARIABLE)) return await openServer();
+  const parts = { functions: [], migrate: false, cron: false, net: false };
+  const project = await new StackClient(stackUrl).createProject(parts);
+  const sql = connect(project.info.databaseUrl);
+  return {
+    sql,
+    databaseUrl: project.info.databaseUrl,
+    embedded: true,
+    async [Symbol.asyncDispose]() {
+      await sql.end({ timeout: 5 });
+      await project[Symbol.asyncDispose]();
+    },
+  };
+}
+
+/** Opens the database of the environment, or else one of a server of its own. */
+export async function openServer(): Promise<ServerSubject> {
   const given = Deno.env.get(DATABASE_URL_VARIABLE);
   if (given) {
     const sql = connect(given);
-    return { sql, databaseUrl: given, [Symbol.asyncDispose]: () => sql.end({ timeout: 5 }) };
+    const end = () => sql.end({ timeout: 5 });
+    return { sql, databaseUrl: given, embedded: false, [Symbol.asyncDispose]: end };
   }
   const workspace = await createWorkspace();
   try {
@@ -35,6 +61,7 @@ export async function openSubject(): Promise<Subject> {
     return {
       sql,
       databaseUrl: database.databaseUrl,
+      embedded: true,
       stack: { database, cluster },
       async [Symbol.asyncDispose]() {
         await sql.end({ timeout: 5 });

@@ -1,13 +1,14 @@
 import {
   AbortMultipartUploadCommand,
   DeleteObjectCommand,
+  DeleteObjectsCommand,
   ListMultipartUploadsCommand,
   ListObjectsV2Command,
   S3Client,
 } from "@aws-sdk/client-s3";
 import { type Answer, type RequestOptions, send, type SignedRequest, signRequest } from "./http.ts";
 import { type ServerBehaviour, SERVERS } from "./servers.ts";
-import { openTarget, type S3Target } from "./target.ts";
+import { type S3Target, target } from "./target.ts";
 
 /**
  * Defines a test that gets a server: the stand-in, or the one that the environment names. On both
@@ -15,7 +16,6 @@ import { openTarget, type S3Target } from "./target.ts";
  */
 export function s3Test(name: string, run: (s3: S3Context) => Promise<void>): void {
   Deno.test(`S3: ${name}`, async () => {
-    await using target = await openTarget();
     await using context = new S3Context(target);
     await run(context);
   });
@@ -100,14 +100,25 @@ export class S3Context implements AsyncDisposable {
     let truncated = true;
     while (truncated) {
       const page = await client.send(new ListObjectsV2Command(place));
-      for (const { Key } of page.Contents ?? []) {
-        await client.send(new DeleteObjectCommand({ Bucket, Key }));
-      }
+      await this.#deleteAll((page.Contents ?? []).map(({ Key = "" }) => Key));
       truncated = page.IsTruncated ?? false;
     }
     const { Uploads = [] } = await client.send(new ListMultipartUploadsCommand(place));
     for (const { Key, UploadId } of Uploads) {
       await client.send(new AbortMultipartUploadCommand({ Bucket, Key, UploadId }));
+    }
+  }
+
+  async #deleteAll(keys: readonly string[]): Promise<void> {
+    const { client, bucket: Bucket } = this;
+    // XML cannot carry control characters.
+    const inXml = (key: string) => !/\p{Cc}/u.test(key);
+    const Objects = keys.filter(inXml).map((Key) => ({ Key }));
+    if (Objects.length > 0) {
+      await client.send(new DeleteObjectsCommand({ Bucket, Delete: { Objects } }));
+    }
+    for (const Key of keys) {
+      if (!inXml(Key)) await client.send(new DeleteObjectCommand({ Bucket, Key }));
     }
   }
 }

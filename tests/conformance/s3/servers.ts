@@ -11,18 +11,12 @@ export interface ServerBehaviour {
   readonly malformedSignatureCode: string;
   /** What a presigned request that holds longer than a week is answered. */
   readonly longPresigned: readonly [status: number, code: string];
-  /** Keeps `aws-chunked` as the object's Content-Encoding, though the body is stored without. */
-  readonly keepsAwsChunked: boolean;
-  /** `x-amz-checksum-sha256` is verified and kept; else it is ignored. */
+  /** `x-amz-checksum-crc32` is verified and kept; else it is ignored. */
   readonly checksums: boolean;
   /** The code for a key of more than 1,024 bytes. */
   readonly keyTooLongCode: string;
   /** The most bytes of user metadata; undefined where only the size of all headers is limited. */
   readonly metadataBytes: number | undefined;
-  /** If-Match of a put takes the tag in quotes, as it was answered; else only without. */
-  readonly quotedIfMatch: boolean;
-  /** The status of a put with If-Match where there is no object. */
-  readonly ifMatchMissingStatus: number;
   /** The status for a range that ends before it begins; 200 where that is ignored. */
   readonly reversedRangeStatus: number;
   /** CopyObject honours `x-amz-copy-source-if-match`. */
@@ -52,12 +46,9 @@ const AMAZON: ServerBehaviour = {
   checksUnsignedHeaders: true,
   malformedSignatureCode: "AuthorizationHeaderMalformed",
   longPresigned: [400, "AuthorizationQueryParametersError"],
-  keepsAwsChunked: false,
   checksums: true,
   keyTooLongCode: "KeyTooLongError",
   metadataBytes: 2048,
-  quotedIfMatch: true,
-  ifMatchMissingStatus: 404,
   reversedRangeStatus: 200,
   conditionalCopy: true,
   quotedCopyEtag: true,
@@ -77,12 +68,9 @@ const RADOSGW: ServerBehaviour = {
   checksUnsignedHeaders: false,
   malformedSignatureCode: "InvalidArgument",
   longPresigned: [403, "AccessDenied"],
-  keepsAwsChunked: true,
   checksums: false,
   keyTooLongCode: "InvalidObjectName",
   metadataBytes: undefined,
-  quotedIfMatch: false,
-  ifMatchMissingStatus: 412,
   reversedRangeStatus: 416,
   conditionalCopy: false,
   quotedCopyEtag: false,

@@ -14,9 +14,6 @@ export interface S3Target {
   readonly forcePathStyle: boolean;
 }
 
-/** A target, and what ends it. */
-export type OpenTarget = S3Target & AsyncDisposable;
-
 const STANDIN = {
   name: "standin",
   region: "eu-central-1",
@@ -26,13 +23,7 @@ const STANDIN = {
   forcePathStyle: true,
 } as const satisfies Partial<S3Target>;
 
-/** The server that HOLDFAST_TEST_S3_ENDPOINT names, or a stand-in of its own. */
-export function openTarget(): Promise<OpenTarget> | OpenTarget {
-  const endpoint = Deno.env.get("HOLDFAST_TEST_S3_ENDPOINT");
-  return endpoint ? namedTarget(endpoint) : startStandIn();
-}
-
-function namedTarget(endpoint: string): OpenTarget {
+function namedTarget(endpoint: string): S3Target {
   const name = Deno.env.get("HOLDFAST_TEST_S3_SERVER") ?? "aws";
   if (!(name in SERVERS)) {
     const known = Object.keys(SERVERS).join(", ");
@@ -46,7 +37,6 @@ function namedTarget(endpoint: string): OpenTarget {
     accessKeyId: variable("ACCESS_KEY_ID"),
     secretAccessKey: variable("SECRET_ACCESS_KEY"),
     forcePathStyle: Deno.env.get("HOLDFAST_TEST_S3_FORCE_PATH_STYLE") !== "false",
-    [Symbol.asyncDispose]: () => Promise.resolve(),
   };
 }
 
@@ -56,17 +46,20 @@ function variable(name: string): string {
   return value;
 }
 
-async function startStandIn(): Promise<OpenTarget> {
+/** Starts a stand-in, which ends after the last test of the file. */
+async function startStandIn(): Promise<S3Target> {
   const workspace = await createWorkspace();
   const { region, bucket } = STANDIN;
   const server = await startS3({ directory: workspace.path, region, credentials: [STANDIN] });
   await server.createBucket(bucket);
-  return {
-    ...STANDIN,
-    endpoint: server.endpoint,
-    async [Symbol.asyncDispose]() {
-      await server.stop();
-      await workspace.dispose();
-    },
-  };
+  Deno.test.afterAll(async () => {
+    await server.stop();
+    await workspace.dispose();
+  });
+  return { ...STANDIN, endpoint: server.endpoint };
 }
+
+const endpoint = Deno.env.get("HOLDFAST_TEST_S3_ENDPOINT");
+
+/** The server that all tests of a file share: the named one, or a stand-in. */
+export const target: S3Target = endpoint ? namedTarget(endpoint) : await startStandIn();

@@ -41,8 +41,8 @@ export async function sendPart(
   options: Partial<UploadPartCommandInput> = {},
 ): Promise<CompletedPart> {
   const part = { ...upload, PartNumber, Body, ...options };
-  const { ETag, ChecksumSHA256 } = await s3.client.send(new UploadPartCommand(part));
-  return { PartNumber, ETag, ChecksumSHA256 };
+  const { ETag, ChecksumCRC32 } = await s3.client.send(new UploadPartCommand(part));
+  return { PartNumber, ETag, ChecksumCRC32 };
 }
 
 /** Completes an upload from these parts. */

@@ -7,7 +7,6 @@ export type Operation =
   | "CreateBucket"
   | "DeleteBucket"
   | "HeadBucket"
-  | "GetBucketLocation"
   | "GetBucketVersioning"
   | "ListObjects"
   | "ListObjectsV2"
@@ -39,7 +38,16 @@ export interface RoutedRequest {
 /** Sub-resources of S3 that the stand-in lacks: ignoring one would do something else entirely. */
 const MISSING_SUBRESOURCES = [
   ...["accelerate", "acl", "analytics", "attributes", "cors", "encryption", "intelligent-tiering"],
-  ...["inventory", "legal-hold", "lifecycle", "logging", "metrics", "notification", "object-lock"],
+  ...[
+    "inventory",
+    "legal-hold",
+    "lifecycle",
+    "location",
+    "logging",
+    "metrics",
+    "notification",
+    "object-lock",
+  ],
   ...["ownershipControls", "partNumber", "policy", "policyStatus", "publicAccessBlock"],
   ...["replication", "requestPayment", "restore", "retention", "select", "session", "tagging"],
   ...["torrent", "versionId", "versions", "website"],
@@ -70,7 +78,7 @@ function serviceOperation(request: RoutedRequest): Operation | undefined {
 }
 
 function bucketOperation({ method, query }: RoutedRequest): Operation | undefined {
-  const special = ["delete", "location", "uploads", "versioning"].find((name) => query.has(name));
+  const special = ["delete", "uploads", "versioning"].find((name) => query.has(name));
   switch (special === undefined ? method : `${method} ${special}`) {
     case "GET":
       return query.get("list-type") === "2" ? "ListObjectsV2" : "ListObjects";
@@ -80,8 +88,6 @@ function bucketOperation({ method, query }: RoutedRequest): Operation | undefine
       return "CreateBucket";
     case "DELETE":
       return "DeleteBucket";
-    case "GET location":
-      return "GetBucketLocation";
     case "GET versioning":
       return "GetBucketVersioning";
     case "GET uploads":

@@ -61,8 +61,8 @@ export type Fault =
 export type FaultHook = (record: Readonly<S3RequestRecord>) => Fault | undefined;
 
 /**
- * Which writes honour If-None-Match and If-Match: `all` as Amazon's, `put` as Ceph's up to 16.2,
- * which ignores them where an upload is completed, `none` as servers that know neither.
+ * Which writes honour If-None-Match: `all` as Amazon's, `put` as Ceph's up to 16.2,
+ * which ignores them where an upload is completed, `none` as servers that do not know it.
  */
 export type ConditionalWrites = "all" | "put" | "none";
 

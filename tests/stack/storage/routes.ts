@@ -2,10 +2,10 @@ import type { Admission } from "./caller.ts";
 import { refusal, StorageError } from "./errors.ts";
 import type { Handler } from "./exchange.ts";
 import * as bucket from "./handlers/bucket.ts";
+import { purge } from "./handlers/purge.ts";
 import * as list from "./handlers/list.ts";
 import * as read from "./handlers/read.ts";
 import * as remove from "./handlers/remove.ts";
-import * as service from "./handlers/service.ts";
 import * as sign from "./handlers/sign.ts";
 import * as transfer from "./handlers/transfer.ts";
 import * as write from "./handlers/write.ts";
@@ -30,9 +30,6 @@ const CACHED = new Set(["GET object/authenticated", "GET object/public"]);
 
 /** Storage's REST routes, those with more fixed segments first. */
 const ROUTES: readonly Route[] = [
-  route("GET status", "none", "", service.status),
-  route("GET health", "none", "", service.health),
-
   route("GET bucket", "required", "bucket.list", bucket.list, "GET buckets"),
   route("POST bucket", "required", "bucket.create", bucket.create),
   route("GET bucket/:bucket", "required", "bucket.get", bucket.get),
@@ -65,9 +62,9 @@ const ROUTES: readonly Route[] = [
   route("PUT object/:bucket/*", "required", "object.upload_update", write.replace),
   route("DELETE object/:bucket/*", "required", "object.delete", remove.one),
 
-  route("DELETE cdn", "service", "cdn.purge_tenant_cache", service.purge),
-  route("DELETE cdn/:bucket", "service", "cdn.purge_bucket_cache", service.purge),
-  route("DELETE cdn/:bucket/*", "service", "cdn.purge_object_cache", service.purge),
+  route("DELETE cdn", "service", "cdn.purge_tenant_cache", purge),
+  route("DELETE cdn/:bucket", "service", "cdn.purge_bucket_cache", purge),
+  route("DELETE cdn/:bucket/*", "service", "cdn.purge_object_cache", purge),
 ];
 
 function route(

@@ -8,7 +8,6 @@ import {
   signingKey,
   stringToSign,
 } from "./signature.ts";
-import { ChunkSigner } from "./chunk_signer.ts";
 import type { SignatureClaim } from "./claim.ts";
 import { parseAuthorization } from "./header.ts";
 import { parsePresigned } from "./presigned.ts";
@@ -20,8 +19,6 @@ const SKEW_MILLISECONDS = 15 * 60 * 1000;
 export interface Authentication {
   readonly credential: Credential;
   readonly payloadHash: string;
-  /** Checks the chunks of an aws-chunked body that is signed chunk by chunk. */
-  chunkSigner(): ChunkSigner;
 }
 
 /** What the server expects of signatures. */
@@ -66,11 +63,7 @@ export function authenticate(request: SignedRequest, expected: Expectations): Au
       CanonicalRequest: canonical,
     });
   }
-  return {
-    credential,
-    payloadHash: claim.payloadHash,
-    chunkSigner: () => new ChunkSigner(key, claim.date, claim.scope, claim.signature),
-  };
+  return { credential, payloadHash: claim.payloadHash };
 }
 
 function checkScope(claim: SignatureClaim, region: string): void {

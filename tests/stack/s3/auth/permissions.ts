@@ -14,7 +14,6 @@ const MINIMAL: ReadonlySet<Operation> = new Set<Operation>([
 const READING: ReadonlySet<Operation> = new Set<Operation>([
   "ListBuckets",
   "HeadBucket",
-  "GetBucketLocation",
   "GetBucketVersioning",
   "ListObjects",
   "ListObjectsV2",

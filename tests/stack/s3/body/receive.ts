@@ -1,16 +1,8 @@
+import { createHash, type Hash } from "node:crypto";
 import { payloadKind } from "../auth/payload.ts";
 import { S3Error } from "../errors.ts";
 import type { S3Request } from "../request.ts";
-import { AwsChunkedDecoder } from "./aws_chunked.ts";
-import {
-  type AnnouncedChecksum,
-  announcedChecksum,
-  type ChecksumAlgorithm,
-  createHasher,
-  decodeBase64,
-  type Hasher,
-  parseAlgorithm,
-} from "./checksums.ts";
+import { CHECKSUM_ALGORITHM, Crc32, decodeBase64, statedChecksum } from "./checksums.ts";
 
 /** The most that one PutObject or UploadPart may carry. */
 export const PUT_BYTES = 5 * 1024 ** 3;
@@ -18,12 +10,12 @@ export const PUT_BYTES = 5 * 1024 ** 3;
 /** The most that a request's XML may take: 10,000 parts with a checksum each fit. */
 const DOCUMENT_BYTES = 8 * 1024 ** 2;
 
-/** A body that arrived whole and as announced. */
+/** A body that arrived complete and as its headers state. */
 export interface ReceivedBody {
   readonly bytes: number;
   readonly md5: Uint8Array;
-  /** The checksum that came with it, in its headers or behind the body. */
-  readonly checksum?: AnnouncedChecksum;
+  /** The CRC-32 that its headers state, base64. */
+  readonly checksum?: string;
 }
 
 /** What takes the bytes as they arrive. */
@@ -35,7 +27,7 @@ export interface Sink {
  * Reads a request's body into `sink` and checks it against everything its headers say of it.
  *
  * @throws {S3Error} MissingContentLength, EntityTooLarge, IncompleteBody, InvalidDigest, BadDigest,
- *   XAmzContentSHA256Mismatch, SignatureDoesNotMatch, InvalidRequest
+ *   XAmzContentSHA256Mismatch, InvalidRequest
  * @throws {ConnectionLostError}
  */
 export async function receiveBody(
@@ -44,7 +36,7 @@ export async function receiveBody(
   maxBytes = PUT_BYTES,
 ): Promise<ReceivedBody> {
   const payload = payloadKind(request.authentication.payloadHash);
-  const bytes = announcedBytes(request, payload.kind === "chunked");
+  const bytes = contentLength(request);
   if (bytes > maxBytes) {
     throw new S3Error("EntityTooLarge", undefined, {
       ProposedSize: bytes,
@@ -52,25 +44,14 @@ export async function receiveBody(
     });
   }
   const digests = new Digests(request, payload.kind === "sha256" ? payload.hex : undefined);
-  const decoder = payload.kind === "chunked"
-    ? new AwsChunkedDecoder(
-      payload.signed ? request.authentication.chunkSigner() : undefined,
-      payload.trailer,
-    )
-    : undefined;
-
   let received = 0;
   for (let chunk = await request.body.next(); chunk; chunk = await request.body.next()) {
-    for (const data of decoder?.decode(chunk) ?? [chunk]) {
-      received += data.byteLength;
-      if (received > bytes) throw new S3Error("IncompleteBody");
-      digests.update(data);
-      await sink.write(data);
-    }
+    received += chunk.byteLength;
+    digests.update(chunk);
+    await sink.write(chunk);
   }
-  decoder?.end();
   if (received !== bytes) throw new S3Error("IncompleteBody");
-  return { bytes, ...digests.check(decoder?.trailers) };
+  return { bytes, ...digests.check() };
 }
 
 /** Reads a body of XML. Throws as `receiveBody` does. */
@@ -87,75 +68,56 @@ export async function receiveDocument(request: S3Request): Promise<Uint8Array> {
   return whole;
 }
 
-/** The length of the body without the encoding aws-chunked. */
-function announcedBytes(request: S3Request, chunked: boolean): number {
-  const name = chunked ? "x-amz-decoded-content-length" : "content-length";
-  const value = request.headers.get(name);
+function contentLength(request: S3Request): number {
+  const value = request.headers.get("content-length");
   if (value === undefined) throw new S3Error("MissingContentLength");
   if (!/^\d{1,15}$/.test(value)) throw new S3Error("BadRequest");
   return Number(value);
 }
 
-/** Every digest that a body must have, and MD5, which its ETag is made of. */
+/** The digests that a body's headers state, and MD5, which its ETag is made of. */
 class Digests {
-  readonly #expectedMd5: Uint8Array | undefined;
-  readonly #announced: AnnouncedChecksum | undefined;
-  readonly #trailer: ChecksumAlgorithm | undefined;
-  readonly #hashers = new Map<ChecksumAlgorithm | "MD5", Hasher>();
+  readonly #md5 = createHash("md5");
+  readonly #sha256: Hash | undefined;
+  readonly #crc32: Crc32 | undefined;
+  readonly #statedMd5: Uint8Array | undefined;
+  readonly #statedCrc32: string | undefined;
 
-  constructor(request: S3Request, readonly expectedSha256: string | undefined) {
-    this.#expectedMd5 = contentMd5(request.headers);
-    this.#announced = announcedChecksum(request.headers);
-    this.#trailer = trailerAlgorithm(request.headers);
-    const wanted = ["MD5" as const, this.#announced?.algorithm, this.#trailer];
-    if (expectedSha256 !== undefined) wanted.push("SHA256");
-    for (const algorithm of wanted) {
-      if (algorithm !== undefined) this.#hashers.set(algorithm, createHasher(algorithm));
-    }
+  constructor(request: S3Request, readonly statedSha256: string | undefined) {
+    this.#statedMd5 = contentMd5(request.headers);
+    this.#statedCrc32 = statedChecksum(request.headers);
+    this.#sha256 = statedSha256 === undefined ? undefined : createHash("sha256");
+    this.#crc32 = this.#statedCrc32 === undefined ? undefined : new Crc32();
   }
 
   update(chunk: Uint8Array): void {
-    for (const hasher of this.#hashers.values()) hasher.update(chunk);
+    this.#md5.update(chunk);
+    this.#sha256?.update(chunk);
+    this.#crc32?.update(chunk);
   }
 
-  check(trailers: ReadonlyMap<string, string> | undefined): Omit<ReceivedBody, "bytes"> {
-    const digests = new Map([...this.#hashers].map(([name, hasher]) => [name, hasher.digest()]));
-    const digest = (name: ChecksumAlgorithm | "MD5") => digests.get(name) ?? new Uint8Array();
-    if (this.expectedSha256 !== undefined) {
-      const computed = digest("SHA256").toHex();
-      if (computed !== this.expectedSha256) {
-        throw new S3Error("XAmzContentSHA256Mismatch", undefined, {
-          ClientComputedContentSHA256: this.expectedSha256,
-          S3ComputedContentSHA256: computed,
-        });
-      }
+  check(): Omit<ReceivedBody, "bytes"> {
+    const sha256 = this.#sha256?.digest("hex");
+    if (sha256 !== undefined && sha256 !== this.statedSha256) {
+      throw new S3Error("XAmzContentSHA256Mismatch", undefined, {
+        ClientComputedContentSHA256: this.statedSha256 ?? "",
+        S3ComputedContentSHA256: sha256,
+      });
     }
-    const md5 = digest("MD5");
-    if (this.#expectedMd5 !== undefined && this.#expectedMd5.toHex() !== md5.toHex()) {
+    const md5: Uint8Array = this.#md5.digest();
+    if (this.#statedMd5 !== undefined && this.#statedMd5.toHex() !== md5.toHex()) {
       throw new S3Error("BadDigest", undefined, {
-        ExpectedDigest: this.#expectedMd5.toBase64(),
+        ExpectedDigest: this.#statedMd5.toBase64(),
         CalculatedDigest: md5.toBase64(),
       });
     }
-    const checksum = this.#announced ?? this.#trailingChecksum(trailers);
-    if (checksum !== undefined) {
-      const computed = digest(checksum.algorithm).toBase64();
-      if (computed !== checksum.value) {
-        throw new S3Error(
-          "BadDigest",
-          `The ${checksum.algorithm} you specified did not match the calculated checksum.`,
-        );
-      }
+    if (this.#crc32?.digest() !== this.#statedCrc32) {
+      throw new S3Error(
+        "BadDigest",
+        `The ${CHECKSUM_ALGORITHM} you specified did not match the calculated checksum.`,
+      );
     }
-    return { md5, checksum };
-  }
-
-  #trailingChecksum(trailers: ReadonlyMap<string, string> | undefined) {
-    const checksum = announcedChecksum(trailers ?? new Map());
-    if (checksum?.algorithm !== this.#trailer) {
-      throw new S3Error("InvalidRequest", "The trailing headers are not those that were announced");
-    }
-    return checksum;
+    return { md5, checksum: this.#statedCrc32 };
   }
 }
 
@@ -165,10 +127,4 @@ function contentMd5(headers: ReadonlyMap<string, string>): Uint8Array | undefine
   const digest = decodeBase64(header);
   if (digest?.byteLength !== 16) throw new S3Error("InvalidDigest");
   return digest;
-}
-
-function trailerAlgorithm(headers: ReadonlyMap<string, string>): ChecksumAlgorithm | undefined {
-  const header = headers.get("x-amz-trailer")?.trim().toLowerCase();
-  const name = /^x-amz-checksum-(.+)$/.exec(header ?? "")?.[1];
-  return name === undefined ? undefined : parseAlgorithm(name);
 }

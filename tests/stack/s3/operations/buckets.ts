@@ -2,7 +2,6 @@ import { receiveDocument } from "../body/receive.ts";
 import { S3Error } from "../errors.ts";
 import type { BucketHandler, ServiceHandler } from "../request.ts";
 import { parseXml, xmlChildText, xmlDocument, xmlElement, xmlText } from "../xml.ts";
-import { OWNER } from "./list.ts";
 
 /** The only region that S3 has no name for in a LocationConstraint. */
 const UNNAMED_REGION = "us-east-1";
@@ -15,7 +14,7 @@ export const listBuckets: ServiceHandler = (_request, store) => {
       xmlText("CreationDate", new Date(bucket.state.created).toISOString()),
     )
   );
-  return { body: xmlDocument("ListAllMyBucketsResult", OWNER, xmlElement("Buckets", ...buckets)) };
+  return { body: xmlDocument("ListAllMyBucketsResult", xmlElement("Buckets", ...buckets)) };
 };
 
 export const createBucket: ServiceHandler = async (request, store) => {
@@ -37,11 +36,6 @@ export const deleteBucket: ServiceHandler = async (request, store) => {
 
 export const headBucket: BucketHandler = (request) => {
   return { headers: { "x-amz-bucket-region": request.region } };
-};
-
-export const getBucketLocation: BucketHandler = (request) => {
-  const region = request.region === UNNAMED_REGION ? "" : request.region;
-  return { body: xmlDocument("LocationConstraint", region) };
 };
 
 /** Empty: versioning was never switched on, and cannot be. */

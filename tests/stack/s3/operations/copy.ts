@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { type AnnouncedChecksum, createHasher } from "../body/checksums.ts";
+import { Crc32 } from "../body/checksums.ts";
 import { PUT_BYTES } from "../body/receive.ts";
 import { checkCopyConditions, writePrecondition } from "../conditions.ts";
 import { S3Error } from "../errors.ts";
@@ -11,6 +11,7 @@ import { nowInSeconds, type StoredObject } from "../store/types.ts";
 import { decodeUri } from "../uri.ts";
 import { xmlDocument, xmlText } from "../xml.ts";
 import { readDescription } from "./description.ts";
+import { checksumType } from "./objects.ts";
 import { checkPart, partNumber } from "./parts.ts";
 
 interface Source {
@@ -53,11 +54,10 @@ export const copyObject: ServiceHandler = async (request, store) => {
   const modified = nowInSeconds();
   const publish = (segments: StoredObject["segments"]) => {
     const { bytes } = source.object;
-    const checksum = source.object.checksum?.type === "FULL_OBJECT"
-      ? source.object.checksum
-      : undefined;
+    const { checksum } = source.object;
+    const kept = checksum && checksumType(checksum) === "FULL_OBJECT" ? checksum : undefined;
     target.put(
-      { key: request.key, headers, metadata, bytes, etag, modified, segments, checksum },
+      { key: request.key, headers, metadata, bytes, etag, modified, segments, checksum: kept },
       precondition,
     );
   };
@@ -86,10 +86,9 @@ export const uploadPartCopy: ServiceHandler = async (request, store) => {
   await copyBytes(source, target, start, end, (segment, md5, checksum) => {
     etag = md5;
     checkPart(upload, checksum);
-    const part = { number, bytes: end - start, etag, modified, segment };
-    const stored = checksum && { ...checksum, type: "FULL_OBJECT" as const };
-    target.putPart(uploadId, request.key, { ...part, checksum: stored });
-  }, upload.checksumAlgorithm);
+    const part = { number, bytes: end - start, etag, modified, segment, checksum };
+    target.putPart(uploadId, request.key, part);
+  }, upload.withChecksums);
   return copyReply("CopyPartResult", etag, modified);
 };
 
@@ -102,25 +101,21 @@ async function copyBytes(
   publish: (
     segment: StoredObject["segments"][number],
     md5: string,
-    checksum: AnnouncedChecksum | undefined,
+    checksum: string | undefined,
   ) => void,
-  algorithm?: AnnouncedChecksum["algorithm"],
+  withChecksum = false,
 ): Promise<void> {
   const md5 = createHash("md5");
-  const hasher = algorithm && createHasher(algorithm);
+  const crc32 = withChecksum ? new Crc32() : undefined;
   for (const segment of object.segments) bucket.bodies.retain(segment);
   try {
     await target.receive(async (writer) => {
       for await (const chunk of bucket.bodies.read(object.segments, start, end)) {
         md5.update(chunk);
-        hasher?.update(chunk);
+        crc32?.update(chunk);
         await writer.write(chunk);
       }
-    }, (segment) => {
-      const value = hasher?.digest().toBase64();
-      const checksum = algorithm && value !== undefined ? { algorithm, value } : undefined;
-      publish(segment, md5.digest("hex"), checksum);
-    });
+    }, (segment) => publish(segment, md5.digest("hex"), crc32?.digest()));
   } finally {
     for (const segment of object.segments) bucket.bodies.release(segment);
   }

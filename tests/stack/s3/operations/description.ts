@@ -1,8 +1,11 @@
 import { S3Error } from "../errors.ts";
 import type { ObjectDescription } from "../store/types.ts";
 
-/** Headers of an object that are kept and given back as they are. */
-const KEPT_HEADERS = [
+/**
+ * Headers of an object that are kept and given back as they are. A GET may replace each by a query
+ * parameter `response-<name>`.
+ */
+export const KEPT_HEADERS = [
   "cache-control",
   "content-disposition",
   "content-encoding",
@@ -52,15 +55,7 @@ export function readDescription(headers: ReadonlyMap<string, string>): ObjectDes
   if (metadataBytes > METADATA_BYTES) {
     throw new S3Error("MetadataTooLarge", undefined, { MaxSizeAllowed: METADATA_BYTES });
   }
-  return { headers: withoutAwsChunked(kept), metadata };
-}
-
-/** That encoding is undone on arrival. */
-function withoutAwsChunked(headers: Record<string, string>): Record<string, string> {
-  const { "content-encoding": encoding, ...others } = headers;
-  const rest = (encoding ?? "").split(",").map((name) => name.trim())
-    .filter((name) => name !== "aws-chunked" && name !== "");
-  return rest.length === 0 ? others : { ...others, "content-encoding": rest.join(",") };
+  return { headers: kept, metadata };
 }
 
 /** The headers that give an object's description back. */

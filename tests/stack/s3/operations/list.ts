@@ -1,19 +1,14 @@
+import { CHECKSUM_ALGORITHM } from "../body/checksums.ts";
 import { S3Error } from "../errors.ts";
 import type { BucketHandler, S3Request } from "../request.ts";
 import type { Bucket } from "../store/bucket.ts";
 import { encodePath } from "../uri.ts";
 import { xmlDocument, xmlElement, xmlText } from "../xml.ts";
+import { checksumType } from "./objects.ts";
 import { type KeyPage, listPage } from "./paging.ts";
 
 /** The most keys, parts or uploads of one page, and how many a client gets that asks for none. */
 export const PAGE_ITEMS = 1000;
-
-/** The only owner there is. */
-export const OWNER = xmlElement(
-  "Owner",
-  xmlText("ID", "holdfast"),
-  xmlText("DisplayName", "holdfast"),
-);
 
 export const listObjectsV2: BucketHandler = (request, bucket) => {
   const { query } = request;
@@ -33,7 +28,7 @@ export const listObjectsV2: BucketHandler = (request, bucket) => {
       xmlText("NextContinuationToken", page.truncated ? encodeToken(page.last) : undefined),
       xmlText("KeyCount", page.keys.length + page.commonPrefixes.length),
       ...commonElements(request, page, limit),
-      contents(bucket, page, encode, query.get("fetch-owner") === "true"),
+      contents(bucket, page, encode),
       commonPrefixes(page, encode),
     ),
   };
@@ -55,7 +50,7 @@ export const listObjects: BucketHandler = (request, bucket) => {
       xmlText("Marker", encode(after)),
       xmlText("NextMarker", next),
       ...commonElements(request, page, limit),
-      contents(bucket, page, encode, true),
+      contents(bucket, page, encode),
       commonPrefixes(page, encode),
     ),
   };
@@ -102,12 +97,7 @@ function commonElements(request: S3Request, page: KeyPage, limit: number): strin
   ];
 }
 
-function contents(
-  bucket: Bucket,
-  page: KeyPage,
-  encode: (name: string) => string,
-  withOwner: boolean,
-): string {
+function contents(bucket: Bucket, page: KeyPage, encode: (name: string) => string): string {
   return page.keys.map((key) => {
     const object = bucket.object(key);
     const checksum = object.checksum;
@@ -116,12 +106,10 @@ function contents(
       xmlText("Key", encode(key)),
       xmlText("LastModified", new Date(object.modified).toISOString()),
       xmlText("ETag", `"${object.etag}"`),
-      checksum === undefined
-        ? ""
-        : xmlText("ChecksumAlgorithm", checksum.algorithm) + xmlText("ChecksumType", checksum.type),
+      xmlText("ChecksumAlgorithm", checksum && CHECKSUM_ALGORITHM),
+      xmlText("ChecksumType", checksum && checksumType(checksum)),
       xmlText("Size", object.bytes),
       xmlText("StorageClass", "STANDARD"),
-      withOwner ? OWNER : "",
     );
   }).join("");
 }

@@ -1,11 +1,9 @@
-import { checksumElement } from "../body/checksums.ts";
+import { CHECKSUM_ALGORITHM, CHECKSUM_ELEMENT } from "../body/checksums.ts";
 import { S3Error } from "../errors.ts";
 import type { BucketHandler } from "../request.ts";
 import { compareUtf8 } from "../sorted_keys.ts";
 import { xmlDocument, xmlElement, xmlText } from "../xml.ts";
-import { nameEncoder, OWNER, pageLimit } from "./list.ts";
-
-const INITIATOR = OWNER.replaceAll("Owner>", "Initiator>");
+import { nameEncoder, pageLimit } from "./list.ts";
 
 export const listMultipartUploads: BucketHandler = (request, bucket) => {
   const { query } = request;
@@ -42,11 +40,9 @@ export const listMultipartUploads: BucketHandler = (request, bucket) => {
           "Upload",
           xmlText("Key", encode(upload.key)),
           xmlText("UploadId", upload.id),
-          INITIATOR,
-          OWNER,
           xmlText("StorageClass", "STANDARD"),
           xmlText("Initiated", new Date(upload.initiated).toISOString()),
-          xmlText("ChecksumAlgorithm", upload.checksumAlgorithm),
+          xmlText("ChecksumAlgorithm", upload.withChecksums ? CHECKSUM_ALGORITHM : undefined),
         )
       ),
     ),
@@ -71,8 +67,6 @@ export const listParts: BucketHandler = (request, bucket) => {
       xmlText("Bucket", bucket.name),
       xmlText("Key", encode(request.key)),
       xmlText("UploadId", upload.id),
-      INITIATOR,
-      OWNER,
       xmlText("StorageClass", "STANDARD"),
       xmlText("PartNumberMarker", marker),
       xmlText("NextPartNumberMarker", page.at(-1)?.number ?? 0),
@@ -85,9 +79,7 @@ export const listParts: BucketHandler = (request, bucket) => {
           xmlText("LastModified", new Date(part.modified).toISOString()),
           xmlText("ETag", `"${part.etag}"`),
           xmlText("Size", part.bytes),
-          part.checksum === undefined
-            ? ""
-            : xmlText(checksumElement(part.checksum.algorithm), part.checksum.value),
+          xmlText(CHECKSUM_ELEMENT, part.checksum),
         )
       ),
     ),

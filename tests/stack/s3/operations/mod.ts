@@ -4,7 +4,6 @@ import type { Store } from "../store/store.ts";
 import {
   createBucket,
   deleteBucket,
-  getBucketLocation,
   getBucketVersioning,
   headBucket,
   listBuckets,
@@ -25,7 +24,6 @@ const HANDLERS: Record<Operation, ServiceHandler> = {
   CreateBucket: createBucket,
   DeleteBucket: deleteBucket,
   HeadBucket: onBucket(headBucket),
-  GetBucketLocation: onBucket(getBucketLocation),
   GetBucketVersioning: onBucket(getBucketVersioning),
   ListObjects: onBucket(listObjects),
   ListObjectsV2: onBucket(listObjectsV2),

@@ -1,33 +1,40 @@
 import { createHash } from "node:crypto";
-import { checksumElement, createHasher, parseAlgorithm } from "../body/checksums.ts";
+import {
+  checkAlgorithm,
+  CHECKSUM_ALGORITHM,
+  CHECKSUM_ELEMENT,
+  CHECKSUM_HEADER,
+  Crc32,
+} from "../body/checksums.ts";
 import { receiveBody, receiveDocument } from "../body/receive.ts";
 import { writePrecondition } from "../conditions.ts";
 import { S3Error } from "../errors.ts";
-import type { BucketHandler, S3Request } from "../request.ts";
+import type { BucketHandler } from "../request.ts";
 import type { UploadState } from "../store/state.ts";
-import { nowInSeconds, type StoredChecksum, type StoredPart } from "../store/types.ts";
+import { nowInSeconds, type StoredPart } from "../store/types.ts";
 import { encodePath } from "../uri.ts";
 import { parseXml, xmlChildren, xmlChildText, xmlDocument, type XmlNode, xmlText } from "../xml.ts";
 import { readDescription } from "./description.ts";
-import { checksumHeaders } from "./objects.ts";
+import { checksumType } from "./objects.ts";
 import { checkPart, LAST_PART, partNumber, SMALLEST_PART_BYTES } from "./parts.ts";
 
 export const createMultipartUpload: BucketHandler = (request, bucket) => {
   const description = readDescription(request.headers);
   const algorithm = request.headers.get("x-amz-checksum-algorithm");
+  if (algorithm !== undefined) checkAlgorithm(algorithm);
   const type = request.headers.get("x-amz-checksum-type") ?? "COMPOSITE";
   if (type !== "COMPOSITE") throw new S3Error("NotImplemented");
   const upload = {
     id: crypto.randomUUID().replaceAll("-", ""),
     key: request.key,
     initiated: nowInSeconds(),
-    checksumAlgorithm: algorithm === undefined ? undefined : parseAlgorithm(algorithm),
+    withChecksums: algorithm !== undefined,
     ...description,
   };
   bucket.beginUpload(upload);
   const headers: Record<string, string> = {};
-  if (upload.checksumAlgorithm !== undefined) {
-    headers["x-amz-checksum-algorithm"] = upload.checksumAlgorithm;
+  if (upload.withChecksums) {
+    headers["x-amz-checksum-algorithm"] = CHECKSUM_ALGORITHM;
     headers["x-amz-checksum-type"] = type;
   }
   return {
@@ -48,14 +55,13 @@ export const uploadPart: BucketHandler = async (request, bucket) => {
   let headers: Record<string, string> = {};
   await bucket.receive(
     (writer) => receiveBody(request, writer),
-    (segment, { bytes, md5, checksum: announced }) => {
-      checkPart(upload, announced);
-      const checksum = announced && { ...announced, type: "FULL_OBJECT" as const };
+    (segment, { bytes, md5, checksum }) => {
+      checkPart(upload, checksum);
       const etag = md5.toHex();
       const modified = nowInSeconds();
       bucket.putPart(uploadId, request.key, { number, bytes, etag, modified, segment, checksum });
-      headers = { etag: `"${etag}"`, ...checksumHeaders(checksum) };
-      delete headers["x-amz-checksum-type"];
+      headers = { etag: `"${etag}"` };
+      if (checksum !== undefined) headers[CHECKSUM_HEADER] = checksum;
     },
   );
   return { headers };
@@ -78,7 +84,7 @@ export const completeMultipartUpload: BucketHandler = async (request, bucket) =>
     throw new S3Error("InvalidRequest", "The provided object size does not match the parts' sizes");
   }
   const etag = compositeEtag(parts);
-  const checksum = compositeChecksum(request, state, parts);
+  const checksum = compositeChecksum(state, parts);
   bucket.put(
     {
       key: request.key,
@@ -100,8 +106,8 @@ export const completeMultipartUpload: BucketHandler = async (request, bucket) =>
       xmlText("Bucket", bucket.name),
       xmlText("Key", request.key),
       xmlText("ETag", `"${etag}"`),
-      checksum === undefined ? "" : xmlText(checksumElement(checksum.algorithm), checksum.value) +
-        xmlText("ChecksumType", checksum.type),
+      xmlText(CHECKSUM_ELEMENT, checksum),
+      xmlText("ChecksumType", checksum && checksumType(checksum)),
     ),
   };
 };
@@ -140,17 +146,17 @@ function checkListed(entry: XmlNode, number: number, { upload, parts }: UploadSt
   if (part === undefined || part.etag !== etag) {
     throw new S3Error("InvalidPart", undefined, { PartNumber: number, ETag: etag ?? "" });
   }
-  if (upload.checksumAlgorithm === undefined) return part;
-  const checksum = xmlChildText(entry, checksumElement(upload.checksumAlgorithm))?.trim();
+  if (!upload.withChecksums) return part;
+  const checksum = xmlChildText(entry, CHECKSUM_ELEMENT)?.trim();
   if (checksum === undefined) {
-    const name = upload.checksumAlgorithm.toLowerCase();
+    const name = CHECKSUM_ALGORITHM.toLowerCase();
     throw new S3Error(
       "InvalidRequest",
       `The upload was created using a ${name} checksum. The complete request must include the ` +
         `checksum for each part. It was missing for part ${number} in the request.`,
     );
   }
-  if (checksum !== part.checksum?.value) {
+  if (checksum !== part.checksum) {
     throw new S3Error("InvalidPart", undefined, { PartNumber: number });
   }
   return part;
@@ -163,23 +169,13 @@ function compositeEtag(parts: readonly StoredPart[]): string {
   return `${md5.digest("hex")}-${parts.length}`;
 }
 
-/** The checksum of the parts' checksums; checked where the client sends it. */
+/** The checksum of the parts' checksums. */
 function compositeChecksum(
-  request: S3Request,
   { upload }: UploadState,
   parts: readonly StoredPart[],
-): StoredChecksum | undefined {
-  const algorithm = upload.checksumAlgorithm;
-  if (algorithm === undefined) return undefined;
-  const hasher = createHasher(algorithm);
-  for (const part of parts) hasher.update(Uint8Array.fromBase64(part.checksum?.value ?? ""));
-  const value = `${hasher.digest().toBase64()}-${parts.length}`;
-  const announced = request.headers.get(`x-amz-checksum-${algorithm.toLowerCase()}`);
-  if (announced !== undefined && announced !== value && `${announced}-${parts.length}` !== value) {
-    throw new S3Error(
-      "BadDigest",
-      `The ${algorithm} you specified did not match the calculated checksum.`,
-    );
-  }
-  return { algorithm, value, type: "COMPOSITE" };
+): string | undefined {
+  if (!upload.withChecksums) return undefined;
+  const crc32 = new Crc32();
+  for (const part of parts) crc32.update(Uint8Array.fromBase64(part.checksum ?? ""));
+  return `${crc32.digest()}-${parts.length}`;
 }

@@ -1,26 +1,16 @@
-import { checksumHeader } from "../body/checksums.ts";
+import { CHECKSUM_HEADER } from "../body/checksums.ts";
 import { receiveBody, receiveDocument } from "../body/receive.ts";
 import { checkReadConditions, writePrecondition } from "../conditions.ts";
 import { S3Error } from "../errors.ts";
 import { type ByteRange, parseRange } from "../ranges.ts";
 import type { BucketHandler, Reply, ReplyBytes, S3Request } from "../request.ts";
 import type { Bucket } from "../store/bucket.ts";
-import { nowInSeconds, type StoredChecksum, type StoredObject } from "../store/types.ts";
+import { nowInSeconds, type StoredObject } from "../store/types.ts";
 import { parseXml, xmlChildren, xmlChildText, xmlDocument, xmlElement, xmlText } from "../xml.ts";
-import { descriptionHeaders, readDescription } from "./description.ts";
+import { descriptionHeaders, KEPT_HEADERS, readDescription } from "./description.ts";
 
 /** The most keys that one DeleteObjects may name. */
 const DELETED_KEYS = 1000;
-
-/** Parameters of a GET that put a header of the answer in place of the object's own. */
-const OVERRIDES = [
-  "cache-control",
-  "content-disposition",
-  "content-encoding",
-  "content-language",
-  "content-type",
-  "expires",
-];
 
 export const putObject: BucketHandler = async (request, bucket) => {
   const precondition = writePrecondition(request.headers);
@@ -30,9 +20,7 @@ export const putObject: BucketHandler = async (request, bucket) => {
   let headers: Record<string, string> = {};
   await bucket.receive(
     (writer) => receiveBody(request, writer),
-    (segment, { bytes, md5, checksum: announced }) => {
-      const checksum: StoredChecksum | undefined = announced &&
-        { ...announced, type: "FULL_OBJECT" };
+    (segment, { bytes, md5, checksum }) => {
       const etag = md5.toHex();
       bucket.put({
         key: request.key,
@@ -52,7 +40,7 @@ export const putObject: BucketHandler = async (request, bucket) => {
 export const getObject: BucketHandler = (request, bucket) => {
   const object = bucket.object(request.key);
   checkReadConditions(request.headers, object);
-  const range = parseRange(rangeHeader(request, object), object.bytes);
+  const range = parseRange(request.headers.get("range"), object.bytes);
   const { start, end } = range ?? { start: 0, end: object.bytes };
   return {
     ...objectReply(request, object, range),
@@ -63,16 +51,8 @@ export const getObject: BucketHandler = (request, bucket) => {
 export const headObject: BucketHandler = (request, bucket) => {
   const object = bucket.object(request.key);
   checkReadConditions(request.headers, object);
-  return objectReply(request, object, parseRange(rangeHeader(request, object), object.bytes));
+  return objectReply(request, object, parseRange(request.headers.get("range"), object.bytes));
 };
-
-/** With If-Range, a range holds only for the object it names. */
-function rangeHeader(request: S3Request, object: StoredObject): string | undefined {
-  const condition = request.headers.get("if-range");
-  const holds = condition === undefined || condition === `"${object.etag}"` ||
-    Date.parse(condition) === object.modified;
-  return holds ? request.headers.get("range") : undefined;
-}
 
 function objectReply(request: S3Request, object: StoredObject, range?: ByteRange): Reply {
   const headers: Record<string, string> = {
@@ -82,7 +62,7 @@ function objectReply(request: S3Request, object: StoredObject, range?: ByteRange
     etag: `"${object.etag}"`,
     "last-modified": new Date(object.modified).toUTCString(),
   };
-  for (const name of OVERRIDES) {
+  for (const name of KEPT_HEADERS) {
     const value = request.query.get(`response-${name}`);
     if (value !== undefined) headers[name] = value;
   }
@@ -94,12 +74,14 @@ function objectReply(request: S3Request, object: StoredObject, range?: ByteRange
   return { status: 206, headers };
 }
 
-/** The headers that tell a stored checksum. */
-export function checksumHeaders(checksum: StoredChecksum | undefined): Record<string, string> {
-  return checksum === undefined ? {} : {
-    [checksumHeader(checksum.algorithm)]: checksum.value,
-    "x-amz-checksum-type": checksum.type,
-  };
+function checksumHeaders(checksum: string | undefined): Record<string, string> {
+  if (checksum === undefined) return {};
+  return { [CHECKSUM_HEADER]: checksum, "x-amz-checksum-type": checksumType(checksum) };
+}
+
+/** What S3 calls the type of an object's checksum. */
+export function checksumType(checksum: string): "COMPOSITE" | "FULL_OBJECT" {
+  return checksum.includes("-") ? "COMPOSITE" : "FULL_OBJECT";
 }
 
 /** Keeps the bytes until they are sent, even where the object is replaced meanwhile. */
@@ -118,13 +100,13 @@ function readSegments(
 }
 
 export const deleteObject: BucketHandler = (request, bucket) => {
-  bucket.delete(request.key, writePrecondition(request.headers));
+  if (request.headers.has("if-match")) throw new S3Error("NotImplemented");
+  bucket.delete(request.key);
   return { status: 204 };
 };
 
 export const deleteObjects: BucketHandler = async (request, bucket) => {
-  const digests = ["content-md5", "x-amz-checksum-sha256", "x-amz-checksum-sha1"];
-  if (![...digests, "x-amz-checksum-crc32"].some((name) => request.headers.has(name))) {
+  if (![CHECKSUM_HEADER, "content-md5"].some((name) => request.headers.has(name))) {
     throw new S3Error("InvalidRequest", "Missing required header for this request: Content-MD5");
   }
   const document = parseXml(await receiveDocument(request), "Delete");

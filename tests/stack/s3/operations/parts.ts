@@ -1,4 +1,4 @@
-import type { AnnouncedChecksum } from "../body/checksums.ts";
+import { CHECKSUM_ALGORITHM } from "../body/checksums.ts";
 import { S3Error } from "../errors.ts";
 import type { StoredUpload } from "../store/types.ts";
 import type { QueryParameters } from "../uri.ts";
@@ -21,14 +21,13 @@ export function partNumber(query: QueryParameters): number {
   );
 }
 
-/** @throws {S3Error} InvalidRequest where a part's checksum is not of the upload's algorithm */
-export function checkPart(upload: StoredUpload, checksum: AnnouncedChecksum | undefined): void {
-  if (checksum?.algorithm === upload.checksumAlgorithm) return;
-  const expected = upload.checksumAlgorithm?.toLowerCase() ?? "null";
-  const actual = checksum?.algorithm.toLowerCase() ?? "null";
+/** @throws {S3Error} InvalidRequest where a part lacks the upload's kind of checksum, or has one more */
+export function checkPart(upload: StoredUpload, checksum: string | undefined): void {
+  if (upload.withChecksums === (checksum !== undefined)) return;
+  const name = (present: boolean) => present ? CHECKSUM_ALGORITHM.toLowerCase() : "null";
   throw new S3Error(
     "InvalidRequest",
-    `Checksum Type mismatch occurred, expected checksum Type: ${expected}, ` +
-      `actual checksum Type: ${actual}`,
+    `Checksum Type mismatch occurred, expected checksum Type: ${name(upload.withChecksums)}, ` +
+      `actual checksum Type: ${name(checksum !== undefined)}`,
   );
 }

@@ -61,10 +61,8 @@ export class Bucket {
     this.#change({ put, completes });
   }
 
-  delete(key: string, precondition: Precondition = () => {}): void {
-    const existing = this.state.objects.get(key);
-    precondition(existing);
-    if (existing !== undefined) this.#change({ delete: key });
+  delete(key: string): void {
+    if (this.state.objects.has(key)) this.#change({ delete: key });
   }
 
   beginUpload(upload: StoredUpload): void {

@@ -1,17 +1,7 @@
-import type { ChecksumAlgorithm } from "../body/checksums.ts";
-
 /** One file of bytes below a bucket's folder; an object made from parts has several. */
 export interface Segment {
   readonly id: string;
   readonly bytes: number;
-}
-
-/** A checksum that a client sent and that was found right, base64 as S3 sends it. */
-export interface StoredChecksum {
-  readonly algorithm: ChecksumAlgorithm;
-  readonly value: string;
-  /** COMPOSITE is the checksum of the parts' checksums, with `-<parts>` behind it. */
-  readonly type: "FULL_OBJECT" | "COMPOSITE";
 }
 
 /** What a client may say of an object beside its bytes; given back with it. */
@@ -31,7 +21,11 @@ export interface StoredObject extends ObjectDescription {
   /** Milliseconds since 1970, whole seconds as S3's. */
   readonly modified: number;
   readonly segments: readonly Segment[];
-  readonly checksum?: StoredChecksum;
+  /**
+   * The CRC-32 that the client sent, base64; for an object in parts the checksum of the parts'
+   * checksums, followed by `-<parts>`.
+   */
+  readonly checksum?: string;
 }
 
 /** One part of an upload. */
@@ -42,7 +36,8 @@ export interface StoredPart {
   readonly etag: string;
   readonly modified: number;
   readonly segment: Segment;
-  readonly checksum?: StoredChecksum;
+  /** The CRC-32 of the part, base64. */
+  readonly checksum?: string;
 }
 
 /** A multipart upload that was neither completed nor aborted. */
@@ -50,8 +45,8 @@ export interface StoredUpload extends ObjectDescription {
   readonly id: string;
   readonly key: string;
   readonly initiated: number;
-  /** The algorithm that every part's checksum must be of; absent where parts carry none. */
-  readonly checksumAlgorithm?: ChecksumAlgorithm;
+  /** Whether each part must come with a CRC-32; else none may. */
+  readonly withChecksums: boolean;
 }
 
 /** Now, as S3 notes times: in milliseconds since 1970, of whole seconds. */

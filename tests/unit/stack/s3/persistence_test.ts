@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
 import {
   beginUpload,
   bodyFiles,
@@ -93,12 +94,12 @@ Deno.test("S3 stand-in: a refused body leaves no bytes", async () => {
 Deno.test("S3 stand-in: a reader gets all of the bytes it began with", async () => {
   await using s3 = await startTestServer();
   // More than the connection's buffers hold, so that most is still in the file.
-  const old = new Uint8Array(32 * 1024 * 1024).fill(7);
+  const old = Buffer.alloc(16 * 1024 * 1024, 7);
   await s3.request("object", { method: "PUT", body: old });
   const response = await s3.open("object");
   await s3.request("object", { method: "PUT", body: "new" });
   assert.equal((await bodyFiles(s3)).length, 2);
-  assert.deepEqual(await response.bytes(), old);
+  assert.ok(old.equals(await response.bytes()));
   assert.equal((await s3.request("object")).text, "new");
   await until(async () => (await bodyFiles(s3)).length === 1);
 });

@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
-import { ChunkSigner } from "../../../../stack/s3/auth/chunk_signer.ts";
 import {
   canonicalRequest,
   sign,
@@ -9,8 +8,8 @@ import {
 } from "../../../../stack/s3/auth/signature.ts";
 import { parseTarget } from "../../../../stack/s3/uri.ts";
 
-// The examples of "Authenticating Requests: Using the Authorization Header" and "Transferring
-// Payload in Multiple Chunks" in Amazon's S3 API Reference.
+// The examples of "Authenticating Requests: Using the Authorization Header" in Amazon's S3 API
+// Reference.
 const SECRET = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY";
 const SCOPE = {
   accessKeyId: "AKIAIOSFODNN7EXAMPLE",
@@ -70,24 +69,4 @@ Deno.test("S3 stand-in: Amazon's examples of queries have Amazon's signatures", 
     signature("GET", "/?max-keys=2&prefix=J", headers, EMPTY),
     "34b48302e7b5fa45bde8084f4b7868a86f0a534bc59db6670ed5711ef69dc6f7",
   );
-});
-
-Deno.test("S3 stand-in: Amazon's example of signed chunks is accepted, and no other", () => {
-  const seed = "4f232c4386841ef735655705268965c44a0e4690baa4adea153f7db9fa80a0a9";
-  const signatures = [
-    "ad80c730a21e5b8d04586a2213dd63b9a0e99e0e2307b0ade35a65485a288648",
-    "0055627c9e194cb4542bae2aa5492e3c1575bbb81b612b7d234b86a503ef5497",
-    "b6c6ea8a5354eaf15b3cb7646744f4275b71ea724fed81ceb9323e279d449df9",
-  ];
-  const chunks = [65536, 1024, 0].map((bytes) =>
-    createHash("sha256").update("a".repeat(bytes)).digest("hex")
-  );
-  const key = signingKey(SECRET, SCOPE);
-  const signer = new ChunkSigner(key, DATE, SCOPE, seed);
-  chunks.forEach((chunk, index) => signer.checkChunk(chunk, signatures[index]));
-
-  const other = new ChunkSigner(key, DATE, SCOPE, seed);
-  assert.throws(() => other.checkChunk(chunks[1], signatures[0]), {
-    code: "SignatureDoesNotMatch",
-  });
 });
