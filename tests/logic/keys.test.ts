@@ -71,7 +71,7 @@ function assertRefused(answer: Answer, expected: typeof KEY_REFUSED, what: strin
   assert.deepEqual(answer.body, expected, what);
 }
 
-Deno.test("every route that there is stands in the table of them", async () => {
+Deno.test("every route that there is stands in the table of them", () => {
   const served = routesServed();
   const listed = ROUTES.map(({ method, path }) => `${method} ${path}`);
   assert.deepEqual(served.map((route) => route.replace(":id", UNKNOWN_RUN)).sort(), listed.sort());

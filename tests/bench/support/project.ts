@@ -4,8 +4,8 @@ import { fileURLToPath } from "node:url";
 import { type ApiKeys, createApiKeys } from "../../stack/edge/api_keys.ts";
 import {
   type FunctionsHost,
-  type FunctionsMode,
   type IsolateLimits,
+  type ProcessMode,
   startFunctions,
 } from "../../stack/edge/functions.ts";
 import { startGateway } from "../../stack/edge/gateway.ts";
@@ -47,7 +47,7 @@ export interface LaneOptions {
   readonly target: Target;
   /** The bucket of the target; made where it is not there. */
   readonly bucket: string;
-  readonly mode?: FunctionsMode;
+  readonly mode?: ProcessMode;
   /** What each process may use; whatever it wants where absent. */
   readonly limits?: IsolateLimits;
   readonly secrets?: Record<string, string>;

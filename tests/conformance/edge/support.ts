@@ -2,8 +2,8 @@ import { fileURLToPath } from "node:url";
 import { createApiKeys } from "../../stack/edge/api_keys.ts";
 import {
   type FunctionsHost,
-  type FunctionsMode,
   type IsolateLimits,
+  type ProcessMode,
   startFunctions,
 } from "../../stack/edge/functions.ts";
 import { type Gateway, startGateway } from "../../stack/edge/gateway.ts";
@@ -35,7 +35,7 @@ export interface Site {
 /** How a site is made. */
 export interface SiteOptions {
   deno: DenoVersion;
-  mode?: FunctionsMode;
+  mode?: ProcessMode;
   environment?: Record<string, string>;
   limits?: IsolateLimits;
 }
