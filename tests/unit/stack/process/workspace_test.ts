@@ -85,25 +85,28 @@ Deno.test("a workspace whose watchdog was killed is still cleaned", async () => 
 
 for (const signal of ["SIGKILL", "SIGTERM", "SIGINT", "SIGHUP"] as const) {
   // Ctrl-C and a closed terminal reach the whole group of the owner; a supervisor, the owner alone.
-  for (const whom of ["the owner", "the owner's whole group"] as const) {
-    Deno.test(`nothing is left when ${whom} gets ${signal}`, async () => {
-      const token = tokenOf(signal);
-      const owner = new Deno.Command(Deno.execPath(), {
-        args: ["run", "--allow-all", "--no-lock", ownerScript, token],
-        detached: true,
-        stdin: "null",
-        stdout: "piped",
-      }).spawn();
-      const path = await firstLine(owner.stdout);
-      assert.equal(await livesWith(token), true);
-      assert.equal(await exists(path), true);
-      Deno.kill(whom === "the owner" ? owner.pid : -owner.pid, signal);
-      assert.equal((await owner.status).signal, signal);
-      await gone(() => exists(path));
-      await gone(() => livesWith(`watchdog ${path}`));
-      assert.equal(await livesWith(token), false);
-    });
-  }
+  Deno.test(`nothing is left when the owner, or its whole group, gets ${signal}`, async () => {
+    await Promise.all([false, true].map((wholeGroup) => killOwner(signal, wholeGroup)));
+  });
+}
+
+/** Starts the owner of a workspace, sends it a signal, and waits until nothing of it is left. */
+async function killOwner(signal: Deno.Signal, wholeGroup: boolean): Promise<void> {
+  const token = tokenOf(signal);
+  const owner = new Deno.Command(Deno.execPath(), {
+    args: ["run", "--allow-all", "--no-lock", ownerScript, token],
+    detached: true,
+    stdin: "null",
+    stdout: "piped",
+  }).spawn();
+  const path = await firstLine(owner.stdout);
+  assert.equal(await livesWith(token), true);
+  assert.equal(await exists(path), true);
+  Deno.kill(wholeGroup ? -owner.pid : owner.pid, signal);
+  assert.equal((await owner.status).signal, signal);
+  await gone(() => exists(path));
+  await gone(() => livesWith(`watchdog ${path}`));
+  assert.equal(await livesWith(token), false);
 }
 
 const DETACHED_CHILD = `

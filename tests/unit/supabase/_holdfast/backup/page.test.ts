@@ -10,7 +10,7 @@ import {
 } from "../../../../../supabase/functions/_holdfast/backup/page.ts";
 import { HoldfastError } from "../../../../../supabase/functions/_holdfast/errors.ts";
 import type { StorageRead } from "../../../../../supabase/functions/_holdfast/project/storage.ts";
-import { withoutWaiting } from "../../without_waiting.ts";
+import { TestClock } from "../../test_clock.ts";
 import { PART_BYTES } from "../../../../../supabase/functions/_holdfast/backup/parts.ts";
 import {
   createBudget,
@@ -90,7 +90,9 @@ const bad: StorageRead = { kind: "failed", message: "HTTP 500" };
 /** Acts on a page of files of four bytes, named so. */
 async function act(names: string[], { read, put, attempts = 1 }: World) {
   const page = names.map((name) => item(name, 4));
+  const clock = new TestClock();
   const outside = {
+    clock,
     attempts,
     storageAnswers: () => Promise.resolve(true),
     spoiltReads: () => () => false,
@@ -107,7 +109,7 @@ async function act(names: string[], { read, put, attempts = 1 }: World) {
         ),
     },
   } as unknown as CopyContext;
-  const { result } = await withoutWaiting(() => actOnPage(page, outside, createBudget()));
+  const result = await actOnPage(page, outside, createBudget({ clock }));
   return { ...result, names: result.results.map(({ name }) => name) };
 }
 

@@ -7,7 +7,7 @@ import type {
   ObjectReader,
   StorageRead,
 } from "../../../../../supabase/functions/_holdfast/project/storage.ts";
-import { withoutWaiting } from "../../without_waiting.ts";
+import { TestClock } from "../../test_clock.ts";
 
 const ITEM: BackupItem = {
   bucket_id: "b",
@@ -44,15 +44,10 @@ async function read(
     close: () => Promise.resolve(),
   };
   const requests = { storage: 0 };
-  const { result: outcome, waits } = await withoutWaiting(() =>
-    readObject(
-      item,
-      { reader, database, spoiltReads: spoiltReads("http://kong:8000") },
-      requests,
-      range,
-    )
-  );
-  return { outcome, requests: requests.storage, waits };
+  const clock = new TestClock();
+  const context = { clock, reader, database, spoiltReads: spoiltReads("http://kong:8000") };
+  const outcome = await readObject(item, context, requests, range);
+  return { outcome, requests: requests.storage, waits: clock.waits };
 }
 
 async function failure(answers: StorageRead[], rows?: (BackupItem | null)[], item?: BackupItem) {

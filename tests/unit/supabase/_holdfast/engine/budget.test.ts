@@ -3,24 +3,20 @@ import {
   type Budget,
   CPU_MS,
   createBudget,
-  isolateBudget,
   PAGE_MS,
   pageClock,
 } from "../../../../../supabase/functions/_holdfast/engine/budget.ts";
+import { TestClock } from "../../test_clock.ts";
 
-/** A clock that a test sets. */
-function clock() {
-  const time = { ms: 123_456 };
-  return { time, now: () => time.ms };
-}
-
-/** An isolate whose clocks a test sets, and whose CPU is measured. */
+/** An isolate whose time and CPU a test sets. */
 function measured() {
-  const wall = clock();
-  const cpu = clock();
-  const budget = createBudget({ now: wall.now, cpu: cpu.now });
-  return { budget, wall: wall.time, cpu: cpu.time };
+  const clock = new TestClock();
+  const cpu = { ms: 123_456 };
+  return { budget: createBudget({ clock, cpu: () => cpu.ms }), clock, cpu };
 }
+
+/** An isolate whose CPU can't be measured. */
+const estimated = () => createBudget({ clock: new TestClock() });
 
 /** Loading took some of the CPU before anything could measure it. */
 const LOADING_MS = 100;
@@ -39,20 +35,20 @@ function millisecondsUntilSpent(budget: Budget): number {
 }
 
 Deno.test("40 s after its load an isolate leases no more", () => {
-  const { budget, wall } = measured();
-  wall.ms += 39_999;
+  const { budget, clock } = measured();
+  clock.advance(39_999);
   assert.equal(budget.spent(), false);
-  wall.ms += 1;
+  clock.advance(1);
   assert.equal(budget.spent(), true);
 });
 
 Deno.test("it leases as long as others were seen to live, and never less than is sure", () => {
-  const { budget, wall } = measured();
+  const { budget, clock } = measured();
   assert.equal(budget.ageSeconds(), 0);
   budget.allowLife(60);
-  wall.ms += 59_999;
+  clock.advance(59_999);
   assert.equal(budget.spent(), false);
-  wall.ms += 1;
+  clock.advance(1);
   assert.equal(budget.spent(), true);
   assert.equal(budget.ageSeconds(), 60);
   budget.allowLife(90);
@@ -62,24 +58,24 @@ Deno.test("it leases as long as others were seen to live, and never less than is
 
   const young = measured();
   young.budget.allowLife(1);
-  young.wall.ms += 39_999;
+  young.clock.advance(39_999);
   assert.equal(young.budget.spent(), false);
 });
 
 Deno.test("a request that reaches an isolate proves that it has not lived half of its life", () => {
-  const { budget, wall } = measured();
-  wall.ms += 60_000;
+  const { budget, clock } = measured();
+  clock.advance(60_000);
   assert.equal(budget.spent(), true);
   assert.equal(budget.admit(), true);
-  wall.ms += 47_999;
+  clock.advance(47_999);
   assert.equal(budget.spent(), false, "108 s, where a limit below 120 would have retired it");
-  wall.ms += 1;
+  clock.advance(1);
   assert.equal(budget.spent(), true);
 
   const young = measured();
-  young.wall.ms += 1_000;
+  young.clock.advance(1_000);
   young.budget.admit();
-  young.wall.ms += 38_999;
+  young.clock.advance(38_999);
   assert.equal(young.budget.spent(), false, "it shortens no life");
 });
 
@@ -99,9 +95,8 @@ Deno.test("what is measured counts, whatever was charged", () => {
 });
 
 Deno.test("where CPU can't be measured, objects and bytes are charged", () => {
-  const { now } = clock();
-  assert.equal(millisecondsUntilSpent(createBudget({ now })), CPU_MS - LOADING_MS);
-  const objects = createBudget({ now });
+  assert.equal(millisecondsUntilSpent(estimated()), CPU_MS - LOADING_MS);
+  const objects = estimated();
   objects.charge(4_000, 0);
   assert.equal(objects.spent(), false);
   objects.charge(1_000, 0);
@@ -109,7 +104,7 @@ Deno.test("where CPU can't be measured, objects and bytes are charged", () => {
 });
 
 Deno.test("what would take more than is left is for another isolate", () => {
-  for (const make of [() => measured().budget, () => createBudget({ now: clock().now })]) {
+  for (const make of [() => measured().budget, estimated]) {
     const budget = make();
     const left = (CPU_MS - LOADING_MS) * MILLISECOND_BYTES;
     assert.equal(budget.affords(0, left), true);
@@ -122,8 +117,7 @@ Deno.test("what would take more than is left is for another isolate", () => {
 });
 
 Deno.test("a request that reaches an isolate proves that its CPU is below the soft limit", () => {
-  const { now } = clock();
-  const budget = createBudget({ now });
+  const budget = estimated();
   millisecondsUntilSpent(budget);
   assert.equal(budget.admit(), true);
   assert.equal(millisecondsUntilSpent(budget), CPU_MS - SOFT_LIMIT_MS);
@@ -134,7 +128,7 @@ Deno.test("a request that reaches an isolate proves that its CPU is below the so
     "so on where none limits it",
   );
 
-  const fresh = createBudget({ now });
+  const fresh = estimated();
   fresh.admit();
   assert.equal(millisecondsUntilSpent(fresh), CPU_MS - LOADING_MS, "it takes none from others");
 });
@@ -149,8 +143,7 @@ Deno.test("the CPU that is allowed can be set", () => {
 });
 
 Deno.test("where less CPU is allowed, the soft limit is taken to be lower, too", () => {
-  const { now } = clock();
-  const budget = createBudget({ now });
+  const budget = estimated();
   budget.allowCpu(300);
   assert.equal(millisecondsUntilSpent(budget), 300 - LOADING_MS);
   budget.admit();
@@ -165,17 +158,11 @@ Deno.test("an isolate that is about to end is spent for good", () => {
   assert.equal(budget.spent(), true);
 });
 
-Deno.test("beforeunload closes the budget of this isolate", () => {
-  assert.equal(isolateBudget.admit(), true);
-  dispatchEvent(new CustomEvent("beforeunload", { detail: { reason: "cpu" } }));
-  assert.equal(isolateBudget.admit(), false);
-});
-
 Deno.test("a page's clock is up after its time", () => {
-  const { time, now } = clock();
-  const up = pageClock(now);
-  time.ms += PAGE_MS - 1;
+  const clock = new TestClock();
+  const up = pageClock(clock);
+  clock.advance(PAGE_MS - 1);
   assert.equal(up(), false);
-  time.ms += 1;
+  clock.advance(1);
   assert.equal(up(), true);
 });

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { isolateBudget } from "../../../../../supabase/functions/_holdfast/engine/budget.ts";
+import { createBudget } from "../../../../../supabase/functions/_holdfast/engine/budget.ts";
 import { committer } from "../../../../../supabase/functions/_holdfast/engine/commits.ts";
 import type { Lease } from "../../../../../supabase/functions/_holdfast/engine/slice.ts";
 import { HoldfastError } from "../../../../../supabase/functions/_holdfast/errors.ts";
@@ -7,6 +7,7 @@ import type {
   Database,
   Fence,
 } from "../../../../../supabase/functions/_holdfast/project/database.ts";
+import { TestClock } from "../../test_clock.ts";
 
 Deno.test("calls go one after the other, each behind what the one before it left", async () => {
   const fences: (string | null | undefined)[] = [];
@@ -23,7 +24,7 @@ Deno.test("calls go one after the other, each behind what the one before it left
     },
     close: () => Promise.resolve(),
   };
-  const commit = committer(database, "the lane", isolateBudget);
+  const commit = committer(database, "the lane", createBudget({ clock: new TestClock() }));
   const lease = { cursor: 7 } as Lease;
   await Promise.all([commit("first", lease), commit("second", lease)]);
   // Whether it was committed or not: what was, still is.

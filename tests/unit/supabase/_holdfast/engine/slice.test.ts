@@ -5,8 +5,9 @@ import {
   runSlice,
   type Stage,
 } from "../../../../../supabase/functions/_holdfast/engine/slice.ts";
-import { isolateBudget } from "../../../../../supabase/functions/_holdfast/engine/budget.ts";
+import { createBudget } from "../../../../../supabase/functions/_holdfast/engine/budget.ts";
 import type { Database } from "../../../../../supabase/functions/_holdfast/project/database.ts";
+import { TestClock } from "../../test_clock.ts";
 
 function lease(changes: Partial<Lease> = {}): Lease {
   return {
@@ -63,15 +64,17 @@ class Cursors implements Database {
 }
 
 /** Runs a slice whose one stage is this, with the log kept from the terminal. */
-async function slice(cursors: Cursors, stage: Stage): Promise<string[]> {
+async function slice(
+  cursors: Cursors,
+  stage: Stage,
+  budget = createBudget({ clock: new TestClock() }),
+): Promise<string[]> {
   const logged: string[] = [];
   const log = console.error;
   console.error = (line: string) => void logged.push(line);
   try {
-    await runSlice(cursors, "holdfast-backup", {
-      "backup.objects": stage,
-      "backup.prepare": stage,
-    });
+    const stages = { "backup.objects": stage, "backup.prepare": stage };
+    await runSlice(cursors, "holdfast-backup", stages, null, budget);
     return logged;
   } finally {
     console.error = log;
@@ -197,9 +200,15 @@ Deno.test("a server that wants to be left alone is left alone by the whole run",
 
 Deno.test("the slice says how old its isolate is, and is told how old it may become", async () => {
   const cursors = new Cursors(lease({ slice_seconds: 60 }));
-  await slice(cursors, () => Promise.resolve("finished"));
-  const age = cursors.calls[0]!.parameters.isolate_seconds;
-  assert.ok(typeof age === "number" && age > 0);
+  const clock = new TestClock();
+  const budget = createBudget({ clock });
+  clock.advance(3_500);
+  await slice(cursors, () => Promise.resolve("finished"), budget);
+  assert.equal(cursors.calls[0]!.parameters.isolate_seconds, 3.5);
+  clock.advance(56_499);
+  assert.equal(budget.spent(), false);
+  clock.advance(1);
+  assert.equal(budget.spent(), true, "it may become 60 s old");
 });
 
 const LIMITED = { bytes_per_second: null, requests_per_second: null, egress: true };
@@ -239,19 +248,14 @@ Deno.test("where egress is not limited, nobody is asked", async () => {
 Deno.test("a lane that read too fast rests, and keeps its place meanwhile", async () => {
   const limits = { bytes_per_second: 100, requests_per_second: null, egress: false };
   const cursors = new Cursors(lease({ limits }));
-  try {
-    await slice(cursors, async (leased, { budget }) => {
-      assert.equal(budget.spent(), false);
-      budget.traffic.sent(0)(100 + 3_000);
-      assert.equal(budget.spent(), true);
-      await assert.rejects(budget.ready(), { code: "paused_by_limit" });
-      assert.equal(leased.cursor, 7);
-      return await budget.ready().then(() => "finished");
-    });
-  } finally {
-    isolateBudget.traffic.setRates({ bytes_per_second: null, requests_per_second: null });
-    isolateBudget.traffic.takeBytesRead();
-  }
+  await slice(cursors, async (leased, { budget }) => {
+    assert.equal(budget.spent(), false);
+    budget.traffic.sent(0)(100 + 3_000);
+    assert.equal(budget.spent(), true);
+    await assert.rejects(budget.ready(), { code: "paused_by_limit" });
+    assert.equal(leased.cursor, 7);
+    return await budget.ready().then(() => "finished");
+  });
   assert.deepEqual(cursors.names, ["lease_cursor", "release_cursor"]);
   const rest = cursors.calls[1]!.parameters.rest_seconds as number;
   assert.ok(rest > 25 && rest <= 30.1, `${rest} s`);

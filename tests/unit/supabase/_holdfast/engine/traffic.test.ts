@@ -2,38 +2,34 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { TokenBucket } from "../../../../../supabase/functions/_holdfast/engine/token_bucket.ts";
 import { createTraffic } from "../../../../../supabase/functions/_holdfast/engine/traffic.ts";
-
-function clock() {
-  const time = { ms: 1_000 };
-  return { time, now: () => time.ms };
-}
+import { TestClock } from "../../test_clock.ts";
 
 const NONE = { bytes_per_second: null, requests_per_second: null };
 
 Deno.test("over any time, no more is begun than the rate and one second's savings allow", () => {
   const amounts = fc.array(fc.integer({ min: 1, max: 5_000 }), { minLength: 1, maxLength: 60 });
   fc.assert(fc.property(amounts, fc.integer({ min: 1, max: 2_000 }), (all, perSecond) => {
-    const { time, now } = clock();
-    const bucket = new TokenBucket(now);
+    const clock = new TestClock();
+    const bucket = new TokenBucket(() => clock.now());
     bucket.setRate(perSecond);
-    const from = time.ms;
+    const from = clock.now();
     let taken = 0;
     for (const amount of all) {
-      for (let wait = bucket.waitMs(); wait > 0; wait = bucket.waitMs()) time.ms += wait;
+      for (let wait = bucket.waitMs(); wait > 0; wait = bucket.waitMs()) clock.advance(wait);
       // All that was taken before is paid for.
-      const allowed = perSecond * (1 + (time.ms - from) / 1000);
+      const allowed = perSecond * (1 + (clock.now() - from) / 1000);
       assert.ok(taken <= allowed + 1e-6, `${taken} of ${allowed}`);
       bucket.take(amount);
       taken += amount;
     }
     // And the time is used: what is waited for is no more than the debt.
-    assert.ok(time.ms - from <= 1000 * taken / perSecond + 2 * all.length);
+    assert.ok(clock.now() - from <= 1000 * taken / perSecond + 2 * all.length);
   }));
 });
 
 Deno.test("without a rate nothing is waited for, and what was read before is no debt", () => {
-  const { now } = clock();
-  const bucket = new TokenBucket(now);
+  const clock = new TestClock();
+  const bucket = new TokenBucket(() => clock.now());
   bucket.take(1e12);
   assert.equal(bucket.waitMs(), 0);
   bucket.setRate(10);
@@ -47,8 +43,8 @@ Deno.test("without a rate nothing is waited for, and what was read before is no 
 });
 
 Deno.test("the request and the bytes that came count, not the bytes that were expected", () => {
-  const { time, now } = clock();
-  const traffic = createTraffic(32, now);
+  const clock = new TestClock();
+  const traffic = createTraffic(32, clock);
   traffic.setRates({ bytes_per_second: 1_000, requests_per_second: 10 });
   const short = traffic.sent(5_000);
   assert.ok(traffic.waitMs() > 4_000, "what is expected holds others back at once");
@@ -56,14 +52,14 @@ Deno.test("the request and the bytes that came count, not the bytes that were ex
   assert.equal(traffic.waitMs(), 0);
   traffic.sent(0)(3_000);
   assert.equal(traffic.waitMs(), 2_001);
-  time.ms += 2_001;
+  clock.advance(2_001);
   assert.equal(traffic.waitMs(), 0);
   for (let request = 0; request < 10; request++) traffic.sent(0)(0);
   assert.ok(traffic.waitMs() > 0);
 });
 
 Deno.test("what was read is given out once, and what was not is taken back", () => {
-  const traffic = createTraffic(32, clock().now);
+  const traffic = createTraffic(32, new TestClock());
   traffic.sent(10)(10);
   traffic.sent(10)(90);
   traffic.countRead(-30);
@@ -72,19 +68,20 @@ Deno.test("what was read is given out once, and what was not is taken back", () 
 });
 
 Deno.test("a turn comes when the rates allow it, or when it is of no use any more", async () => {
-  const { time, now } = clock();
-  const traffic = createTraffic(32, now);
+  const clock = new TestClock();
+  const traffic = createTraffic(32, clock);
   traffic.setRates({ ...NONE, requests_per_second: 1 });
   traffic.sent(0)(0);
   traffic.sent(0)(0);
   let asked = 0;
+  const wait = traffic.waitMs();
   await traffic.turn(() => {
-    time.ms += 300;
     asked++;
     return false;
   });
   assert.equal(traffic.waitMs(), 0);
   assert.ok(asked >= 3, `${asked}`);
+  assert.equal(clock.waits.reduce((sum, ms) => sum + ms), wait);
   traffic.sent(0)(0);
   traffic.sent(0)(0);
   await traffic.turn(() => true);

@@ -7,13 +7,14 @@ import {
   storageAnswers,
 } from "../../../../../supabase/functions/_holdfast/project/storage.ts";
 import { createTraffic } from "../../../../../supabase/functions/_holdfast/engine/traffic.ts";
-import { type Answer, FakeFetch } from "../../fake_fetch.ts";
+import { type Answer, FakeTransport } from "../../fake_transport.ts";
+import { TestClock } from "../../test_clock.ts";
 
 const PROJECT = { url: "https://abc.supabase.co", secretKey: "sb_secret_1" };
 
 function open(...answers: Answer[]) {
-  const door = new FakeFetch(...answers);
-  return { reader: createObjectReader(PROJECT, door.fetch), sent: door.sent };
+  const transport = new FakeTransport(...answers);
+  return { reader: createObjectReader(PROJECT, transport), sent: transport.sent };
 }
 
 /** Storage's way to tell of an error: nearly always HTTP 400, and what it is in the body. */
@@ -166,15 +167,16 @@ Deno.test("a server that is busy says when to come again", async () => {
 });
 
 Deno.test("Retry-After is read in both of its forms, and nonsense is none", () => {
+  const clock = new TestClock();
   const after = (value: string) =>
-    retryAfter(new Response("", { headers: { "retry-after": value } }));
+    retryAfter(new Response("", { headers: { "retry-after": value } }), clock);
   assert.equal(after("0"), 0);
   assert.equal(after("1.5"), 1_500);
   assert.equal(after("-5"), 0);
   assert.equal(after("Fri, 01 Jan 2021 00:00:00 GMT"), 0);
-  assert.ok(after(new Date(Date.now() + 60_000).toUTCString())! > 50_000);
+  assert.equal(after(new Date(clock.date().getTime() + 60_000).toUTCString()), 60_000);
   for (const nonsense of ["soon", "Infinity", "NaN"]) assert.equal(after(nonsense), undefined);
-  assert.equal(retryAfter(new Response("")), undefined);
+  assert.equal(retryAfter(new Response(""), clock), undefined);
 });
 
 Deno.test("an etag is the same with and without quotes and the mark of a weak one", () => {
@@ -207,10 +209,10 @@ Deno.test("what Storage says of the object is told from what may be an outage", 
 });
 
 Deno.test("what is read is counted: the answer's length, and nothing where nobody reads it", async () => {
-  const traffic = createTraffic(32);
   const bytes = () => new Response("12345", { headers: { ...ETAG, "content-length": "5" } });
-  const door = new FakeFetch(bytes(), error({ statusCode: "503" }, 503), bytes(), bytes());
-  const reader = createObjectReader(PROJECT, door.fetch, traffic);
+  const transport = new FakeTransport(bytes(), error({ statusCode: "503" }, 503), bytes(), bytes());
+  const traffic = createTraffic(32, transport.clock);
+  const reader = createObjectReader(PROJECT, transport, traffic);
   const take = async () => {
     const answer = await reader.read("b", "n", undefined, 5);
     return answer.kind === "bytes" ? answer.response : undefined;
@@ -230,8 +232,9 @@ Deno.test("what is read is counted: the answer's length, and nothing where nobod
 
 Deno.test("Storage answers, or it does not", async () => {
   const ask = async (answer: Answer) => {
-    const { fetch, sent } = new FakeFetch(answer);
-    const answers = await storageAnswers(PROJECT, fetch);
+    const transport = new FakeTransport(answer);
+    const answers = await storageAnswers(PROJECT, transport);
+    const { sent } = transport;
     assert.equal(sent[0]!.url.pathname, "/storage/v1/bucket");
     assert.equal(sent[0]!.headers.get("apikey"), PROJECT.secretKey);
     return answers;

@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
 import { createObjectReader } from "../../../../../supabase/functions/_holdfast/project/storage.ts";
-import { FakeFetch } from "../../fake_fetch.ts";
+import { FakeTransport } from "../../fake_transport.ts";
+import { TestClock } from "../../test_clock.ts";
 
 const PROJECT = { url: "https://abc.supabase.co", secretKey: "sb_secret_1" };
 
 const kindOf = async (answer: Response) =>
-  (await createObjectReader(PROJECT, new FakeFetch(answer).fetch).read("b", "n")).kind;
+  (await createObjectReader(PROJECT, new FakeTransport(answer)).read("b", "n")).kind;
 
 Deno.test("a firewall that blocks one name does not mean that the key is refused", async () => {
   const page = "<html>Sorry, you have been blocked</html>";
@@ -29,7 +30,8 @@ Deno.test("a redirect is not followed: the key would go along", async () => {
     options,
     () => Response.redirect(`http://127.0.0.1:${other.addr.port}/`, 302),
   );
-  const reader = createObjectReader({ ...PROJECT, url: `http://127.0.0.1:${storage.addr.port}` });
+  const project = { ...PROJECT, url: `http://127.0.0.1:${storage.addr.port}` };
+  const reader = createObjectReader(project, { fetch, clock: new TestClock() });
   const answer = await reader.read("b", "n");
   if (answer.kind === "bytes") await answer.response.body?.cancel();
   assert.deepEqual([answer.kind, keys], ["failed", []]);

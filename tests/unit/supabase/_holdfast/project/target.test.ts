@@ -1,27 +1,31 @@
 import assert from "node:assert/strict";
 import { createObjectWriter } from "../../../../../supabase/functions/_holdfast/project/target.ts";
+import type { Transport } from "../../../../../supabase/functions/_holdfast/lib/http/transport.ts";
 import { HoldfastError } from "../../../../../supabase/functions/_holdfast/errors.ts";
-import { withoutWaiting } from "../../without_waiting.ts";
+import { TestClock } from "../../test_clock.ts";
 
 const PROJECT = { url: "https://project.test", secretKey: "sb_secret_x" };
 const BUCKET = { id: "b", public: false, file_size_limit: 5, allowed_mime_types: ["image/png"] };
 
 const DUPLICATE = { statusCode: "409", error: "Duplicate", message: "The resource already exists" };
 
+/** A transport with this fetch, whose waits take no time. */
+const transport = (fetch: Transport["fetch"]): Transport => ({ fetch, clock: new TestClock() });
+
 /** Makes the bucket where each try is answered so in turn; tells what was sent. */
 async function create(...answers: (() => Response)[]) {
   const bodies: unknown[] = [];
-  const writer = createObjectWriter(PROJECT, (_input, init) => {
-    // A list of the buckets has no body.
-    bodies.push(init?.body === undefined ? "list" : JSON.parse(String(init.body)));
-    const answer = answers[bodies.length - 1];
-    assert.ok(answer, "it was asked once too often");
-    return Promise.resolve().then(answer);
-  });
-  const { result } = await withoutWaiting(() =>
-    writer.createBucket(BUCKET).catch((error: unknown) => error)
+  const writer = createObjectWriter(
+    PROJECT,
+    transport((_input, init) => {
+      // A list of the buckets has no body.
+      bodies.push(init?.body === undefined ? "list" : JSON.parse(String(init.body)));
+      const answer = answers[bodies.length - 1];
+      assert.ok(answer, "it was asked once too often");
+      return Promise.resolve().then(answer);
+    }),
   );
-  return { outcome: result, bodies };
+  return { outcome: await writer.createBucket(BUCKET).catch((error: unknown) => error), bodies };
 }
 
 const made = () => Response.json({ name: "b" });
@@ -81,10 +85,13 @@ Deno.test("a 403 of a key that may list buckets is of this request, if it comes 
 
 Deno.test("supabase-js, too, is given a deadline and follows no redirect with the key", async () => {
   const sent: RequestInit[] = [];
-  const writer = createObjectWriter(PROJECT, (_input, init) => {
-    sent.push(init ?? {});
-    return Promise.resolve(Response.redirect("https://elsewhere.example", 302));
-  });
+  const writer = createObjectWriter(
+    PROJECT,
+    transport((_input, init) => {
+      sent.push(init ?? {});
+      return Promise.resolve(Response.redirect("https://elsewhere.example", 302));
+    }),
+  );
   await assert.rejects(writer.dropBucket("scratch"), { code: "storage_unreachable" });
   assert.deepEqual(sent.map(({ redirect }) => redirect), ["manual"]);
   assert.ok(sent.every(({ signal }) => signal));

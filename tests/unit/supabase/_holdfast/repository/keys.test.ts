@@ -12,6 +12,7 @@ import {
   snapshotKey,
   toHex,
 } from "../../../../../supabase/functions/_holdfast/repository/keys.ts";
+import { anyText } from "../../any_text.ts";
 
 const VERSION = "0b9c4cf4-7f43-4a0a-8d3c-0c2b6a6d6f5e";
 
@@ -84,7 +85,7 @@ const text = fc.oneof(
   },
   {
     weight: 1,
-    arbitrary: fc.array(fc.string({ unit: "binary", maxLength: 300 }), { maxLength: 5 }),
+    arbitrary: fc.array(anyText({ maxLength: 300 }), { maxLength: 5 }),
   },
 ).map((parts) => parts.join("").replaceAll("\0", ""));
 const version = fc.oneof(fc.uuid(), fc.constantFrom(VERSION, `${VERSION}~2`), text);

@@ -2,8 +2,7 @@ import assert from "node:assert/strict";
 import { HoldfastError } from "../../../../../supabase/functions/_holdfast/errors.ts";
 import { createS3Store } from "../../../../../supabase/functions/_holdfast/repository/s3_store.ts";
 import type { RepositorySettings } from "../../../../../supabase/functions/_holdfast/settings.ts";
-import { type Answer, FakeFetch } from "../../fake_fetch.ts";
-import { withoutWaiting } from "../../without_waiting.ts";
+import { type Answer, FakeTransport } from "../../fake_transport.ts";
 
 /** Of a bucket on a server that answers what a test says. */
 export const SETTINGS: RepositorySettings = {
@@ -16,10 +15,11 @@ export const SETTINGS: RepositorySettings = {
   forcePathStyle: true,
 };
 
-/** A store whose server gives these answers, one after the other, and what it was asked. */
+/** A store whose server gives these answers, one after the other; its clock, and what was sent. */
 export function open(settings: Partial<RepositorySettings>, ...answers: Answer[]) {
-  const door = new FakeFetch(...answers);
-  return { store: createS3Store({ ...SETTINGS, ...settings }, door.fetch), sent: door.sent };
+  const transport = new FakeTransport(...answers);
+  const { clock, sent } = transport;
+  return { store: createS3Store({ ...SETTINGS, ...settings }, transport), clock, sent };
 }
 
 /** S3's way to say no. */
@@ -34,7 +34,7 @@ export async function refused(
   code: string,
   message?: RegExp,
 ): Promise<void> {
-  await assert.rejects(withoutWaiting(act), (error) => {
+  await assert.rejects(act, (error) => {
     assert.ok(error instanceof HoldfastError, String(error));
     assert.equal(error.code, code);
     assert.ok(!Deno.inspect(error).includes(SETTINGS.secretAccessKey));

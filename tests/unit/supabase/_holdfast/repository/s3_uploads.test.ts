@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import type { UploadedPart } from "../../../../../supabase/functions/_holdfast/repository/store.ts";
-import type { Answer } from "../../fake_fetch.ts";
+import type { Answer } from "../../fake_transport.ts";
 import { open, refused, xml } from "./s3_fixture.ts";
 
 const answer = (body: string, status = 200, headers: Record<string, string> = {}) =>

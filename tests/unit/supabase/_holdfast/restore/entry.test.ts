@@ -2,7 +2,6 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { restoreEntry } from "../../../../../supabase/functions/_holdfast/restore/entry.ts";
 import { MemoryStore } from "../../memory_store.ts";
-import { withoutWaiting } from "../../without_waiting.ts";
 import {
   BLOB,
   type Case,
@@ -105,9 +104,7 @@ Deno.test("what goes through no memory is read back before it is in its place", 
   };
   const outside = outsideOf(target, new MemoryStore());
   const plan = { overwrite: "never", scratch: "scratch", direct: () => true } as const;
-  const { result } = await withoutWaiting(() =>
-    restoreEntry({ ...item, target: null }, plan, outside)
-  );
+  const result = await restoreEntry({ ...item, target: null }, plan, outside);
   assert.equal(result.failure?.code, "restored_bytes_differ");
   assert.equal(target.objects.has("b/n"), false);
   assert.ok(target.writes.every((write) => write === "upload to scratch"));

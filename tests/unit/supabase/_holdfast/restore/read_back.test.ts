@@ -11,7 +11,7 @@ import {
   compare,
   compareAgain,
 } from "../../../../../supabase/functions/_holdfast/restore/read_back.ts";
-import { withoutWaiting } from "../../without_waiting.ts";
+import { TestClock } from "../../test_clock.ts";
 import { heldItem } from "./held_item.ts";
 
 const MIB = 1024 * 1024;
@@ -70,8 +70,7 @@ async function compareWith(
   item: HeldItem,
   { attempts = PATIENCE, how = compare } = {},
 ) {
-  const { result } = await withoutWaiting(() => how(item, PLACE, { reader, attempts }));
-  return result;
+  return await how(item, PLACE, { reader, clock: new TestClock(), attempts });
 }
 
 for (const partSize of [8 * MIB, 5 * MIB, 24 * MIB, null]) {

@@ -17,7 +17,7 @@ import type {
 } from "../../../../../supabase/functions/_holdfast/restore/items.ts";
 import type { RestoreContext } from "../../../../../supabase/functions/_holdfast/restore/put.ts";
 import { MemoryStore } from "../../memory_store.ts";
-import { withoutWaiting } from "../../without_waiting.ts";
+import { TestClock } from "../../test_clock.ts";
 import { heldItem } from "./held_item.ts";
 
 /** The blob's bytes. */
@@ -149,6 +149,7 @@ export function outsideOf(target: Target, store: MemoryStore): RestoreContext {
     return Promise.resolve(same);
   };
   return {
+    clock: new TestClock(),
     store,
     reader: target,
     writer: target,
@@ -184,12 +185,10 @@ export async function restore(
   }
   change(target, store);
   const { overwrite, direct } = given;
-  const { result } = await withoutWaiting(() =>
-    restoreEntry(
-      { ...ITEM, target: known, given_before: given.given_before ?? false },
-      { overwrite, scratch: "scratch", direct: () => direct },
-      { ...outsideOf(target, store), attempts },
-    )
+  const result = await restoreEntry(
+    { ...ITEM, target: known, given_before: given.given_before ?? false },
+    { overwrite, scratch: "scratch", direct: () => direct },
+    { ...outsideOf(target, store), attempts },
   );
   return { result, target, there: target.bytes("b/n") };
 }

@@ -1,3 +1,6 @@
+import type { Transport } from "../../../supabase/functions/_holdfast/lib/http/transport.ts";
+import { TestClock } from "./test_clock.ts";
+
 /** A request as it was sent. */
 export interface SentRequest {
   method: string;
@@ -9,8 +12,12 @@ export interface SentRequest {
 /** What is answered to one request; an error is what fetch itself throws. */
 export type Answer = Response | Error | ((request: SentRequest) => Response);
 
-/** A fetch that gives these answers, the last one again and again, and keeps what was sent. */
-export class FakeFetch {
+/**
+ * A transport whose fetch gives these answers, the last one again and again. It records what was sent,
+ * and its waits take no time.
+ */
+export class FakeTransport implements Transport {
+  readonly clock: TestClock = new TestClock();
   readonly sent: SentRequest[] = [];
   readonly #answers: Answer[];
 
