@@ -1,0 +1,196 @@
+-- Derived from Holdfast's supabase/schemas, which is the place to read and to change.
+
+set local check_function_bodies = off;
+
+-- supabase/schemas/schema.sql
+
+-- Holdfast needs three extensions. A migration that failed later, on a missing function, would
+-- leave a developer guessing; this one says what to enable before anything is made.
+
+do $$
+declare
+  missing text[] := '{}';
+begin
+  if to_regprocedure('cron.schedule(text,text,text)') is null then
+    missing := missing || 'pg_cron'::text;
+  end if;
+  if to_regprocedure('net.http_post(text,jsonb,jsonb,jsonb,integer)') is null then
+    missing := missing || 'pg_net'::text;
+  end if;
+  if to_regclass('vault.decrypted_secrets') is null then
+    missing := missing || 'supabase_vault'::text;
+  end if;
+  if cardinality(missing) > 0 then
+    raise exception 'Holdfast needs these extensions, which are not enabled: %',
+      array_to_string(missing, ', ')
+      using errcode = 'HF000',
+            hint = 'Enable them under Database > Extensions in the dashboard, or run '
+              || (select string_agg(format('create extension if not exists %I cascade;', name), ' ')
+                    from unnest(missing) as name)
+              || ' Then apply the migrations again.';
+  end if;
+  if to_regclass('storage.objects') is null then
+    raise exception 'Holdfast protects Supabase Storage, and this database has no storage.objects'
+      using errcode = 'HF000', hint = 'Start Storage once, so that it makes its tables.';
+  end if;
+end
+$$;
+
+-- One private schema and one role. The functions' connections become holdfast_worker at once, so a
+-- fault in them can do no more than the SECURITY DEFINER functions granted to that role allow.
+
+create schema if not exists holdfast;
+
+comment on schema holdfast is
+  'Holdfast: off-site backup of this project''s Storage. Private: not for the API schemas.';
+
+do $$
+begin
+  if not exists (select from pg_catalog.pg_roles where rolname = 'holdfast_worker') then
+    create role holdfast_worker nologin nosuperuser nocreatedb nocreaterole noinherit;
+  end if;
+  -- The functions log in with SUPABASE_DB_URL, as the role that runs this migration.
+  execute format('grant holdfast_worker to %I', current_user);
+end
+$$;
+
+comment on role holdfast_worker is
+  'What Holdfast''s Edge Functions become: owns nothing, may only execute holdfast''s functions.';
+
+revoke all on schema holdfast from public;
+grant usage on schema holdfast to holdfast_worker;
+
+do $$
+declare
+  grantee name;
+begin
+  -- Whoever may not use the schema reaches nothing in it, whatever is granted on what comes later.
+  for grantee in
+    select a.rolname from pg_catalog.pg_namespace n
+      cross join lateral aclexplode(n.nspacl) as g join pg_catalog.pg_roles a on a.oid = g.grantee
+    where n.nspname = 'holdfast' and g.grantee not in (n.nspowner, 'holdfast_worker'::regrole)
+  loop
+    execute format('revoke all on schema holdfast from %I', grantee);
+  end loop;
+  revoke all on schema holdfast from public;
+end
+$$;
+
+-- supabase/schemas/types.sql
+
+create type holdfast.scope as (
+  buckets text[], include text[], exclude text[], max_object_bytes bigint);
+
+comment on type holdfast.scope is 'What to back up: bucket ids, patterns over bucket/name, and the largest size.';
+
+create type holdfast.entry_content as (
+  bucket_id text, name text, object_id uuid, version text, blob bigint, metadata jsonb, assumed boolean,
+  wanted_version text, code text);
+
+comment on type holdfast.entry_content is 'What an entry is to say, as open_entries takes it.';
+
+-- supabase/schemas/functions/text_and_rows.sql
+
+-- Texts, times and rows in the forms that the repository and the functions use.
+
+-- The small functions here and in the next files that are evaluated for each of a million rows have
+-- SQL-standard bodies (return …), which bind their names when they are made and so need no search
+-- path; with one set, Postgres would call them instead of inlining them, at some ten times the cost.
+create function holdfast.plain_key(bucket_id text, name text, version text) returns text
+  language sql immutable parallel safe
+return case when position('/' in bucket_id || version) = 0
+  then 'data/' || bucket_id || '/' || name || '/' || version end;
+comment on function holdfast.plain_key(text, text, text) is
+  'The key that a version has when it is plain; null where it could not be taken apart again. Whether a writer uses it is decided in keys.ts: what is not spelled out is this key.';
+
+create function holdfast.object_hash(object_id uuid) returns bigint
+  language sql immutable parallel safe
+return uuid_hash_extended(object_id, 0);
+comment on function holdfast.object_hash(uuid) is 'The part of an object''s id that entries are found by.';
+
+create function holdfast.utc(at timestamptz) returns text
+  language sql stable parallel safe
+return case when isfinite(at) then to_char(at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') end;
+comment on function holdfast.utc(timestamptz) is 'A time as ISO 8601 in UTC with microseconds, whatever the session''s zone.';
+
+create function holdfast.utc_now() returns timestamp
+  language sql volatile
+return clock_timestamp() at time zone 'UTC';
+comment on function holdfast.utc_now() is 'The time of day in UTC, without its zone.';
+
+create function holdfast.is_uuid(value text) returns boolean
+  language sql immutable parallel safe
+return value ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$';
+comment on function holdfast.is_uuid(text) is 'Whether a text is a UUID just as Postgres writes it.';
+
+-- User metadata that are nested hundreds of levels deep: whoever may upload can send them. Parsers of JSON
+-- go down a level at a time, and a backup would end at such a row for ever, or make a listing that nobody
+-- can read. So they leave the database as a text within the JSON, and come back from it as they were.
+create function holdfast.is_deep(value jsonb) returns boolean
+  language sql immutable parallel safe set search_path = ''
+as $$
+  -- Brackets within texts count, too, and cost nothing.
+  select length(t.text) - length(translate(t.text, '{[', '')) > 200 from (select is_deep.value::text as text) as t
+$$;
+comment on function holdfast.is_deep(jsonb) is
+  'Whether JSON may be nested more than 200 levels deep.';
+
+create function holdfast.user_metadata_of(metadata jsonb) returns jsonb
+  language sql immutable parallel safe set search_path = ''
+as $$
+  select coalesce((user_metadata_of.metadata ->> 'user_metadata_text')::jsonb,
+    nullif(user_metadata_of.metadata -> 'user_metadata', 'null'))
+$$;
+comment on function holdfast.user_metadata_of(jsonb) is
+  'The user metadata in what holdfast.metadata makes: as JSON, or as the text in its place.';
+
+create function holdfast.metadata(type text, cache_control text, user_metadata jsonb, owner_id text,
+  created_at timestamptz, updated_at timestamptz, etag text) returns jsonb
+  language sql stable parallel safe
+-- A level takes eight bytes, which compress well: nearly all are told by their size, in place of a call.
+return jsonb_build_object('type', type, 'cache_control', cache_control, 'user_metadata',
+    case when pg_column_size(user_metadata) <= 100 or not holdfast.is_deep(user_metadata) then user_metadata end,
+    'owner_id', owner_id, 'created_at', holdfast.utc(created_at), 'updated_at', holdfast.utc(updated_at), 'etag', etag)
+  || case when pg_column_size(user_metadata) > 100 and holdfast.is_deep(user_metadata)
+    then jsonb_build_object('user_metadata_text', user_metadata::text) else '{}' end;
+comment on function holdfast.metadata(text, text, jsonb, text, timestamptz, timestamptz, text) is
+  'What Postgres alone knows of an object, as the functions pass it on and as a line of a listing states it.';
+
+create function holdfast.spell_keys(blobs bigint[]) returns void
+  language sql security definer set search_path = ''
+as $$
+  update holdfast.blobs b set key = holdfast.plain_key(e.bucket_id, e.name, e.version)
+  from holdfast.known_entries e
+  where b.id = any (spell_keys.blobs) and b.key is null and e.blob = b.id
+$$;
+comment on function holdfast.spell_keys(bigint[]) is
+  'Spells out the keys of blobs, from any of their entries: before one points there whose plain key is another, or before the last one goes.';
+
+-- How Holdfast reads storage.objects: one view, so that no other SQL knows its columns of last year
+-- and of tomorrow, and one definition of what is in scope.
+create function holdfast.same_metadata(
+  type text, cache_control text, user_metadata jsonb, owner_id text, created_at timestamptz,
+  other_type text, other_cache_control text, other_user_metadata jsonb, other_owner_id text,
+  other_created_at timestamptz) returns boolean
+  language sql immutable parallel safe
+return created_at is not distinct from other_created_at and type is not distinct from other_type
+  and cache_control is not distinct from other_cache_control and owner_id is not distinct from other_owner_id
+  -- As text: to jsonb, 1 and 1.0 are equal, and a restore would put back the one for the other.
+  and user_metadata::text is not distinct from other_user_metadata::text;
+comment on function holdfast.same_metadata(text, text, jsonb, text, timestamptz, text, text, jsonb, text, timestamptz) is
+  'Whether a restore would put back the same beside the bytes: type, cache control, user metadata, owner and creation. Not updated_at, last_accessed_at and ETag, which change with no one''s doing.';
+
+-- A restore that ended between putting an object and patching its row leaves that to the next one, which
+-- may then touch the object even where it overwrites nothing. What a user made at that time, and has
+-- since given metadata of its own, looked the same. But what a restore puts has neither owner nor user
+-- metadata before its row is patched, and the times that Storage's insert gave it.
+create function holdfast.as_inserted(object_id uuid) returns boolean
+  language sql stable security definer set search_path = ''
+as $$
+  -- Both are the insert's now(), and the patch of a restore changes created_at alone. A Storage that has
+  -- no such column tells nothing.
+  select coalesce(to_jsonb(o) ->> 'last_accessed_at' = to_jsonb(o) ->> 'created_at', true)
+  from storage.objects o where o.id = as_inserted.object_id
+$$;
+comment on function holdfast.as_inserted(uuid) is
+  'Whether a row of storage.objects still has the created_at that it was inserted with, as far as can be told.';
