@@ -4,8 +4,7 @@ import { AddError } from "./errors.ts";
 const TIME_DIGITS = 14;
 
 /**
- * Times for new migrations: UTC, one second apart, the last of them now, so that a migration that the
- * developer makes a moment later comes after them all; and all after every migration
+ * Times for new migrations: UTC, one second apart, none before now, and all after every migration
  * that is there, in each of the orders in which the Supabase CLI meets them (by version and by file
  * name; the two differ where a version is shorter or longer than 14 digits).
  *
@@ -15,8 +14,7 @@ const TIME_DIGITS = 14;
 export function allocateTimes(present: string[], count: number, now: Date): string[] {
   const newest = present.map(lastTimeOf).reduce((one, other) => one > other ? one : other, "");
   const after = newest === "" ? 0 : endOf(newest) + 1000;
-  const last = Math.floor(now.getTime() / 1000) * 1000;
-  const first = Math.max(after, last - (count - 1) * 1000);
+  const first = Math.max(after, Math.floor(now.getTime() / 1000) * 1000);
   const times = Array.from({ length: count }, (_, index) => timeOf(first + index * 1000));
   // Date reads a year below 100 as one of the 20th century, and ends at year 275760.
   if (times.some((time) => time.length !== TIME_DIGITS || time <= newest)) {

@@ -7,7 +7,6 @@ import { importsCheck } from "./imports.ts";
 import { linksCheck } from "./links.ts";
 import { migratedDatabaseCheck } from "./migrated_database.ts";
 import { migrationTextCheck } from "./migrations.ts";
-import { schemasEqualMigrationsCheck, schemaTextCheck } from "./schemas.ts";
 import { wordsCheck } from "./words.ts";
 
 const scratch = await Deno.makeTempDir({ prefix: "holdfast-check-" });
@@ -17,8 +16,6 @@ try {
       ...denoChecks,
       importsCheck,
       migrationTextCheck,
-      schemaTextCheck,
-      schemasEqualMigrationsCheck,
       migratedDatabaseCheck,
       linksCheck,
       wordsCheck,

@@ -46,8 +46,8 @@ export const INSTALLED = [
   "functions/holdfast-backup/deno.json",
   "functions/holdfast-backup/index.ts",
   "holdfast.lock.json",
-  "migrations/20261121115959_holdfast_schema.sql",
-  "migrations/20261121120000_holdfast_runs.sql",
+  "migrations/20261121120000_holdfast_schema.sql",
+  "migrations/20261121120001_holdfast_runs.sql",
 ];
 
 /** When every test takes place. */

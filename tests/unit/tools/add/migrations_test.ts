@@ -27,10 +27,10 @@ const refusal = (code: string, message = /./) => (error: unknown) =>
 
 Deno.test("into an empty folder all go, in order, and are recorded", () => {
   const plan = planMigrations(shipped("holdfast_b", "holdfast_a"), {}, [], NOW);
-  assert.deepEqual(files(plan), ["20261121115959_holdfast_b.sql", "20261121120000_holdfast_a.sql"]);
+  assert.deepEqual(files(plan), ["20261121120000_holdfast_b.sql", "20261121120001_holdfast_a.sql"]);
   assert.deepEqual(plan.recorded, {
-    holdfast_b: { time: "20261121115959", sha256: "sha of holdfast_b" },
-    holdfast_a: { time: "20261121120000", sha256: "sha of holdfast_a" },
+    holdfast_b: { time: "20261121120000", sha256: "sha of holdfast_b" },
+    holdfast_a: { time: "20261121120001", sha256: "sha of holdfast_a" },
   });
   assert.deepEqual(plan.notes, []);
 });

@@ -1,0 +1,63 @@
+-- Closing names of objects that moved more than once during the sweep: it met one under its second
+-- name, and then that went on to a third, behind the sweep. The first was kept, since nothing is held
+-- under the third; but what is held under the second was so during the run, and the first was not.
+
+create or replace function holdfast.close_page(cursor_id bigint, owner uuid, max_items integer) returns integer
+  language plpgsql security definer set search_path = ''
+as $$
+declare
+  c holdfast.cursors := holdfast.require_lease(close_page.cursor_id, close_page.owner);
+  r holdfast.runs := (select runs from holdfast.runs where runs.id = c.run);
+  scope holdfast.scope := holdfast.plan_scope(r.plan);
+  seen integer;
+  counts jsonb;
+  last_position jsonb;
+begin
+  with marked as (
+    select e.* from holdfast.entries e
+    where e.repository = r.repository and e.missing_in = r.sequence and e.removed_in is null
+      and (e.bucket_id, e.name) > (coalesce(c.position ->> 'bucket_id', ''), coalesce(c.position ->> 'name', ''))
+    order by e.bucket_id, e.name limit close_page.max_items
+  ), judged as (
+    select m.bucket_id, m.name, m.added_in, case
+      when o.id is null then 'removed'
+      when not holdfast.in_scope(scope, o.bucket_id, o.name, o.size) then 'excluded'
+      -- Of the names that an object had during the sweep one is enough: one that the sweep met last
+      -- it found after it looked here, where the object was not any more.
+      when exists (
+        select from holdfast.entries h
+        where holdfast.object_hash(h.object_id) = holdfast.object_hash(m.object_id) and h.object_id = m.object_id
+          and h.repository = r.repository and h.removed_in is null and h.blob is not null
+          and (h.bucket_id, h.name) <> (m.bucket_id, m.name)
+          and (h.missing_in is distinct from r.sequence
+            or (h.added_in, h.bucket_id, h.name) > (m.added_in, m.bucket_id, m.name))) then 'moved'
+      when (o.bucket_id, o.name) = (m.bucket_id, m.name) then 'kept'
+      -- By object: what lay there before may be all that is held under the new name.
+      when exists (
+        select from holdfast.entries h where h.repository = r.repository and h.bucket_id = o.bucket_id
+          and h.name = o.name and h.removed_in is null and h.blob is not null and h.object_id = o.id) then 'moved'
+      -- It never held anything that the old name would have to stay for.
+      when m.blob is null then 'moved'
+      -- Its bytes under the new name are not held yet: the old name stays until they are.
+      else 'kept' end as fate
+    from marked m left join holdfast.source_objects o on o.id = m.object_id
+  ), closed as (
+    update holdfast.entries e set removed_in = r.sequence
+    from judged j where j.fate <> 'kept' and e.repository = r.repository and e.bucket_id = j.bucket_id
+      and e.name = j.name and e.added_in = j.added_in
+  )
+  select count(*), jsonb_build_object(
+      'objects_removed', count(*) filter (where fate = 'removed'),
+      'objects_moved', count(*) filter (where fate = 'moved'),
+      'objects_excluded', count(*) filter (where fate = 'excluded')),
+    (select jsonb_build_object('bucket_id', l.bucket_id, 'name', l.name)
+      from judged l order by l.bucket_id desc, l.name desc limit 1)
+  into seen, counts, last_position from judged;
+  if seen > 0 then
+    perform holdfast.commit_cursor(c.id, close_page.owner, last_position, counts);
+  end if;
+  return seen;
+end
+$$;
+comment on function holdfast.close_page(bigint, uuid, integer) is
+  'Closes marked entries after the cursor by their fate (removed, moved, excluded, or kept because they may not be closed yet), commits, and returns how many it looked at; 0 at the end.';
