@@ -1,9 +1,14 @@
--- One private schema and one role. The functions' connections become holdfast_worker at once, so a
--- fault in them can do no more than the SECURITY DEFINER functions granted to that role allow.
+-- Two private schemas and one role. People call and read what is in holdfast; all else is in
+-- holdfast_private. The functions' connections become holdfast_worker at once, so a fault in them can do
+-- no more than the SECURITY DEFINER functions granted to that role allow.
 
 create schema if not exists holdfast;
 comment on schema holdfast is
-  'Holdfast: off-site backup of this project''s Storage. Private: not for the API schemas.';
+  'Holdfast: off-site backup of this project''s Storage. What people call and read. Not for the API schemas.';
+
+create schema if not exists holdfast_private;
+comment on schema holdfast_private is
+  'Holdfast''s tables, and what its Edge Functions and jobs call. Not for the API schemas.';
 
 do $$
 begin
@@ -15,4 +20,4 @@ begin
 end
 $$;
 comment on role holdfast_worker is
-  'What Holdfast''s Edge Functions become: owns nothing, may only execute holdfast''s functions.';
+  'What Holdfast''s Edge Functions become: owns nothing, may only execute functions of holdfast_private.';

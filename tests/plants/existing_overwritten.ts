@@ -14,8 +14,8 @@ export const plant: Plant = {
     { file: shared("restore/entry.ts"), find: "if (!target.held) {", replace: "if (!target) {" },
     {
       file: migration("import_and_restore"),
-      find: "and (restore_overwrites.keeps or holdfast.is_held(",
-      replace: "and (true or holdfast.is_held(",
+      find: "and (restore_overwrites.keeps or holdfast_private.is_held(",
+      replace: "and (true or holdfast_private.is_held(",
     },
   ],
 };

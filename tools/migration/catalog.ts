@@ -48,8 +48,7 @@ export async function readCatalog(sql: Connection): Promise<Catalog> {
 
 /** The table of settings; its rows are part of what is shipped. */
 const SETTINGS = `
-  select coalesce(to_regclass('holdfast_private.settings'), to_regclass('holdfast.settings'))::text
-    as settings`;
+  select to_regclass('holdfast_private.settings')::text as settings`;
 
 /** ACL with what holds where nothing was granted, without the owner. */
 function grants(acl: string, owner: string, kind: string): string {

@@ -1,6 +1,6 @@
 -- When a cron expression comes next.
 
-create function holdfast.cron_values(field text, lowest integer, highest integer, names text[] default '{}')
+create function holdfast_private.cron_values(field text, lowest integer, highest integer, names text[] default '{}')
   returns integer[] language plpgsql immutable strict set search_path = ''
 as $$
 declare
@@ -29,10 +29,10 @@ begin
   return nullif(found, '{}');
 end
 $$;
-comment on function holdfast.cron_values(text, integer, integer, text[]) is
+comment on function holdfast_private.cron_values(text, integer, integer, text[]) is
   'The numbers that a field of a cron expression stands for; null where it is not valid.';
 
-create function holdfast.next_time(cron_expression text, after timestamptz) returns timestamptz
+create function holdfast_private.next_time(cron_expression text, after timestamptz) returns timestamptz
   language plpgsql stable set search_path = ''
 as $$
 declare
@@ -41,15 +41,15 @@ declare
     when '@hourly' then '0 * * * *' when '@daily' then '0 0 * * *' when '@midnight' then '0 0 * * *'
     when '@weekly' then '0 0 * * 0' when '@monthly' then '0 0 1 * *' when '@yearly' then '0 0 1 1 *'
     when '@annually' then '0 0 1 1 *' else expression end, '\s+');
-  minutes integer[] := holdfast.cron_values(fields[1], 0, 59);
-  hours integer[] := holdfast.cron_values(fields[2], 0, 23);
+  minutes integer[] := holdfast_private.cron_values(fields[1], 0, 59);
+  hours integer[] := holdfast_private.cron_values(fields[2], 0, 23);
   -- $ is the last day of a month, for pg_cron from 1.5 on.
-  days integer[] := case fields[3] when '$' then '{}' else holdfast.cron_values(fields[3], 1, 31) end;
-  months integer[] := holdfast.cron_values(fields[4], 1, 12,
+  days integer[] := case fields[3] when '$' then '{}' else holdfast_private.cron_values(fields[3], 1, 31) end;
+  months integer[] := holdfast_private.cron_values(fields[4], 1, 12,
     '{jan,feb,mar,apr,may,jun,jul,aug,sep,oct,nov,dec}');
   -- Sunday is 0 and 7.
   weekdays integer[] := array_replace(
-    holdfast.cron_values(fields[5], 0, 7, '{sun,mon,tue,wed,thu,fri,sat}'), 7, 0);
+    holdfast_private.cron_values(fields[5], 0, 7, '{sun,mon,tue,wed,thu,fri,sat}'), 7, 0);
   -- cron's own rule: two restrictions of the day are an or, unless one begins with a star.
   either boolean := fields[3] !~ '^\*' and fields[5] !~ '^\*';
   today timestamp := date_trunc('day', next_time.after at time zone 'UTC');
@@ -73,5 +73,5 @@ begin
     where due.t > next_time.after);
 end
 $$;
-comment on function holdfast.next_time(text, timestamptz) is
+comment on function holdfast_private.next_time(text, timestamptz) is
   'When a cron expression, in UTC as pg_cron reads it, comes due after a time; null where it is not valid or never does.';

@@ -1,7 +1,7 @@
-create function holdfast.copy_requests(size bigint) returns bigint
+create function holdfast_private.copy_requests(size bigint) returns bigint
   language sql immutable
 return case when size <= 8388608 then 2 else 2 * ceil(size / 8388608.0)::bigint + 2 end;
-comment on function holdfast.copy_requests(bigint) is
+comment on function holdfast_private.copy_requests(bigint) is
   'Requests that copying so many bytes takes: a GET and a PUT, or above 8 MiB one of each a part, and two to begin and complete.';
 
 create function holdfast.estimate()
@@ -9,27 +9,27 @@ create function holdfast.estimate()
   language plpgsql security definer set search_path = '' set plan_cache_mode = force_custom_plan
 as $$
 declare
-  scope holdfast.scope;
-  own integer := holdfast.own_repository();
+  scope holdfast_private.scope;
+  own integer := holdfast_private.own_repository();
 begin
-  perform holdfast.check_settings();
-  perform holdfast.assert_source_visible();
-  perform holdfast.refresh_source();
-  scope := holdfast.plan_scope(jsonb_build_object('settings', holdfast.all_settings()));
+  perform holdfast_private.check_settings();
+  perform holdfast_private.assert_source_visible();
+  perform holdfast_private.refresh_source();
+  scope := holdfast_private.plan_scope(jsonb_build_object('settings', holdfast_private.all_settings()));
   return query
   with needed as (
     select o.bucket_id as id, count(*) as objects, sum(coalesce(o.size, 0)) as bytes,
-      sum(holdfast.copy_requests(coalesce(o.size, 0))) as requests
-    from holdfast.source_objects o
-    where holdfast.in_scope(scope, o.bucket_id, o.name, o.size)
+      sum(holdfast_private.copy_requests(coalesce(o.size, 0))) as requests
+    from holdfast_private.source_objects o
+    where holdfast_private.in_scope(scope, o.bucket_id, o.name, o.size)
       and (own is null or not exists (
-        select from holdfast.known_entries e
+        select from holdfast_private.known_entries e
         where e.repository = own and e.bucket_id = o.bucket_id and e.name = o.name
           and e.version = o.version and e.blob is not null))
     group by o.bucket_id
   ), every_bucket as (
     select b.id, coalesce(n.objects, 0) as objects, coalesce(n.bytes, 0) as bytes, coalesce(n.requests, 0) as requests
-    from holdfast.source_buckets(scope) b left join needed n on n.id = b.id
+    from holdfast_private.source_buckets(scope) b left join needed n on n.id = b.id
   )
   select l.id, l.objects::bigint, l.bytes::bigint, l.requests::bigint, l.bytes::bigint
   from (

@@ -1,10 +1,10 @@
-create function holdfast.record_audit(actor text, action text, detail jsonb default '{}') returns void
+create function holdfast_private.record_audit(actor text, action text, detail jsonb default '{}') returns void
   language sql security definer set search_path = ''
 as $$
-  insert into holdfast.audit (actor, action, detail)
+  insert into holdfast_private.audit (actor, action, detail)
   values (record_audit.actor, record_audit.action, record_audit.detail)
 $$;
-comment on function holdfast.record_audit(text, text, jsonb) is 'Adds a line to the audit.';
+comment on function holdfast_private.record_audit(text, text, jsonb) is 'Adds a line to the audit.';
 
 create function holdfast.create_key(scope text, name text) returns text
   language plpgsql security definer set search_path = ''
@@ -18,9 +18,9 @@ begin
     raise exception 'scope_unknown' using errcode = 'HF000',
       detail = format('There is no scope %L.', scope), hint = 'Use look, operate or restore.';
   end if;
-  insert into holdfast.keys (id, scope, name, digest)
+  insert into holdfast_private.keys (id, scope, name, digest)
   values (public_id, scope, create_key.name, sha256(convert_to(key, 'UTF8')));
-  perform holdfast.record_audit(session_user::text, 'key.create',
+  perform holdfast_private.record_audit(session_user::text, 'key.create',
     jsonb_build_object('scope', scope, 'name', create_key.name));
   return key;
 exception when unique_violation then
@@ -37,24 +37,24 @@ create function holdfast.revoke_key(name text) returns void
   language plpgsql security definer set search_path = ''
 as $$
 begin
-  update holdfast.keys k set revoked_at = now() where k.name = revoke_key.name and revoked_at is null;
+  update holdfast_private.keys k set revoked_at = now() where k.name = revoke_key.name and revoked_at is null;
   if not found then
     raise exception 'key_unknown' using errcode = 'HF000',
       detail = format('No live key is named %L.', revoke_key.name),
       hint = 'See: select name, scope, created_at, revoked_at from holdfast.keys.';
   end if;
-  perform holdfast.record_audit(session_user::text, 'key.revoke', jsonb_build_object('name', revoke_key.name));
+  perform holdfast_private.record_audit(session_user::text, 'key.revoke', jsonb_build_object('name', revoke_key.name));
 end
 $$;
 comment on function holdfast.revoke_key(text) is 'Revokes a key by its name, at once.';
 
-create function holdfast.find_key(id text) returns jsonb
+create function holdfast_private.find_key(id text) returns jsonb
   language sql stable security definer set search_path = ''
 as $$
   select jsonb_build_object('scope', k.scope, 'name', k.name, 'digest', encode(k.digest, 'hex'))
-  from holdfast.keys k where k.id = find_key.id and k.revoked_at is null
+  from holdfast_private.keys k where k.id = find_key.id and k.revoked_at is null
 $$;
-comment on function holdfast.find_key(text) is
+comment on function holdfast_private.find_key(text) is
   'A live key by its public id; the caller compares the digest in constant time.';
 
 -- The worker key continues runs that exist, and nothing else; it lives in Vault, for SQL to send.

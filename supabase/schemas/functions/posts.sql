@@ -1,17 +1,17 @@
 -- How work is posted to the functions.
 
-create function holdfast.free_lanes(r holdfast.runs) returns integer
+create function holdfast_private.free_lanes(r holdfast_private.runs) returns integer
   language sql stable security definer set search_path = ''
 as $$
   -- What kills its lane kills all lanes in its isolate: which object it is can be found out only alone.
-  select case when coalesce(max(c.careful), 0) > 0 then 1 else holdfast.plan_lanes((free_lanes.r).plan) end
+  select case when coalesce(max(c.careful), 0) > 0 then 1 else holdfast_private.plan_lanes((free_lanes.r).plan) end
     - count(*) filter (where c.lease_expires_at > clock_timestamp())
-  from holdfast.cursors c where c.run = (free_lanes.r).id and c.finished_at is null
+  from holdfast_private.cursors c where c.run = (free_lanes.r).id and c.finished_at is null
 $$;
-comment on function holdfast.free_lanes(holdfast.runs) is
+comment on function holdfast_private.free_lanes(holdfast_private.runs) is
   'How many more lanes may work on a run; while a cursor is careful, there is one lane.';
 
-create function holdfast.post_work(function_name text, body jsonb) returns boolean
+create function holdfast_private.post_work(function_name text, body jsonb) returns boolean
   language plpgsql security definer set search_path = ''
 as $$
 declare
@@ -30,44 +30,44 @@ begin
   return true;
 end
 $$;
-comment on function holdfast.post_work(text, jsonb) is
+comment on function holdfast_private.post_work(text, jsonb) is
   'Asks a function for work over HTTP, once this transaction commits; false where the URL is not in Vault.';
 
-create function holdfast.post_slice(run_id uuid) returns boolean
+create function holdfast_private.post_slice(run_id uuid) returns boolean
   language sql security definer set search_path = ''
 as $$
   select coalesce((
-    select holdfast.post_work(holdfast.function_of(r.kind), jsonb_build_object('run', r.id))
-    from holdfast.runs r
-    where r.id = post_slice.run_id and r.state in ('running', 'sealing') and not holdfast.is_paused(r)), false)
+    select holdfast_private.post_work(holdfast_private.function_of(r.kind), jsonb_build_object('run', r.id))
+    from holdfast_private.runs r
+    where r.id = post_slice.run_id and r.state in ('running', 'sealing') and not holdfast_private.is_paused(r)), false)
 $$;
-comment on function holdfast.post_slice(uuid) is
+comment on function holdfast_private.post_slice(uuid) is
   'Asks for a slice of a run over HTTP, once this transaction commits; false where the URL is not in Vault, or the run is paused.';
 
-create function holdfast.post_free_lanes(run_id uuid) returns integer
+create function holdfast_private.post_free_lanes(run_id uuid) returns integer
   language plpgsql security definer set search_path = ''
 as $$
 declare
   wanted integer;
 begin
-  select least(holdfast.free_lanes(r),
+  select least(holdfast_private.free_lanes(r),
     count(*) filter (where c.lease_expires_at is null or c.lease_expires_at <= clock_timestamp()))
   into wanted
-  from holdfast.runs r join holdfast.cursors c on c.run = r.id and c.finished_at is null
+  from holdfast_private.runs r join holdfast_private.cursors c on c.run = r.id and c.finished_at is null
   where r.id = post_free_lanes.run_id group by r.id;
   for posted in 1 .. coalesce(wanted, 0) loop
-    if not holdfast.post_slice(post_free_lanes.run_id) then
+    if not holdfast_private.post_slice(post_free_lanes.run_id) then
       return 0;
     end if;
   end loop;
   return greatest(coalesce(wanted, 0), 0);
 end
 $$;
-comment on function holdfast.post_free_lanes(uuid) is
+comment on function holdfast_private.post_free_lanes(uuid) is
   'Posts a slice for each lane of a run that is not busy, as far as there are cursors to lease; returns how many.';
 
 -- Where slices are posted to is nowhere that a cloud keeps for itself, as for the repository's endpoint.
-create function holdfast.save_project_url(url text) returns void
+create function holdfast_private.save_project_url(url text) returns void
   language plpgsql security definer set search_path = ''
 as $$
 declare
@@ -93,5 +93,5 @@ begin
   end if;
 end
 $$;
-comment on function holdfast.save_project_url(text) is
+comment on function holdfast_private.save_project_url(text) is
   'Keeps in Vault where the project''s functions are; raises project_url_invalid.';

@@ -4,46 +4,46 @@ create function holdfast.set(name text, value jsonb) returns jsonb
   language plpgsql security definer set search_path = ''
 as $$
 begin
-  update holdfast.settings s set value = set.value, updated_at = now() where s.name = set.name;
+  update holdfast_private.settings s set value = set.value, updated_at = now() where s.name = set.name;
   if not found then
     raise exception 'setting_unknown' using errcode = 'HF000',
       detail = format('There is no setting named %L.', set.name),
       hint = 'The settings are: '
-        || (select string_agg(s.name, ', ' order by s.name) from holdfast.settings s) || '.';
+        || (select string_agg(s.name, ', ' order by s.name) from holdfast_private.settings s) || '.';
   end if;
   return set.value;
 end
 $$;
 comment on function holdfast.set(text, jsonb) is 'Changes one setting and returns its new value.';
 
-create function holdfast.setting(name text) returns jsonb
+create function holdfast_private.setting(name text) returns jsonb
   language sql stable security definer set search_path = ''
-as $$ select s.value from holdfast.settings s where s.name = setting.name $$;
-comment on function holdfast.setting(text) is 'The value of one setting.';
+as $$ select s.value from holdfast_private.settings s where s.name = setting.name $$;
+comment on function holdfast_private.setting(text) is 'The value of one setting.';
 
-create function holdfast.all_settings() returns jsonb
+create function holdfast_private.all_settings() returns jsonb
   language sql stable security definer set search_path = ''
-as $$ select jsonb_object_agg(s.name, s.value) from holdfast.settings s $$;
-comment on function holdfast.all_settings() is 'Every setting as one object, for the functions to check.';
+as $$ select jsonb_object_agg(s.name, s.value) from holdfast_private.settings s $$;
+comment on function holdfast_private.all_settings() is 'Every setting as one object, for the functions to check.';
 
-create function holdfast.limit_setting(name text) returns numeric
+create function holdfast_private.limit_setting(name text) returns numeric
   language sql stable security definer set search_path = ''
 as $$
   -- A wrong value must not stop the slice that will report it.
   select case when jsonb_typeof(s.value) = 'number' and s.value > '0' then (s.value #>> '{}')::numeric end
-  from holdfast.settings s where s.name = limit_setting.name
+  from holdfast_private.settings s where s.name = limit_setting.name
 $$;
-comment on function holdfast.limit_setting(text) is
+comment on function holdfast_private.limit_setting(text) is
   'A limit as it is set now, and not as a run''s plan has it, so that raising it helps at once; null where there is none.';
 
-create function holdfast.check_settings() returns void
+create function holdfast_private.check_settings() returns void
   language plpgsql stable security definer set search_path = ''
 as $$
 declare
   faults text;
 begin
   select string_agg(s.name || ' must be ' || rule.says, '; ' order by s.name) into faults
-  from holdfast.settings s join (values
+  from holdfast_private.settings s join (values
     ('buckets', 'null or a list of bucket ids'), ('include', 'a list of at least one glob'),
     ('exclude', 'a list of globs'), ('max_object_bytes', 'null or a whole number above 0'),
     ('lanes', 'a whole number from 1 to 16'), ('maximum_age_hours', 'null or a number above 0'),
@@ -68,4 +68,4 @@ begin
   end if;
 end
 $$;
-comment on function holdfast.check_settings() is 'Raises settings_invalid, which names every setting that is wrong.';
+comment on function holdfast_private.check_settings() is 'Raises settings_invalid, which names every setting that is wrong.';

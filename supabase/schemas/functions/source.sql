@@ -4,7 +4,7 @@
 -- Storage changes its own tables when it is upgraded. A view over their columns would forbid it to drop
 -- or retype one of them, and its upgrade would fail. So the view reads through a function whose text
 -- Postgres does not look into; the planner puts it in place of its call, indexes and all.
-create function holdfast.refresh_source() returns void
+create function holdfast_private.refresh_source() returns void
   language plpgsql security definer set search_path = ''
 as $$
 declare
@@ -32,23 +32,23 @@ declare
     version, metadata, user_metadata, coalesce(nullif('coalesce(' || owner_id || ')', 'coalesce()'), 'null::text'),
     case when live <> '' then ' where ' || live else '' end);
 begin
-  if body = (select p.prosrc from pg_catalog.pg_proc p where p.oid = to_regprocedure('holdfast.source_rows()')) then
+  if body = (select p.prosrc from pg_catalog.pg_proc p where p.oid = to_regprocedure('holdfast_private.source_rows()')) then
     return;
   end if;
-  execute 'create or replace function holdfast.source_rows() returns table (id uuid, bucket_id text, name text,
+  execute 'create or replace function holdfast_private.source_rows() returns table (id uuid, bucket_id text, name text,
       version text, size bigint, etag text, type text, cache_control text, user_metadata jsonb, owner_id text,
       created_at timestamptz, updated_at timestamptz)
       language sql stable rows 1000000 as ' || quote_literal(body);
 end
 $$;
-comment on function holdfast.refresh_source() is
+comment on function holdfast_private.refresh_source() is
   'Makes source_rows fit the columns that storage.objects has now.';
 
-select holdfast.refresh_source();
-comment on function holdfast.source_rows() is
+select holdfast_private.refresh_source();
+comment on function holdfast_private.source_rows() is
   'Live rows of storage.objects, whatever columns this Storage has; the view source_objects reads it. Its text is made by refresh_source.';
 
-create function holdfast.assert_source_visible() returns void
+create function holdfast_private.assert_source_visible() returns void
   language plpgsql security definer set search_path = ''
 as $$
 begin
@@ -61,5 +61,5 @@ begin
   end if;
 end
 $$;
-comment on function holdfast.assert_source_visible() is
+comment on function holdfast_private.assert_source_visible() is
   'Raises source_hidden where row level security would hide the project''s objects from a backup.';

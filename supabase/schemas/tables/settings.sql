@@ -1,20 +1,20 @@
 -- What to back up, and the few other choices that belong to the project and not to a deployment.
 
-create table holdfast.settings (
+create table holdfast_private.settings (
   name text primary key,
   value jsonb not null,
   description text not null,
   updated_at timestamptz not null default now()
 );
-comment on table holdfast.settings is
+comment on table holdfast_private.settings is
   'What to back up and how. Change with: select holdfast.set(''exclude'', ''["cache/**"]'').';
-comment on column holdfast.settings.name is 'The setting''s name.';
-comment on column holdfast.settings.value is 'Its value, as JSON.';
-comment on column holdfast.settings.description is 'What it does, in a sentence.';
-comment on column holdfast.settings.updated_at is 'When it was last changed.';
-alter table holdfast.settings enable row level security;
+comment on column holdfast_private.settings.name is 'The setting''s name.';
+comment on column holdfast_private.settings.value is 'Its value, as JSON.';
+comment on column holdfast_private.settings.description is 'What it does, in a sentence.';
+comment on column holdfast_private.settings.updated_at is 'When it was last changed.';
+alter table holdfast_private.settings enable row level security;
 
-insert into holdfast.settings (name, value, description) values
+insert into holdfast_private.settings (name, value, description) values
   ('buckets', 'null', 'Ids of the buckets to back up, as a list; null means all of them.'),
   ('include', '["**"]', 'Globs over bucket/name; an object must match one of them.'),
   ('exclude', '[]', 'Globs over bucket/name; an object that matches one is left out.'),

@@ -1,9 +1,9 @@
 -- Large uploads outlive invocations and runs, and so does what could not be copied.
 
-create table holdfast.uploads (
+create table holdfast_private.uploads (
   id bigint generated always as identity primary key,
-  run uuid references holdfast.runs (id) on delete set null,
-  repository integer not null references holdfast.repositories (id),
+  run uuid references holdfast_private.runs (id) on delete set null,
+  repository integer not null references holdfast_private.repositories (id),
   bucket_id text collate "C" not null,
   name text collate "C" not null,
   object jsonb not null,
@@ -14,33 +14,33 @@ create table holdfast.uploads (
   started_at timestamptz not null default now(),
   unique (run, bucket_id, name)
 );
-comment on table holdfast.uploads is 'Multipart uploads under way: objects larger than one part.';
-comment on column holdfast.uploads.id is 'Its number.';
-comment on column holdfast.uploads.run is
+comment on table holdfast_private.uploads is 'Multipart uploads under way: objects larger than one part.';
+comment on column holdfast_private.uploads.id is 'Its number.';
+comment on column holdfast_private.uploads.run is
   'The run it belongs to. Where that has ended, the next backup takes it over or aborts it.';
-comment on column holdfast.uploads.repository is 'The repository it goes to.';
-comment on column holdfast.uploads.bucket_id is 'Storage bucket of the object.';
-comment on column holdfast.uploads.name is 'Name of the object.';
-comment on column holdfast.uploads.object is 'The row as it was when the sweep met it; the source is held to it.';
-comment on column holdfast.uploads.key is 'Key it will have, below the repository''s prefix.';
-comment on column holdfast.uploads.part_size is 'Bytes of each part but the last.';
-comment on column holdfast.uploads.upload_id is 'S3''s id of the upload, once it has begun.';
-comment on column holdfast.uploads.restarts is 'How often it began anew in its run: the object was overwritten, or S3 forgot the upload.';
-comment on column holdfast.uploads.started_at is 'When the sweep met it.';
-alter table holdfast.uploads enable row level security;
+comment on column holdfast_private.uploads.repository is 'The repository it goes to.';
+comment on column holdfast_private.uploads.bucket_id is 'Storage bucket of the object.';
+comment on column holdfast_private.uploads.name is 'Name of the object.';
+comment on column holdfast_private.uploads.object is 'The row as it was when the sweep met it; the source is held to it.';
+comment on column holdfast_private.uploads.key is 'Key it will have, below the repository''s prefix.';
+comment on column holdfast_private.uploads.part_size is 'Bytes of each part but the last.';
+comment on column holdfast_private.uploads.upload_id is 'S3''s id of the upload, once it has begun.';
+comment on column holdfast_private.uploads.restarts is 'How often it began anew in its run: the object was overwritten, or S3 forgot the upload.';
+comment on column holdfast_private.uploads.started_at is 'When the sweep met it.';
+alter table holdfast_private.uploads enable row level security;
 
-create table holdfast.upload_parts (
-  upload bigint not null references holdfast.uploads (id) on delete cascade,
+create table holdfast_private.upload_parts (
+  upload bigint not null references holdfast_private.uploads (id) on delete cascade,
   number integer not null check (number between 1 and 10000),
   size bigint not null,
   etag text not null,
   sha256 bytea not null check (length(sha256) = 32),
   primary key (upload, number)
 );
-comment on table holdfast.upload_parts is 'Finished parts of multipart uploads; a new invocation goes on at the first missing one.';
-comment on column holdfast.upload_parts.upload is 'The upload.';
-comment on column holdfast.upload_parts.number is 'Part number, from 1.';
-comment on column holdfast.upload_parts.size is 'Length in bytes.';
-comment on column holdfast.upload_parts.etag is 'ETag that S3 answered, for completing.';
-comment on column holdfast.upload_parts.sha256 is 'SHA-256 of the part.';
-alter table holdfast.upload_parts enable row level security;
+comment on table holdfast_private.upload_parts is 'Finished parts of multipart uploads; a new invocation goes on at the first missing one.';
+comment on column holdfast_private.upload_parts.upload is 'The upload.';
+comment on column holdfast_private.upload_parts.number is 'Part number, from 1.';
+comment on column holdfast_private.upload_parts.size is 'Length in bytes.';
+comment on column holdfast_private.upload_parts.etag is 'ETag that S3 answered, for completing.';
+comment on column holdfast_private.upload_parts.sha256 is 'SHA-256 of the part.';
+alter table holdfast_private.upload_parts enable row level security;

@@ -8,7 +8,7 @@ select (r.started_at at time zone 'UTC')::date as night, r.state, r.started_at, 
   (r.result #>> '{totals,objects}')::bigint as objects,
   (r.result #>> '{totals,bytes}')::bigint as bytes,
   r.result ->> 'snapshot' as snapshot, r.result ->> 'state' as snapshot_state, r.code
-from holdfast.runs r
+from holdfast_private.runs r
   cross join lateral (
     select coalesce(sum(v) filter (where k = 'objects_copied'), 0)::bigint as copied,
       coalesce(sum(v) filter (where k = 'objects_moved'), 0)::bigint as moved,
@@ -22,7 +22,7 @@ from holdfast.runs r
       coalesce(sum(v) filter (where k = 's3_requests'), 0)::bigint as s3_requests
     from (
       select c.key as k, c.value::numeric as v
-      from holdfast.cursors cc, jsonb_each_text(cc.counters) c where cc.run = r.id) as each_counter) as n
+      from holdfast_private.cursors cc, jsonb_each_text(cc.counters) c where cc.run = r.id) as each_counter) as n
 where r.kind = 'backup'
 order by r.started_at desc;
 comment on view holdfast.nights is

@@ -11,8 +11,9 @@ end $$;
 
 const BEFORE = `${ROLE}
 create schema holdfast;
-create table holdfast.settings (name text primary key, value jsonb not null, description text not null);
-insert into holdfast.settings values ('lanes', '2', 'How many.');
+create schema holdfast_private;
+create table holdfast_private.settings (name text primary key, value jsonb not null, description text not null);
+insert into holdfast_private.settings values ('lanes', '2', 'How many.');
 create table holdfast.runs (id bigint primary key);
 comment on table holdfast.runs is 'Runs.';
 comment on column holdfast.runs.id is 'Its number.';
@@ -28,8 +29,9 @@ revoke all on function holdfast.same(), holdfast.changed(integer), holdfast.rety
 
 const AFTER = `${ROLE}
 create schema holdfast;
-create table holdfast.settings (name text primary key, value jsonb not null, description text not null);
-insert into holdfast.settings values ('lanes', '3', 'How many.');
+create schema holdfast_private;
+create table holdfast_private.settings (name text primary key, value jsonb not null, description text not null);
+insert into holdfast_private.settings values ('lanes', '3', 'How many.');
 create table holdfast.runs (
   id bigint primary key,
   kind text not null
@@ -53,7 +55,7 @@ grant execute on function holdfast.granted(), holdfast.fresh() to holdfast_worke
 /** What a person makes of the stub. */
 const COMPLETED = `
 alter table holdfast.runs add column kind text not null;
-update holdfast.settings set value = '3' where name = 'lanes';
+update holdfast_private.settings set value = '3' where name = 'lanes';
 `;
 
 const schemas = [{ path: "all.sql", text: AFTER }];
