@@ -363,6 +363,9 @@ alter table holdfast_private.cursors enable row level security;
 create index cursors_open on holdfast_private.cursors (run, id) where finished_at is null;
 comment on index holdfast_private.cursors_open is 'Finds work to lease.';
 
+create index cursors_run on holdfast_private.cursors (run, id);
+comment on index holdfast_private.cursors_run is 'Finds the cursors of a run, also of one that has ended.';
+
 -- tables/uploads.sql
 
 -- Large uploads outlive invocations and runs, and so does what could not be copied.
@@ -395,6 +398,9 @@ comment on column holdfast_private.uploads.upload_id is 'S3''s id of the upload,
 comment on column holdfast_private.uploads.restarts is 'How often it began anew in its run: the object was overwritten, or S3 forgot the upload.';
 comment on column holdfast_private.uploads.started_at is 'When the sweep met it.';
 alter table holdfast_private.uploads enable row level security;
+
+create index uploads_object on holdfast_private.uploads (repository, bucket_id, name);
+comment on index holdfast_private.uploads_object is 'Finds what an ended run left of an object.';
 
 create table holdfast_private.upload_parts (
   upload bigint not null references holdfast_private.uploads (id) on delete cascade,

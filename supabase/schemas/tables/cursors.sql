@@ -37,3 +37,6 @@ alter table holdfast_private.cursors enable row level security;
 
 create index cursors_open on holdfast_private.cursors (run, id) where finished_at is null;
 comment on index holdfast_private.cursors_open is 'Finds work to lease.';
+
+create index cursors_run on holdfast_private.cursors (run, id);
+comment on index holdfast_private.cursors_run is 'Finds the cursors of a run, also of one that has ended.';

@@ -29,6 +29,9 @@ comment on column holdfast_private.uploads.restarts is 'How often it began anew 
 comment on column holdfast_private.uploads.started_at is 'When the sweep met it.';
 alter table holdfast_private.uploads enable row level security;
 
+create index uploads_object on holdfast_private.uploads (repository, bucket_id, name);
+comment on index holdfast_private.uploads_object is 'Finds what an ended run left of an object.';
+
 create table holdfast_private.upload_parts (
   upload bigint not null references holdfast_private.uploads (id) on delete cascade,
   number integer not null check (number between 1 and 10000),
