@@ -8,8 +8,8 @@ import { TestProject } from "../support/project.ts";
 /** The records of which nobody said whether they were written: they are asked for by their keys. */
 async function unanswered({ sql }: TestProject): Promise<number[]> {
   const [row] = await sql<[{ records: number[] }]>`
-    select holdfast.known_repository(repository_id) -> 'unanswered_records' as records
-    from holdfast.repositories`;
+    select holdfast_private.known_repository(repository_id) -> 'unanswered_records' as records
+    from holdfast_private.repositories`;
   return row.records;
 }
 
@@ -30,7 +30,7 @@ Deno.test("a snapshot whose run failed after its record was written counts, for 
   const next = await project.backup();
   const [{ copied }] = await project.sql<[{ copied: number }]>`
     select sum((counters ->> 'objects_copied')::integer)::integer as copied
-    from holdfast.cursors where run = ${next.id}`;
+    from holdfast_private.cursors where run = ${next.id}`;
   assert.equal(copied, 1);
   assert.deepEqual(await unanswered(project), []);
   const snapshot = await assertHolds(project, await project.reader.snapshot());
@@ -50,7 +50,8 @@ Deno.test("a record of the same sequence with other bytes is no run's own", asyn
   await project.backup();
   await upload(project, "files", "a", "bytes of a");
   await failAfterRecord(project);
-  await project.sql`update holdfast.runs set frozen = frozen || ' ' where frozen is not null`;
+  await project
+    .sql`update holdfast_private.runs set frozen = frozen || ' ' where frozen is not null`;
   const run = await project.ended(await project.start("backup/runs"));
   assert.deepEqual([run.state, run.code], ["failed", "catalog_behind"]);
   await project.importLog();
@@ -66,7 +67,7 @@ Deno.test("what an import forgot is adopted no more", async () => {
   for (const name of ["b", "c"]) await upload(project, "files", name, `bytes of ${name}`);
   await failAfterRecord(project);
   // As an import leaves it that began with the record, and went on by a listing without it.
-  await project.sql`select holdfast.forget_some(repository, 100) from holdfast.runs
+  await project.sql`select holdfast_private.forget_some(repository, 100) from holdfast_private.runs
     where frozen is not null`;
   assert.deepEqual(await unanswered(project), [3]);
   const run = await project.ended(await project.start("backup/runs"));

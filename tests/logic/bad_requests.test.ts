@@ -18,7 +18,7 @@ function assertInvalid(answer: Answer, faults: [path: string, message: RegExp][]
 }
 
 async function assertNothingStarted(project: TestProject): Promise<void> {
-  const [row] = await project.sql`select count(*)::int as runs from holdfast.runs`;
+  const [row] = await project.sql`select count(*)::int as runs from holdfast_private.runs`;
   assert.equal(row!.runs, 0);
 }
 
@@ -107,7 +107,7 @@ Deno.test("an unknown snapshot is 404 and lists the newest few", async () => {
     assert.equal(body.detail, `There is no snapshot ${snapshot}.`);
     assert.deepEqual(body.newest, newest);
     assert.equal(body.remedy, `The newest are: ${newest.join(", ")}.`);
-    const runs = await asked.sql`select from holdfast.runs where kind = 'restore'`;
+    const runs = await asked.sql`select from holdfast_private.runs where kind = 'restore'`;
     assert.equal(runs.length, 0);
   }
 });

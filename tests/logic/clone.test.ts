@@ -16,7 +16,7 @@ Deno.test("left-over runs of another project are cancelled, and nothing is poste
   await createBucket(clone, "files");
   await upload(clone, "files", "a");
   await becomeClone(clone, origin.url);
-  const [row] = await clone.sql`select holdfast.start_backup('the origin') as id`;
+  const [row] = await clone.sql`select holdfast_private.start_backup('the origin') as id`;
 
   const run = await clone.ended(await clone.start("backup/runs"));
   assert.deepEqual([run.state, run.code], ["failed", "repository_not_ours"]);

@@ -23,7 +23,7 @@ async function set(project: TestProject, name: string, value: number | null): Pr
 /** Bytes that the database counted, by kind of run. */
 async function egress(project: TestProject): Promise<Record<string, number>> {
   const rows = await project.sql<{ kind: string; bytes: string }[]>`
-    select kind, sum(bytes) as bytes from holdfast.egress group by kind`;
+    select kind, sum(bytes) as bytes from holdfast_private.egress group by kind`;
   return Object.fromEntries(rows.map(({ kind, bytes }) => [kind, Number(bytes)]));
 }
 
@@ -59,7 +59,8 @@ Deno.test("at the day's limit a backup pauses, says so once, and goes on when it
   const second = await project.call("POST", "holdfast-backup/runs", { key });
   assert.equal(second.status, 409);
   assert.match(second.body.detail, /It is paused until .*: max_egress_bytes_per_day is reached/);
-  const audit = await project.sql`select detail from holdfast.audit where action = 'backup.pause'`;
+  const audit = await project
+    .sql`select detail from holdfast_private.audit where action = 'backup.pause'`;
   assert.equal(audit.length, 1);
   const lines = (await project.client.functionLogs()).map(({ text }) => text);
   assert.equal(lines.filter((line) => line.includes('"level":"notice"')).length, 1);
@@ -81,7 +82,7 @@ Deno.test("where the limit is used up, a backup that has nothing to read is not 
   const run = await project.start("backup/runs");
   await project.client.functionsIdle();
   assert.equal((await project.run(run)).state, "running");
-  await project.sql`select holdfast.cancel_run(${run})`;
+  await project.sql`select holdfast_private.cancel_run(${run})`;
 });
 
 Deno.test("what a restore reads back counts, and is held to the same limit", async () => {
@@ -95,7 +96,8 @@ Deno.test("what a restore reads back counts, and is held to the same limit", asy
 
   await using other = await TestProject.create({ repository: source.repository });
   await schedule(other);
-  await other.sql`insert into holdfast.egress values (holdfast.utc_now()::date, 'backup', 5)`;
+  await other
+    .sql`insert into holdfast_private.egress values (holdfast_private.utc_now()::date, 'backup', 5)`;
   await set(other, "max_egress_bytes_per_day", 5);
   const run = await other.start("restore/runs", { dryRun: false });
   await other.client.functionsIdle();
@@ -137,7 +139,7 @@ Deno.test("a rate of bytes is kept to, also where a slice is too short for it", 
   await project.client.functionsIdle();
   const [cursor] = await project.sql`
     select extract(epoch from lease_expires_at - clock_timestamp())::float as rest, lease_owner
-    from holdfast.cursors where run = ${run} and finished_at is null`;
+    from holdfast_private.cursors where run = ${run} and finished_at is null`;
   assert.equal((await project.run(run)).state, "running");
   assert.equal(cursor!.lease_owner, null);
   assert.ok(cursor!.rest > 5, `it rests for ${cursor!.rest} s`);
@@ -145,5 +147,5 @@ Deno.test("a rate of bytes is kept to, also where a slice is too short for it", 
   await tick(project);
   await project.client.functionsIdle();
   assert.equal(await sent(project), read, "and is not woken before");
-  await project.sql`select holdfast.cancel_run(${run})`;
+  await project.sql`select holdfast_private.cancel_run(${run})`;
 });

@@ -179,7 +179,7 @@ for (const [what, size] of [["small", 100], ["large", 30 * MIB]] as const) {
 }
 
 async function hasParts(project: TestProject, count: number): Promise<boolean> {
-  return (await project.sql`select from holdfast.upload_parts`).length >= count;
+  return (await project.sql`select from holdfast_private.upload_parts`).length >= count;
 }
 
 Deno.test("user metadata of 1 MB is held and restored", async () => {

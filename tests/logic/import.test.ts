@@ -24,25 +24,27 @@ async function catalogOf(project: TestProject) {
   const rows = await project.sql`
     select bucket_id, name, added_in, removed_in, object_id, version, key, size,
       encode(sha256, 'hex') as sha256, part_size, metadata, assumed, wanted_version, code
-    from holdfast.known_entries
+    from holdfast_private.known_entries
     order by bucket_id, name, added_in`;
   const snapshots = await project.sql`
-    select sequence, id, state, started_at, sealed_at, document from holdfast.snapshots
+    select sequence, id, state, started_at, sealed_at, document from holdfast_private.snapshots
     order by sequence`;
   return { entries: [...rows], snapshots: [...snapshots] };
 }
 
 /** Takes the database back to where it was after its first snapshot, as a restored backup would. */
 async function rewind(project: TestProject): Promise<void> {
-  const [row] = await project.sql`select min(sequence) as first from holdfast.snapshots`;
+  const [row] = await project.sql`select min(sequence) as first from holdfast_private.snapshots`;
   await project.sql.begin(async (sql) => {
-    await sql`delete from holdfast.snapshots where sequence > ${row!.first}`;
-    await sql`delete from holdfast.entries where added_in > ${row!.first}`;
-    await sql`update holdfast.entries set removed_in = null where removed_in > ${row!.first}`;
-    await sql`delete from holdfast.blobs b
-      where not exists (select from holdfast.entries e where e.blob = b.id)`;
-    await sql`delete from holdfast.runs where sequence > ${row!.first}`;
-    await sql`update holdfast.repositories set last_record = ${row!.first}`;
+    await sql`delete from holdfast_private.snapshots where sequence > ${row!.first}`;
+    await sql`delete from holdfast_private.entries where added_in > ${row!.first}`;
+    await sql`update holdfast_private.entries set removed_in = null where removed_in > ${
+      row!.first
+    }`;
+    await sql`delete from holdfast_private.blobs b
+      where not exists (select from holdfast_private.entries e where e.blob = b.id)`;
+    await sql`delete from holdfast_private.runs where sequence > ${row!.first}`;
+    await sql`update holdfast_private.repositories set last_record = ${row!.first}`;
   });
 }
 
@@ -71,9 +73,9 @@ Deno.test("a catalog that was lost whole is built again from the bucket", async 
   await using project = await createProject();
   const before = await catalogOf(project);
   await project.sql`
-    truncate holdfast.entries, holdfast.blobs, holdfast.snapshots, holdfast.repositories,
-      holdfast.runs, holdfast.cursors, holdfast.uploads, holdfast.upload_parts, holdfast.failures,
-      holdfast.overwrites`;
+    truncate holdfast_private.entries, holdfast_private.blobs, holdfast_private.snapshots, holdfast_private.repositories,
+      holdfast_private.runs, holdfast_private.cursors, holdfast_private.uploads, holdfast_private.upload_parts, holdfast_private.failures,
+      holdfast_private.overwrites`;
   const run = await project.ended(await project.start("backup/runs"));
   assert.deepEqual([run.state, run.code], ["failed", "catalog_behind"]);
   await project.importLog();
@@ -102,7 +104,7 @@ Deno.test("an emptied bucket is refused: the catalog is ahead of it", async () =
   await project.backup();
   const { copied } = await project.sql`
     select sum((counters ->> 'objects_copied')::integer)::integer as copied
-    from holdfast.cursors where run = (select id from holdfast.runs order by started_at desc limit 1)`
+    from holdfast_private.cursors where run = (select id from holdfast_private.runs order by started_at desc limit 1)`
     .then(([row]) => row as unknown as { copied: number });
   assert.equal(copied, 4);
 });
@@ -138,15 +140,15 @@ Deno.test("a moved object's bytes are one blob, before and after an import", asy
   for (const { sql } of [project, reader]) {
     const blobs = await sql`
       select b.id, array_agg(distinct e.key) as keys, array_agg(distinct e.name order by e.name) as names
-      from holdfast.blobs b join holdfast.known_entries e on e.blob = b.id
+      from holdfast_private.blobs b join holdfast_private.known_entries e on e.blob = b.id
       group by b.id order by min(e.name), min(e.added_in)`;
     assert.deepEqual(blobs.map(({ names }) => names.join()), ["a", "a", "b", "c,moved", "d", "e"]);
     assert.ok(blobs.every(({ keys }) => keys.length === 1));
     assert.equal(new Set(blobs.map(({ keys }) => keys[0])).size, blobs.length);
   }
   const [{ open }] = await reader.sql`
-    select count(*)::int as open from holdfast.blobs b
-    where not exists (select from holdfast.entries e where e.blob = b.id)`;
+    select count(*)::int as open from holdfast_private.blobs b
+    where not exists (select from holdfast_private.entries e where e.blob = b.id)`;
   assert.equal(open, 0);
 });
 

@@ -13,7 +13,7 @@ Deno.test("a full listing of nothing closes what a catalog had open", async () =
   await ok(project.storage.from("files").remove(["a"]));
   // As after a long tail of changes: the next listing is a full one.
   await project.sql`
-    update holdfast.snapshots set document = jsonb_set(document, '{parts}', (
+    update holdfast_private.snapshots set document = jsonb_set(document, '{parts}', (
       select jsonb_agg(jsonb_build_object('kind', 'changes', 'entries', 1))
       from generate_series(1, 30)))`;
   const { entries, document } = await project.backupSnapshot();
@@ -21,6 +21,6 @@ Deno.test("a full listing of nothing closes what a catalog had open", async () =
 
   await reader.importLog();
   const [{ open }] = await reader.sql<[{ open: number }]>`
-    select count(*)::int as open from holdfast.entries where removed_in is null`;
+    select count(*)::int as open from holdfast_private.entries where removed_in is null`;
   assert.equal(open, 0);
 });

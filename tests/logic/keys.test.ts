@@ -94,7 +94,7 @@ Deno.test("a key shows and cancels the runs of its own function, and no others",
   for (const [kind, own, other] of FUNCTIONS_OF_KINDS) {
     // A run that no slice works on: its key's function alone may know it.
     const [row] = await project.sql<{ id: string }[]>`
-      insert into holdfast.runs (kind, plan, started_by) values (${kind}, '{}', 'a test')
+      insert into holdfast_private.runs (kind, plan, started_by) values (${kind}, '{}', 'a test')
       returning id`;
     const ask = (method: string, path: string, { name, scope }: typeof BACKUP | typeof RESTORE) =>
       project.key(scope).then((key) =>
@@ -171,6 +171,6 @@ Deno.test("the worker key can continue runs, and start none", async () => {
     assertRefused(await project.call(method, path, { key }), SCOPE_REFUSED, path);
   }
   await project.client.functionsIdle();
-  const [count] = await project.sql`select count(*)::int as runs from holdfast.runs`;
+  const [count] = await project.sql`select count(*)::int as runs from holdfast_private.runs`;
   assert.equal(count!.runs, 0);
 });

@@ -75,7 +75,7 @@ Deno.test("one that comes while the next is imported takes none of that one's li
   const run = await reader.start("backup/imports");
   await eventually("a part taken, and none more", async () => {
     const [cursor] = await reader.sql`
-      select position ->> 'part' as part from holdfast.cursors where run = ${run} and stage = 'import'`;
+      select position ->> 'part' as part from holdfast_private.cursors where run = ${run} and stage = 'import'`;
     return cursor?.part === "1";
   });
   await reader.client.functionsIdle();
@@ -84,7 +84,7 @@ Deno.test("one that comes while the next is imported takes none of that one's li
   await tickToTheEnd(reader, run);
   await reader.succeeded(run);
 
-  const known = await reader.sql`select id from holdfast.snapshots order by sequence`;
+  const known = await reader.sql`select id from holdfast_private.snapshots order by sequence`;
   assert.deepEqual(known.map(({ id }) => id), [document.id]);
   await reader.restore();
   const [restored, objects] = [await readObjects(reader), await readObjects(project)];

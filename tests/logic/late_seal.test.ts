@@ -29,5 +29,5 @@ Deno.test("a backup that was overtaken by a new owner is refused the log's next 
 
 Deno.test("one whose record would not meet the new owner's looks at the log first", async () => {
   // Runs that were abandoned took sequences, so that the two records do not meet under one key.
-  await overtaken((old) => old.sql`update holdfast.runs set sequence = sequence + 7`);
+  await overtaken((old) => old.sql`update holdfast_private.runs set sequence = sequence + 7`);
 });

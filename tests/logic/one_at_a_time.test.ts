@@ -27,12 +27,12 @@ Deno.test("while a run runs, a second start of any kind is 409 and names it", as
       status: 409,
       code: "run_in_progress",
       detail: `A backup is running: ${run}.`,
-      remedy: `Wait for it, or end it: select holdfast.cancel_run('${run}').`,
+      remedy: `Wait for it, or end it: select holdfast_private.cancel_run('${run}').`,
     });
   }
   await hold.release();
   await project.succeeded(run);
-  const rows = await project.sql`select from holdfast.runs`;
+  const rows = await project.sql`select from holdfast_private.runs`;
   assert.equal(rows.length, 2);
 });
 

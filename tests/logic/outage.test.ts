@@ -38,7 +38,7 @@ async function startInOutage(project: TestProject, fault: StorageFault): Promise
 async function assertWaits(project: TestProject, run: string, what: string): Promise<void> {
   const { state, counters } = await project.run(run);
   assert.deepEqual([state, counters.objects_failed ?? 0], ["running", 0], what);
-  const failures = await project.sql`select from holdfast.failures`;
+  const failures = await project.sql`select from holdfast_private.failures`;
   assert.equal(failures.length, 0, what);
 }
 
@@ -146,7 +146,7 @@ Deno.test("while a server asks for time, nobody asks it, and the run says so", a
   assert.ok(left > 30_000 && left <= 121_000, body.paused.until);
 
   await project.client.call("clearStorageFaults", {});
-  await project.sql`update holdfast.runs set paused_until = now() where id = ${run}`;
+  await project.sql`update holdfast_private.runs set paused_until = now() where id = ${run}`;
   await minute(project);
   await project.succeeded(run);
 });

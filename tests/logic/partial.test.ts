@@ -24,7 +24,7 @@ Deno.test("what could be had and was not makes a snapshot partial, until it is c
   const second = await assertHolds(project, await project.backupSnapshot());
   assert.equal(second.document.state, "complete");
   assert.equal(second.run.counters.objects_copied, 1);
-  const failures = await project.sql`select from holdfast.failures`;
+  const failures = await project.sql`select from holdfast_private.failures`;
   assert.equal(failures.length, 0);
 });
 

@@ -50,6 +50,6 @@ for (const [what, code] of [["by its code", "AccessDenied"], ["without a code", 
     }
     const run = await project.ended(await project.start("backup/runs"));
     assert.deepEqual([run.state, run.code], ["failed", "storage_key_refused"], run.message ?? "");
-    assert.equal((await project.sql`select from holdfast.failures`).length, 0);
+    assert.equal((await project.sql`select from holdfast_private.failures`).length, 0);
   });
 }

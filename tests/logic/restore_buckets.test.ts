@@ -27,7 +27,7 @@ async function startWithoutTwo(
   const run = await target.start("restore/runs", { dryRun: false });
   await target.client.functionsIdle();
   const [cursor] = await target.sql`
-    select stage, lease_owner, position -> 'asked' as asked from holdfast.cursors
+    select stage, lease_owner, position -> 'asked' as asked from holdfast_private.cursors
     where run = ${run} and finished_at is null`;
   assert.deepEqual({ ...cursor }, { stage: "buckets", lease_owner: null, asked: ["two"] });
   return run;
@@ -123,7 +123,7 @@ Deno.test("asking for the same bucket again and again is no progress", async () 
   await target.addStorageFault({ route: "POST bucket", skip: 1, count: 4, fault: { status: 503 } });
   const committed = async () => {
     const [row] = await target.sql<{ at: string; attempts: number }[]>`
-      select committed_at::text as at, attempts from holdfast.cursors
+      select committed_at::text as at, attempts from holdfast_private.cursors
       where run = ${run} and stage = 'buckets'`;
     return row!;
   };

@@ -44,7 +44,7 @@ Deno.test("a time takes the newest that was sealed by then", async () => {
   const { document } = await source.reader.snapshot(second);
   assert.deepEqual(await restored(source, document.sealed_at), [digest("second"), 3]);
   const [row] = await source.sql`
-    select holdfast.utc(${document.sealed_at}::timestamptz - interval '1 microsecond') as before`;
+    select holdfast_private.utc(${document.sealed_at}::timestamptz - interval '1 microsecond') as before`;
   assert.deepEqual(await restored(source, row!.before), [digest("first"), 2]);
 });
 

@@ -25,11 +25,11 @@ async function createRestored(
   assert.deepEqual(restored.user_metadata, { edition: 1 });
   const ended = by === "ended run";
   await project.sql`
-    insert into holdfast.overwrites (run, bucket_id, name, version, metadata, keeps, doubtful_at, put, etag)
+    insert into holdfast_private.overwrites (run, bucket_id, name, version, metadata, keeps, doubtful_at, put, etag)
     select ${id}, o.bucket_id, o.name, 'before', o.metadata, ${ended},
       case when not ${ended} then now() end, case when not ${ended} then o.version end,
       case when not ${ended} then o.etag end
-    from holdfast.source_objects o`;
+    from holdfast_private.source_objects o`;
   return { project, restored };
 }
 
@@ -79,6 +79,8 @@ Deno.test("what keeps a late upload from being mended keeps no backup from going
   await upload(project, "files", "a", BYTES);
   await project
     .sql`alter table storage.objects add constraint no_words check (user_metadata = '{}') not valid`;
-  const [row] = await project.sql<{ tick: Record<string, unknown> }[]>`select holdfast.tick()`;
+  const [row] = await project.sql<
+    { tick: Record<string, unknown> }[]
+  >`select holdfast_private.tick()`;
   assert.match(String(row!.tick.not_mended), /no_words/);
 });

@@ -30,7 +30,7 @@ async function loseAll(project: TestProject): Promise<void> {
 
 async function failuresOf(project: TestProject, run: string): Promise<string[][]> {
   const rows = await project.sql<{ name: string; code: string }[]>`
-    select name, code from holdfast.failures where run = ${run} order by name`;
+    select name, code from holdfast_private.failures where run = ${run} order by name`;
   return rows.map(({ name, code }) => [name, code]);
 }
 

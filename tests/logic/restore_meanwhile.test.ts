@@ -8,13 +8,13 @@ import { TestProject } from "../support/project.ts";
 /** Has whoever asks what a name has now wait for this lock, but in the restore's own bucket. */
 const LOCK = 4711;
 const ASKING_WAITS = `
-  create or replace function holdfast.object_now(bucket_id text, name text) returns jsonb
+  create or replace function holdfast_private.object_now(bucket_id text, name text) returns jsonb
     language plpgsql security definer set search_path = '' as $$
   begin
     if object_now.bucket_id not like 'holdfast-%' then
       perform pg_advisory_xact_lock_shared(${LOCK});
     end if;
-    return (select to_jsonb(o) from holdfast.source_objects o
+    return (select to_jsonb(o) from holdfast_private.source_objects o
       where o.bucket_id = object_now.bucket_id and o.name = object_now.name);
   end
   $$`;
@@ -44,7 +44,7 @@ Deno.test("what a user puts over a restored object at once is not taken for it",
   const [row] = await project.sql`select user_metadata from storage.objects where name = 'a'`;
   assert.deepEqual(row!.user_metadata, { of: "a user" });
   const failures = await project
-    .sql`select name, code from holdfast.failures where job = 'restore'`;
+    .sql`select name, code from holdfast_private.failures where job = 'restore'`;
   assert.deepEqual([...failures], [{ name: "a", code: "target_differs" }]);
   await assertHolds(project, await project.backupSnapshot());
 });

@@ -39,7 +39,7 @@ Deno.test("one blob that S3 will not give is reported, and the rest is restored"
   const { id, result } = await target.restore();
   assert.deepEqual([result.did.objects_restored, result.did.objects_failed], [2, 1]);
   const [{ code }] = await target.sql<[{ code: string }]>`
-    select code from holdfast.failures where run = ${id}`;
+    select code from holdfast_private.failures where run = ${id}`;
   assert.equal(code, "repository_refused");
 });
 
@@ -58,7 +58,8 @@ Deno.test("objects that a restore did not put keep their metadata by default", a
   // That it might be overwritten would change nothing: no snapshot holds what its row says.
   const { id } = await target.restore({ overwrite: "if-changed" });
   assert.deepEqual(await userMetadata(), { edition: 2 });
-  const failures = await target.sql`select name, code from holdfast.failures where run = ${id}`;
+  const failures = await target
+    .sql`select name, code from holdfast_private.failures where run = ${id}`;
   assert.deepEqual(failures.map((row) => ({ ...row })), [{ name: "a", code: "target_differs" }]);
 });
 
@@ -75,7 +76,7 @@ Deno.test("what users made and changed while a restore ran is theirs", async () 
   await target.storage.from("files").remove(["a"]);
   await upload(target, "files", "a", "bytes of a", { userMetadata: { edition: 2 } });
   // As a restore left it that ended before it patched the row.
-  await target.sql`update holdfast.runs set state = 'failed' where kind = 'restore'`;
+  await target.sql`update holdfast_private.runs set state = 'failed' where kind = 'restore'`;
   await target.sql`
     update storage.objects set owner = null, owner_id = null, user_metadata = null,
       created_at = now(), last_accessed_at = now()
@@ -99,7 +100,7 @@ Deno.test("objects of a bucket that was deleted before the seal are restored too
   await project.backup();
   // As the snapshot says where the bucket went between the sweep and the seal.
   await project
-    .sql`update holdfast.snapshots set document = jsonb_set(document, '{buckets}', '[]')`;
+    .sql`update holdfast_private.snapshots set document = jsonb_set(document, '{buckets}', '[]')`;
   await project.sql`select set_config('storage.allow_delete_query', 'true', false)`;
   await project.sql`delete from storage.objects`;
   await project.sql`delete from storage.buckets`;

@@ -16,7 +16,7 @@ async function createProject(): Promise<TestProject> {
 async function failuresOf(project: TestProject, run: string) {
   return [
     ...await project.sql<{ name: string; class: string; code: string }[]>`
-      select name, class, code from holdfast.failures where run = ${run} order by name`,
+      select name, class, code from holdfast_private.failures where run = ${run} order by name`,
   ].map((row) => ({ ...row }));
 }
 
@@ -84,7 +84,7 @@ Deno.test("metadata that was edited since is put back with the overwriting, and 
   await project.restore({ overwrite: "if-changed", snapshot: first });
   assert.deepEqual(await userMetadata(), { edition: 2 }, "what no snapshot held is lost");
   const [failure] = await project
-    .sql`select name, code from holdfast.failures where job = 'restore'`;
+    .sql`select name, code from holdfast_private.failures where job = 'restore'`;
   assert.deepEqual({ ...failure }, { name: "a", code: "target_differs" });
   await project.backup();
   await project.restore({ overwrite: "if-changed", snapshot: first });

@@ -21,7 +21,7 @@ async function jobsOf(project: TestProject) {
 /** Waits for the end of the newest run. */
 async function newestRun(project: TestProject) {
   const [row] = await project.sql`
-    select id, started_by from holdfast.runs order by started_at desc limit 1`;
+    select id, started_by from holdfast_private.runs order by started_at desc limit 1`;
   return { ...await project.ended(row!.id), started_by: row!.started_by };
 }
 
@@ -96,12 +96,16 @@ Deno.test("the tick starts a backup when the last snapshot is too old", async ()
   await using project = await createProject();
   await schedule(project);
   await tick(project);
-  assert.deepEqual([...await project.sql`select id from holdfast.runs`], [], "no age is set");
+  assert.deepEqual(
+    [...await project.sql`select id from holdfast_private.runs`],
+    [],
+    "no age is set",
+  );
   await project.sql`select holdfast.set('maximum_age_hours', '24')`;
   await tick(project);
   assert.equal((await newestRun(project)).state, "succeeded");
   await tick(project);
-  const [row] = await project.sql`select count(*)::int as runs from holdfast.runs`;
+  const [row] = await project.sql`select count(*)::int as runs from holdfast_private.runs`;
   assert.equal(row!.runs, 1);
 });
 
@@ -109,10 +113,10 @@ Deno.test("a run without progress for six hours is ended by the tick, with what 
   await using project = await createProject();
   await schedule(project);
   await project.client.dropNet(100);
-  const [row] = await project.sql`select holdfast.start_backup('test') as id`;
+  const [row] = await project.sql`select holdfast_private.start_backup('test') as id`;
   await project.sql`
-    update holdfast.runs set started_at = now() - interval '7 hours'`;
-  await project.sql`update holdfast.cursors set committed_at = now() - interval '7 hours'`;
+    update holdfast_private.runs set started_at = now() - interval '7 hours'`;
+  await project.sql`update holdfast_private.cursors set committed_at = now() - interval '7 hours'`;
   await tick(project);
   const run = await project.run(row!.id);
   assert.deepEqual([run.state, run.code], ["failed", "run_stuck"]);

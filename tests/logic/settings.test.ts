@@ -12,7 +12,7 @@ async function answersOf(project: TestProject): Promise<Answer[]> {
   for (const [path, scope] of STARTS) {
     answers.push(await project.call("POST", `holdfast-${path}`, { key: await project.key(scope) }));
   }
-  const [row] = await project.sql`select count(*)::int as runs from holdfast.runs`;
+  const [row] = await project.sql`select count(*)::int as runs from holdfast_private.runs`;
   assert.equal(row!.runs, 0, "something was started");
   return answers;
 }
@@ -97,7 +97,7 @@ Deno.test("each setting of the database that is wrong is named", async () => {
     "holdfast.settings max_object_bytes",
     "holdfast.settings maximum_age_hours",
   ]);
-  const [row] = await project.sql`select count(*)::int as runs from holdfast.runs`;
+  const [row] = await project.sql`select count(*)::int as runs from holdfast_private.runs`;
   assert.equal(row!.runs, 0);
   await project.sql`
     select holdfast.set('buckets', 'null'), holdfast.set('include', '["**"]'),

@@ -22,7 +22,7 @@ async function failureOf(
   scope: "look" | "restore",
 ) {
   const [row] = await project.sql<{ message: string }[]>`
-    select message from holdfast.failures where run = ${run}`;
+    select message from holdfast_private.failures where run = ${run}`;
   const answer: Answer = await project.call("GET", `${path}/runs/${run}`, {
     key: await project.key(scope),
   });

@@ -20,7 +20,7 @@ Deno.test("an object that the target refuses is recorded, and the restore goes o
   assert.deepEqual([result.did.objects_restored, result.did.objects_failed], [2, 1]);
   assert.deepEqual([...(await readRows(target.sql)).keys()], ["files/a", "files/c"]);
   const failures = await target.sql`
-    select name, class, code, message from holdfast.failures where run = ${id}`;
+    select name, class, code, message from holdfast_private.failures where run = ${id}`;
   const [{ message, ...failure }] = failures as unknown as [Record<string, string>];
   assert.deepEqual(failure, { name: "b", class: "failed", code: "target_refused" });
   assert.match(message!, /413/);
@@ -54,7 +54,8 @@ Deno.test("an object that Storage fails at for a trigger of the project's is rec
   for (const [place, { created_at }] of rows) {
     assert.deepEqual(created_at, wanted.get(place)!.created_at, `${place} says what it said`);
   }
-  const failures = await target.sql`select name, code from holdfast.failures where run = ${run}`;
+  const failures = await target
+    .sql`select name, code from holdfast_private.failures where run = ${run}`;
   assert.deepEqual(failures.map((row) => ({ ...row })), [{ name: "b", code: "target_refused" }]);
 });
 
@@ -76,7 +77,7 @@ Deno.test("a blob that is damaged in the repository is recorded, and the restore
   assert.deepEqual([result.did.objects_restored, result.did.objects_failed], [1, 2]);
   assert.deepEqual([...(await readRows(target.sql)).keys()], ["files/b"]);
   const failures = await target.sql`
-    select name, code from holdfast.failures where run = ${id} order by name`;
+    select name, code from holdfast_private.failures where run = ${id} order by name`;
   assert.deepEqual(failures.map((row) => ({ ...row })), [
     { name: "a", code: "repository_damaged" },
     { name: "c", code: "repository_damaged" },
@@ -99,7 +100,7 @@ Deno.test("a bucket that can't be made is no reason to lose the others", async (
   const run = await target.ended(await target.start("restore/runs", { dryRun: false }));
   assert.deepEqual([...(await readRows(target.sql)).keys()], ["good/a"], JSON.stringify(run));
   const failures = await target.sql`
-    select bucket_id, name, code from holdfast.failures where run = ${run.id}`;
+    select bucket_id, name, code from holdfast_private.failures where run = ${run.id}`;
   assert.deepEqual(failures.map((row) => ({ ...row })), [
     { bucket_id: "bad", name: "a", code: "target_refused" },
   ]);

@@ -24,7 +24,7 @@ async function createProject(): Promise<TestProject> {
 
 async function failuresOf(project: TestProject) {
   const rows = await project.sql<{ name: string; class: string; code: string }[]>`
-    select name, class, code from holdfast.failures order by name collate "C"`;
+    select name, class, code from holdfast_private.failures order by name collate "C"`;
   return rows.map((row) => ({ ...row }));
 }
 
@@ -68,7 +68,7 @@ Deno.test("latest restores it: all that is held, and a list of what is not", asy
   assert.equal(result.did.objects_unavailable, 1 + UNFETCHABLE.length);
   assert.deepEqual([...(await readRows(target.sql)).keys()], ["files/also good", "files/good"]);
   const failures = await target.sql`
-    select name, code from holdfast.failures where run = ${id} order by name collate "C"`;
+    select name, code from holdfast_private.failures where run = ${id} order by name collate "C"`;
   assert.equal(failures.length, 1 + UNFETCHABLE.length);
   assert.ok(failures.every(({ code }) => /^(bytes_missing|name_unfetchable)$/.test(code)));
 });
@@ -82,12 +82,12 @@ Deno.test("the next backup does not ask again before its time, and lists them ag
   const second = await project.reader.snapshot();
   assert.deepEqual(second.entries, first.entries);
 
-  await project.sql`update holdfast.failures set next_at = now() - interval '1 second'`;
+  await project.sql`update holdfast_private.failures set next_at = now() - interval '1 second'`;
   const again = await countRequests(project, () => project.backup());
   // Those with a segment that a URL collapses are never asked for.
   assert.ok((again.storage["GET object/authenticated"] ?? 0) > 0);
   const [row] = await project.sql`
-    select attempts from holdfast.failures where name = 'lost' and bucket_id = 'files'`;
+    select attempts from holdfast_private.failures where name = 'lost' and bucket_id = 'files'`;
   assert.equal(row!.attempts, 2);
 });
 
@@ -147,7 +147,7 @@ Deno.test("a failure of what is held by now makes no snapshot partial", async ()
   const { id } = await project.backup();
   // As a database that was put back has it, once the log was imported.
   await project.sql`
-    insert into holdfast.failures (run, job, bucket_id, name, version, class, code, message, next_at)
+    insert into holdfast_private.failures (run, job, bucket_id, name, version, class, code, message, next_at)
     select ${id}, 'backup', bucket_id, name, version, 'failed', 'storage_failed', '', now()
     from storage.objects`;
   assert.equal((await project.backupSnapshot()).document.state, "complete");

@@ -61,7 +61,7 @@ Deno.test("an upload that S3 refuses is recorded, and the run goes on", async ()
   const { result } = await project.backup();
   assert.deepEqual([result.state, result.totals.objects], ["partial", 2]);
   const [{ name, code }] = await project.sql<[{ name: string; code: string }]>`
-    select name, code from holdfast.failures`;
+    select name, code from holdfast_private.failures`;
   assert.deepEqual([name, code], ["large", "repository_refused"]);
 });
 

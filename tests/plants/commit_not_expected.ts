@@ -6,7 +6,7 @@ export const plant: Plant = {
   breaks: ["restores_exactly"],
   scenarios: ["restore_rewound"],
   edits: [{
-    file: migration("expected_commit"),
+    file: migration("engine"),
     find: "if expect_commit.committed_at is not null and not exists",
     replace: "if false and not exists",
   }],

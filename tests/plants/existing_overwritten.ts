@@ -13,9 +13,9 @@ export const plant: Plant = {
     },
     { file: shared("restore/entry.ts"), find: "if (!target.held) {", replace: "if (!target) {" },
     {
-      file: migration("overwrites"),
-      find: "and (restore_overwrites.keeps or holdfast.is_held(",
-      replace: "and (true or holdfast.is_held(",
+      file: migration("import_and_restore"),
+      find: "and (restore_overwrites.keeps or holdfast_private.is_held(",
+      replace: "and (true or holdfast_private.is_held(",
     },
   ],
 };

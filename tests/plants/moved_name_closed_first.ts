@@ -10,7 +10,7 @@ export const plant: Plant = {
     find: "when 'backup.objects' then 'gone'",
     replace: "when 'backup.objects' then 'close'",
   }, {
-    file: migration("wanted_elsewhere"),
+    file: migration("backup"),
     find: "else 'kept' end as fate",
     replace: "else 'moved' end as fate",
   }],

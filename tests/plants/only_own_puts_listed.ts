@@ -6,7 +6,7 @@ export const plant: Plant = {
   breaks: ["tells_the_truth", "no_missing_bytes"],
   scenarios: ["cancelled"],
   edits: [{
-    file: migration("seal"),
+    file: migration("backup"),
     find: "e.repository = changed_names.repository and e.added_in > since and e.added_in <= upto",
     replace: "e.repository = changed_names.repository and e.added_in = upto",
   }],

@@ -8,13 +8,13 @@ export const plant: Plant = {
   edits: [
     {
       file: migration("backup"),
-      find: "holdfast.require_lease(backup_commit.cursor_id, backup_commit.owner)",
-      replace: "(select cc from holdfast.cursors cc where cc.id = backup_commit.cursor_id)",
+      find: "holdfast_private.require_lease(backup_commit.cursor_id, backup_commit.owner)",
+      replace: "(select cc from holdfast_private.cursors cc where cc.id = backup_commit.cursor_id)",
     },
     {
       file: migration("engine"),
-      find: "holdfast.require_lease(commit_cursor.cursor_id, commit_cursor.owner)",
-      replace: "(select cc from holdfast.cursors cc where cc.id = commit_cursor.cursor_id)",
+      find: "holdfast_private.require_lease(commit_cursor.cursor_id, commit_cursor.owner)",
+      replace: "(select cc from holdfast_private.cursors cc where cc.id = commit_cursor.cursor_id)",
     },
   ],
 };

@@ -28,7 +28,7 @@ export function shared(path: string): string {
   return `${SHIPPED}/${path}`;
 }
 
-/** A migration by what follows its time. */
+/** A migration by what follows its time; the baseline's, which is made of `supabase/schemas`. */
 export function migration(name: string): string {
   return `${MIGRATIONS}/*_holdfast_${name}.sql`;
 }

@@ -8,7 +8,7 @@ export const plant: Plant = {
   edits: [{
     file: migration("engine"),
     find:
-      "if exists (select from holdfast.cursors cc where cc.run = c.run and cc.finished_at is null)",
+      "if exists (select from holdfast_private.cursors cc where cc.run = c.run and cc.finished_at is null)",
     replace: "if false",
   }],
 };

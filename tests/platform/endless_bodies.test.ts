@@ -78,7 +78,7 @@ Deno.test("a body that comes slowly or without an end is let go, at every route"
     })
   );
   await Promise.all(asked);
-  assert.equal((await project.sql`select from holdfast.runs`).length, 0);
+  assert.equal((await project.sql`select from holdfast_private.runs`).length, 0);
   // And whoever comes after is served.
   await project.backup();
 });

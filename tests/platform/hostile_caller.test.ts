@@ -202,7 +202,7 @@ Deno.test("a request within another's body is not taken for one", async () => {
 
 function counts(project: TestProject) {
   return project.sql<[{ runs: number; keys: number; settings: string }]>`
-    select (select count(*)::int from holdfast.runs) as runs,
-      (select count(*)::int from holdfast.keys) as keys,
-      (select md5(string_agg(s::text, ',' order by s.name)) from holdfast.settings s) as settings`;
+    select (select count(*)::int from holdfast_private.runs) as runs,
+      (select count(*)::int from holdfast_private.keys) as keys,
+      (select md5(string_agg(s::text, ',' order by s.name)) from holdfast_private.settings s) as settings`;
 }

@@ -181,7 +181,7 @@ Deno.test("of a snapshot that lies nothing is taken, by an import or by a restor
   }
   assert.deepEqual(await namesIn(target), []);
   const [held] = await target.sql`
-    select (select count(*)::int from holdfast.snapshots) as snapshots,
+    select (select count(*)::int from holdfast_private.snapshots) as snapshots,
       (select count(*)::int from storage.buckets) as buckets`;
   assert.deepEqual(held, { snapshots: 0, buckets: 0 });
   assert.deepEqual((await target.client.isolates()).filter(endedByLimit), []);

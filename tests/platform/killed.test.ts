@@ -54,7 +54,8 @@ Deno.test("a large upload goes on at its first missing part", async () => {
   });
   const run = await project.start("backup/runs");
   await eventually("two parts", async () => {
-    const [row] = await project.sql`select count(*)::int as parts from holdfast.upload_parts`;
+    const [row] = await project
+      .sql`select count(*)::int as parts from holdfast_private.upload_parts`;
     return row!.parts === 2;
   });
   await untilRead(project, "files/large");

@@ -32,14 +32,14 @@ function killMoments(random: () => number): { parts: number; share: number }[] {
 }
 
 async function finishedParts(project: TestProject): Promise<number> {
-  const [row] = await project.sql`select count(*)::int as parts from holdfast.upload_parts`;
+  const [row] = await project.sql`select count(*)::int as parts from holdfast_private.upload_parts`;
   return row!.parts;
 }
 
 /** Whether a lane is at work that may be killed: three in a row would make the object a killer. */
 async function mayBeKilled(project: TestProject): Promise<boolean> {
   const [row] = await project.sql`
-    select exists (select from holdfast.cursors
+    select exists (select from holdfast_private.cursors
       where stage = 'upload' and finished_at is null and deaths < 2
         and lease_owner is not null and lease_expires_at > clock_timestamp()
     ) as may`;

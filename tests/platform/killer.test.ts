@@ -76,7 +76,8 @@ Deno.test("an object that kills every isolate is passed and recorded after its t
 
   const { counters, result } = await project.succeeded(run);
   assert.equal(counters.objects_failed, 1);
-  const [failure] = await project.sql`select name, class, code, attempts from holdfast.failures`;
+  const [failure] = await project
+    .sql`select name, class, code, attempts from holdfast_private.failures`;
   assert.deepEqual({ ...failure }, {
     name: KILLER,
     class: "failed",

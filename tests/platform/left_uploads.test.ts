@@ -16,7 +16,7 @@ async function addFault(project: TestProject, rule: Omit<S3Fault, "bucket">): Pr
 }
 
 async function rows(project: TestProject): Promise<number> {
-  const [row] = await project.sql`select count(*)::int as uploads from holdfast.uploads`;
+  const [row] = await project.sql`select count(*)::int as uploads from holdfast_private.uploads`;
   return row!.uploads;
 }
 
@@ -38,7 +38,8 @@ async function createProject(): Promise<TestProject> {
   const run = await project.start("backup/runs");
   const { bucket } = project.repository;
   await eventually("two parts", async () => {
-    const [row] = await project.sql`select count(*)::int as parts from holdfast.upload_parts`;
+    const [row] = await project
+      .sql`select count(*)::int as parts from holdfast_private.upload_parts`;
     return row!.parts === 2;
   });
   await untilRead(project, "files/large");

@@ -47,7 +47,7 @@ Deno.test("ticks and posts too many change nothing", async () => {
   await using project = await createFilled();
   const run = await project.start("backup/runs");
   for (let n = 0; n < 4; n++) {
-    await project.sql`select holdfast.post_slice(${run})`;
+    await project.sql`select holdfast_private.post_slice(${run})`;
     await tick(project);
   }
   await tickToTheEnd(project, run);

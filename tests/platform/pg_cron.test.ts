@@ -17,11 +17,11 @@ if (hasPgCron) {
     for (const name of ["a", "b"]) await upload(project, "files", name);
     await project.client.applySql(`select holdfast.schedule('* * * * *', '${project.url}')`);
     await eventually("a scheduled run", async () => {
-      return (await project.sql`select from holdfast.runs`).length > 0;
+      return (await project.sql`select from holdfast_private.runs`).length > 0;
     }, A_MINUTE_AND_MORE);
     await project.client.applySql("select holdfast.unschedule()");
     const [row] = await project.sql`
-      select id, started_by from holdfast.runs order by started_at limit 1`;
+      select id, started_by from holdfast_private.runs order by started_at limit 1`;
     const run = await project.succeeded(row!.id);
     assert.deepEqual([run.kind, row!.started_by], ["backup", "schedule"]);
     await assertHolds(project, await project.reader.snapshot());

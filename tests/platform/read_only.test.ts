@@ -69,8 +69,8 @@ Deno.test("a database that turns read-only under a run loses nothing", async () 
   assert.equal((await project.run(run)).state, "running");
   await setReadOnly(project, false);
   await restartFunctions(project);
-  await project.sql`update holdfast.cursors set lease_expires_at = clock_timestamp()`;
-  await project.sql`select holdfast.post_slice(${run})`;
+  await project.sql`update holdfast_private.cursors set lease_expires_at = clock_timestamp()`;
+  await project.sql`select holdfast_private.post_slice(${run})`;
   await project.succeeded(run);
   const { entries } = await project.reader.snapshot();
   assert.equal(entries.size, 4);

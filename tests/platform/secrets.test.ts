@@ -186,7 +186,7 @@ Deno.test("what a server repeats of a request is hidden from logs, rows and answ
   const others = await secretsOf(other);
   const asked = echo.requests.length;
   await start(other, "restore/runs", { dryRun: false });
-  await other.sql`update holdfast.runs set state = 'cancelled', ended_at = now()`;
+  await other.sql`update holdfast_private.runs set state = 'cancelled', ended_at = now()`;
   await createBucket(other, "own");
   for (let name = 0; name < 2 * ECHO_WAYS; name++) await upload(other, "own", String(name));
   await other.client.setSecrets({ HOLDFAST_S3_PREFIX: "others" });
@@ -194,7 +194,8 @@ Deno.test("what a server repeats of a request is hidden from logs, rows and answ
   const sent = echo.requests.slice(asked);
   assert.ok(sent.some((request) => request.startsWith("GET /storage/v1/object")), "for a backup");
   assert.ok(sent.some((request) => request.startsWith("POST /storage/v1/")), "for a restore");
-  const failures = await other.sql`select from holdfast.failures where message like '%(hidden)%'`;
+  const failures = await other
+    .sql`select from holdfast_private.failures where message like '%(hidden)%'`;
   assert.ok(failures.length > 0, "nothing was recorded to look at");
   await assertNoLeak(other, { ...secrets, ...others }, answers);
   assert.deepEqual(echo.followed, []);

@@ -25,7 +25,7 @@ Deno.test("an isolate about to end begins nothing, and the tick finds another", 
   await project.client.functionsIdle();
   await project.client.drainNet();
   const [{ leases }] = await project.sql<[{ leases: number }]>`
-    select sum(attempts)::int as leases from holdfast.cursors where run = ${run}`;
+    select sum(attempts)::int as leases from holdfast_private.cursors where run = ${run}`;
   assert.equal(leases, 0);
 
   await project.client.killFunction("holdfast-backup");

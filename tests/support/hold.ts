@@ -50,7 +50,7 @@ export async function holdRun(project: TestProject, run: string, place: string):
   await untilRead(project, place);
   const sql = connect(project.client.info.adminDatabaseUrl);
   await sql`begin`;
-  await sql`select from holdfast.runs where id = ${run} for update`;
+  await sql`select from holdfast_private.runs where id = ${run} for update`;
   assert.ok(await isBeingRead(project, place), "the read ended before the run was held");
   let released: Promise<void> | undefined;
   const end = async () => {

@@ -218,9 +218,9 @@ export class TestProject implements AsyncDisposable, ProjectDoors {
       select r.id, r.kind, r.state, r.sequence, r.code, r.message, r.remedy, r.result, (
         select coalesce(jsonb_object_agg(t.key, t.total), '{}') from (
           select n.key, sum(n.value::bigint)::bigint as total
-          from holdfast.cursors c, jsonb_each_text(c.counters) n
+          from holdfast_private.cursors c, jsonb_each_text(c.counters) n
           where c.run = r.id group by n.key) as t) as counters
-      from holdfast.runs r where r.id = ${id}`;
+      from holdfast_private.runs r where r.id = ${id}`;
     assert.ok(row, `there is no run ${id}`);
     return row;
   }

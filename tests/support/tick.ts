@@ -18,7 +18,7 @@ export async function tick(project: TestProject): Promise<void> {
 /** Lets every lease run out, as it would a minute after its lane died. */
 export async function expireLeases(project: TestProject): Promise<void> {
   await project.sql`
-    update holdfast.cursors set lease_expires_at = clock_timestamp() - interval '1 second'
+    update holdfast_private.cursors set lease_expires_at = clock_timestamp() - interval '1 second'
     where lease_expires_at is not null`;
 }
 

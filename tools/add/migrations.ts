@@ -1,7 +1,7 @@
 import { AddError } from "./errors.ts";
 import type { LockedMigration } from "./lock.ts";
 import type { ShippedMigration } from "./shipped.ts";
-import { allocateTimes } from "./times.ts";
+import { allocateTimes, areInFuture } from "./times.ts";
 
 /** A migration in the project's folder, its own or one of Holdfast's. */
 export interface PresentMigration {
@@ -60,8 +60,9 @@ export function planMigrations(
     }
     plan.recorded[name] = { time: found?.version ?? known!.time, sha256 };
   }
-  const times = allocateTimes(present.map((one) => one.version), missing.length, now);
-  if (times[0] !== undefined && times[0] > allocateTimes([], 1, now)[0]!) {
+  const versions = present.map((one) => one.version);
+  const times = allocateTimes(versions, missing.length, now);
+  if (missing.length > 0 && areInFuture(versions, now)) {
     const newest = present.map((one) => one.file).sort().at(-1);
     plan.notes.push(`${newest} has a time in the future; Holdfast's migrations come after it.`);
   }

@@ -7,6 +7,7 @@ import { importsCheck } from "./imports.ts";
 import { linksCheck } from "./links.ts";
 import { migratedDatabaseCheck } from "./migrated_database.ts";
 import { migrationTextCheck } from "./migrations.ts";
+import { schemasMigratedCheck, schemaTextCheck } from "./schemas.ts";
 import { wordsCheck } from "./words.ts";
 
 const scratch = await Deno.makeTempDir({ prefix: "holdfast-check-" });
@@ -15,8 +16,10 @@ try {
     [
       ...denoChecks,
       importsCheck,
+      schemaTextCheck,
       migrationTextCheck,
       migratedDatabaseCheck,
+      schemasMigratedCheck,
       linksCheck,
       wordsCheck,
       ...cliChecks,

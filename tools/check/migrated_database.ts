@@ -7,7 +7,7 @@ import type { Check } from "./check.ts";
 
 /** What PostgreSQL itself says of the migrations once they are applied, as in a Supabase project. */
 export const migratedDatabaseCheck: Check = {
-  name: "migrated database: all in schema holdfast, commented, safe search_path",
+  name: "migrated database: all in Holdfast's schemas, commented, safe search_path",
   async run({ path }) {
     await using workspace = await createWorkspace();
     await using postgres = await startPostgres({ workspace });
@@ -32,7 +32,7 @@ export async function inspectMigrations(
   await applyMigrations(databaseUrl, folder);
   const strays = (await objectsElsewhere(sql)).filter((name) => !before.has(name));
   return [
-    ...strays.map((name) => `${name} is not in schema holdfast`),
+    ...strays.map((name) => `${name} is in neither schema holdfast nor holdfast_private`),
     ...(await findUncommented(sql)).map((name) => `${name} has no comment (comment on … is '…')`),
     ...(await findUnsafe(sql)).map((name) => `${name}: security definer without search_path = ''`),
   ];
@@ -42,14 +42,14 @@ async function objectsElsewhere(sql: Connection): Promise<string[]> {
   const rows = await sql<{ name: string }[]>`
     select pg_describe_object('pg_class'::regclass, c.oid, 0) as name
     from pg_class c join pg_namespace n on n.oid = c.relnamespace
-    where n.nspname !~ '^(pg_toast|pg_temp|holdfast$)'
+    where n.nspname !~ '^(pg_toast|pg_temp|holdfast$|holdfast_private$)'
     union all
     select pg_describe_object('pg_proc'::regclass, p.oid, 0)
-    from pg_proc p join pg_namespace n on n.oid = p.pronamespace where n.nspname <> 'holdfast'
+    from pg_proc p join pg_namespace n on n.oid = p.pronamespace where n.nspname not in ('holdfast', 'holdfast_private')
     union all
     select pg_describe_object('pg_trigger'::regclass, t.oid, 0)
     from pg_trigger t join pg_class c on c.oid = t.tgrelid
-      join pg_namespace n on n.oid = c.relnamespace where n.nspname <> 'holdfast'`;
+      join pg_namespace n on n.oid = c.relnamespace where n.nspname not in ('holdfast', 'holdfast_private')`;
   return rows.map((row) => row.name);
 }
 
@@ -57,17 +57,17 @@ async function findUncommented(sql: Connection): Promise<string[]> {
   const rows = await sql<{ name: string }[]>`
     with shipped as (
       select 'pg_class'::regclass as catalog, c.oid, 0 as part
-      from pg_class c where c.relnamespace = 'holdfast'::regnamespace and c.relkind in ('r', 'v', 'm', 'p')
+      from pg_class c where c.relnamespace in ('holdfast'::regnamespace, 'holdfast_private'::regnamespace) and c.relkind in ('r', 'v', 'm', 'p')
       union all
       select 'pg_class'::regclass, c.oid, a.attnum
       from pg_class c join pg_attribute a on a.attrelid = c.oid
-      where c.relnamespace = 'holdfast'::regnamespace and c.relkind in ('r', 'p')
+      where c.relnamespace in ('holdfast'::regnamespace, 'holdfast_private'::regnamespace) and c.relkind in ('r', 'p')
         and a.attnum > 0 and not a.attisdropped
       union all
       select 'pg_proc'::regclass, p.oid, 0
-      from pg_proc p where p.pronamespace = 'holdfast'::regnamespace
+      from pg_proc p where p.pronamespace in ('holdfast'::regnamespace, 'holdfast_private'::regnamespace)
       union all
-      select 'pg_namespace'::regclass, n.oid, 0 from pg_namespace n where n.nspname = 'holdfast'
+      select 'pg_namespace'::regclass, n.oid, 0 from pg_namespace n where n.nspname in ('holdfast', 'holdfast_private')
     )
     select pg_describe_object(s.catalog, s.oid, s.part) as name
     from shipped s
@@ -82,7 +82,7 @@ async function findUnsafe(sql: Connection): Promise<string[]> {
   const rows = await sql<{ name: string }[]>`
     select pg_describe_object('pg_proc'::regclass, p.oid, 0) as name
     from pg_proc p
-    where p.pronamespace = 'holdfast'::regnamespace and p.prosecdef
+    where p.pronamespace in ('holdfast'::regnamespace, 'holdfast_private'::regnamespace) and p.prosecdef
       and not coalesce('search_path=""' = any (p.proconfig), false)
     order by name`;
   return rows.map((row) => row.name);

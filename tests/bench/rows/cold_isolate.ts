@@ -83,7 +83,7 @@ async function oneIsolate(bench: Bench, project: BenchProject, budgetMs: number 
   await lanes.functions.idle();
   const objects = (await countersOf(project.sql, run))["objects_copied"] ?? 0;
   await project.sql`
-    select holdfast.cancel_run(id) from holdfast.runs where id = ${run} and state = 'running'`;
+    select holdfast_private.cancel_run(id) from holdfast_private.runs where id = ${run} and state = 'running'`;
   while (lanes.functions.pids(LANE).length > 0) await new Promise((done) => setTimeout(done, 20));
   const [{ cpuMilliseconds, end }] = lanes.functions.isolates(LANE);
   return { objects, cpuMs: cpuMilliseconds, end };

@@ -75,8 +75,8 @@ async function assertArrived(project: BenchProject): Promise<void> {
     select o.bucket_id as bucket, o.name, o.version, b.size::float8 as size,
       b.part_size::float8 as part_size, encode(b.sha256, 'hex') as sha256
     from storage.objects o
-      join holdfast.entries e on e.bucket_id = o.bucket_id and e.name = o.name
-      join holdfast.blobs b on b.id = e.blob`;
+      join holdfast_private.entries e on e.bucket_id = o.bucket_id and e.name = o.name
+      join holdfast_private.blobs b on b.id = e.blob`;
   const bytes = await new ByteStore(project.directory).open(row);
   if (!bytes) throw new Error("the source's bytes are gone");
   const { sha256 } = await digestStream(bytes.stream(0, row.size), row);
@@ -93,13 +93,14 @@ async function killAtRandom(
   for (let kills = 0; kills < times; kills++) {
     await new Promise((resolve) => setTimeout(resolve, Math.random() * LONGEST_LIFE_MS));
     const [{ running }] = await project.sql<{ running: boolean }[]>`
-      select state in ('running', 'sealing') as running from holdfast.runs where id = ${run}`;
+      select state in ('running', 'sealing') as running from holdfast_private.runs where id = ${run}`;
     if (!running) return kills;
     await untilMayBeKilled(project, run);
     await lanes.functions.kill(LANE);
     // What a minute's wait and the tick would do.
-    await project.sql`update holdfast.cursors set lease_expires_at = now() where run = ${run}`;
-    await project.sql`select holdfast.post_slice(${run})`;
+    await project
+      .sql`update holdfast_private.cursors set lease_expires_at = now() where run = ${run}`;
+    await project.sql`select holdfast_private.post_slice(${run})`;
   }
   return times;
 }
@@ -108,7 +109,7 @@ async function killAtRandom(
 async function untilMayBeKilled(project: BenchProject, run: string): Promise<void> {
   await eventually("a commit", async () => {
     const [{ deaths }] = await project.sql<{ deaths: number }[]>`
-      select coalesce(max(deaths), 0) as deaths from holdfast.cursors
+      select coalesce(max(deaths), 0) as deaths from holdfast_private.cursors
       where run = ${run} and finished_at is null`;
     return deaths < 2;
   });

@@ -22,8 +22,8 @@ export async function addHeldRows(
   }
   await sql`reset session_replication_role`;
   await sql`vacuum (analyze) storage.objects`;
-  await sql`vacuum (analyze) holdfast.entries`;
-  await sql`vacuum (analyze) holdfast.blobs`;
+  await sql`vacuum (analyze) holdfast_private.entries`;
+  await sql`vacuum (analyze) holdfast_private.blobs`;
 }
 
 /** Adds rows alone: objects that no snapshot holds yet. Metadata is as Storage writes it. */
@@ -53,18 +53,18 @@ async function hold(sql: Connection, bucket: string, first: number, last: number
       select left(h, 8) || '-' || substr(h, 9, 4) || '/' || substr(h, 13) || '.png' as name
       from generate_series(${first}::bigint, ${last}::bigint) i, md5(i::text) h
     ), repository as (
-      select s.repository, max(s.sequence) as sequence from holdfast.snapshots s group by s.repository
+      select s.repository, max(s.sequence) as sequence from holdfast_private.snapshots s group by s.repository
     ), fresh as materialized (
-      select o.*, nextval('holdfast.blobs_id_seq') as blob
+      select o.*, nextval('holdfast_private.blobs_id_seq') as blob
       from (
-        select o.* from wanted w join holdfast.source_objects o
+        select o.* from wanted w join holdfast_private.source_objects o
           on o.bucket_id = ${bucket} and o.name = w.name collate "C"
         order by o.name) as o
     ), held as (
-      insert into holdfast.blobs (id, repository, size, sha256)
+      insert into holdfast_private.blobs (id, repository, size, sha256)
       select f.blob, r.repository, f.size, sha256(f.version::bytea) from fresh f, repository r
     )
-    insert into holdfast.entries (repository, bucket_id, name, added_in, object_id, version_uuid, blob,
+    insert into holdfast_private.entries (repository, bucket_id, name, added_in, object_id, version_uuid, blob,
       type, cache_control, user_metadata, owner_uuid, created_at, updated_at, etag_md5)
     select r.repository, f.bucket_id, f.name, r.sequence, f.id, f.version::uuid, f.blob,
       f.type, f.cache_control, f.user_metadata, f.owner_id::uuid, f.created_at, f.updated_at,

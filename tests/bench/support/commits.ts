@@ -89,7 +89,7 @@ async function* pages(sql: Connection, order: "by name" | "random"): AsyncGenera
   const rows = sql<{ item: BackupItem }[]>`
     select jsonb_build_object('bucket_id', o.bucket_id, 'name', o.name, 'object_id', o.id,
       'version', o.version, 'size', o.size, 'etag', o.etag, 'metadata', o.metadata) as item
-    from holdfast.source_objects o order by ${by}`;
+    from holdfast_private.source_objects o order by ${by}`;
   for await (const page of rows.cursor(PAGE_OBJECTS)) yield page.map(({ item }) => item);
 }
 
@@ -101,7 +101,7 @@ async function stored(item: BackupItem): Promise<BackupResult> {
 
 async function catalogSize(sql: Connection): Promise<number> {
   const [row] = await sql<{ bytes: number }[]>`
-    select (pg_total_relation_size('holdfast.blobs')
-      + pg_total_relation_size('holdfast.entries'))::float8 as bytes`;
+    select (pg_total_relation_size('holdfast_private.blobs')
+      + pg_total_relation_size('holdfast_private.entries'))::float8 as bytes`;
   return row!.bytes;
 }

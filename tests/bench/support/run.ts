@@ -15,7 +15,7 @@ export interface EndedRun {
 export async function countersOf(sql: Connection, run: string): Promise<Record<string, number>> {
   const rows = await sql<{ name: string; total: number }[]>`
     select n.key as name, sum(n.value::bigint)::float8 as total
-    from holdfast.cursors c, jsonb_each_text(c.counters) n where c.run = ${run} group by n.key`;
+    from holdfast_private.cursors c, jsonb_each_text(c.counters) n where c.run = ${run} group by n.key`;
   return Object.fromEntries(rows.map(({ name, total }) => [name, total]));
 }
 
@@ -33,7 +33,7 @@ export async function endOf(
   while (true) {
     const [row] = await sql<{ state: string; message: string | null; seconds: number }[]>`
       select state, message, extract(epoch from ended_at - started_at)::float8 as seconds
-      from holdfast.runs where id = ${run}`;
+      from holdfast_private.runs where id = ${run}`;
     const left = await watch();
     if (left || row?.state === "succeeded") {
       return { id: run, seconds: row?.seconds ?? 0, counters: await countersOf(sql, run) };

@@ -11,7 +11,7 @@ export function watchLease(
     const { cursor_id: cursor, owner } = parameters;
     if (cursor === undefined) return await send();
     const held = await sql`
-      select from holdfast.cursors c join holdfast.runs r on r.id = c.run
+      select from holdfast_private.cursors c join holdfast_private.runs r on r.id = c.run
       where c.id = ${cursor as number} and c.lease_owner = ${owner as string}
         and c.lease_expires_at > clock_timestamp() and c.finished_at is null
         and r.state in ('running', 'sealing')`;

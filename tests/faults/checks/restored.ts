@@ -57,9 +57,9 @@ function timesOf<Times>({ created_at, updated_at }: { created_at: Times; updated
 export async function metadataKeptByLast({ sql }: Pick<ProjectDoors, "sql">): Promise<number> {
   const [row] = await sql<[{ kept: number }]>`
     select coalesce(sum((c.counters ->> 'objects_metadata_kept')::integer), 0)::integer as kept
-    from holdfast.cursors c
+    from holdfast_private.cursors c
     where c.run = (
-      select r.id from holdfast.runs r where r.kind = 'restore' order by r.started_at desc limit 1)`;
+      select r.id from holdfast_private.runs r where r.kind = 'restore' order by r.started_at desc limit 1)`;
   return row.kept;
 }
 
@@ -68,6 +68,6 @@ export async function toldByRestores(
   { sql }: Pick<ProjectDoors, "sql">,
 ): Promise<Set<string>> {
   const rows = await sql<{ place: string }[]>`
-    select bucket_id || '/' || name as place from holdfast.failures where job = 'restore'`;
+    select bucket_id || '/' || name as place from holdfast_private.failures where job = 'restore'`;
   return new Set(rows.map(({ place }) => place));
 }

@@ -54,7 +54,7 @@ async function workerKeys({ sql }: Searched): Promise<string[]> {
 
 async function tablesOf({ sql }: Searched): Promise<string[]> {
   const rows = await sql<{ name: string }[]>`
-    select 'holdfast.' || relname as name from pg_class
-    where relnamespace = 'holdfast'::regnamespace and relkind = 'r'`;
+    select relnamespace::regnamespace || '.' || relname as name from pg_class
+    where relnamespace in ('holdfast'::regnamespace, 'holdfast_private'::regnamespace) and relkind = 'r'`;
   return rows.map(({ name }) => name);
 }

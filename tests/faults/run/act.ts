@@ -42,7 +42,7 @@ export async function act(
 async function isPartial({ door, source }: Scene): Promise<boolean> {
   if (!door.wasUnwell) return false;
   const failures = await (await source).project.sql`
-    select from holdfast.failures where job = 'backup'`;
+    select from holdfast_private.failures where job = 'backup'`;
   return failures.length > 0;
 }
 

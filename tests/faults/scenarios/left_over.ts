@@ -35,8 +35,8 @@ async function leave(scene: Scene, seed: number): Promise<void> {
     await project.bucket.put(key, bytes);
   }
   await project.sql`
-    insert into holdfast.uploads (run, repository, bucket_id, name, object, key, part_size, upload_id)
+    insert into holdfast_private.uploads (run, repository, bucket_id, name, object, key, part_size, upload_id)
     select null, r.id, 'one', 'gone/' || n, '{}', 'data/one/gone/' || n, 8388608,
       replace(gen_random_uuid()::text, '-', '')
-    from holdfast.repositories r, generate_series(1, ${UPLOADS}::integer) as n`;
+    from holdfast_private.repositories r, generate_series(1, ${UPLOADS}::integer) as n`;
 }

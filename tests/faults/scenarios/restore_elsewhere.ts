@@ -84,7 +84,7 @@ async function placesOfOlder({ project, snapshots, stale }: {
 }): Promise<string[]> {
   if (!stale) return [];
   const runs = await project.sql<{ snapshot: string }[]>`
-    select result ->> 'snapshot' as snapshot from holdfast.runs where kind = 'restore'`;
+    select result ->> 'snapshot' as snapshot from holdfast_private.runs where kind = 'restore'`;
   const restored = new Set(runs.map(({ snapshot }) => snapshot));
   return snapshots.filter(({ document }) => restored.has(document.id))
     .flatMap(({ entries }) => [...entries.keys()])

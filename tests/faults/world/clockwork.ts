@@ -116,16 +116,16 @@ export class Clockwork {
   async tick(): Promise<void> {
     await this.project.sql.begin(async (sql) => {
       await sql`set local role postgres`;
-      await sql`select holdfast.tick()`;
+      await sql`select holdfast_private.tick()`;
     });
   }
 
   async expireLeases(): Promise<void> {
     await this.project.sql`
-      update holdfast.cursors set lease_expires_at = clock_timestamp() - interval '1 second'
+      update holdfast_private.cursors set lease_expires_at = clock_timestamp() - interval '1 second'
       where lease_expires_at is not null`;
     await this.project.sql`
-      update holdfast.runs set paused_until = clock_timestamp() - interval '1 second'
+      update holdfast_private.runs set paused_until = clock_timestamp() - interval '1 second'
       where paused_until is not null and state in ('running', 'sealing')`;
   }
 
@@ -140,7 +140,8 @@ export class Clockwork {
 
   /** Lets so much time pass that all that could not be had is tried again. */
   async passDays(): Promise<void> {
-    await this.project.sql`update holdfast.failures set next_at = now() - interval '1 second'`;
+    await this.project
+      .sql`update holdfast_private.failures set next_at = now() - interval '1 second'`;
   }
 
   /** Begins a slice for each post that waits; whether there was any. */
@@ -159,19 +160,19 @@ export class Clockwork {
 
   async #isOpen(): Promise<boolean> {
     const rows = await this.project.sql`
-      select from holdfast.runs where state in ('running', 'sealing')`;
+      select from holdfast_private.runs where state in ('running', 'sealing')`;
     return rows.length > 0;
   }
 
   async #isUntidy(): Promise<boolean> {
     const [row] = await this.project.sql<{ left: boolean }[]>`
-      select holdfast.left_scratch_buckets() <> '[]' as left`;
+      select holdfast_private.left_scratch_buckets() <> '[]' as left`;
     return row!.left;
   }
 
   async #newest(): Promise<RunRow | undefined> {
     const [row] = await this.project.sql<RunRow[]>`
-      select id, kind, state, code, message, result from holdfast.runs
+      select id, kind, state, code, message, result from holdfast_private.runs
       order by started_at desc, id limit 1`;
     return row;
   }

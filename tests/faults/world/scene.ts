@@ -177,10 +177,12 @@ export class Scene implements AsyncDisposable {
     const { conditionalWrites, lanes } = this.options;
     // What the S3 server honours has to be probed here.
     if (conditionalWrites === "none") {
-      await sql`update holdfast.repositories set conditional_writes = null`;
+      await sql`update holdfast_private.repositories set conditional_writes = null`;
     }
     if (lanes > DEFAULT_LANES) {
-      await sql`update holdfast.settings set value = ${sql.json(lanes)} where name = 'lanes'`;
+      await sql`update holdfast_private.settings set value = ${
+        sql.json(lanes)
+      } where name = 'lanes'`;
     }
   }
 

@@ -9,7 +9,7 @@ from pg_class c
   join pg_namespace n on n.oid = c.relnamespace
   join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
     and a.attgenerated = ''
-where n.nspname in ('holdfast', 'storage', 'vault', 'cron', 'net') and c.relkind = 'r'
+where n.nspname in ('holdfast', 'holdfast_private', 'storage', 'vault', 'cron', 'net') and c.relkind = 'r'
 group by n.nspname, c.relname;
 
 create function faults.keep(state text) returns void language plpgsql as $$

@@ -27,11 +27,12 @@ sqlTest("a run shows its counters summed and the newest of its failures", async 
     act: (item) => item.name === "held" ? copied(item) : failed(item, "failed", "storage_failed"),
   });
   await project.owner`
-    update holdfast.cursors set counters = counters || '{"objects_copied": 2}' where run = ${run}`;
+    update holdfast_private.cursors set counters = counters || '{"objects_copied": 2}' where run = ${run}`;
   await project.owner`
-    update holdfast.failures set last_at = last_at + interval '1 h' where name = '77'`;
+    update holdfast_private.failures set last_at = last_at + interval '1 h' where name = '77'`;
   const shown = await call<Run>(project, `show_run(run_id => '${run}')`);
-  const [{ cursors }] = await project.owner`select count(*)::int as cursors from holdfast.cursors`;
+  const [{ cursors }] = await project
+    .owner`select count(*)::int as cursors from holdfast_private.cursors`;
   assert.equal(shown.counters.objects_copied, 2 * cursors);
   assert.deepEqual(shown.cursors, { finished: cursors, open: 0, leased: 0 });
   assert.equal(shown.stage, null);
@@ -49,7 +50,7 @@ sqlTest("a run shows its counters summed and the newest of its failures", async 
 
 sqlTest("of a plan only what is known to be harmless is shown", async (project) => {
   const [{ run }] = await project.owner`
-    select holdfast.start_run('restore',
+    select holdfast_private.start_run('restore',
       '{"snapshot": "latest", "dry_run": true, "secret": "x"}', 'test') as run`;
   const shown = await call<Run>(project, `show_run(run_id => '${run}')`);
   assert.deepEqual(shown.plan, { snapshot: "latest", dry_run: true });
@@ -74,7 +75,7 @@ interface Run {
 
 async function call<Result>({ worker }: SqlProject, expression: string): Promise<Result> {
   const [{ result }] = await worker.unsafe<{ result: Result }[]>(
-    `select holdfast.${expression} as result`,
+    `select holdfast_private.${expression} as result`,
   );
   return result;
 }

@@ -30,17 +30,17 @@ sqlTest("what a run wrote over keeps its key, as what an import forgets does", a
   const { owner } = project;
   await owner.unsafe(REPOSITORY);
   const put = async (sequence: number, line: Line) =>
-    await owner`select holdfast.put_entries(1, ${sequence}, ${owner.json([stored(line)])})`;
+    await owner`select holdfast_private.put_entries(1, ${sequence}, ${owner.json([stored(line)])})`;
   const first = { name: "a", version: uuid(1), key: `data/b/a/${uuid(1)}` };
   await put(1, first);
   await put(1, { name: "a", version: uuid(2), key: `data/b/a/${uuid(2)}` });
   assert.deepEqual(await spelled(project), [first.key]);
-  await owner`select holdfast.forget_unsealed(1)`;
+  await owner`select holdfast_private.forget_unsealed(1)`;
   assert.deepEqual(await spelled(project), [first.key, `data/b/a/${uuid(2)}`]);
   // Copied again, the bytes are found under the same key.
   await put(2, first);
   await assertOneBlobAKey(project);
-  const [{ blobs }] = await owner`select count(*)::int as blobs from holdfast.blobs`;
+  const [{ blobs }] = await owner`select count(*)::int as blobs from holdfast_private.blobs`;
   assert.equal(blobs, 2);
 });
 
@@ -60,10 +60,10 @@ sqlTest("what was never sealed is forgotten step by step as it is at once", asyn
   assert.notDeepEqual(await allEntries(project), sealed);
   const steps: number[] = [];
   for (let forgot = -1; forgot !== 0; steps.push(forgot)) {
-    [{ forgot }] = await owner`select holdfast.forget_some(1, 3) as forgot`;
+    [{ forgot }] = await owner`select holdfast_private.forget_some(1, 3) as forgot`;
     const [{ open }] = await owner`
       select coalesce(max(n), 0)::int as open from (
-        select count(*) as n from holdfast.entries where removed_in is null group by name) as x`;
+        select count(*) as n from holdfast_private.entries where removed_in is null group by name) as x`;
     assert.ok(open <= 1, "a name has one open entry");
   }
   assert.deepEqual(steps, [3, 2, 3, 2, 0]);
@@ -74,7 +74,7 @@ sqlTest("what was never sealed is forgotten step by step as it is at once", asyn
 async function allEntries({ owner }: SqlProject) {
   return [
     ...await owner`
-    select bucket_id, name, added_in, removed_in, version, key from holdfast.known_entries
+    select bucket_id, name, added_in, removed_in, version, key from holdfast_private.known_entries
     order by bucket_id, name, added_in`,
   ];
 }
@@ -84,15 +84,17 @@ sqlTest("whatever lines come, an entry has its line's key and a key one blob", a
   await owner.unsafe(REPOSITORY);
   await fc.assert(
     fc.asyncProperty(fc.array(page, { minLength: 1, maxLength: 6 }), async (pages) => {
-      await owner`truncate holdfast.entries, holdfast.blobs`;
+      await owner`truncate holdfast_private.entries, holdfast_private.blobs`;
       const open = new Map<string, string>();
       let sequence = 1;
       for (const { lines, next } of pages) {
         sequence += Number(next);
-        await owner`select holdfast.put_entries(1, ${sequence}, ${owner.json(lines.map(stored))})`;
+        await owner`select holdfast_private.put_entries(1, ${sequence}, ${
+          owner.json(lines.map(stored))
+        })`;
         for (const { name, key } of lines) open.set(name, key);
         const rows = await owner<{ name: string; key: string }[]>`
-          select name, key from holdfast.known_entries where removed_in is null order by name`;
+          select name, key from holdfast_private.known_entries where removed_in is null order by name`;
         assert.deepEqual(new Map(rows.map(({ name, key }) => [name, key])), open);
         await assertOneBlobAKey(project);
       }
@@ -122,7 +124,7 @@ const page = fc.record({
   next: fc.boolean(),
 });
 
-const REPOSITORY = `insert into holdfast.repositories
+const REPOSITORY = `insert into holdfast_private.repositories
   (repository_id, endpoint, bucket, prefix, format_version)
   values (gen_random_uuid(), 'https://example.com', 'bucket', 'prefix', 1)`;
 
@@ -140,7 +142,7 @@ function stored({ name, version, key }: Line) {
 /** The keys that are spelled out. */
 async function spelled({ owner }: SqlProject): Promise<string[]> {
   const rows = await owner<{ key: string }[]>`
-    select key from holdfast.blobs where key is not null order by key`;
+    select key from holdfast_private.blobs where key is not null order by key`;
   return rows.map(({ key }) => key);
 }
 
@@ -148,7 +150,7 @@ async function spelled({ owner }: SqlProject): Promise<string[]> {
 async function assertOneBlobAKey({ owner }: SqlProject): Promise<void> {
   const rows = await owner<{ id: string; keys: string[] }[]>`
     select b.id, array_remove(array_agg(distinct coalesce(b.key, e.key)), null) as keys
-    from holdfast.blobs b left join holdfast.known_entries e on e.blob = b.id group by b.id`;
+    from holdfast_private.blobs b left join holdfast_private.known_entries e on e.blob = b.id group by b.id`;
   for (const { id, keys } of rows) assert.equal(keys.length, 1, `blob ${id}: ${keys}`);
   const keys = rows.flatMap((row) => row.keys);
   assert.equal(new Set(keys).size, keys.length, keys.join(", "));

@@ -14,7 +14,7 @@ async function atObjects(project: SqlProject, buckets: string[]): Promise<Lane> 
     await objects.createBucket(bucket);
     await objects.upload(bucket, "name", { text: bucket });
   }
-  await project.worker`select holdfast.start_backup('test')`;
+  await project.worker`select holdfast_private.start_backup('test')`;
   const lane = new Lane(project.worker);
   await lane.prepared(await leased(lane), new Repository().facts());
   return lane;
@@ -42,7 +42,7 @@ async function die(project: SqlProject, times: number): Promise<Lease> {
 }
 
 async function expire(project: SqlProject, lease: Lease) {
-  await project.owner`update holdfast.cursors set lease_expires_at = now()
+  await project.owner`update holdfast_private.cursors set lease_expires_at = now()
     where id = ${lease.cursor}`;
 }
 
@@ -117,6 +117,6 @@ sqlTest("while one is careful it is the only lane, and it comes first", async (p
 
 async function wantedLanes(project: SqlProject): Promise<number> {
   const [row] = await project.owner`
-    select holdfast.free_lanes(r) as lanes from holdfast.runs r`;
+    select holdfast_private.free_lanes(r) as lanes from holdfast_private.runs r`;
   return row.lanes;
 }

@@ -70,7 +70,8 @@ sqlTest("every setting that is wrong is named", async (project) => {
       maximum_age_hours: ["0", "-3", '"24"', "true", "[5]"],
     })
   ) {
-    const [{ value }] = await project.owner`select holdfast.setting(${name})::text as value`;
+    const [{ value }] = await project
+      .owner`select holdfast_private.setting(${name})::text as value`;
     for (const wrong of values) {
       await set(project, name, wrong);
       const error = await raised(estimate(project));

@@ -255,13 +255,13 @@ async function assertVersions(project: SqlProject, listed: ReturnType<typeof rea
 }
 
 async function blobs(project: SqlProject): Promise<number> {
-  const [{ count }] = await project.owner`select count(*)::int from holdfast.blobs`;
+  const [{ count }] = await project.owner`select count(*)::int from holdfast_private.blobs`;
   return count;
 }
 
 /** The counters of the close stage that are not zero. */
 async function counters(project: SqlProject, run: string) {
   const [row] = await project.owner<{ counters: Record<string, number> }[]>`
-    select counters from holdfast.cursors where run = ${run} and stage = 'close'`;
+    select counters from holdfast_private.cursors where run = ${run} and stage = 'close'`;
   return Object.fromEntries(Object.entries(row.counters).filter(([, count]) => count > 0));
 }

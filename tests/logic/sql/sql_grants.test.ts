@@ -8,7 +8,7 @@ sqlTest("no function is anybody's, and none but the worker's are granted", async
     select p.oid::regprocedure::text as name, coalesce(a.grantee::regrole::text, '-') as grantee
     from pg_proc p
       cross join lateral aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) as a
-    where p.pronamespace = 'holdfast'::regnamespace
+    where p.pronamespace in ('holdfast'::regnamespace, 'holdfast_private'::regnamespace)
       and a.grantee not in (p.proowner, 'holdfast_worker'::regrole)`;
   assert.deepEqual([...open], []);
 });
@@ -17,19 +17,19 @@ sqlTest("no relation is granted to anybody", async ({ owner }) => {
   const open = await owner`
     select c.oid::regclass::text as name, a.grantee::regrole::text as grantee
     from pg_class c cross join lateral aclexplode(c.relacl) as a
-    where c.relnamespace = 'holdfast'::regnamespace and c.relkind <> 'i'
+    where c.relnamespace in ('holdfast'::regnamespace, 'holdfast_private'::regnamespace) and c.relkind <> 'i'
       and a.grantee <> c.relowner`;
   assert.deepEqual([...open], []);
   const [{ bare }] = await owner`
     select count(*)::int as bare from pg_class
-    where relnamespace = 'holdfast'::regnamespace and relkind = 'r' and not relrowsecurity`;
+    where relnamespace in ('holdfast'::regnamespace, 'holdfast_private'::regnamespace) and relkind = 'r' and not relrowsecurity`;
   assert.equal(bare, 0);
 });
 
 sqlTest("what the worker may call runs as its owner, under an empty path", async ({ owner }) => {
   const loose = await owner`
     select oid::regprocedure::text as name from pg_proc
-    where pronamespace = 'holdfast'::regnamespace
+    where pronamespace in ('holdfast'::regnamespace, 'holdfast_private'::regnamespace)
       and has_function_privilege('holdfast_worker', oid, 'execute')
       and (not prosecdef or not coalesce('search_path=""' = any (proconfig), false))`;
   assert.deepEqual([...loose], []);
@@ -38,19 +38,19 @@ sqlTest("what the worker may call runs as its owner, under an empty path", async
 sqlTest("the worker may not do what only the owner does", async ({ worker }) => {
   for (
     const call of [
-      "set('lanes', '4')",
-      "create_key('restore', 'me')",
-      "revoke_key('worker')",
-      "start_run('backup', '{}', 'me')",
-      "end_run(gen_random_uuid(), 'succeeded')",
-      "require_lease(1, gen_random_uuid())",
-      "put_entries(1, 1, '[]')",
-      "save_repository('{}')",
-      "save_snapshot(1, '{}')",
-      "schedule('0 2 * * *')",
-      "unschedule()",
+      "holdfast.set('lanes', '4')",
+      "holdfast.create_key('restore', 'me')",
+      "holdfast.revoke_key('worker')",
+      "holdfast_private.start_run('backup', '{}', 'me')",
+      "holdfast_private.end_run(gen_random_uuid(), 'succeeded')",
+      "holdfast_private.require_lease(1, gen_random_uuid())",
+      "holdfast_private.put_entries(1, 1, '[]')",
+      "holdfast_private.save_repository('{}')",
+      "holdfast_private.save_snapshot(1, '{}')",
+      "holdfast.schedule('0 2 * * *')",
+      "holdfast.unschedule()",
     ]
   ) {
-    assert.equal((await raised(worker.unsafe(`select holdfast.${call}`))).code, DENIED, call);
+    assert.equal((await raised(worker.unsafe(`select ${call}`))).code, DENIED, call);
   }
 });

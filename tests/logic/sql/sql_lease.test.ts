@@ -34,7 +34,7 @@ sqlTest(
     assert.equal(taken.cursor, lease.cursor);
     assert.equal(taken.attempts, 2);
     await assertLost(lane, lease, page.items.map(copied));
-    const [{ count }] = await project.owner`select count(*)::int from holdfast.entries`;
+    const [{ count }] = await project.owner`select count(*)::int from holdfast_private.entries`;
     assert.equal(count, 0);
 
     await other.release(taken);
@@ -59,12 +59,13 @@ sqlTest("a heartbeat and a commit prolong a lease", async (project) => {
   const { lane } = await atObjects(project, ["one"]);
   const lease = await leased(lane);
   for (const act of [() => lane.heartbeat(lease), () => lane.commit(lease, [], "a")]) {
-    await project.owner`update holdfast.cursors set lease_expires_at = now() + interval '5 s'
+    await project
+      .owner`update holdfast_private.cursors set lease_expires_at = now() + interval '5 s'
       where id = ${lease.cursor}`;
     await act();
     const [{ left }] = await project.owner`
       select extract(epoch from lease_expires_at - clock_timestamp())::float as left
-      from holdfast.cursors where id = ${lease.cursor}`;
+      from holdfast_private.cursors where id = ${lease.cursor}`;
     assert.ok(left > 30, `only ${left} s are left`);
   }
 });
@@ -78,7 +79,7 @@ sqlTest("a run that was cancelled or failed takes every lease with it", async (p
   await assertLost(other, b, []);
   assert.equal(await lane.lease(), null);
   const [failed] = await project.owner`select state, code, message, remedy, ended_at
-    from holdfast.runs where id = ${a.run}`;
+    from holdfast_private.runs where id = ${a.run}`;
   assert.ok(failed.ended_at);
   assert.deepEqual({ ...failed, ended_at: null }, {
     state: "failed",
@@ -88,9 +89,9 @@ sqlTest("a run that was cancelled or failed takes every lease with it", async (p
     ended_at: null,
   });
 
-  const [{ run }] = await project.worker`select holdfast.start_backup('test') as run`;
+  const [{ run }] = await project.worker`select holdfast_private.start_backup('test') as run`;
   const lease = await leased(lane);
-  await project.worker`select holdfast.cancel_run(${run})`;
+  await project.worker`select holdfast_private.cancel_run(${run})`;
   const error = await raised(lane.heartbeat(lease));
   assert.equal(error.message, "lease_lost");
 });
@@ -100,7 +101,8 @@ sqlTest("the next stage begins once, whichever lane is the last", async (project
   const other = new Lane(await project.connectWorker());
   const [a, b] = [await leased(lane), await leased(other)];
   await Promise.all([lane.finish(a), other.finish(b)]);
-  const stages = await project.owner`select stage from holdfast.cursors where finished_at is null`;
+  const stages = await project
+    .owner`select stage from holdfast_private.cursors where finished_at is null`;
   assert.deepEqual(stages.map((row) => row.stage), ["gone"]);
 });
 
@@ -109,10 +111,10 @@ sqlTest("cancelling while a lane commits ends in no deadlock", async (project) =
   const lease = await leased(lane);
   const heartbeats: Promise<unknown>[] = [];
   await project.owner.begin(async (sql) => {
-    await sql`select from holdfast.runs for update`;
+    await sql`select from holdfast_private.runs for update`;
     heartbeats.push(raised(lane.heartbeat(lease)));
     await waitForLocks(project, 1);
-    await sql`select holdfast.cancel_run(${lease.run})`;
+    await sql`select holdfast_private.cancel_run(${lease.run})`;
   });
   assert.deepEqual((await Promise.all(heartbeats)).map(messageOf), ["lease_lost"]);
 });
@@ -123,7 +125,7 @@ sqlTest("of two lanes that fail a run at once, one finds its lease lost", async 
   const leases = [await leased(lanes[0]), await leased(lanes[1])];
   let outcomes: Promise<PromiseSettledResult<void>[]> | undefined;
   await project.owner.begin(async (sql) => {
-    await sql`select from holdfast.runs for update`;
+    await sql`select from holdfast_private.runs for update`;
     outcomes = Promise.allSettled(
       lanes.map((lane, index) => lane.fail(leases[index], "storage_unreachable")),
     );
@@ -136,11 +138,11 @@ sqlTest("of two lanes that fail a run at once, one finds its lease lost", async 
 });
 
 sqlTest("a second run is refused and the first is named", async (project) => {
-  const [{ run }] = await project.worker`select holdfast.start_backup('test') as run`;
-  const error = await raised(project.worker`select holdfast.start_backup('test')`);
+  const [{ run }] = await project.worker`select holdfast_private.start_backup('test') as run`;
+  const error = await raised(project.worker`select holdfast_private.start_backup('test')`);
   assert.equal(error.message, "run_in_progress");
   assert.equal(error.detail, `A backup is running: ${run}.`);
-  assert.match(error.hint ?? "", new RegExp(`select holdfast.cancel_run\\('${run}'\\)`));
+  assert.match(error.hint ?? "", new RegExp(`select holdfast_private.cancel_run\\('${run}'\\)`));
 });
 
 sqlTest(
@@ -150,11 +152,11 @@ sqlTest(
     const lease = await leased(lane);
     const committedAt = async () => {
       const [row] = await project.worker<{ at: string | null }[]>`
-        select holdfast.committed_at(${lease.cursor}) as at`;
+        select holdfast_private.committed_at(${lease.cursor}) as at`;
       return row!.at;
     };
     const expectCommit = (at: string | null) =>
-      project.worker`select holdfast.expect_commit(${lease.cursor}, ${at})`;
+      project.worker`select holdfast_private.expect_commit(${lease.cursor}, ${at})`;
     await lane.commit(lease, [], "a");
     const first = await committedAt();
     await lane.commit(lease, [], "b");
@@ -162,7 +164,7 @@ sqlTest(
     assert.notEqual(first, second);
     for (const at of [second, first, null]) await expectCommit(at);
     await project.owner`
-      update holdfast.cursors set position = '{"from": "a"}', committed_at = ${first}::text::timestamptz
+      update holdfast_private.cursors set position = '{"from": "a"}', committed_at = ${first}::text::timestamptz
       where id = ${lease.cursor}`;
     assert.equal((await raised(expectCommit(second))).message, "lease_lost");
     await expectCommit(first);
@@ -177,7 +179,7 @@ async function atObjects(project: SqlProject, buckets: string[]) {
     await objects.upload(bucket, "name", { text: bucket });
   }
   const repository = new Repository();
-  await project.worker`select holdfast.start_backup('test')`;
+  await project.worker`select holdfast_private.start_backup('test')`;
   const lane = new Lane(project.worker);
   await lane.prepared(await leased(lane), repository.facts());
   return { lane, repository };
@@ -190,7 +192,7 @@ async function leased(lane: Lane): Promise<Lease> {
 }
 
 async function expire(project: SqlProject, lease: Lease) {
-  await project.owner`update holdfast.cursors set lease_expires_at = now()
+  await project.owner`update holdfast_private.cursors set lease_expires_at = now()
     where id = ${lease.cursor}`;
 }
 

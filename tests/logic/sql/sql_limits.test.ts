@@ -25,7 +25,8 @@ sqlTest(
 sqlTest("lanes that commit at once lose no count", async (project) => {
   await atSweep(project, ["one", "two"]);
   const lanes = [new Lane(await project.connectWorker()), new Lane(await project.connectWorker())];
-  await project.owner`update holdfast.cursors set lease_owner = null, lease_expires_at = null`;
+  await project
+    .owner`update holdfast_private.cursors set lease_owner = null, lease_expires_at = null`;
   const leases = [await leased(lanes[0]!), await leased(lanes[1]!)];
   await Promise.all(lanes.map(async (lane, index) => {
     for (let page = 0; page < 20; page++) {
@@ -63,7 +64,7 @@ sqlTest(
   "a paused run is the one run, and names its pause wherever it is asked for",
   async (project) => {
     const { run } = await pausedRun(project);
-    const error = await raised(project.worker`select holdfast.start_backup('test')`);
+    const error = await raised(project.worker`select holdfast_private.start_backup('test')`);
     assert.equal(error.message, "run_in_progress");
     assert.match(
       error.detail ?? "",
@@ -71,7 +72,7 @@ sqlTest(
         `A backup is running: ${run}\\. It is paused until \\d{4}-.*Z: ${DAY} is reached`,
       ),
     );
-    const [{ shown }] = await project.worker`select holdfast.show_run(${run}) as shown`;
+    const [{ shown }] = await project.worker`select holdfast_private.show_run(${run}) as shown`;
     assert.equal(shown.state, "running");
     assert.equal(shown.paused.code, "paused_by_limit");
     assert.match(shown.paused.message, /^max_egress_bytes_per_day is reached/);
@@ -79,10 +80,10 @@ sqlTest(
     assert.match(status.verdict, /^the first backup is paused until .*: max_egress_bytes_per_day/);
     assert.match(status.paused_because, /^max_egress_bytes_per_day is reached/);
     assert.ok(status.paused_until > new Date());
-    await project.worker`select holdfast.cancel_run(${run})`;
-    const [{ ended }] = await project.worker`select holdfast.show_run(${run}) as ended`;
+    await project.worker`select holdfast_private.cancel_run(${run})`;
+    const [{ ended }] = await project.worker`select holdfast_private.show_run(${run}) as ended`;
     assert.deepEqual([ended.state, ended.paused], ["cancelled", null]);
-    await project.worker`select holdfast.start_backup('test')`;
+    await project.worker`select holdfast_private.start_backup('test')`;
   },
 );
 
@@ -92,31 +93,31 @@ sqlTest("it goes on when the limit is raised, at the next tick", async (project)
   assert.deepEqual(await tick(project), { posted: 1 });
   const { lane, lease } = await leasedBy(new Lane(project.worker), run);
   assert.equal(await lane.mayRead(lease), true);
-  const [{ shown }] = await project.worker`select holdfast.show_run(${run}) as shown`;
+  const [{ shown }] = await project.worker`select holdfast_private.show_run(${run}) as shown`;
   assert.equal(shown.paused, null);
 });
 
 sqlTest("it goes on when the day is over, though no tick came", async (project) => {
   const { run } = await pausedRun(project);
-  await project.owner`update holdfast.egress set day = day - 1`;
-  await project.owner`update holdfast.runs set paused_until = now() - interval '1 second'`;
+  await project.owner`update holdfast_private.egress set day = day - 1`;
+  await project.owner`update holdfast_private.runs set paused_until = now() - interval '1 second'`;
   const { lane, lease } = await leasedBy(new Lane(project.worker), run);
   assert.equal(await lane.mayRead(lease), true);
 });
 
 sqlTest("of two limits, the one that lasts longer counts", async (project) => {
   const { lane, lease } = await atSweep(project);
-  await project.owner`insert into holdfast.egress values
-    (date_trunc('month', holdfast.utc_now())::date, 'restore', 60)
+  await project.owner`insert into holdfast_private.egress values
+    (date_trunc('month', holdfast_private.utc_now())::date, 'restore', 60)
     on conflict (day, kind) do update set bytes = 60`;
   await set(project, MONTH, "100");
   await lane.commit(lease, [], "a", { bytes_read: 40 });
   await set(project, DAY, "1");
   const paused = await lane.pause(lease);
   const [{ next, last }] = await project
-    .owner`select holdfast.utc((date_trunc('month', holdfast.utc_now())
+    .owner`select holdfast_private.utc((date_trunc('month', holdfast_private.utc_now())
     + interval '1 month') at time zone 'UTC') as next,
-    extract(day from holdfast.utc_now() + interval '1 day') = 1 as last`;
+    extract(day from holdfast_private.utc_now() + interval '1 day') = 1 as last`;
   const ofMonth = `${MONTH} is reached: 100 of 100`;
   // On the last day of a month both last equally long.
   const longest = last ? `(${ofMonth}|${DAY} is reached: 40 of 1)` : ofMonth;
@@ -138,14 +139,16 @@ sqlTest("a paused run is not stuck, nor is it just after its pause", async (proj
   await project.owner`select holdfast.schedule('0 2 * * *', ${URL})`;
   const { run } = await pausedRun(project);
   const age = async (interval: string) => {
-    await project.owner`update holdfast.runs set started_at = now() - ${interval}::interval`;
-    await project.owner`update holdfast.cursors set committed_at = now() - ${interval}::interval`;
+    await project
+      .owner`update holdfast_private.runs set started_at = now() - ${interval}::interval`;
+    await project
+      .owner`update holdfast_private.cursors set committed_at = now() - ${interval}::interval`;
   };
   await age("2 days");
   assert.deepEqual(await tick(project), { posted: 0 });
   await set(project, DAY, "null");
   assert.deepEqual(await tick(project), { posted: 1 });
-  await project.owner`update holdfast.runs set resumed_at = now() - interval '6 hours'`;
+  await project.owner`update holdfast_private.runs set resumed_at = now() - interval '6 hours'`;
   assert.deepEqual((await tick(project)).stuck, [run]);
 });
 
@@ -156,16 +159,16 @@ sqlTest("a server that asks for time is asked by no lane and no tick before", as
   await expireLeases(project);
   assert.equal(await new Lane(project.worker).lease(), null, "the other cursor neither");
   assert.deepEqual(await tick(project), { posted: 0 });
-  const [{ shown }] = await project.worker`select holdfast.show_run(${run}) as shown`;
+  const [{ shown }] = await project.worker`select holdfast_private.show_run(${run}) as shown`;
   assert.deepEqual([shown.paused.code, shown.paused.message], [
     "storage_unreachable",
     "It is busy.",
   ]);
   const [{ left }] = await project.owner`
-    select extract(epoch from paused_until - clock_timestamp())::float as left from holdfast.runs`;
+    select extract(epoch from paused_until - clock_timestamp())::float as left from holdfast_private.runs`;
   assert.ok(left > 30 && left <= 90, `${left} s`);
 
-  await project.owner`update holdfast.runs set paused_until = now() - interval '1 second'`;
+  await project.owner`update holdfast_private.runs set paused_until = now() - interval '1 second'`;
   assert.deepEqual(await tick(project), { posted: 2 });
   const again = await leased(new Lane(project.worker));
   assert.equal(again.deaths, 0);
@@ -184,7 +187,7 @@ sqlTest(
       message: "short",
     });
     const [row] = await project.owner`select paused_message,
-    extract(epoch from paused_until - clock_timestamp())::float as left from holdfast.runs`;
+    extract(epoch from paused_until - clock_timestamp())::float as left from holdfast_private.runs`;
     assert.equal(row.paused_message, "long");
     assert.ok(row.left > 3000 && row.left <= 3600, `${row.left} s`);
   },
@@ -193,8 +196,9 @@ sqlTest(
 sqlTest("a server's wish does not put off the end of a run without progress", async (project) => {
   await project.owner`select holdfast.schedule('0 2 * * *', ${URL})`;
   const { lane, lease, run } = await atSweep(project);
-  await project.owner`update holdfast.runs set started_at = now() - interval '6 hours'`;
-  await project.owner`update holdfast.cursors set committed_at = now() - interval '6 hours'`;
+  await project.owner`update holdfast_private.runs set started_at = now() - interval '6 hours'`;
+  await project
+    .owner`update holdfast_private.cursors set committed_at = now() - interval '6 hours'`;
   await lane.leave(lease, { seconds: 600, code: "storage_unreachable", message: "It is busy." });
   assert.deepEqual((await tick(project)).stuck, [run]);
 });
@@ -272,7 +276,7 @@ async function atSweep(project: SqlProject, buckets = ["one", "two"], names = ["
     for (const name of names) await objects.upload(bucket, name, { text: `${bucket} ${name}` });
   }
   const [{ run }] = await project.worker<{ run: string }[]>`
-    select holdfast.start_backup('test') as run`;
+    select holdfast_private.start_backup('test') as run`;
   const lane = new Lane(project.worker);
   const repository = new Repository();
   await lane.prepared(await leased(lane), repository.facts());
@@ -307,34 +311,34 @@ async function set({ owner }: SqlProject, name: string, value: string) {
 
 async function egress({ owner }: SqlProject) {
   const rows = await owner<{ kind: string; bytes: number; today: boolean }[]>`
-    select kind, bytes::int, day = holdfast.utc_now()::date as today from holdfast.egress`;
+    select kind, bytes::int, day = holdfast_private.utc_now()::date as today from holdfast_private.egress`;
   return rows.map((row) => ({ ...row }));
 }
 
 async function utcMidnight({ owner }: SqlProject, after: string): Promise<string> {
-  const [{ at }] = await owner`select holdfast.utc(
-    (date_trunc('day', holdfast.utc_now()) + ${after}::interval) at time zone 'UTC') as at`;
+  const [{ at }] = await owner`select holdfast_private.utc(
+    (date_trunc('day', holdfast_private.utc_now()) + ${after}::interval) at time zone 'UTC') as at`;
   return at;
 }
 
 async function audited({ owner }: SqlProject): Promise<number> {
   const [{ count }] = await owner`
-    select count(*)::int from holdfast.audit where action = 'backup.pause'`;
+    select count(*)::int from holdfast_private.audit where action = 'backup.pause'`;
   return count;
 }
 
 async function stateOf({ owner }: SqlProject, run: string) {
   const [row] = await owner`select r.state, max(c.attempts)::int as attempts,
     (select count(*)::int from net.http_request_queue) as posted
-    from holdfast.runs r join holdfast.cursors c on c.run = r.id where r.id = ${run} group by r.id`;
+    from holdfast_private.runs r join holdfast_private.cursors c on c.run = r.id where r.id = ${run} group by r.id`;
   return { ...row };
 }
 
 async function expireLeases({ owner }: SqlProject) {
-  await owner`update holdfast.cursors set lease_expires_at = now() where lease_expires_at is not null`;
+  await owner`update holdfast_private.cursors set lease_expires_at = now() where lease_expires_at is not null`;
 }
 
 async function tick({ owner }: SqlProject): Promise<{ posted: number; stuck?: string[] }> {
-  const [{ summary }] = await owner`select holdfast.tick() - 'pruned' as summary`;
+  const [{ summary }] = await owner`select holdfast_private.tick() - 'pruned' as summary`;
   return summary;
 }

@@ -84,7 +84,7 @@ sqlTest(
       await backUp(project, repository, without("a"));
       const [{ hours }] = await project.owner`
       select round(extract(epoch from next_at - last_at) / 3600)::int as hours
-      from holdfast.failures`;
+      from holdfast_private.failures`;
       waits.push(hours);
       await due(project);
     }
@@ -147,12 +147,12 @@ async function backUp(
 
 /** Makes every failure due again. */
 async function due(project: SqlProject) {
-  await project.owner`update holdfast.failures set next_at = now() - interval '1 s'`;
+  await project.owner`update holdfast_private.failures set next_at = now() - interval '1 s'`;
 }
 
 async function failures(project: SqlProject) {
   const rows = await project.owner`
-    select name, class, attempts from holdfast.failures order by name`;
+    select name, class, attempts from holdfast_private.failures order by name`;
   return rows.map((row) => [row.name, row.class, row.attempts]);
 }
 

@@ -7,7 +7,7 @@ sqlTest("the migrations apply as the role postgres, which is no superuser", asyn
   assert.deepEqual({ ...role }, { name: "postgres", rolsuper: false });
   const [{ others }] = await owner`
     select count(*)::int as others from pg_class
-    where relnamespace = 'holdfast'::regnamespace and relowner <> 'postgres'::regrole`;
+    where relnamespace in ('holdfast'::regnamespace, 'holdfast_private'::regnamespace) and relowner <> 'postgres'::regrole`;
   assert.equal(others, 0);
 });
 
@@ -27,7 +27,7 @@ sqlTest("they apply again after the schema was dropped", async ({ owner }) => {
     owner`select decrypted_secret from vault.decrypted_secrets
     where name = 'holdfast_worker_key'`;
   const [before] = await key();
-  await owner.unsafe("drop schema holdfast cascade");
+  await owner.unsafe("drop schema holdfast, holdfast_private cascade");
   await migrate(owner);
   const [after, ...more] = await key();
   assert.notEqual(after.decrypted_secret, before.decrypted_secret);
@@ -47,7 +47,7 @@ for (
     assert.match(error.message, new RegExp(`not enabled: ${extension}$`));
     assert.match(error.hint ?? "", new RegExp(`create extension if not exists ${extension} `));
     const [{ made }] = await owner`
-      select to_regnamespace('holdfast') is not null as made`;
+      select coalesce(to_regnamespace('holdfast'), to_regnamespace('holdfast_private')) is not null as made`;
     assert.equal(made, false);
   }, { bare: true, without: [without] });
 }
@@ -55,19 +55,19 @@ for (
 sqlTest("everything that ships is described", async ({ owner }) => {
   const bare = await owner<{ what: string }[]>`
     select oid::regclass::text as what from pg_class
-      where relnamespace = 'holdfast'::regnamespace and relkind in ('r', 'v')
+      where relnamespace in ('holdfast'::regnamespace, 'holdfast_private'::regnamespace) and relkind in ('r', 'v')
         and obj_description(oid, 'pg_class') is null
     union all
     select attrelid::regclass || '.' || attname from pg_attribute
       where attrelid in (select oid from pg_class
-          where relnamespace = 'holdfast'::regnamespace and relkind = 'r')
+          where relnamespace in ('holdfast'::regnamespace, 'holdfast_private'::regnamespace) and relkind = 'r')
         and attnum > 0 and not attisdropped and col_description(attrelid, attnum) is null
     union all
     select oid::regprocedure::text from pg_proc
-      where pronamespace = 'holdfast'::regnamespace and obj_description(oid, 'pg_proc') is null
+      where pronamespace in ('holdfast'::regnamespace, 'holdfast_private'::regnamespace) and obj_description(oid, 'pg_proc') is null
     union all
     select oid::regtype::text from pg_type
-      where typnamespace = 'holdfast'::regnamespace and typtype = 'c' and typrelid in (
+      where typnamespace in ('holdfast'::regnamespace, 'holdfast_private'::regnamespace) and typtype = 'c' and typrelid in (
         select oid from pg_class where relkind = 'c') and obj_description(oid, 'pg_type') is null`;
   assert.deepEqual(bare.map((row) => row.what), []);
 });

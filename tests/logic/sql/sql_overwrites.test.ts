@@ -7,7 +7,7 @@ import { RestoreLane } from "./support/restore_lane.ts";
 
 const WORDS = { edition: "1" };
 
-/** A row of holdfast.overwrites, as far as it is looked at. */
+/** A row of holdfast_private.overwrites, as far as it is looked at. */
 interface Overwrite {
   version: string;
   user_metadata: Record<string, string> | null;
@@ -36,7 +36,7 @@ async function versionNow({ owner }: SqlProject): Promise<string> {
 /** Ends the restore that runs, as if it had been cancelled a minute ago. */
 async function runEnds({ owner }: SqlProject): Promise<void> {
   await owner`
-    update holdfast.runs set state = 'cancelled', ended_at = now() - interval '1 minute'
+    update holdfast_private.runs set state = 'cancelled', ended_at = now() - interval '1 minute'
     where kind = 'restore' and state = 'running'`;
 }
 
@@ -49,7 +49,7 @@ async function writtenDown({ owner }: SqlProject): Promise<Overwrite[]> {
   const rows = await owner<Overwrite[]>`
     select version, metadata -> 'user_metadata' as user_metadata, keeps,
       doubtful_at is not null as doubtful, put
-    from holdfast.overwrites`;
+    from holdfast_private.overwrites`;
   return rows.map((row) => ({ ...row }));
 }
 
@@ -62,7 +62,7 @@ sqlTest("what is written down goes with its page", async (project) => {
   assert.deepEqual(await writtenDown(project), [written]);
   await objects.upload("files", "a", { text: "bytes" });
   // Not by `commit`, which asks for the page again: so does a lane that goes on, and it has committed.
-  await project.owner`update holdfast.overwrites set doubtful_at = null`;
+  await project.owner`update holdfast_private.overwrites set doubtful_at = null`;
   await lane.commit(await versionNow(project));
   assert.deepEqual((await writtenDown(project)).map(({ doubtful }) => doubtful), [true]);
 });
@@ -137,10 +137,10 @@ sqlTest("what a restore never did is not put to a user's account later", async (
   const lane = await RestoreLane.begin(project);
   await lane.announce(version, true);
   await project.owner`
-    update holdfast.runs set state = 'cancelled', started_at = now() - interval '3 days',
+    update holdfast_private.runs set state = 'cancelled', started_at = now() - interval '3 days',
       ended_at = now() - interval '2 days' where kind = 'restore'`;
   await objects.upload("files", "a", { text: "bytes" });
-  await project.owner`select holdfast.mend_overwrites()`;
+  await project.owner`select holdfast_private.mend_overwrites()`;
   assert.notDeepEqual(await wordsNow(project), WORDS);
 });
 
@@ -158,12 +158,12 @@ sqlTest(
     await later.page();
     await objects.upload("files", "a", { text: "bytes" });
     // A minute passes before it commits: what is there is nobody's but its own.
-    await project.owner`select holdfast.mend_overwrites()`;
+    await project.owner`select holdfast_private.mend_overwrites()`;
     assert.notDeepEqual(await wordsNow(project), WORDS);
     await later.commit(await versionNow(project));
     assert.deepEqual(await wordsNow(project), { edition: "2" });
     await objects.upload("files", "a", { text: "bytes" });
-    await project.owner`select holdfast.mend_overwrites()`;
+    await project.owner`select holdfast_private.mend_overwrites()`;
     assert.deepEqual(await wordsNow(project), { edition: "2" }, "the later one's");
   },
 );
@@ -174,7 +174,7 @@ sqlTest("an upload of a cancelled restore that comes within minutes is mended", 
   await lane.announce(version, true);
   await runEnds(project);
   await objects.upload("files", "a", { text: "bytes" });
-  await project.owner`select holdfast.mend_overwrites()`;
+  await project.owner`select holdfast_private.mend_overwrites()`;
   assert.deepEqual(await wordsNow(project), WORDS);
 });
 
@@ -186,7 +186,7 @@ sqlTest(
     await lane.announce(version, true);
     await runEnds(project);
     await objects.upload("files", "a", { text: "bytes", type: "image/avif" });
-    await project.owner`select holdfast.mend_overwrites()`;
+    await project.owner`select holdfast_private.mend_overwrites()`;
     assert.notDeepEqual(await wordsNow(project), WORDS);
   },
 );

@@ -79,7 +79,7 @@ async function changedSince(project: SqlProject): Promise<string> {
   for (const name of numbers(30)) await objects.upload("b", `unknown ${name}`);
   assert.ok(snapshot);
   const [{ id }] = await project.owner<{ id: string }[]>`
-    update holdfast.snapshots set id = '20261120T000000Z-1' where id = ${snapshot.id} returning id`;
+    update holdfast_private.snapshots set id = '20261120T000000Z-1' where id = ${snapshot.id} returning id`;
   return id;
 }
 
@@ -90,28 +90,28 @@ function numbers(count: number): string[] {
 /** The report of a dry run, and how many steps it was counted in: one window each, if a size is given. */
 async function plan({ owner, worker }: SqlProject, snapshot = "latest", windowRows?: number) {
   const [{ run }] = await worker`
-    select holdfast.start_restore(${
+    select holdfast_private.start_restore(${
     worker.json({ snapshot, dry_run: true, overwrite: "never" })
   }, 'test') as run`;
   await owner`
-    update holdfast.runs set repository = (select max(id) from holdfast.repositories) where id = ${run}`;
+    update holdfast_private.runs set repository = (select max(id) from holdfast_private.repositories) where id = ${run}`;
   const lane = new Lane(worker);
   const lease = async () => {
     const [row] = await worker<{ cursor: string }[]>`
-      select holdfast.lease_cursor(${lane.owner}, 'holdfast-restore', ${run}) ->> 'cursor' as cursor`;
+      select holdfast_private.lease_cursor(${lane.owner}, 'holdfast-restore', ${run}) ->> 'cursor' as cursor`;
     return row.cursor;
   };
-  await worker`select holdfast.finish_cursor(${await lease()}, ${lane.owner})`;
+  await worker`select holdfast_private.finish_cursor(${await lease()}, ${lane.owner})`;
   const cursor = await lease();
   let steps = 0;
   for (let counted = false; !counted; steps++) {
     const [row] = windowRows === undefined
-      ? await worker`select holdfast.restore_count(${cursor}, ${lane.owner}) as counted`
+      ? await worker`select holdfast_private.restore_count(${cursor}, ${lane.owner}) as counted`
       : await worker`
-          select holdfast.restore_count(${cursor}, ${lane.owner}, ${windowRows}, 0) as counted`;
+          select holdfast_private.restore_count(${cursor}, ${lane.owner}, ${windowRows}, 0) as counted`;
     counted = row.counted;
   }
   const [{ report }] = await worker`
-    select holdfast.restore_planned(${cursor}, ${lane.owner}) as report`;
+    select holdfast_private.restore_planned(${cursor}, ${lane.owner}) as report`;
   return { report, steps };
 }

@@ -12,7 +12,7 @@ sqlTest("scheduling makes two jobs of the owner's, and again changes the time", 
   assert.match(said, new RegExp(`posted to ${URL}\\.$`));
   const expected = (time: string) => [
     ["holdfast backup", time, "select holdfast.start_scheduled_backup()", "postgres"],
-    ["holdfast tick", "* * * * *", "select holdfast.tick()", "postgres"],
+    ["holdfast tick", "* * * * *", "select holdfast_private.tick()", "postgres"],
   ];
   assert.deepEqual(await jobs(project), expected("0 2 * * *"));
   await schedule(project, " 30 3 * * mon-fri ");
@@ -109,7 +109,7 @@ sqlTest("both are told in the audit", async (project) => {
   await schedule(project, "0 2 * * *", URL);
   await unschedule(project);
   const rows = await project.owner`
-    select actor, action, detail from holdfast.audit where action like '%schedule' order by id`;
+    select actor, action, detail from holdfast_private.audit where action like '%schedule' order by id`;
   assert.deepEqual(rows.map((row) => ({ ...row })), [
     {
       actor: "postgres",
@@ -150,7 +150,7 @@ sqlTest("the next time is the first minute at which cron would run", async ({ ow
   await fc.assert(
     fc.asyncProperty(expression, after, async (each, from) => {
       const [{ next }] = await owner<{ next: Date | null }[]>`
-        select holdfast.next_time(${each}, ${from}) as next`;
+        select holdfast_private.next_time(${each}, ${from}) as next`;
       assert.ok(next, each);
       const schedule = parseSchedule(each);
       assert.ok(schedule.kind === "minutes");
@@ -184,7 +184,7 @@ sqlTest("nicknames and rare days are known", async ({ owner }) => {
   ];
   for (const [expression, expected] of known) {
     const [{ next }] = await owner<{ next: Date | null }[]>`
-      select holdfast.next_time(${expression}, ${from}) as next`;
+      select holdfast_private.next_time(${expression}, ${from}) as next`;
     assert.equal(next?.toISOString() ?? null, expected, expression);
   }
 });

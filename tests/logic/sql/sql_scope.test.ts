@@ -91,7 +91,9 @@ sqlTest("an object is in scope where the reference says so", async ({ owner }) =
       fc.array(object, { minLength: 20, maxLength: 50 }),
       async (settings, objects) => {
         const rows = await owner<{ inside: boolean }[]>`
-        select holdfast.in_scope(holdfast.plan_scope(${owner.json({ settings: { ...settings } })}),
+        select holdfast_private.in_scope(holdfast_private.plan_scope(${
+          owner.json({ settings: { ...settings } })
+        }),
           o.bucket, o.name, o.size) as inside
         from jsonb_to_recordset(${owner.json(objects.map((each) => ({ ...each })))})
           as o (bucket text, name text, size bigint)`;
@@ -109,7 +111,7 @@ sqlTest("an object is in scope where the reference says so", async ({ owner }) =
 
 async function matchAll(owner: Connection, pairs: { glob: string; path: string }[]) {
   const rows = await owner<{ matched: boolean }[]>`
-    select p.path ~ holdfast.glob_pattern(p.glob) as matched
+    select p.path ~ holdfast_private.glob_pattern(p.glob) as matched
     from jsonb_to_recordset(${owner.json(pairs)}) as p (glob text, path text)`;
   return rows.map((row) => row.matched);
 }

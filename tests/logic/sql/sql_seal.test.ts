@@ -39,7 +39,7 @@ sqlTest("what an abandoned run copied is listed by the next", async (project) =>
   const left = await runBackup(project, repository, {
     stopBefore: (lease) => lease.stage === "seal",
   });
-  await project.worker`select holdfast.cancel_run(${left.run})`;
+  await project.worker`select holdfast_private.cancel_run(${left.run})`;
 
   // The same name twice: what the abandoned run opened was in no snapshot and is closed again.
   await objects.remove("photos", "new");
@@ -68,7 +68,7 @@ sqlTest(
     const left = await runBackup(project, repository, {
       stopBefore: (lease) => lease.stage === "seal",
     });
-    await project.worker`select holdfast.cancel_run(${left.run})`;
+    await project.worker`select holdfast_private.cancel_run(${left.run})`;
     await objects.upload("photos", "b", { text: "back" });
     const { snapshot } = await runBackup(project, repository);
     assert.ok(snapshot);
@@ -86,13 +86,13 @@ sqlTest("a sealing run can't be cancelled, and its bytes stay as frozen", async 
     stopBefore: (lease) => lease.stage === "seal",
   });
   await project.owner`
-    update holdfast.runs set state = 'sealing', frozen = '{"frozen": true}' where id = ${left.run}`;
+    update holdfast_private.runs set state = 'sealing', frozen = '{"frozen": true}' where id = ${left.run}`;
   await assert.rejects(
-    project.worker`select holdfast.cancel_run(${left.run})`,
+    project.worker`select holdfast_private.cancel_run(${left.run})`,
     { message: "run_not_cancellable", detail: `Run ${left.run} is sealing.` },
   );
   const [{ lease }] = await project.worker`
-    select holdfast.lease_cursor(gen_random_uuid(), 'holdfast-backup') as lease`;
+    select holdfast_private.lease_cursor(gen_random_uuid(), 'holdfast-backup') as lease`;
   assert.equal(lease.frozen, '{"frozen": true}');
 });
 
@@ -132,7 +132,7 @@ sqlTest("totals and state tell what could not be had", async (project) => {
   repository.read(partial.snapshot);
   assert.deepEqual(partial.snapshot.buckets.map((bucket) => bucket.id), ["photos"]);
   const [{ result }] = await project.owner`
-    select result from holdfast.runs where id = ${partial.run}`;
+    select result from holdfast_private.runs where id = ${partial.run}`;
   assert.deepEqual(result, {
     snapshot: partial.snapshot.id,
     state: "partial",
@@ -163,8 +163,8 @@ sqlTest("what the source can't give counts apart from what it could", async (pro
   repository.read(snapshot);
 
   // Nothing was added or removed: only why has changed.
-  await project.owner`update holdfast.failures set next_at = now() + interval '1 day'`;
-  await project.owner`update holdfast.failures set class = 'unavailable'`;
+  await project.owner`update holdfast_private.failures set next_at = now() + interval '1 day'`;
+  await project.owner`update holdfast_private.failures set class = 'unavailable'`;
   const next = await runBackup(project, repository);
   assert.ok(next.snapshot);
   assert.equal(next.snapshot.parts.length, 1);
@@ -197,7 +197,7 @@ sqlTest("a listing of changes is the same by sequence and by name", async (proje
   const { objects, repository } = await filled(project.owner);
   await runBackup(project, repository);
   await project.owner.unsafe(
-    "create or replace function holdfast.changes_to_sort() returns integer language sql as 'select 2'",
+    "create or replace function holdfast_private.changes_to_sort() returns integer language sql as 'select 2'",
   );
   for (const name of ["a", "é", "Z", "B/2"]) {
     await objects.upload("photos", name, { text: "other" });
@@ -207,7 +207,7 @@ sqlTest("a listing of changes is the same by sequence and by name", async (proje
   const left = await runBackup(project, repository, {
     stopBefore: (lease) => lease.stage === "seal",
   });
-  await project.worker`select holdfast.cancel_run(${left.run})`;
+  await project.worker`select holdfast_private.cancel_run(${left.run})`;
   await objects.remove("photos", "between");
   await objects.remove("photos", "_");
   const { snapshot } = await runBackup(project, repository, { maxLines: 2 });

@@ -34,7 +34,7 @@ sqlTest(
     assert.equal((await killed(project, lane, 90)).slice_seconds, 72);
     const [row] = await project
       .owner`select function_name, killed_after, killed_at > now() - interval '1 minute' as now
-    from holdfast.slice_lives`;
+    from holdfast_private.slice_lives`;
     assert.deepEqual({ ...row }, { function_name: "holdfast-backup", killed_after: 90, now: true });
   },
 );
@@ -48,7 +48,8 @@ sqlTest("what lanes died at is not tried again for a week", async (project) => {
     const lease = await leased(lane, 50);
     assert.equal((await again(lane, lease)).slice_seconds, 48);
   }
-  await project.owner`update holdfast.slice_lives set killed_at = now() - interval '8 days'`;
+  await project
+    .owner`update holdfast_private.slice_lives set killed_at = now() - interval '8 days'`;
   const lease = await leased(lane, 50);
   assert.equal((await again(lane, lease)).slice_seconds, 72);
 });
@@ -67,7 +68,8 @@ sqlTest("no death makes slices shorter than is sure", async (project) => {
 sqlTest("what one function's isolates live says nothing of another's", async (project) => {
   const lane = await atSweep(project);
   await grow(lane, 90);
-  const [row] = await project.owner`select holdfast.slice_seconds('holdfast-restore') as seconds`;
+  const [row] = await project
+    .owner`select holdfast_private.slice_seconds('holdfast-restore') as seconds`;
   assert.equal(row.seconds, 40);
 });
 
@@ -76,7 +78,7 @@ async function atSweep(project: SqlProject): Promise<Lane> {
   const objects = new Objects(project.owner);
   await objects.createBucket("one");
   await objects.upload("one", "name", { text: "text" });
-  await project.worker`select holdfast.start_backup('test')`;
+  await project.worker`select holdfast_private.start_backup('test')`;
   const lane = new Lane(project.worker);
   const lease = await lane.lease();
   assert.ok(lease);
@@ -112,7 +114,7 @@ async function grow(lane: Lane, seconds: number): Promise<number> {
 /** A lane dies in an isolate of an age; answers what the next one leases. */
 async function killed({ owner }: SqlProject, lane: Lane, age: number): Promise<Lease> {
   await leased(lane, age);
-  await owner`update holdfast.cursors set lease_expires_at = clock_timestamp(),
+  await owner`update holdfast_private.cursors set lease_expires_at = clock_timestamp(),
     isolate_loaded_at = isolate_loaded_at - interval '1 minute' where lease_owner is not null`;
   const next = await leased(lane, 0);
   await lane.release(next);

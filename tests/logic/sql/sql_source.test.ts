@@ -18,7 +18,8 @@ sqlTest("only a version or what a restore puts back makes a difference", async (
     where name = 'aa'`;
   const third = await runBackup(project, repository);
   assert.deepEqual(third.swept, ["photos/a", "photos/aa", "photos/b"]);
-  const [{ blobs }] = await project.owner`select count(*)::int as blobs from holdfast.blobs`;
+  const [{ blobs }] = await project
+    .owner`select count(*)::int as blobs from holdfast_private.blobs`;
   assert.equal(blobs, NAMES.length);
 });
 
@@ -52,7 +53,7 @@ sqlTest("nothing of Holdfast holds a column of Storage's", async ({ owner }) => 
       left join pg_class v on v.oid = r.ev_class
       left join pg_proc p on d.classid = 'pg_proc'::regclass and d.objid = p.oid
     where c.relnamespace = 'storage'::regnamespace
-      and 'holdfast'::regnamespace in (v.relnamespace, p.pronamespace)`;
+      and array[v.relnamespace, p.pronamespace] && array['holdfast', 'holdfast_private']::regnamespace[]::oid[]`;
   assert.deepEqual([...held], []);
 });
 
@@ -78,7 +79,8 @@ for (const [what, change] of Object.entries(OTHER_TABLES)) {
     const after = await runBackup(project, repository);
     assert.equal(after.snapshot?.totals.objects, NAMES.length);
     assert.deepEqual((await runBackup(project, repository)).swept, []);
-    const [{ blobs }] = await project.owner`select count(*)::int as blobs from holdfast.blobs`;
+    const [{ blobs }] = await project
+      .owner`select count(*)::int as blobs from holdfast_private.blobs`;
     assert.equal(blobs, NAMES.length);
     await objects.remove("photos", "a");
     const last = await runBackup(project, repository);
@@ -88,7 +90,7 @@ for (const [what, change] of Object.entries(OTHER_TABLES)) {
       .owner`select bucket_id, name, version::text from storage.objects limit 1`;
     const metadata = { owner_id: "somebody", type: "a/b", created_at: "2020-01-01T00:00:00Z" };
     await project.owner`
-      select holdfast.patch_objects(${
+      select holdfast_private.patch_objects(${
       project.owner.json([{ ...row, restored_version: row!.version, metadata }])
     })`;
     const [patched] = await project.owner`
@@ -104,11 +106,11 @@ sqlTest("a very old row, which has no version, is patched like any other", async
   await objects.remove("photos", "b");
   await project.owner`update storage.objects set version = null`;
   const [row] = await project.owner`
-    select bucket_id, name, version from holdfast.source_objects where name = 'a'`;
+    select bucket_id, name, version from holdfast_private.source_objects where name = 'a'`;
   assert.match(row!.version, /^none-/);
   const metadata = { owner_id: "somebody", type: "a/b", user_metadata: { by: "somebody" } };
   await project.owner`
-    select holdfast.patch_objects(${
+    select holdfast_private.patch_objects(${
     project.owner.json([{ ...row, restored_version: row!.version, metadata }])
   })`;
   const patched = await project.owner`
@@ -187,7 +189,7 @@ sqlTest("a change of any one column that a restore puts back is seen, once", asy
     assert.deepEqual((await runBackup(project, repository)).swept, [], `${what}, again`);
     const [{ same }] = await project.owner`
       select e.metadata - 'updated_at' = o.metadata - 'updated_at' as same
-      from holdfast.known_entries e join holdfast.source_objects o using (bucket_id, name)
+      from holdfast_private.known_entries e join holdfast_private.source_objects o using (bucket_id, name)
       where name = 'a' and removed_in is null`;
     assert.ok(same, what);
   }
@@ -213,9 +215,9 @@ sqlTest("an entry says what its row says, however odd", async (project) => {
     await project.owner`select set_config('timezone', ${zone}, false)`;
     const rows = await project.owner`
       select name, e.metadata = o.metadata as equal, e.version = o.version as same_version,
-        o.size, o.etag, o.metadata ->> 'updated_at' = holdfast.utc((
+        o.size, o.etag, o.metadata ->> 'updated_at' = holdfast_private.utc((
           select updated_at from storage.objects where id = o.id)) as same_time
-      from holdfast.source_objects o join holdfast.known_entries e using (bucket_id, name)
+      from holdfast_private.source_objects o join holdfast_private.known_entries e using (bucket_id, name)
       where name in ('1', 'a', 'b') order by name collate "C"`;
     assert.deepEqual(
       rows.map((row) => [row.name, row.equal, row.same_version, row.same_time, row.size]),

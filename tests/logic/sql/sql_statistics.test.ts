@@ -11,7 +11,7 @@ sqlTest(
   "tables that were just filled, without statistics, are swept in one pass",
   async (project) => {
     const { admin, worker, owner } = project;
-    for (const table of ["storage.objects", "holdfast.entries"]) {
+    for (const table of ["storage.objects", "holdfast_private.entries"]) {
       await admin.unsafe(`alter table ${table} set (autovacuum_enabled = false)`);
     }
     const objects = new Objects(owner);

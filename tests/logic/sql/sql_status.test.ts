@@ -15,7 +15,7 @@ sqlTest("before anything it says so, in one row", async (project) => {
 
 sqlTest("a first backup is shown with its progress", async (project) => {
   await filled(project);
-  const [{ run }] = await project.worker`select holdfast.start_backup('test') as run`;
+  const [{ run }] = await project.worker`select holdfast_private.start_backup('test') as run`;
   assert.equal((await status(project)).verdict, "running the first backup");
   const lane = new Lane(project.worker);
   const prepare = await lane.lease();
@@ -66,7 +66,7 @@ sqlTest("what stands in the way is said in words", async (project) => {
   const { run } = await runBackup(project, repository, { stopBefore: () => true });
   assert.match(await verdict(), /^protected/);
   await project.owner`
-    update holdfast.runs set started_at = started_at - interval '4 minutes' where id = ${run}`;
+    update holdfast_private.runs set started_at = started_at - interval '4 minutes' where id = ${run}`;
   assert.equal(
     await verdict(),
     "the backup waits for its function: is holdfast-backup deployed, and the project URL right?",
@@ -80,7 +80,7 @@ sqlTest("an error is shown until a backup succeeds", async (project) => {
   await schedule(project);
   const repository = new Repository();
   const fail = async () => {
-    await project.worker`select holdfast.start_backup('test')`;
+    await project.worker`select holdfast_private.start_backup('test')`;
     const lane = new Lane(project.worker);
     const lease = await lane.lease();
     assert.ok(lease);
@@ -108,8 +108,9 @@ sqlTest("an error is shown until a backup succeeds", async (project) => {
 
   // Cancelling is nobody's failure.
   await runBackup(project, repository);
-  await project.worker`select holdfast.start_backup('test')`;
-  await project.owner`select holdfast.cancel_run(id) from holdfast.runs where state = 'running'`;
+  await project.worker`select holdfast_private.start_backup('test')`;
+  await project
+    .owner`select holdfast_private.cancel_run(id) from holdfast_private.runs where state = 'running'`;
   assert.equal((await status(project)).verdict, "protected");
 });
 
@@ -119,7 +120,7 @@ sqlTest("a backup that did not come is overdue, by the schedule or by the age", 
   await runBackup(project, new Repository());
   const age = (hours: number) =>
     project.owner`
-      update holdfast.snapshots set started_at = now() - ${hours} * interval '1 hour',
+      update holdfast_private.snapshots set started_at = now() - ${hours} * interval '1 hour',
         sealed_at = now() - ${hours} * interval '1 hour'`;
   await age(50);
   assert.equal((await status(project)).verdict, "overdue");
@@ -129,7 +130,7 @@ sqlTest("a backup that did not come is overdue, by the schedule or by the age", 
   if (!comesSoon) assert.equal((await status(project)).verdict, "protected");
   await project.owner`select holdfast.set('maximum_age_hours', '18')`;
   assert.equal((await status(project)).verdict, "overdue");
-  await project.worker`select holdfast.start_backup('test')`;
+  await project.worker`select holdfast_private.start_backup('test')`;
   assert.notEqual((await status(project)).verdict, "overdue", "it is on its way");
 });
 
@@ -144,7 +145,7 @@ sqlTest(
     const message = "max_egress_bytes_per_month is reached: 9 of 8 bytes were read from Storage.";
     const pause = (time: string) =>
       project.owner`
-      select holdfast.pause_run(${run}, (date_trunc('second', now()) + ${time}::interval)::timestamptz, 'paused_by_limit', ${message})`;
+      select holdfast_private.pause_run(${run}, (date_trunc('second', now()) + ${time}::interval)::timestamptz, 'paused_by_limit', ${message})`;
     assert.equal(await verdict(), "protected", "it is on its way");
     await pause("20 days");
     const { paused_until } = await status(project);
@@ -153,17 +154,17 @@ sqlTest(
       `overdue: the backup is paused until ${utc(paused_until)}: ${message}`,
     );
 
-    await project.owner`select holdfast.resume_run(${run})`;
+    await project.owner`select holdfast_private.resume_run(${run})`;
     assert.equal(await verdict(), "protected", "it goes on");
     await project.owner`
-    update holdfast.runs set started_at = now() - interval '2 hours', resumed_at = date_trunc('second', now()) - interval '61 minutes'`;
+    update holdfast_private.runs set started_at = now() - interval '2 hours', resumed_at = date_trunc('second', now()) - interval '61 minutes'`;
     await project.owner`
-    update holdfast.cursors set attempts = 1, committed_at = now() - interval '59 minutes' where run = ${run}`;
+    update holdfast_private.cursors set attempts = 1, committed_at = now() - interval '59 minutes' where run = ${run}`;
     assert.equal(await verdict(), "protected", "it commits");
     await project.owner`
-    update holdfast.cursors set committed_at = now() - interval '62 minutes' where run = ${run}`;
+    update holdfast_private.cursors set committed_at = now() - interval '62 minutes' where run = ${run}`;
     const [{ resumed_at }] = await project
-      .owner`select resumed_at from holdfast.runs where id = ${run}`;
+      .owner`select resumed_at from holdfast_private.runs where id = ${run}`;
     assert.equal(
       await verdict(),
       `overdue: the backup has got no further since ${utc(resumed_at)}`,
@@ -177,11 +178,12 @@ sqlTest(
     await filled(project);
     await schedule(project, "0 2 * * *");
     const { run } = await overdueBackup(project, new Repository());
-    await project.owner`select holdfast.cancel_run(${run})`;
-    await project.owner`select holdfast.start_restore('{}', 'test')`;
+    await project.owner`select holdfast_private.cancel_run(${run})`;
+    await project.owner`select holdfast_private.start_restore('{}', 'test')`;
     const verdict = async () => (await status(project)).verdict;
     assert.equal(await verdict(), "overdue: the backup waits for the restore that is running");
-    await project.owner`update holdfast.snapshots set started_at = now(), sealed_at = now()`;
+    await project
+      .owner`update holdfast_private.snapshots set started_at = now(), sealed_at = now()`;
     assert.equal(await verdict(), "protected");
   },
 );
@@ -190,7 +192,7 @@ sqlTest(
 async function overdueBackup(project: SqlProject, repository: Repository) {
   await runBackup(project, repository);
   await project.owner`
-    update holdfast.snapshots set started_at = now() - interval '50 hours', sealed_at = now() - interval '50 hours'`;
+    update holdfast_private.snapshots set started_at = now() - interval '50 hours', sealed_at = now() - interval '50 hours'`;
   return await runBackup(project, repository, { stopBefore: () => true });
 }
 
@@ -207,11 +209,11 @@ sqlTest("nights are a row a backup, newest first, ready for a chart", async (pro
   await objects.remove("files", "c");
   const second = await runBackup(project, repository);
   await project.owner`
-    update holdfast.cursors set counters = '{"objects_copied": 2, "bytes_copied": 7, "s3_requests": 3,
+    update holdfast_private.cursors set counters = '{"objects_copied": 2, "bytes_copied": 7, "s3_requests": 3,
       "objects_metadata": 1, "objects_held": 1, "storage_requests": 4}'
     where run = ${first.run} and stage = 'objects'`;
   await project.owner`
-    update holdfast.runs set started_at = '2026-11-20T23:59:59Z', ended_at = '2026-11-21T00:01:01.25Z'
+    update holdfast_private.runs set started_at = '2026-11-20T23:59:59Z', ended_at = '2026-11-21T00:01:01.25Z'
     where id = ${first.run}`;
   const [newer, older, ...more] = await project.owner`select *, night::text from holdfast.nights`;
   assert.deepEqual(more, []);

@@ -71,7 +71,7 @@ sqlTest("a window without a difference is committed by the page itself", async (
   const { lane, lease } = await atSweep(project, repository);
   assert.deepEqual(await lane.page(lease, 500, 4), { items: [], to: "10" });
   const [{ position }] = await project.owner`
-    select position from holdfast.cursors where id = ${lease.cursor}`;
+    select position from holdfast_private.cursors where id = ${lease.cursor}`;
   assert.deepEqual(position, { from: "10\u0001" });
 });
 
@@ -95,13 +95,13 @@ sqlTest("a project without a bucket gets a snapshot of nothing", async (project)
 sqlTest("a page reads its window, not the bucket", async (project) => {
   const { objects, repository } = await filled(project, 3000);
   await runBackup(project, repository);
-  await project.admin`analyze storage.objects, holdfast.entries`;
+  await project.admin`analyze storage.objects, holdfast_private.entries`;
   await objects.remove("photos", "many/2");
   await objects.upload("photos", "many/3", { text: "other" });
   const { lane, lease } = await atSweep(project, repository);
   const startAt = (name: string) =>
     project.owner`
-      update holdfast.cursors set position = ${project.owner.json({ from: name })}
+      update holdfast_private.cursors set position = ${project.owner.json({ from: name })}
       where id = ${lease.cursor}`;
 
   await startAt("many/1000");
@@ -142,7 +142,7 @@ async function filled(project: SqlProject, more = 0) {
 }
 
 async function atSweep(project: SqlProject, repository: Repository) {
-  await project.worker`select holdfast.start_backup('test')`;
+  await project.worker`select holdfast_private.start_backup('test')`;
   const lane = new Lane(project.worker);
   const prepare = await lane.lease();
   assert.ok(prepare);
@@ -163,7 +163,7 @@ async function rowsRead(project: SqlProject): Promise<number> {
 
 async function missing(project: SqlProject): Promise<string[]> {
   const rows = await project.owner`
-    select bucket_id || '/' || name as path from holdfast.entries
+    select bucket_id || '/' || name as path from holdfast_private.entries
     where missing_in is not null order by 1`;
   return rows.map((row) => row.path);
 }

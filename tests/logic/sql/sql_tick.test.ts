@@ -10,7 +10,7 @@ const URL = "https://project.example.com";
 sqlTest("a scheduled backup posts a slice with the worker key", async (project) => {
   await schedule(project);
   const [{ said }] = await project.owner`select holdfast.start_scheduled_backup() as said`;
-  const [{ id }] = await project.owner`select id from holdfast.runs`;
+  const [{ id }] = await project.owner`select id from holdfast_private.runs`;
   assert.equal(said, `Backup ${id} has started.`);
   const [request, ...more] = await project.owner`
     select method, url, headers, convert_from(body, 'utf8')::jsonb as body
@@ -36,7 +36,7 @@ sqlTest("the tick posts a slice for each free lane that has a cursor", async (pr
   await new Lane(project.worker).lease();
   await new Lane(project.worker).lease();
   assert.deepEqual(await tick(project), { posted: 0 });
-  await project.owner`update holdfast.cursors set lease_expires_at = now()
+  await project.owner`update holdfast_private.cursors set lease_expires_at = now()
     where id = ${lease?.cursor ?? null}`;
   assert.deepEqual(await tick(project), { posted: 1 });
 });
@@ -65,7 +65,7 @@ sqlTest("a run without a commit for six hours ends, whatever was leased", async 
   await age(project, run, "6 hours");
   assert.deepEqual(await tick(project), { posted: 0, stuck: [run] });
   const [ended] = await project.owner`
-    select state, code, message, remedy from holdfast.runs where id = ${run}`;
+    select state, code, message, remedy from holdfast_private.runs where id = ${run}`;
   assert.deepEqual([ended.state, ended.code], ["failed", "run_stuck"]);
   assert.match(ended.message, /no progress for six hours, since \d{4}-.*Z/);
   assert.match(ended.remedy, /logs of the Edge Function holdfast-backup/);
@@ -85,7 +85,7 @@ sqlTest("a run that commits is not stuck, however old it is", async (project) =>
 sqlTest("a backup that came due during another run starts once that has ended", async (project) => {
   await schedule(project);
   const repository = new Repository();
-  const [{ run }] = await project.worker`select holdfast.start_backup('somebody') as run`;
+  const [{ run }] = await project.worker`select holdfast_private.start_backup('somebody') as run`;
   const [{ said }] = await project.owner`select holdfast.start_scheduled_backup() as said`;
   assert.equal(said, `The backup waits until the backup that is running has ended: ${run}.`);
   const since = await waiting(project);
@@ -99,7 +99,7 @@ sqlTest("a backup that came due during another run starts once that has ended", 
   assert.notEqual(started, undefined);
   assert.notEqual(started, run);
   const [{ started_by }] = await project.owner`
-    select started_by from holdfast.runs where id = ${started ?? null}`;
+    select started_by from holdfast_private.runs where id = ${started ?? null}`;
   assert.equal(started_by, "schedule");
   assert.equal(await waiting(project), null);
   await continueBackup(project, repository, started ?? "");
@@ -113,9 +113,9 @@ sqlTest("a snapshot older than the set age makes the tick start a backup", async
   await project.owner`select holdfast.set('maximum_age_hours', '30')`;
   await runBackup(project, repository);
   const snapshotAge = (age: string) =>
-    project.owner`update holdfast.snapshots set sealed_at = now() - ${age}::interval`;
+    project.owner`update holdfast_private.snapshots set sealed_at = now() - ${age}::interval`;
   const lastTry = (age: string) =>
-    project.owner`update holdfast.runs set started_at = now() - ${age}::interval`;
+    project.owner`update holdfast_private.runs set started_at = now() - ${age}::interval`;
   await lastTry("2 days");
   await snapshotAge("29 hours");
   assert.deepEqual(await tick(project), { posted: 0 });
@@ -150,16 +150,16 @@ sqlTest("pg_cron's records of Holdfast's own jobs go after a week, no others", a
   await project.admin`
     insert into cron.job_run_details (jobid, database, username, command, status, start_time, end_time)
     select 1, current_database(), 'postgres', command, 'succeeded', now() - age, now() - age
-    from unnest(array['select holdfast.tick()', 'select holdfast.start_scheduled_backup()',
+    from unnest(array['select holdfast_private.tick()', 'select holdfast.start_scheduled_backup()',
         'select 1']) as command,
       unnest(array[interval '6 days', interval '8 days']) as age`;
-  const [{ pruned }] = await project.owner`select holdfast.prune_job_runs() as pruned`;
+  const [{ pruned }] = await project.owner`select holdfast_private.prune_job_runs() as pruned`;
   assert.equal(pruned, 2);
   const left = await project.admin`
     select command from cron.job_run_details where end_time < now() - interval '7 days'`;
   assert.deepEqual(left.map((row) => row.command), ["select 1"]);
   await project.admin`revoke delete on cron.job_run_details from postgres, public`;
-  const [{ refused }] = await project.owner`select holdfast.prune_job_runs() as refused`;
+  const [{ refused }] = await project.owner`select holdfast_private.prune_job_runs() as refused`;
   assert.equal(refused, null);
 });
 
@@ -177,7 +177,7 @@ interface TickSummary {
 /** What a tick did, without what it does once an hour. */
 async function tick({ owner }: SqlProject): Promise<TickSummary> {
   const [{ summary }] = await owner<{ summary: TickSummary }[]>`
-    select holdfast.tick() - 'pruned' as summary`;
+    select holdfast_private.tick() - 'pruned' as summary`;
   return summary;
 }
 
@@ -186,7 +186,7 @@ async function atSweep(project: SqlProject, buckets: number) {
   const objects = new Objects(project.owner);
   for (let bucket = 0; bucket < buckets; bucket++) await objects.createBucket(`bucket-${bucket}`);
   const [{ run }] = await project.worker<{ run: string }[]>`
-    select holdfast.start_backup('test') as run`;
+    select holdfast_private.start_backup('test') as run`;
   const lane = new Lane(project.worker);
   const lease = await lane.lease();
   assert.ok(lease);
@@ -195,13 +195,14 @@ async function atSweep(project: SqlProject, buckets: number) {
 }
 
 async function age({ owner }: SqlProject, run: string, interval: string) {
-  await owner`update holdfast.runs set started_at = now() - ${interval}::interval
+  await owner`update holdfast_private.runs set started_at = now() - ${interval}::interval
     where id = ${run}`;
-  await owner`update holdfast.cursors set committed_at = now() - ${interval}::interval
+  await owner`update holdfast_private.cursors set committed_at = now() - ${interval}::interval
     where run = ${run}`;
 }
 
 async function waiting({ owner }: SqlProject): Promise<string | null> {
-  const [row] = await owner`select value from holdfast.settings where name = 'backup_waiting'`;
+  const [row] =
+    await owner`select value from holdfast_private.settings where name = 'backup_waiting'`;
   return row.value;
 }

@@ -6,8 +6,8 @@ import { type SqlProject, sqlTest } from "./support/project.ts";
 const URL = "https://project.example.com";
 
 type Step = (sql: postgres.ISql) => Promise<unknown>;
-const start: Step = (sql) => sql`select holdfast.start_backup('test')`;
-const tick: Step = (sql) => sql`select holdfast.tick()`;
+const start: Step = (sql) => sql`select holdfast_private.start_backup('test')`;
+const tick: Step = (sql) => sql`select holdfast_private.tick()`;
 const unschedule: Step = (sql) => sql`select holdfast.unschedule()`;
 const schedule: Step = (sql) => sql`select holdfast.schedule('0 2 * * *', ${URL})`;
 
@@ -17,7 +17,8 @@ sqlTest(
     await idle(project);
     await whileUncommitted(project, start, tick);
     assert.ok(await hasTick(project));
-    await project.owner`select holdfast.cancel_run(id) from holdfast.runs where state = 'running'`;
+    await project
+      .owner`select holdfast_private.cancel_run(id) from holdfast_private.runs where state = 'running'`;
     await tick(project.owner);
     assert.ok(!await hasTick(project), "no tick is ever dropped: nothing is tested");
   },
@@ -57,11 +58,12 @@ for (const [first, second] of [[schedule, tick], [tick, schedule]] as const) {
 }
 
 sqlTest("a backup that begins to wait while the other run ends has a tick", async (project) => {
-  await project.owner`select holdfast.start_backup('test')`;
+  await project.owner`select holdfast_private.start_backup('test')`;
   await project.admin.begin(async (waiting) => {
-    const [{ id }] = await waiting`select holdfast.start_or_wait('schedule') as id`;
+    const [{ id }] = await waiting`select holdfast_private.start_or_wait('schedule') as id`;
     assert.equal(id, null);
-    await project.owner`select holdfast.cancel_run(id) from holdfast.runs where state = 'running'`;
+    await project
+      .owner`select holdfast_private.cancel_run(id) from holdfast_private.runs where state = 'running'`;
     await tick(project.owner);
   });
   assert.ok(await hasTick(project));
@@ -70,7 +72,7 @@ sqlTest("a backup that begins to wait while the other run ends has a tick", asyn
 /** A project in which nothing runs and nothing is scheduled, before the tick finds that out. */
 async function idle({ owner }: SqlProject): Promise<void> {
   await start(owner);
-  await owner`select holdfast.cancel_run(id) from holdfast.runs where state = 'running'`;
+  await owner`select holdfast_private.cancel_run(id) from holdfast_private.runs where state = 'running'`;
 }
 
 /** Lets the second step begin when the first is done and not committed; it may wait for it. */

@@ -31,7 +31,8 @@ sqlTest("the sweep passes a large object; its parts are each recorded once", asy
   assert.ok(snapshot);
   const line = repository.read(snapshot).get("files/large");
   assert.deepEqual([line?.key, line?.version], ["data/large", item.version]);
-  const [{ left }] = await project.owner`select count(*)::int as left from holdfast.uploads`;
+  const [{ left }] = await project
+    .owner`select count(*)::int as left from holdfast_private.uploads`;
   assert.equal(left, 0);
 });
 
@@ -43,7 +44,7 @@ sqlTest("an upload that begins anew forgets the parts of the one before", async 
   assert.deepEqual((await uploadState(lane, lease)).parts, []);
   await part(lane, lease, 1);
   const { object } = await uploadState(lane, lease);
-  await lane.sql`select holdfast.upload_restart(${lease.cursor}, ${lane.owner},
+  await lane.sql`select holdfast_private.upload_restart(${lease.cursor}, ${lane.owner},
     ${lane.json({ ...object, version: "v2" })}, 'data/large~2', 9)`;
   const state = await uploadState(lane, lease);
   assert.deepEqual(
@@ -55,7 +56,7 @@ sqlTest("an upload that begins anew forgets the parts of the one before", async 
 sqlTest("a lane that lost its upload can write no part of it", async (project) => {
   const { lane, lease } = await atUpload(project);
   await begin(lane, lease, "first");
-  await project.owner`update holdfast.cursors set lease_expires_at = now()
+  await project.owner`update holdfast_private.cursors set lease_expires_at = now()
     where id = ${lease.cursor}`;
   await leased(new Lane(project.worker));
   const { object } = { object: {} as Item };
@@ -88,7 +89,7 @@ sqlTest("an upload that failed keeps count of the runs that tried", async (proje
     await done(lane, lease, failed(object, "unavailable"));
     await continueBackup(project, repository, lease.run);
     const [failure] = await project.owner`
-      update holdfast.failures set next_at = now() - interval '1 s' returning name, attempts`;
+      update holdfast_private.failures set next_at = now() - interval '1 s' returning name, attempts`;
     assert.deepEqual({ ...failure }, { name: "large", attempts: attempt });
   }
 });
@@ -97,7 +98,7 @@ sqlTest("the stage after the sweep waits for the uploads that it began", async (
   const { lane, lease } = await atUpload(project);
   await done(lane, lease, failed((await uploadState(lane, lease)).object, "failed"));
   const stages = await project.owner`
-    select stage, finished_at is null as open from holdfast.cursors order by id`;
+    select stage, finished_at is null as open from holdfast_private.cursors order by id`;
   assert.deepEqual(stages.map((row) => `${row.stage} ${row.open ? "open" : "finished"}`), [
     "prepare finished",
     "objects finished",
@@ -117,7 +118,7 @@ async function atUpload(project: SqlProject) {
 
 async function toUpload(project: SqlProject, repository: Repository) {
   const [{ run }] = await project.worker<{ run: string }[]>`
-    select holdfast.start_backup('test') as run`;
+    select holdfast_private.start_backup('test') as run`;
   const act = (item: Item): Result =>
     item.name === "large" ? { ...item, upload: { key: "data/large", part_size: 8 } } : copied(item);
   await continueBackup(project, repository, run, {
@@ -144,21 +145,21 @@ interface UploadState {
 
 async function uploadState(lane: Lane, lease: Lease): Promise<UploadState> {
   const [{ state }] = await lane.sql<{ state: UploadState }[]>`
-    select holdfast.upload_state(${lease.cursor}, ${lane.owner}) as state`;
+    select holdfast_private.upload_state(${lease.cursor}, ${lane.owner}) as state`;
   return state;
 }
 
 async function begin(lane: Lane, lease: Lease, id: string) {
-  await lane.sql`select holdfast.upload_begun(${lease.cursor}, ${lane.owner}, ${id})`;
+  await lane.sql`select holdfast_private.upload_begun(${lease.cursor}, ${lane.owner}, ${id})`;
 }
 
 async function part(lane: Lane, lease: Lease, number: number) {
   const facts = { number, size: 8, etag: `"${number}"`, sha256: SHA256 };
-  await lane.sql`select holdfast.upload_part_done(${lease.cursor}, ${lane.owner},
+  await lane.sql`select holdfast_private.upload_part_done(${lease.cursor}, ${lane.owner},
     ${lane.json(facts)})`;
 }
 
 async function done(lane: Lane, lease: Lease, result: Result | null) {
-  await lane.sql`select holdfast.upload_done(${lease.cursor}, ${lane.owner},
+  await lane.sql`select holdfast_private.upload_done(${lease.cursor}, ${lane.owner},
     ${result && lane.json(result)}, '{}')`;
 }

@@ -22,7 +22,7 @@ Deno.test("into an empty project all goes, and only what ships", async () => {
   const { output } = await scene.install();
   const files = await scene.files();
   assert.deepEqual(Object.keys(files).sort(), ["config.toml", ...INSTALLED]);
-  assert.equal(files["migrations/20261121120000_holdfast_schema.sql"], "create schema holdfast;\n");
+  assert.equal(files["migrations/20261121115960_holdfast_schema.sql"], "create schema holdfast;\n");
   assert.ok(files["config.toml"]!.startsWith(CONFIG));
   for (const path of INSTALLED) assert.match(output, new RegExp(`^ {2}supabase/${path}$`, "m"));
   assert.match(output, /^\+\[functions\.holdfast-backup\]\n\+verify_jwt = false$/m);
@@ -43,8 +43,8 @@ Deno.test("a project with 40 migrations keeps every byte; new times come after i
   }
   const added = Object.keys(after).filter((path) => !(path in before)).sort();
   assert.deepEqual(added.filter((path) => path.startsWith("migrations/")), [
-    "migrations/20270101000001_holdfast_schema.sql",
-    "migrations/20270101000002_holdfast_runs.sql",
+    "migrations/20270101000060_holdfast_schema.sql",
+    "migrations/20270101000061_holdfast_runs.sql",
   ]);
   assert.match(output, /Note: 20270101000000_early_bird.sql has a time in the future/);
 
@@ -148,7 +148,7 @@ Deno.test("two installs at different times record where each migration landed", 
   await scene.install();
   const lock = JSON.parse((await scene.files())["holdfast.lock.json"]!);
   assert.equal(lock.version, "0.1.0");
-  assert.equal(lock.migrations.holdfast_runs.time, "20261121120001");
+  assert.equal(lock.migrations.holdfast_runs.time, "20261121115961");
   const later = await scene.add([scene.project, "--yes"], { now: new Date(NOW.getTime() + 9e9) });
   assert.match(later.output, /nothing to change/);
 });

@@ -99,8 +99,8 @@ Deno.test("one file for the SQL editor: once, all or nothing, and the CLI can ta
   await t.step("it installs, and writes nothing to the CLI's record", async () => {
     await project.applySql(sql);
     await using connection = connect(databaseUrl);
-    const [row] = await connection`select to_regclass('holdfast.runs')::text as runs`;
-    assert.equal(row?.runs, "holdfast.runs");
+    const [row] = await connection`select to_regclass('holdfast_private.runs')::text as runs`;
+    assert.equal(row?.runs, "holdfast_private.runs");
     assert.deepEqual(await history(databaseUrl), []);
   });
 
@@ -133,7 +133,10 @@ Deno.test("--sql writes a file, and overwrites no other one without --force", as
   assert.equal((await scene.add(["--sql", "holdfast.sql"])).status, 0);
   const sql = await Deno.readTextFile(path);
   assert.match(sql, /^-- Holdfast 0\.1\.0 for the SQL editor: 2 migrations in one transaction\.$/m);
-  assert.match(sql, /\nbegin;\n[^]*create schema holdfast;[^]*holdfast\.runs[^]*\ncommit;\n$/);
+  assert.match(
+    sql,
+    /\nbegin;\n[^]*create schema holdfast;[^]*holdfast_private\.runs[^]*\ncommit;\n$/,
+  );
   assert.equal((await scene.add(["--sql=holdfast.sql"])).status, 0, "the same content is no loss");
   await Deno.writeTextFile(path, "mine");
   await scene.refused(["--sql", "holdfast.sql"], /holdfast\.sql is there already[^]*--force/);

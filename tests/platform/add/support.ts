@@ -35,9 +35,10 @@ export const CHECKOUT: Tree = {
   "supabase/functions/hello/index.ts": "never ships\n",
   "supabase/migrations/20260101000000_holdfast_schema.sql": "create schema holdfast;\n",
   "supabase/migrations/20260101000100_holdfast_runs.sql": "create table holdfast.runs ();\n",
+  "supabase/schemas/tables/runs.sql": "never ships\n",
 };
 
-/** What of it ends in a project, with the times of the first two seconds of `NOW`. */
+/** What of it ends in a project, with the first two times that `NOW` gives. */
 export const INSTALLED = [
   "functions/_holdfast/engine/slice.ts",
   "functions/_holdfast/version.ts",
@@ -46,8 +47,8 @@ export const INSTALLED = [
   "functions/holdfast-backup/deno.json",
   "functions/holdfast-backup/index.ts",
   "holdfast.lock.json",
-  "migrations/20261121120000_holdfast_schema.sql",
-  "migrations/20261121120001_holdfast_runs.sql",
+  "migrations/20261121115960_holdfast_schema.sql",
+  "migrations/20261121115961_holdfast_runs.sql",
 ];
 
 /** When every test takes place. */

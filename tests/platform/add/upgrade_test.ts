@@ -22,7 +22,7 @@ Deno.test("an upgrade changes files in place, drops what is gone, and adds the n
   const after = await scene.files();
   assert.ok(!(SLICE in after));
   assert.equal(after["functions/_holdfast/slice.ts"], 'export const slice = "two";\n');
-  assert.ok("migrations/20300101000001_holdfast_more.sql" in after);
+  assert.ok("migrations/20300101000060_holdfast_more.sql" in after);
   for (const [path, text] of Object.entries(before)) {
     if (path.startsWith("migrations/") || path === "config.toml") assert.equal(after[path], text);
   }

@@ -7,6 +7,8 @@ import { createWorkspace } from "../../stack/process/workspace.ts";
 const FAULTY = `
 create schema holdfast;
 comment on schema holdfast is 'A schema.';
+create schema holdfast_private;
+comment on schema holdfast_private is 'Another schema.';
 create table holdfast.silent (id bigint);
 create table holdfast.told (id bigint, name text);
 comment on table holdfast.told is 'A table.';
@@ -33,7 +35,7 @@ Deno.test("what migrations made without comment, safe search_path or in the wron
     `function holdfast.loose(): security definer without search_path = ''`,
     `function holdfast.tight() ${noComment}`,
     `table holdfast.silent ${noComment}`,
-    `table stray is not in schema holdfast`,
+    `table stray is in neither schema holdfast nor holdfast_private`,
     `view holdfast.seen ${noComment}`,
   ]);
 });

@@ -36,7 +36,7 @@ Deno.test("the README and what it links to do what they say, block by block", as
 
   await t.step("backed up by its schedule", async () => {
     await user.followAll(blocks.slice(estimate, restore), README);
-    const [row] = await user.project.sql`select id from holdfast.runs`;
+    const [row] = await user.project.sql`select id from holdfast_private.runs`;
     const run = await user.project.succeeded(row!.id);
     assert.equal(run.counters.objects_copied, 2);
   });
@@ -57,7 +57,7 @@ Deno.test("the README and what it links to do what they say, block by block", as
   await t.step("the reference", async () => {
     await user.followAll(blocks.slice(restore + 1), README);
     const [row] = await user.project
-      .sql`select value from holdfast.settings where name = 'buckets'`;
+      .sql`select value from holdfast_private.settings where name = 'buckets'`;
     assert.deepEqual(row!.value, ["avatars", "documents"]);
   });
 
@@ -72,7 +72,7 @@ Deno.test("the README and what it links to do what they say, block by block", as
     await other.followAll(blocks.slice(secrets, secrets + 2), README);
     await other.followAll(await blocksOf(RESTORE), RESTORE);
     assert.equal(await read(other), TEXT);
-    const owner = await other.project.sql`select owner_project from holdfast.repositories`;
+    const owner = await other.project.sql`select owner_project from holdfast_private.repositories`;
     assert.deepEqual(owner.map((row) => row.owner_project), [other.project.url]);
   });
 });

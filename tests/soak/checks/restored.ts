@@ -58,7 +58,7 @@ export async function checkRestored(
   ledger: Ledger,
 ): Promise<void> {
   const told = await project.sql<{ place: string }[]>`
-    select bucket_id || '/' || name as place from holdfast.failures
+    select bucket_id || '/' || name as place from holdfast_private.failures
     where job = 'restore' and run = ${run}`;
   const except = new Set(told.map(({ place }) => place));
   const listed = (place: string) => snapshot.entries.has(place);

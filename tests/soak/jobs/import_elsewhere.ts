@@ -36,7 +36,7 @@ export async function checkCatalog(
 ): Promise<void> {
   await holds("catalog_true", async () => {
     const known = await project.sql<{ id: string }[]>`
-      select id from holdfast.snapshots order by sequence`;
+      select id from holdfast_private.snapshots order by sequence`;
     assert.ok(known.length >= least, `${known.length} snapshots are known of ${least}`);
     const first = checked.slice(0, known.length);
     assert.deepEqual(known.map(({ id }) => id), first.map(({ document }) => document.id));

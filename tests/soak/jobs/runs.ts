@@ -46,7 +46,7 @@ export async function start(project: SoakProject, kind: Kind, body?: unknown): P
     said = `${response.status} ${await response.text()}`;
     // What was answered may be the weather's: the row tells.
     const [run] = await project.sql<{ id: string }[]>`
-      select id from holdfast.runs
+      select id from holdfast_private.runs
       where kind = ${kind} and started_at >= ${now}::text::timestamptz and started_by <> 'schedule'
       order by started_at limit 1`;
     if (run) return run.id;
@@ -79,14 +79,14 @@ export async function noneOpen(project: SoakProject): Promise<void> {
 /** The run that is open in a project. */
 export async function openRun({ sql }: SoakProject): Promise<RunRow | undefined> {
   const [run] = await sql<RunRow[]>`
-    select id, kind, state, code, message, result from holdfast.runs
+    select id, kind, state, code, message, result from holdfast_private.runs
     where state in ('running', 'sealing')`;
   return run;
 }
 
 async function readRun({ sql }: SoakProject, id: string): Promise<RunRow> {
   const [run] = await sql<RunRow[]>`
-    select id, kind, state, code, message, result from holdfast.runs where id = ${id}`;
+    select id, kind, state, code, message, result from holdfast_private.runs where id = ${id}`;
   return run!;
 }
 
@@ -130,7 +130,7 @@ export async function countRuns(projects: readonly SoakProject[]): Promise<Map<s
   const counts = new Map<string, number>();
   for (const { sql } of projects) {
     const rows = await sql<{ name: string; count: number }[]>`
-      select kind || ' ' || state as name, count(*)::int as count from holdfast.runs group by 1`;
+      select kind || ' ' || state as name, count(*)::int as count from holdfast_private.runs group by 1`;
     for (const { name, count } of rows) counts.set(name, (counts.get(name) ?? 0) + count);
   }
   return counts;

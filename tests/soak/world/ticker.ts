@@ -42,11 +42,11 @@ async function shortenWaits({ sql, functions }: SoakProject): Promise<void> {
   const idle = await isIdle(functions.idle());
   const left = idle ? 3_600 : 60 - SILENT_SECONDS;
   await sql`
-    update holdfast.cursors set lease_expires_at = clock_timestamp()
+    update holdfast_private.cursors set lease_expires_at = clock_timestamp()
     where lease_expires_at > clock_timestamp()
       and lease_expires_at < clock_timestamp() + make_interval(secs => ${left})`;
   await sql`
-    update holdfast.runs set paused_until = clock_timestamp()
+    update holdfast_private.runs set paused_until = clock_timestamp()
     where paused_until > clock_timestamp()`;
 }
 

@@ -29,8 +29,8 @@ Deno.test("messages are cut out of a stream wherever it is broken", () => {
 });
 
 Deno.test("the statement of a Parse and of a Bind is read", () => {
-  const [parse] = new MessageCutter().cut(message("P", "s1\0select holdfast.tick()\0\0\0"));
-  assert.deepEqual(parsedStatement(parse!), { name: "s1", text: "select holdfast.tick()" });
+  const [parse] = new MessageCutter().cut(message("P", "s1\0select holdfast_private.tick()\0\0\0"));
+  assert.deepEqual(parsedStatement(parse!), { name: "s1", text: "select holdfast_private.tick()" });
   const [bind] = new MessageCutter().cut(message("B", "\0s1\0\0\0"));
   assert.equal(boundStatement(bind!), "s1");
 });

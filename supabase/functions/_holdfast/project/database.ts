@@ -1,4 +1,4 @@
-/** The project's Postgres: one connection an isolate, and only calls of holdfast's functions. */
+/** The project's Postgres: one connection an isolate, and only calls of functions of holdfast_private. */
 import postgres from "postgres";
 import { HoldfastError, isErrorCode } from "../errors.ts";
 import { parseExactly } from "../json.ts";
@@ -53,7 +53,7 @@ export interface Fence {
 /** The one way to Postgres: every call is one statement, so one transaction. */
 export interface Database {
   /**
-   * Calls holdfast.<name> with named arguments and returns its result, JSON parsed.
+   * Calls holdfast_private.<name> with named arguments and returns its result, JSON parsed.
    * @throws HoldfastError with the code that the SQL raised, or `database_…`.
    */
   call<Result>(name: string, parameters: Record<string, unknown>, fence?: Fence): Promise<Result>;
@@ -149,7 +149,7 @@ function statement(name: string, parameters: Record<string, unknown>, before = 0
   const names = Object.keys(parameters);
   const list = names.map((parameter, index) => `${parameter} => $${before + index + 1}`);
   const values = names.map((parameter) => parameters[parameter] ?? null);
-  return { text: `select holdfast.${name}(${list.join(", ")}) as result`, values };
+  return { text: `select holdfast_private.${name}(${list.join(", ")}) as result`, values };
 }
 
 /** The same behind a fence: each step waits for the one before it, in one transaction. */
@@ -160,9 +160,10 @@ function fencedStatement(
 ) {
   const { text, values } = statement(name, parameters, 2);
   return {
-    text: "with expected as materialized (select holdfast.expect_commit($1, $2) as holds), " +
+    text:
+      "with expected as materialized (select holdfast_private.expect_commit($1, $2) as holds), " +
       `called as materialized (${text} from expected where holds) ` +
-      "select result, holdfast.committed_at($1) as committed_at from called",
+      "select result, holdfast_private.committed_at($1) as committed_at from called",
     values: [cursor, committedAt, ...values],
   };
 }

@@ -34,7 +34,7 @@ export async function runBackup(
   options: BackupOptions = {},
 ): Promise<BackupOutcome> {
   const [{ run }] = await project.worker<{ run: string }[]>`
-    select holdfast.start_backup('test') as run`;
+    select holdfast_private.start_backup('test') as run`;
   return await continueBackup(project, repository, run, options);
 }
 
@@ -126,13 +126,13 @@ export async function seal(
   const { sql, owner } = lane;
   while (true) {
     const [{ page }] = await sql<{ page: SealPage }[]>`
-      select holdfast.seal_page(${lease.cursor}, ${owner}, ${maxLines}) as page`;
+      select holdfast_private.seal_page(${lease.cursor}, ${owner}, ${maxLines}) as page`;
     if (page.count === 0) {
       return await freeze(lane, lease, [...page.inherited, ...page.parts]);
     }
     const parts = [...page.parts, repository.putPart(page.kind, page.text)];
     const position = { bucket_id: page.bucket_id, name: page.name, parts };
-    await sql`select holdfast.commit_cursor(${lease.cursor}, ${owner}, ${
+    await sql`select holdfast_private.commit_cursor(${lease.cursor}, ${owner}, ${
       lane.json(position)
     }, '{}')`;
   }
@@ -141,11 +141,11 @@ export async function seal(
 async function freeze(lane: Lane, lease: Lease, parts: ListPart[]): Promise<SnapshotDocument> {
   const { sql, owner } = lane;
   const [{ facts }] = await sql<{ facts: Omit<SnapshotDocument, "id" | "parts"> }[]>`
-    select holdfast.seal_facts(${lease.cursor}, ${owner}) as facts`;
+    select holdfast_private.seal_facts(${lease.cursor}, ${owner}) as facts`;
   const document = { id: `snapshot-${facts.sequence}`, ...facts, parts };
-  await sql`select holdfast.freeze_snapshot(${lease.cursor}, ${owner},
+  await sql`select holdfast_private.freeze_snapshot(${lease.cursor}, ${owner},
     ${JSON.stringify(document)})`;
-  await sql`select holdfast.seal_run(${lease.cursor}, ${owner}, '{}')`;
+  await sql`select holdfast_private.seal_run(${lease.cursor}, ${owner}, '{}')`;
   return document;
 }
 

@@ -3,7 +3,7 @@ const CALL = /\b(?:call|commit)(?:<[^()]*?>)?\(\s*(?:"(\w+)"|([^\s,)]*))/g;
 /** Where a name is handed on, and not chosen. */
 const HANDED_ON = new Set(["name", ""]);
 /** One in the text of a statement: of what people are told to call, none has parameters like these. */
-const IN_STATEMENT = /\bholdfast\.(\w+)\(\$\d/g;
+const IN_STATEMENT = /\bholdfast_private\.(\w+)\(\$\d/g;
 
 /** Names of all functions of the database that shipped code calls, sorted. */
 export async function functionsCalled(folder: URL): Promise<string[]> {

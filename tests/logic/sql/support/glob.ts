@@ -1,4 +1,4 @@
-/** What is to be backed up, as holdfast.settings says it. */
+/** What is to be backed up, as holdfast_private.settings says it. */
 export interface ScopeSettings {
   buckets: string[] | null;
   include: string[];

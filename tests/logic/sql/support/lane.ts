@@ -52,21 +52,21 @@ export class Lane {
   /** Leases a cursor, in an isolate so old; null where none is free. */
   async lease(run: string | null = null, isolateSeconds = 0): Promise<Lease | null> {
     const [row] = await this.sql<{ lease: Lease | null }[]>`
-      select holdfast.lease_cursor(${this.owner}, 'holdfast-backup', ${run}, ${isolateSeconds})
+      select holdfast_private.lease_cursor(${this.owner}, 'holdfast-backup', ${run}, ${isolateSeconds})
         as lease`;
     return row.lease;
   }
 
   async prepared(lease: Lease, facts: object): Promise<number> {
     const [row] = await this.sql<{ sequence: number }[]>`
-      select holdfast.backup_prepared(${lease.cursor}, ${this.owner}, ${this.json(facts)})
+      select holdfast_private.backup_prepared(${lease.cursor}, ${this.owner}, ${this.json(facts)})
         as sequence`;
     return row.sequence;
   }
 
   async page(lease: Lease, maxItems = 500, windowRows = 50_000) {
     const [row] = await this.sql<{ page: { items: Item[]; to: string | null } }[]>`
-      select holdfast.backup_page(${lease.cursor}, ${this.owner}, ${maxItems}, ${windowRows})
+      select holdfast_private.backup_page(${lease.cursor}, ${this.owner}, ${maxItems}, ${windowRows})
         as page`;
     return row.page;
   }
@@ -77,61 +77,62 @@ export class Lane {
     to: string | null,
     done: Record<string, number> = {},
   ) {
-    await this.sql`select holdfast.backup_commit(${lease.cursor}, ${this.owner},
+    await this.sql`select holdfast_private.backup_commit(${lease.cursor}, ${this.owner},
       ${this.json(results)}, ${to}, ${this.json(done)})`;
   }
 
   async gonePage(lease: Lease, maxItems = 500) {
     const [row] = await this.sql<{ page: { items: Item[]; position: object | null } }[]>`
-      select holdfast.gone_page(${lease.cursor}, ${this.owner}, ${maxItems}) as page`;
+      select holdfast_private.gone_page(${lease.cursor}, ${this.owner}, ${maxItems}) as page`;
     return row.page;
   }
 
   async goneCommit(lease: Lease, results: Result[], position: object) {
-    await this.sql`select holdfast.gone_commit(${lease.cursor}, ${this.owner},
+    await this.sql`select holdfast_private.gone_commit(${lease.cursor}, ${this.owner},
       ${this.json(results)}, ${this.json(position)}, '{}')`;
   }
 
   async closePage(lease: Lease, maxItems = 500): Promise<number> {
     const [row] = await this.sql<{ seen: number }[]>`
-      select holdfast.close_page(${lease.cursor}, ${this.owner}, ${maxItems}) as seen`;
+      select holdfast_private.close_page(${lease.cursor}, ${this.owner}, ${maxItems}) as seen`;
     return row.seen;
   }
 
   async finish(lease: Lease, done: Record<string, number> = {}) {
-    await this.sql`select holdfast.finish_cursor(${lease.cursor}, ${this.owner},
+    await this.sql`select holdfast_private.finish_cursor(${lease.cursor}, ${this.owner},
       ${this.json(done)})`;
   }
 
   async heartbeat(lease: Lease) {
-    await this.sql`select holdfast.heartbeat(${lease.cursor}, ${this.owner})`;
+    await this.sql`select holdfast_private.heartbeat(${lease.cursor}, ${this.owner})`;
   }
 
   async release(lease: Lease, restSeconds = 0) {
-    await this.sql`select holdfast.release_cursor(${lease.cursor}, ${this.owner}, ${restSeconds})`;
+    await this
+      .sql`select holdfast_private.release_cursor(${lease.cursor}, ${this.owner}, ${restSeconds})`;
   }
 
   /** Leaves a cursor, with what a server asked for if it did. */
   async leave(lease: Lease, asked?: { seconds: number; code: string; message: string }) {
-    await this.sql`select holdfast.leave_cursor(${lease.cursor}, ${this.owner},
+    await this.sql`select holdfast_private.leave_cursor(${lease.cursor}, ${this.owner},
       ${asked?.seconds ?? null}, ${asked?.code ?? null}, ${asked?.message ?? null})`;
   }
 
   async mayRead(lease: Lease): Promise<boolean> {
     const [row] = await this.sql<{ may: boolean }[]>`
-      select holdfast.may_read(${lease.cursor}, ${this.owner}) as may`;
+      select holdfast_private.may_read(${lease.cursor}, ${this.owner}) as may`;
     return row.may;
   }
 
   async pause(lease: Lease) {
     const [row] = await this.sql<
       { paused: { news: boolean; until?: string; code?: string; message?: string } }[]
-    >`select holdfast.pause_cursor(${lease.cursor}, ${this.owner}) as paused`;
+    >`select holdfast_private.pause_cursor(${lease.cursor}, ${this.owner}) as paused`;
     return row.paused;
   }
 
   async fail(lease: Lease, code: string) {
-    await this.sql`select holdfast.fail_run(${lease.cursor}, ${this.owner}, ${code},
+    await this.sql`select holdfast_private.fail_run(${lease.cursor}, ${this.owner}, ${code},
       'It went wrong.', 'Do it right.')`;
   }
 

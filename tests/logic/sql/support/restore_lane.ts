@@ -21,13 +21,13 @@ export class RestoreLane {
   static async begin(project: SqlProject): Promise<RestoreLane> {
     const plan = { snapshot: "latest", dry_run: false, overwrite: "if-changed" };
     const [{ run }] = await project.worker`
-      select holdfast.start_restore(${project.worker.json(plan)}, 'test') as run`;
+      select holdfast_private.start_restore(${project.worker.json(plan)}, 'test') as run`;
     await project.owner`
-      update holdfast.runs r set repository = s.repository, result = jsonb_build_object('sequence', s.sequence)
-      from (select * from holdfast.snapshots order by sequence desc limit 1) s where r.id = ${run}`;
-    await project.owner`delete from holdfast.cursors where run = ${run}`;
+      update holdfast_private.runs r set repository = s.repository, result = jsonb_build_object('sequence', s.sequence)
+      from (select * from holdfast_private.snapshots order by sequence desc limit 1) s where r.id = ${run}`;
+    await project.owner`delete from holdfast_private.cursors where run = ${run}`;
     await project.owner`
-      insert into holdfast.cursors (run, stage, bucket_id) values (${run}, 'objects', 'files')`;
+      insert into holdfast_private.cursors (run, stage, bucket_id) values (${run}, 'objects', 'files')`;
     return await RestoreLane.next(project);
   }
 
@@ -36,28 +36,29 @@ export class RestoreLane {
     project: SqlProject,
     owner: string = crypto.randomUUID(),
   ): Promise<RestoreLane> {
-    await project.owner`update holdfast.cursors set lease_expires_at = now() - interval '1 second'`;
+    await project
+      .owner`update holdfast_private.cursors set lease_expires_at = now() - interval '1 second'`;
     const [{ cursor }] = await project.worker`
-      select holdfast.lease_cursor(${owner}, 'holdfast-restore', null) ->> 'cursor' as cursor`;
+      select holdfast_private.lease_cursor(${owner}, 'holdfast-restore', null) ->> 'cursor' as cursor`;
     return new RestoreLane(project, cursor, owner);
   }
 
   async announce(version: string, keeps: boolean): Promise<boolean> {
     const [row] = await this.project.worker`
-      select holdfast.restore_overwrites(${this.cursor}, ${this.owner}, 'files', 'a', ${version}, ${keeps}) as may`;
+      select holdfast_private.restore_overwrites(${this.cursor}, ${this.owner}, 'files', 'a', ${version}, ${keeps}) as may`;
     return row.may;
   }
 
   async page(): Promise<Page> {
     const [{ page }] = await this.project.worker`
-      select holdfast.restore_page(${this.cursor}, ${this.owner}, 10) as page`;
+      select holdfast_private.restore_page(${this.cursor}, ${this.owner}, 10) as page`;
     return page;
   }
 
   /** Commits what was done up to a name of the page, as far as it was begun. */
   async commitNothing(toName: string): Promise<void> {
     await this.project.worker`
-      select holdfast.restore_commit(${this.cursor}, ${this.owner}, '[]', ${toName}, '{}')`;
+      select holdfast_private.restore_commit(${this.cursor}, ${this.owner}, '[]', ${toName}, '{}')`;
   }
 
   /** Commits that the file was put, as this version, or that it was left alone. */
@@ -66,7 +67,7 @@ export class RestoreLane {
     const result = { bucket_id: "files", name: "a", version, metadata, blob: 1 };
     const results = [{ ...result, ...(restoredVersion && { restored_version: restoredVersion }) }];
     await this.project.worker`
-      select holdfast.restore_commit(${this.cursor}, ${this.owner}, ${
+      select holdfast_private.restore_commit(${this.cursor}, ${this.owner}, ${
       this.project.worker.json(results as never)
     }, 'a', '{}')`;
   }

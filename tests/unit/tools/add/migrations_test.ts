@@ -27,27 +27,27 @@ const refusal = (code: string, message = /./) => (error: unknown) =>
 
 Deno.test("into an empty folder all go, in order, and are recorded", () => {
   const plan = planMigrations(shipped("holdfast_b", "holdfast_a"), {}, [], NOW);
-  assert.deepEqual(files(plan), ["20261121120000_holdfast_b.sql", "20261121120001_holdfast_a.sql"]);
+  assert.deepEqual(files(plan), ["20261121115960_holdfast_b.sql", "20261121115961_holdfast_a.sql"]);
   assert.deepEqual(plan.recorded, {
-    holdfast_b: { time: "20261121120000", sha256: "sha of holdfast_b" },
-    holdfast_a: { time: "20261121120001", sha256: "sha of holdfast_a" },
+    holdfast_b: { time: "20261121115960", sha256: "sha of holdfast_b" },
+    holdfast_a: { time: "20261121115961", sha256: "sha of holdfast_a" },
   });
   assert.deepEqual(plan.notes, []);
 });
 
 Deno.test("an upgrade adds only what is new, after the newest of all", () => {
   const first = planMigrations(shipped("holdfast_a"), {}, [], NOW);
-  const there = [present("20261121120000", "holdfast_a"), present("20270101000000", "theirs")];
+  const there = [present("20261121115960", "holdfast_a"), present("20270101000000", "theirs")];
   const plan = planMigrations(shipped("holdfast_a", "holdfast_b"), first.recorded, there, NOW);
-  assert.deepEqual(files(plan), ["20270101000001_holdfast_b.sql"]);
-  assert.equal(plan.recorded.holdfast_a?.time, "20261121120000");
+  assert.deepEqual(files(plan), ["20270101000060_holdfast_b.sql"]);
+  assert.equal(plan.recorded.holdfast_a?.time, "20261121115960");
   assert.match(plan.notes.join(), /20270101000000_theirs.sql has a time in the future/);
 });
 
 Deno.test("without a lock file, what was copied is recognised by name and content", () => {
   const there = [present("20261121110000", "holdfast_a")];
   const plan = planMigrations(shipped("holdfast_a", "holdfast_b"), {}, there, NOW);
-  assert.deepEqual(files(plan), ["20261121120000_holdfast_b.sql"]);
+  assert.deepEqual(files(plan), ["20261121115960_holdfast_b.sql"]);
   assert.equal(plan.recorded.holdfast_a?.time, "20261121110000");
   assert.throws(
     () => planMigrations(shipped("holdfast_a"), {}, [present("1", "holdfast_a", "other")], NOW),

@@ -1,0 +1,1552 @@
+-- Made of supabase/schemas by `deno task migration --baseline`: change it there.
+
+-- functions/row_values.sql
+
+-- The small functions that are evaluated for each of a million rows have
+-- SQL-standard bodies (return …), which bind their names when they are made and so need no search
+-- path; with one set, Postgres would call them instead of inlining them, at some ten times the cost.
+
+create function holdfast_private.plain_key(bucket_id text, name text, version text) returns text
+  language sql immutable parallel safe
+return case when position('/' in bucket_id || version) = 0
+  then 'data/' || bucket_id || '/' || name || '/' || version end;
+comment on function holdfast_private.plain_key(text, text, text) is
+  'The key that a version has when it is plain; null where it could not be taken apart again. Whether a writer uses it is decided in keys.ts: what is not spelled out is this key.';
+
+create function holdfast_private.object_hash(object_id uuid) returns bigint
+  language sql immutable parallel safe
+return uuid_hash_extended(object_id, 0);
+comment on function holdfast_private.object_hash(uuid) is 'The part of an object''s id that entries are found by.';
+
+create function holdfast_private.utc(at timestamptz) returns text
+  language sql stable parallel safe
+return case when isfinite(at) then to_char(at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') end;
+comment on function holdfast_private.utc(timestamptz) is 'A time as ISO 8601 in UTC with microseconds, whatever the session''s zone.';
+
+create function holdfast_private.utc_now() returns timestamp
+  language sql volatile
+return clock_timestamp() at time zone 'UTC';
+comment on function holdfast_private.utc_now() is 'The time of day in UTC, without its zone.';
+
+create function holdfast_private.is_uuid(value text) returns boolean
+  language sql immutable parallel safe
+return value ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$';
+comment on function holdfast_private.is_uuid(text) is 'Whether a text is a UUID just as Postgres writes it.';
+
+-- User metadata that are nested hundreds of levels deep: whoever may upload can send them. Parsers of JSON
+-- go down a level at a time, and a backup would end at such a row for ever, or make a listing that nobody
+-- can read. So they leave the database as a text within the JSON, and come back from it as they were.
+create function holdfast_private.is_deep(value jsonb) returns boolean
+  language sql immutable parallel safe set search_path = ''
+as $$
+  -- Brackets within texts count, too, and cost nothing.
+  select length(t.text) - length(translate(t.text, '{[', '')) > 200 from (select is_deep.value::text as text) as t
+$$;
+comment on function holdfast_private.is_deep(jsonb) is
+  'Whether JSON may be nested more than 200 levels deep.';
+
+create function holdfast_private.user_metadata_of(metadata jsonb) returns jsonb
+  language sql immutable parallel safe set search_path = ''
+as $$
+  select coalesce((user_metadata_of.metadata ->> 'user_metadata_text')::jsonb,
+    nullif(user_metadata_of.metadata -> 'user_metadata', 'null'))
+$$;
+comment on function holdfast_private.user_metadata_of(jsonb) is
+  'The user metadata in what holdfast_private.metadata makes: as JSON, or as the text in its place.';
+
+create function holdfast_private.metadata(type text, cache_control text, user_metadata jsonb, owner_id text,
+  created_at timestamptz, updated_at timestamptz, etag text) returns jsonb
+  language sql stable parallel safe
+-- A level takes eight bytes, which compress well: nearly all are told by their size, in place of a call.
+return jsonb_build_object('type', type, 'cache_control', cache_control, 'user_metadata',
+    case when pg_column_size(user_metadata) <= 100 or not holdfast_private.is_deep(user_metadata) then user_metadata end,
+    'owner_id', owner_id, 'created_at', holdfast_private.utc(created_at), 'updated_at', holdfast_private.utc(updated_at), 'etag', etag)
+  || case when pg_column_size(user_metadata) > 100 and holdfast_private.is_deep(user_metadata)
+    then jsonb_build_object('user_metadata_text', user_metadata::text) else '{}' end;
+comment on function holdfast_private.metadata(text, text, jsonb, text, timestamptz, timestamptz, text) is
+  'What Postgres alone knows of an object, as the functions pass it on and as a line of a listing states it.';
+
+create function holdfast_private.same_metadata(
+  type text, cache_control text, user_metadata jsonb, owner_id text, created_at timestamptz,
+  other_type text, other_cache_control text, other_user_metadata jsonb, other_owner_id text,
+  other_created_at timestamptz) returns boolean
+  language sql immutable parallel safe
+return created_at is not distinct from other_created_at and type is not distinct from other_type
+  and cache_control is not distinct from other_cache_control and owner_id is not distinct from other_owner_id
+  -- As text: to jsonb, 1 and 1.0 are equal, and a restore would put back the one for the other.
+  and user_metadata::text is not distinct from other_user_metadata::text;
+comment on function holdfast_private.same_metadata(text, text, jsonb, text, timestamptz, text, text, jsonb, text, timestamptz) is
+  'Whether a restore would put back the same beside the bytes: type, cache control, user metadata, owner and creation. Not updated_at, last_accessed_at and ETag, which change with no one''s doing.';
+
+-- functions/settings.sql
+
+-- The settings: read, set and checked.
+
+create function holdfast.set(name text, value jsonb) returns jsonb
+  language plpgsql security definer set search_path = ''
+as $$
+begin
+  update holdfast_private.settings s set value = set.value, updated_at = now() where s.name = set.name;
+  if not found then
+    raise exception 'setting_unknown' using errcode = 'HF000',
+      detail = format('There is no setting named %L.', set.name),
+      hint = 'The settings are: '
+        || (select string_agg(s.name, ', ' order by s.name) from holdfast_private.settings s) || '.';
+  end if;
+  return set.value;
+end
+$$;
+comment on function holdfast.set(text, jsonb) is 'Changes one setting and returns its new value.';
+
+create function holdfast_private.setting(name text) returns jsonb
+  language sql stable security definer set search_path = ''
+as $$ select s.value from holdfast_private.settings s where s.name = setting.name $$;
+comment on function holdfast_private.setting(text) is 'The value of one setting.';
+
+create function holdfast_private.all_settings() returns jsonb
+  language sql stable security definer set search_path = ''
+as $$ select jsonb_object_agg(s.name, s.value) from holdfast_private.settings s $$;
+comment on function holdfast_private.all_settings() is 'Every setting as one object, for the functions to check.';
+
+create function holdfast_private.limit_setting(name text) returns numeric
+  language sql stable security definer set search_path = ''
+as $$
+  -- A wrong value must not stop the slice that will report it.
+  select case when jsonb_typeof(s.value) = 'number' and s.value > '0' then (s.value #>> '{}')::numeric end
+  from holdfast_private.settings s where s.name = limit_setting.name
+$$;
+comment on function holdfast_private.limit_setting(text) is
+  'A limit as it is set now, and not as a run''s plan has it, so that raising it helps at once; null where there is none.';
+
+create function holdfast_private.check_settings() returns void
+  language plpgsql stable security definer set search_path = ''
+as $$
+declare
+  faults text;
+begin
+  select string_agg(s.name || ' must be ' || rule.says, '; ' order by s.name) into faults
+  from holdfast_private.settings s join (values
+    ('buckets', 'null or a list of bucket ids'), ('include', 'a list of at least one glob'),
+    ('exclude', 'a list of globs'), ('max_object_bytes', 'null or a whole number above 0'),
+    ('lanes', 'a whole number from 1 to 16'), ('maximum_age_hours', 'null or a number above 0'),
+    ('max_bytes_per_second', 'null or a whole number above 0'),
+    ('max_requests_per_second', 'null or a number above 0'),
+    ('max_egress_bytes_per_day', 'null or a whole number above 0'),
+    ('max_egress_bytes_per_month', 'null or a whole number above 0')
+  ) as rule (name, says) on rule.name = s.name
+  where not case
+    when s.name in ('buckets', 'include', 'exclude') then
+      (s.name = 'buckets' and s.value = 'null') or (jsonb_typeof(s.value) = 'array'
+        and not jsonb_path_exists(s.value, '$[*] ? (@.type() != "string" || @ == "")')
+        and not (s.name = 'include' and s.value = '[]'))
+    when s.name not in ('include', 'exclude', 'lanes') and s.value = 'null' then true
+    when s.name = 'lanes' then s.value #>> '{}' ~ '^([1-9]|1[0-6])$' and jsonb_typeof(s.value) = 'number'
+    when s.name in ('max_object_bytes', 'max_bytes_per_second', 'max_egress_bytes_per_day', 'max_egress_bytes_per_month') then
+      s.value #>> '{}' ~ '^[1-9][0-9]{0,15}$' and jsonb_typeof(s.value) = 'number'
+    else jsonb_path_exists(s.value, 'strict $ ? (@.type() == "number" && @ > 0)') end;
+  if faults is not null then
+    raise exception 'settings_invalid' using errcode = 'HF000', detail = faults || '.',
+      hint = 'Correct each: select holdfast.set(name, value). See: select * from holdfast.settings.';
+  end if;
+end
+$$;
+comment on function holdfast_private.check_settings() is 'Raises settings_invalid, which names every setting that is wrong.';
+
+-- functions/keys.sql
+
+create function holdfast_private.record_audit(actor text, action text, detail jsonb default '{}') returns void
+  language sql security definer set search_path = ''
+as $$
+  insert into holdfast_private.audit (actor, action, detail)
+  values (record_audit.actor, record_audit.action, record_audit.detail)
+$$;
+comment on function holdfast_private.record_audit(text, text, jsonb) is 'Adds a line to the audit.';
+
+create function holdfast.create_key(scope text, name text) returns text
+  language plpgsql security definer set search_path = ''
+as $$
+declare
+  random text := replace(gen_random_uuid()::text, '-', '') || replace(gen_random_uuid()::text, '-', '');
+  public_id text := substr(replace(gen_random_uuid()::text, '-', ''), 1, 12);
+  key text := 'hf_' || scope || '_' || public_id || '_' || random;
+begin
+  if scope not in ('look', 'operate', 'restore', 'worker') then
+    raise exception 'scope_unknown' using errcode = 'HF000',
+      detail = format('There is no scope %L.', scope), hint = 'Use look, operate or restore.';
+  end if;
+  insert into holdfast_private.keys (id, scope, name, digest)
+  values (public_id, scope, create_key.name, sha256(convert_to(key, 'UTF8')));
+  perform holdfast_private.record_audit(session_user::text, 'key.create',
+    jsonb_build_object('scope', scope, 'name', create_key.name));
+  return key;
+exception when unique_violation then
+  raise exception 'key_name_taken' using errcode = 'HF000',
+    detail = format('A live key is already named %L.', create_key.name),
+    hint = 'Choose another name, or revoke that key first: select holdfast.revoke_key('
+      || quote_literal(create_key.name) || ').';
+end
+$$;
+comment on function holdfast.create_key(text, text) is
+  'Makes a key of a scope (look, operate, restore) and returns it. It is shown once: only its digest is stored.';
+
+create function holdfast.revoke_key(name text) returns void
+  language plpgsql security definer set search_path = ''
+as $$
+begin
+  update holdfast_private.keys k set revoked_at = now() where k.name = revoke_key.name and revoked_at is null;
+  if not found then
+    raise exception 'key_unknown' using errcode = 'HF000',
+      detail = format('No live key is named %L.', revoke_key.name),
+      hint = 'See: select name, scope, created_at, revoked_at from holdfast.keys.';
+  end if;
+  perform holdfast_private.record_audit(session_user::text, 'key.revoke', jsonb_build_object('name', revoke_key.name));
+end
+$$;
+comment on function holdfast.revoke_key(text) is 'Revokes a key by its name, at once.';
+
+create function holdfast_private.find_key(id text) returns jsonb
+  language sql stable security definer set search_path = ''
+as $$
+  select jsonb_build_object('scope', k.scope, 'name', k.name, 'digest', encode(k.digest, 'hex'))
+  from holdfast_private.keys k where k.id = find_key.id and k.revoked_at is null
+$$;
+comment on function holdfast_private.find_key(text) is
+  'A live key by its public id; the caller compares the digest in constant time.';
+
+-- The worker key continues runs that exist, and nothing else; it lives in Vault, for SQL to send.
+do $$
+declare
+  key text := holdfast.create_key('worker', 'worker');
+begin
+  delete from vault.secrets where name = 'holdfast_worker_key';
+  perform vault.create_secret(key, 'holdfast_worker_key', 'Holdfast: continues runs that exist');
+end
+$$;
+
+-- functions/source.sql
+
+-- How Holdfast reads storage.objects: one view, so that no other SQL knows its columns of last year
+-- and of tomorrow.
+
+-- Storage changes its own tables when it is upgraded. A view over their columns would forbid it to drop
+-- or retype one of them, and its upgrade would fail. So the view reads through a function whose text
+-- Postgres does not look into; the planner puts it in place of its call, indexes and all.
+create function holdfast_private.refresh_source() returns void
+  language plpgsql security definer set search_path = ''
+as $$
+declare
+  columns text[] := array(
+    select a.attname::text from pg_catalog.pg_attribute a
+    where a.attrelid = 'storage.objects'::regclass and a.attnum > 0 and not a.attisdropped);
+  -- What a Storage of another year lacks reads as null.
+  metadata text := case when 'metadata' = any (columns) then 'o.metadata' else 'null::jsonb' end;
+  version text := case when 'version' = any (columns) then 'o.version::text' else 'null::text' end;
+  user_metadata text := case when 'user_metadata' = any (columns) then 'o.user_metadata' else 'null::jsonb' end;
+  owner_id text := array_to_string(array(
+    select format('o.%I::text', c) from unnest('{owner_id,owner}'::text[]) c where c = any (columns)), ', ');
+  live text := array_to_string(array(
+    select w.condition from (values
+      ('archived_at', 'o.archived_at is null'), ('is_delete_marker', 'not o.is_delete_marker')) as w (name, condition)
+    where w.name = any (columns)), ' and ');
+  -- A row without a version (very old ones) is told apart by what its bytes would change.
+  body text := format($body$
+    select o.id::uuid, o.bucket_id::text, o.name::text,
+      coalesce(%1$s, 'none-' || md5(concat_ws('|', o.id, %2$s ->> 'eTag', %2$s ->> 'size'))),
+      case when %2$s ->> 'size' ~ '^[0-9]{1,15}$' then (%2$s ->> 'size')::bigint end,
+      trim(both '"' from %2$s ->> 'eTag'), %2$s ->> 'mimetype', %2$s ->> 'cacheControl',
+      nullif(%3$s, 'null'), %4$s, case when isfinite(o.created_at) then o.created_at end, o.updated_at
+    from storage.objects o%5$s$body$,
+    version, metadata, user_metadata, coalesce(nullif('coalesce(' || owner_id || ')', 'coalesce()'), 'null::text'),
+    case when live <> '' then ' where ' || live else '' end);
+begin
+  if body = (select p.prosrc from pg_catalog.pg_proc p where p.oid = to_regprocedure('holdfast_private.source_rows()')) then
+    return;
+  end if;
+  execute 'create or replace function holdfast_private.source_rows() returns table (id uuid, bucket_id text, name text,
+      version text, size bigint, etag text, type text, cache_control text, user_metadata jsonb, owner_id text,
+      created_at timestamptz, updated_at timestamptz)
+      language sql stable rows 1000000 as ' || quote_literal(body);
+end
+$$;
+comment on function holdfast_private.refresh_source() is
+  'Makes source_rows fit the columns that storage.objects has now.';
+
+select holdfast_private.refresh_source();
+comment on function holdfast_private.source_rows() is
+  'Live rows of storage.objects, whatever columns this Storage has; the view source_objects reads it. Its text is made by refresh_source.';
+
+create function holdfast_private.assert_source_visible() returns void
+  language plpgsql security definer set search_path = ''
+as $$
+begin
+  if not exists (
+    select from pg_catalog.pg_roles where rolname = current_user and (rolbypassrls or rolsuper)) then
+    raise exception 'source_hidden' using errcode = 'HF000',
+      detail = format('Role %I owns Holdfast''s functions and does not bypass row level security: '
+        'it would see an empty Storage.', current_user),
+      hint = 'Apply Holdfast''s migrations as the role postgres.';
+  end if;
+end
+$$;
+comment on function holdfast_private.assert_source_visible() is
+  'Raises source_hidden where row level security would hide the project''s objects from a backup.';
+
+-- functions/scope.sql
+
+-- The one definition of what is in scope.
+
+create type holdfast_private.scope as (
+  buckets text[], include text[], exclude text[], max_object_bytes bigint);
+comment on type holdfast_private.scope is 'What to back up: bucket ids, patterns over bucket/name, and the largest size.';
+
+create function holdfast_private.glob_pattern(glob text) returns text
+  language sql immutable set search_path = ''
+as $$
+  select '^(?:' || replace(replace(replace(replace(replace(replace(
+    regexp_replace(
+      -- More than two stars say no more than two, and must not be read as two and one.
+      regexp_replace(glob, '\*{2,}', '**', 'g'), '([.+^$(){}|\[\]\\])', '\\\1', 'g'),
+    '**/', E'\x01'), '**', E'\x02'), '*', '[^/]*'), '?', '[^/]'), E'\x01', '(?:.*/)?'), E'\x02', '.*') || ')$'
+$$;
+comment on function holdfast_private.glob_pattern(text) is
+  'A glob over bucket/name as a regular expression: * and ? stop at a slash, ** does not.';
+
+create function holdfast_private.patterns(globs jsonb) returns text[]
+  language sql immutable set search_path = ''
+as $$ select array(select holdfast_private.glob_pattern(g) from jsonb_array_elements_text(globs) g) $$;
+comment on function holdfast_private.patterns(jsonb) is 'A list of globs as patterns.';
+
+create function holdfast_private.plan_scope(plan jsonb) returns holdfast_private.scope
+  language sql immutable set search_path = ''
+as $$
+  -- A null costs nothing a row: all buckets, the usual include and no exclude. But an empty list of
+  -- buckets is no bucket.
+  select row(
+    case when s.buckets is not null then array(select jsonb_array_elements_text(s.buckets)) end,
+    case when s.include <> '["**"]' then holdfast_private.patterns(s.include) end,
+    case when s.exclude <> '[]' then holdfast_private.patterns(s.exclude) end,
+    s.max_object_bytes)::holdfast_private.scope
+  from jsonb_to_record(coalesce(plan -> 'settings', '{}'))
+    as s (buckets jsonb, include jsonb, exclude jsonb, max_object_bytes bigint)
+$$;
+comment on function holdfast_private.plan_scope(jsonb) is
+  'The scope that a run was started with, from the settings frozen in its plan.';
+
+-- A user's bucket may be called holdfast-assets. Out of scope are only the buckets that Holdfast makes
+-- itself, by the whole form of their ids.
+create function holdfast_private.is_own_bucket(bucket_id text) returns boolean
+  language sql immutable parallel safe
+-- The first half costs a sweep nothing for a name that begins otherwise.
+return left(bucket_id, 9) = 'holdfast-'
+  and bucket_id ~ '^holdfast-(scratch|drill)-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$';
+comment on function holdfast_private.is_own_bucket(text) is
+  'Whether Holdfast made a bucket: scratch and drill buckets bear the id of their run.';
+
+create function holdfast_private.in_scope(scope holdfast_private.scope, bucket_id text, name text, size bigint)
+  returns boolean language sql immutable parallel safe
+return not holdfast_private.is_own_bucket(bucket_id)
+  and ((scope).buckets is null or bucket_id = any ((scope).buckets))
+  and ((scope).include is null or (bucket_id || '/' || name) ~ any ((scope).include))
+  and ((scope).exclude is null or not (bucket_id || '/' || name) ~ any ((scope).exclude))
+  and ((scope).max_object_bytes is null or coalesce(size, 0) <= (scope).max_object_bytes);
+comment on function holdfast_private.in_scope(holdfast_private.scope, text, text, bigint) is
+  'Whether an object is to be backed up. Holdfast''s own scratch and drill buckets never are.';
+
+create function holdfast_private.source_buckets(scope holdfast_private.scope) returns setof storage.buckets
+  language sql stable security definer set search_path = ''
+as $$
+  select b.* from storage.buckets b
+  where coalesce(to_jsonb(b) ->> 'type', 'STANDARD') = 'STANDARD' and not holdfast_private.is_own_bucket(b.id)
+    and ((scope).buckets is null or b.id = any ((scope).buckets))
+$$;
+comment on function holdfast_private.source_buckets(holdfast_private.scope) is
+  'The buckets to back up. Analytics and vector buckets keep their data outside of Storage.';
+
+-- views/known_entries.sql
+
+create view holdfast_private.known_entries as
+select e.repository, e.bucket_id, e.name, e.added_in, e.removed_in, e.missing_in, e.object_id, e.version,
+  e.blob, case when b.id is not null then coalesce(b.key, holdfast_private.plain_key(e.bucket_id, e.name, e.version)) end as key,
+  b.size, b.sha256, b.part_size, e.type, e.cache_control, e.user_metadata, e.owner_id, e.created_at, e.updated_at,
+  e.etag, holdfast_private.metadata(e.type, e.cache_control, e.user_metadata, e.owner_id, e.created_at, e.updated_at, e.etag)
+    as metadata, e.assumed, e.wanted_version, e.code
+from (
+  select *, coalesce(version_uuid::text, version_text) as version,
+    coalesce(owner_uuid::text, owner_text) as owner_id,
+    coalesce(replace(etag_md5::text, '-', ''), etag_text) as etag
+  from holdfast_private.entries) as e
+  left join holdfast_private.blobs b on b.id = e.blob;
+comment on view holdfast_private.known_entries is
+  'Entries with their bytes, as everyone but whoever writes them reads them: key, owner and ETag whole, metadata as one object.';
+
+-- views/source_objects.sql
+
+create view holdfast_private.source_objects as
+select r.*, holdfast_private.metadata(r.type, r.cache_control, r.user_metadata, r.owner_id, r.created_at, r.updated_at,
+  r.etag) as metadata
+from (
+  select s.id, s.bucket_id, s.name collate "C" as name, s.version, s.size, s.etag, s.type, s.cache_control,
+    s.user_metadata, s.owner_id, s.created_at, s.updated_at
+  from holdfast_private.source_rows() s) as r;
+comment on view holdfast_private.source_objects is
+  'Live objects of this project as Holdfast reads them, whatever columns this Storage has. size and etag as the row states them. Compare bucket_id under the default collation, as its index is.';
+
+-- views/listed_entries.sql
+
+create view holdfast_private.listed_entries as
+select e.*, (jsonb_strip_nulls(jsonb_build_object(
+    'op', 'put', 'bucket', e.bucket_id, 'name', e.name, 'id', e.object_id, 'version', e.version,
+    'key', e.key, 'size', e.size, 'sha256', encode(e.sha256, 'hex'), 'part_size', e.part_size,
+    'assumed', nullif(e.assumed, false), 'wanted_version', e.wanted_version, 'code', e.code))
+  || e.metadata)::text as line
+from holdfast_private.known_entries e;
+comment on view holdfast_private.listed_entries is 'Entries, each with its line of a listing.';
+
+-- functions/entries.sql
+
+-- The one way entries and blobs come to be. Backup, restore and import all land here, inside the
+-- transaction that moves their cursor.
+
+create function holdfast_private.spell_keys(blobs bigint[]) returns void
+  language sql security definer set search_path = ''
+as $$
+  update holdfast_private.blobs b set key = holdfast_private.plain_key(e.bucket_id, e.name, e.version)
+  from holdfast_private.known_entries e
+  where b.id = any (spell_keys.blobs) and b.key is null and e.blob = b.id
+$$;
+comment on function holdfast_private.spell_keys(bigint[]) is
+  'Spells out the keys of blobs, from any of their entries: before one points there whose plain key is another, or before the last one goes.';
+
+create function holdfast_private.put_blobs(repository integer, results jsonb, anew boolean)
+  returns table (bucket_id text, name text, blob bigint)
+  language plpgsql security definer set search_path = ''
+  set plan_cache_mode = force_custom_plan
+as $$
+#variable_conflict use_column
+declare
+  repo integer := put_blobs.repository;
+begin
+  -- A key that is not the plain one of its own line, as of an object that was moved, may be known as
+  -- that of the entry that it can be taken apart into.
+  if exists (
+    select from jsonb_to_recordset(put_blobs.results) as x (bucket_id text, name text, version text, stored jsonb)
+    where x.stored ->> 'key' <> coalesce(holdfast_private.plain_key(x.bucket_id, x.name, x.version), '')) then
+    perform holdfast_private.spell_keys(array(
+      select e.blob
+      from jsonb_to_recordset(put_blobs.results) as x (bucket_id text, name text, version text, stored jsonb)
+        cross join lateral regexp_match(x.stored ->> 'key', '^data/([^/]+)/(.+)/([^/]+)$') as part
+        join holdfast_private.known_entries e on e.repository = repo and e.bucket_id = part[1] and e.name = part[2]
+          and e.version = part[3]
+      where (x.bucket_id, x.name, x.version) <> (part[1], part[2], part[3])));
+  end if;
+
+  return query
+  with line as materialized (
+    select x.bucket_id, x.name, x.version, x.stored ->> 'key' as key, x.stored
+    from jsonb_to_recordset(put_blobs.results) as x (bucket_id text, name text, version text, stored jsonb)
+    where x.stored is not null
+  ), wanted as (
+    -- Not spelled out only where no other line has the same key.
+    select distinct on (l.key) l.*,
+      bool_and(l.key is not distinct from holdfast_private.plain_key(l.bucket_id, l.name, l.version))
+        over (partition by l.key) as plain
+    from line l
+  ), found as materialized (
+    select w.*, coalesce(spelled.id, plain.blob) as id
+    from wanted w
+      left join holdfast_private.blobs spelled on spelled.repository = repo and spelled.key = w.key
+      left join lateral (
+        select e.blob from holdfast_private.known_entries e join holdfast_private.blobs b on b.id = e.blob
+        where w.plain and not put_blobs.anew and e.repository = repo and e.bucket_id = w.bucket_id
+          and e.name = w.name and e.version = w.version and b.key is null
+        limit 1) as plain on true
+  ), fresh as materialized (
+    -- Numbered by name, so that both the entries' indexes, by name and by blob, grow at one end.
+    select n.*, nextval('holdfast_private.blobs_id_seq') as new_id
+    from (select * from found f where f.id is null order by f.bucket_id collate "C", f.name collate "C") as n
+  ), made as (
+    insert into holdfast_private.blobs (id, repository, key, size, sha256, part_size)
+    select f.new_id, repo, case when not f.plain then f.key end, (f.stored ->> 'size')::bigint,
+      decode(f.stored ->> 'sha256', 'hex'), (f.stored ->> 'part_size')::bigint
+    from fresh f
+  )
+  select l.bucket_id, l.name, coalesce(f.id, n.new_id)
+  from line l left join found f on f.key = l.key left join fresh n on n.key = l.key;
+end
+$$;
+comment on function holdfast_private.put_blobs(integer, jsonb, boolean) is
+  'Records the bytes that results say were stored and returns the blob of each. A key already known keeps what is known of it. anew: no entry has any of these names.';
+
+create type holdfast_private.entry_content as (
+  bucket_id text, name text, object_id uuid, version text, blob bigint, metadata jsonb, assumed boolean,
+  wanted_version text, code text);
+comment on type holdfast_private.entry_content is 'What an entry is to say, as open_entries takes it.';
+
+create function holdfast_private.open_entries(repository integer, sequence integer, contents holdfast_private.entry_content[],
+  anew boolean) returns void
+  language plpgsql security definer set search_path = ''
+  set plan_cache_mode = force_custom_plan
+as $$
+declare
+  repo integer := open_entries.repository;
+  seq integer := open_entries.sequence;
+begin
+  if not anew then
+    -- What is replaced below may have been the last that its bytes' key was known by.
+    perform holdfast_private.spell_keys(array(
+      select e.blob from unnest(contents) c join holdfast_private.entries e on e.repository = repo
+        and e.bucket_id = c.bucket_id and e.name = c.name and e.added_in = seq
+      where e.blob is distinct from c.blob));
+    update holdfast_private.entries e set removed_in = seq
+    from unnest(contents) as c
+    where e.repository = repo and e.bucket_id = c.bucket_id and e.name = c.name
+      and e.removed_in is null and e.added_in < seq;
+  end if;
+
+  -- An entry that this same run added is in no sealed snapshot yet, so it is replaced in place.
+  insert into holdfast_private.entries (repository, bucket_id, name, added_in, object_id, version_uuid, version_text, blob,
+    type, cache_control, user_metadata, owner_uuid, owner_text, created_at, updated_at, etag_md5, etag_text,
+    assumed, wanted_version, code)
+  select repo, c.bucket_id, c.name, seq, c.object_id,
+    case when c.version_is_uuid then c.version::uuid end, case when not c.version_is_uuid then c.version end,
+    c.blob, c.metadata ->> 'type', c.metadata ->> 'cache_control', holdfast_private.user_metadata_of(c.metadata),
+    case when c.owner_is_uuid then c.owner_id::uuid end, case when not c.owner_is_uuid then c.owner_id end,
+    (c.metadata ->> 'created_at')::timestamptz, (c.metadata ->> 'updated_at')::timestamptz,
+    case when c.etag_is_md5 then c.etag::uuid end, case when not c.etag_is_md5 then c.etag end,
+    coalesce(c.assumed, false), c.wanted_version, c.code
+  from (
+    select o.*, holdfast_private.is_uuid(o.version) as version_is_uuid, holdfast_private.is_uuid(o.owner_id) as owner_is_uuid,
+      length(o.etag) = 32 and ltrim(o.etag, '0123456789abcdef') = '' as etag_is_md5
+    from (
+      select *, c.metadata ->> 'owner_id' as owner_id, c.metadata ->> 'etag' as etag
+      from unnest(contents) as c) as o
+    order by o.blob) as c -- the order of fresh numbers
+  on conflict on constraint entries_pkey do update
+  set object_id = excluded.object_id, version_uuid = excluded.version_uuid,
+    version_text = excluded.version_text, blob = excluded.blob, type = excluded.type,
+    cache_control = excluded.cache_control, user_metadata = excluded.user_metadata,
+    owner_uuid = excluded.owner_uuid, owner_text = excluded.owner_text, created_at = excluded.created_at,
+    updated_at = excluded.updated_at, etag_md5 = excluded.etag_md5, etag_text = excluded.etag_text,
+    assumed = excluded.assumed, removed_in = null, missing_in = null,
+    wanted_version = excluded.wanted_version, code = excluded.code;
+end
+$$;
+comment on function holdfast_private.open_entries(integer, integer, holdfast_private.entry_content[], boolean) is
+  'Opens entries as of a sequence and closes those before them. anew: no entry has any of these names.';
+
+create function holdfast_private.put_entries(repository integer, sequence integer, results jsonb) returns void
+  language plpgsql security definer set search_path = ''
+  set plan_cache_mode = force_custom_plan
+as $$
+declare
+  repo integer := put_entries.repository;
+  -- Asked once, for then nothing is to be looked for in what a first backup or an import fills.
+  anew boolean := not exists (
+    select from jsonb_to_recordset(put_entries.results) as x (bucket_id text, name text)
+      join holdfast_private.entries e on e.repository = repo and e.bucket_id = x.bucket_id and e.name = x.name);
+begin
+  -- A key that is not spelled out is that of every entry that points at the bytes: no longer.
+  if jsonb_path_exists(put_entries.results, '$[*].blob ? (@ != null)') then
+    perform holdfast_private.spell_keys(array(
+      select e.blob
+      from jsonb_to_recordset(put_entries.results) as x (bucket_id text, name text, version text, blob bigint)
+        join holdfast_private.known_entries e on e.blob = x.blob
+      where (e.bucket_id, e.name, e.version) <> (x.bucket_id, x.name, x.version)));
+  end if;
+  perform holdfast_private.open_entries(repo, put_entries.sequence, array(
+    select row(x.bucket_id, x.name, x.object_id, x.version, coalesce(known.id, put.blob), x.metadata, x.assumed,
+      x.wanted_version, x.code)::holdfast_private.entry_content
+    from jsonb_to_recordset(put_entries.results) as x (bucket_id text, name text, object_id uuid,
+        version text, metadata jsonb, blob bigint, assumed boolean, wanted_version text, code text)
+      left join holdfast_private.blobs known on known.repository = repo and known.id = x.blob
+      left join holdfast_private.put_blobs(repo, put_entries.results, anew) put
+        on put.bucket_id = x.bucket_id and put.name = x.name
+    where known.id is not null or put.blob is not null or x.wanted_version is not null), anew);
+  perform holdfast_private.analyze_grown();
+end
+$$;
+comment on function holdfast_private.put_entries(integer, integer, jsonb) is
+  'Opens an entry for each result that holds bytes (blob: held already; stored: put just now) or that an import found marked (wanted_version), and closes the one before it.';
+
+create function holdfast_private.mark_entries(repository integer, sequence integer, results jsonb) returns void
+  language plpgsql security definer set search_path = ''
+  set plan_cache_mode = force_custom_plan
+as $$
+begin
+  -- Where bytes are held, the mark copies their entry; else it lists the row as it was met.
+  -- A mark that stands already is left alone: writing it again would make every night list it.
+  perform holdfast_private.open_entries(mark_entries.repository, mark_entries.sequence, array(
+    select case when e.blob is null
+      then row(x.bucket_id, x.name, x.object_id, x.version, null, x.metadata, false, x.version,
+        x.failure ->> 'code')::holdfast_private.entry_content
+      else row(e.bucket_id, e.name, e.object_id, e.version, e.blob, e.metadata, e.assumed, x.version,
+        x.failure ->> 'code')::holdfast_private.entry_content end
+    from jsonb_to_recordset(mark_entries.results) as x (bucket_id text, name text, object_id uuid,
+        version text, metadata jsonb, failure jsonb)
+      left join holdfast_private.known_entries e on e.repository = mark_entries.repository
+        and e.bucket_id = x.bucket_id and e.name = x.name and e.removed_in is null
+    where x.failure is not null and (e.name is null
+      or e.wanted_version is distinct from x.version or e.code is distinct from x.failure ->> 'code')), false);
+end
+$$;
+comment on function holdfast_private.mark_entries(integer, integer, jsonb) is
+  'For each result with a failure: what is held stays, marked stale; where nothing is held, an entry without a blob lists it.';
+
+-- Failures grow as the catalog does where a whole bucket can't be read: a page of them is compared with
+-- all of the pages before it.
+create function holdfast_private.analyze_grown() returns void
+  language plpgsql security definer set search_path = ''
+as $$
+declare
+  grown regclass;
+begin
+  for grown in
+    select c.oid from pg_catalog.pg_class c
+    where c.oid = any (array['holdfast_private.blobs', 'holdfast_private.entries', 'holdfast_private.failures']::regclass[])
+      and pg_relation_size(c.oid) > 4 * current_setting('block_size')::bigint * c.relpages
+    order by c.oid
+  loop
+    -- Whoever holds this lock is analyzing or vacuuming already: nothing to wait for.
+    execute format('lock table %s in share update exclusive mode nowait', grown);
+    execute format('analyze %s', grown);
+  end loop;
+exception when lock_not_available then
+  null;
+end
+$$;
+comment on function holdfast_private.analyze_grown() is
+  'Gathers statistics on the catalog''s tables when they have grown fourfold. Without them each page of a first backup would be joined with all of the pages before it, until autovacuum comes.';
+
+-- functions/failures.sql
+
+-- What could not be copied: recorded, and forgotten once it is held or of no concern any more.
+
+create function holdfast_private.record_failures(run_id uuid, job text, results jsonb) returns void
+  language sql security definer set search_path = ''
+  set plan_cache_mode = force_custom_plan
+as $$
+  delete from holdfast_private.failures f
+  using jsonb_to_recordset(record_failures.results) as x (bucket_id text, name text, failure jsonb, upload jsonb)
+  where f.bucket_id = x.bucket_id and f.name = x.name
+    -- An upload that only began has not succeeded yet: its tries are still to be counted.
+    and f.job = record_failures.job and x.failure is null and x.upload is null
+    and (f.job = 'backup' or f.run = record_failures.run_id);
+
+  update holdfast_private.failures f
+  set run = record_failures.run_id, class = x.failure ->> 'class', code = x.failure ->> 'code',
+    message = x.failure ->> 'message', version = x.version, last_at = now(),
+    attempts = case when f.version is not distinct from x.version then f.attempts + 1 else 1 end,
+    next_at = case
+      when x.failure ->> 'class' = 'failed' then now()
+      -- A little less than a day and a week, so that the nightly run at the same hour is not too early.
+      when f.attempts < 7 then now() + interval '20 hours'
+      else now() + interval '6 days 20 hours' end
+  from jsonb_to_recordset(record_failures.results) as x (bucket_id text, name text, version text, failure jsonb)
+  where f.bucket_id = x.bucket_id and f.name = x.name
+    and f.job = record_failures.job and x.failure is not null
+    and (f.job = 'backup' or f.run = record_failures.run_id);
+
+  insert into holdfast_private.failures (run, job, bucket_id, name, version, class, code, message, next_at)
+  select record_failures.run_id, record_failures.job, x.bucket_id, x.name, x.version,
+    x.failure ->> 'class', x.failure ->> 'code', x.failure ->> 'message',
+    case when x.failure ->> 'class' = 'failed' then now() else now() + interval '20 hours' end
+  from jsonb_to_recordset(record_failures.results) as x (bucket_id text, name text, version text, failure jsonb)
+  where x.failure is not null and not exists (
+    select from holdfast_private.failures f where f.bucket_id = x.bucket_id and f.name = x.name
+      and f.job = record_failures.job and (f.job = 'backup' or f.run = record_failures.run_id))
+$$;
+comment on function holdfast_private.record_failures(uuid, text, jsonb) is
+  'Records each result''s failure, and forgets the failures of those that succeeded.';
+
+create function holdfast_private.forget_failures(scope holdfast_private.scope) returns void
+  language sql security definer set search_path = ''
+as $$
+  delete from holdfast_private.failures f where f.job = 'backup' and not exists (
+    select from holdfast_private.source_objects o where o.bucket_id = f.bucket_id collate "default" and o.name = f.name
+      and holdfast_private.in_scope(forget_failures.scope, o.bucket_id, o.name, o.size)
+    -- Looks each up. As a join, it would read all of the project's objects for a table without statistics.
+    offset 0)
+$$;
+comment on function holdfast_private.forget_failures(holdfast_private.scope) is
+  'Forgets failures of objects that are gone or out of scope: they are nobody''s concern any more.';
+
+-- Failures of objects that are held by now. A database that was put back has the failures of then, and
+-- after an import what came since is held; a restore puts back what failed before. No sweep meets an object
+-- again that is held as it is, so its failure would stay, and every snapshot be partial for ever.
+create function holdfast_private.forget_settled_failures(repository integer) returns void
+  language sql security definer set search_path = '' set plan_cache_mode = force_custom_plan
+as $$
+  delete from holdfast_private.failures f
+  where f.job = 'backup' and exists (
+    select from holdfast_private.known_entries e join holdfast_private.source_objects o
+      on o.bucket_id = e.bucket_id collate "default" and o.name = e.name and o.version = e.version
+    where e.repository = forget_settled_failures.repository and e.bucket_id = f.bucket_id and e.name = f.name
+      and e.removed_in is null and e.blob is not null and e.wanted_version is null
+    -- Looks each up, as forget_failures does.
+    offset 0)
+$$;
+comment on function holdfast_private.forget_settled_failures(integer) is
+  'Forgets failures of objects that the repository holds as they are now.';
+
+-- functions/repositories.sql
+
+-- What is known of repositories, and the sequences that runs take in them.
+
+create function holdfast_private.place_of(facts jsonb) returns jsonb
+  language sql immutable set search_path = ''
+as $$
+  select jsonb_build_object('endpoint', facts -> 'endpoint', 'bucket', facts -> 'bucket', 'prefix', facts -> 'prefix')
+$$;
+comment on function holdfast_private.place_of(jsonb) is 'Of what was found of a repository, where it lies.';
+
+-- A run keeps to the place that it began at, and what was copied to another place is not held at this
+-- one: secrets can change at any time, and a bucket may be copied while something in it is unsealed.
+--
+-- A listing may not have the newest record of the log yet. Where that is the record of a run that failed
+-- with no answer to whether it was written, the next run would count on past it, and no run would look
+-- there again: the snapshot would be in the repository and never in the catalog. Only who has begun to
+-- seal writes a record; whether its snapshot can still be adopted is another question.
+create function holdfast_private.known_repository(repository_id uuid) returns jsonb
+  language sql stable security definer set search_path = ''
+as $$
+  select jsonb_build_object('id', r.id, 'last_record', r.last_record, 'owner_project', r.owner_project,
+    'conditional_writes', r.conditional_writes, 'endpoint', r.endpoint, 'bucket', r.bucket, 'prefix', r.prefix,
+    'unanswered_records', (
+      select coalesce(jsonb_agg(u.sequence order by u.sequence), '[]') from holdfast_private.runs u
+      where u.repository = r.id and u.kind = 'backup' and u.state = 'failed' and u.sequence > r.last_record
+        and exists (select from holdfast_private.cursors c where c.run = u.id and c.stage = 'seal')))
+  from holdfast_private.repositories r where r.repository_id = known_repository.repository_id
+$$;
+comment on function holdfast_private.known_repository(uuid) is
+  'What the catalog knows of a repository, with the place that backups last went to, and which records may be in its log though nobody answered; null if nothing.';
+
+create function holdfast_private.repository_at(endpoint text, bucket text, prefix text) returns uuid
+  language sql stable security definer set search_path = ''
+as $$
+  select r.repository_id from holdfast_private.repositories r
+  where r.endpoint = repository_at.endpoint and r.bucket = repository_at.bucket and r.prefix = repository_at.prefix
+  order by r.id desc limit 1
+$$;
+comment on function holdfast_private.repository_at(text, text, text) is 'The repository that was last met at a place.';
+
+create function holdfast_private.save_repository(facts jsonb) returns integer
+  language sql security definer set search_path = ''
+as $$
+  insert into holdfast_private.repositories (repository_id, endpoint, bucket, prefix, format_version,
+    owner_project, last_record, conditional_writes)
+  select f.repository_id, f.endpoint, f.bucket, f.prefix, f.format_version, f.owner_project,
+    f.last_record, f.conditional_writes
+  from jsonb_to_record(save_repository.facts) as f (repository_id uuid, endpoint text, bucket text,
+    prefix text, format_version integer, owner_project text, last_record integer, conditional_writes boolean)
+  on conflict (repository_id) do update
+  set endpoint = excluded.endpoint, bucket = excluded.bucket, prefix = excluded.prefix,
+    format_version = excluded.format_version, owner_project = excluded.owner_project,
+    -- Of another server nothing is known before it was asked.
+    conditional_writes = coalesce(excluded.conditional_writes,
+      case when (repositories.endpoint, repositories.bucket, repositories.prefix)
+          = (excluded.endpoint, excluded.bucket, excluded.prefix)
+        then repositories.conditional_writes end),
+    last_record = greatest(repositories.last_record, excluded.last_record)
+  returning id
+$$;
+comment on function holdfast_private.save_repository(jsonb) is 'Records what was found of a repository and returns its number.';
+
+create function holdfast_private.own_repository() returns integer
+  language sql stable security definer set search_path = ''
+as $$
+  select coalesce(
+    (select r.repository from holdfast_private.runs r
+      where r.kind = 'backup' and r.repository is not null order by r.started_at desc limit 1),
+    (select p.id from holdfast_private.repositories p
+      where p.owner_project = holdfast_private.setting('project_url') #>> '{}' order by p.id desc limit 1))
+$$;
+comment on function holdfast_private.own_repository() is
+  'The repository that this project backs up to: the last backup''s, or after an import the one it owns; null before the first.';
+
+create function holdfast_private.take_sequence(run_id uuid, repository integer) returns integer
+  language sql security definer set search_path = ''
+as $$
+  update holdfast_private.runs r
+  set repository = take_sequence.repository,
+    sequence = 1 + greatest(
+      (select last_record from holdfast_private.repositories where id = take_sequence.repository),
+      (select max(o.sequence) from holdfast_private.runs o where o.repository = take_sequence.repository),
+      (select max(e.added_in) from holdfast_private.entries e where e.repository = take_sequence.repository),
+      (select max(e.removed_in) from holdfast_private.entries e
+        where e.repository = take_sequence.repository and e.removed_in is not null))
+  where r.id = take_sequence.run_id and r.sequence is null
+  returning r.sequence
+$$;
+comment on function holdfast_private.take_sequence(uuid, integer) is
+  'Gives a run the next sequence of its repository: one above the highest that the log or the catalog knows.';
+
+-- functions/limits.sql
+
+-- What users allow Holdfast to read from Storage, what was read, and runs that pause because of it
+-- or because a server asked for time. A paused run stays the one running run: nothing is leased of
+-- it and nothing posted for it until its time has come or its limit was raised.
+
+create function holdfast_private.add_egress(run_id uuid, done jsonb) returns void
+  language sql security definer set search_path = ''
+as $$
+  insert into holdfast_private.egress as e (day, kind, bytes)
+  select holdfast_private.utc_now()::date, r.kind, (add_egress.done ->> 'bytes_read')::numeric::bigint
+  from holdfast_private.runs r where r.id = add_egress.run_id and (add_egress.done ->> 'bytes_read')::numeric > 0
+  on conflict (day, kind) do update set bytes = e.bytes + excluded.bytes
+$$;
+comment on function holdfast_private.add_egress(uuid, jsonb) is
+  'Counts the bytes_read among a commit''s counters, in its transaction.';
+
+create function holdfast_private.egress_since(first_day date) returns numeric
+  language sql stable security definer set search_path = ''
+as $$ select coalesce(sum(e.bytes), 0) from holdfast_private.egress e where e.day >= egress_since.first_day $$;
+comment on function holdfast_private.egress_since(date) is 'Bytes that were read from Storage since the beginning of a day.';
+
+create function holdfast_private.egress_limit_reached(out setting text, out allowed numeric, out used numeric, out until timestamptz)
+  language sql volatile security definer set search_path = ''
+as $$
+  select w.setting, l.allowed, u.used, w.ends at time zone 'UTC'
+  from (values
+      ('max_egress_bytes_per_day', date_trunc('day', holdfast_private.utc_now()), interval '1 day'),
+      ('max_egress_bytes_per_month', date_trunc('month', holdfast_private.utc_now()), interval '1 month')
+    ) as v (setting, begins, lasts)
+    cross join lateral (select v.setting, v.begins::date, v.begins + v.lasts) as w (setting, begins, ends)
+    cross join lateral (select holdfast_private.limit_setting(w.setting)) as l (allowed)
+    cross join lateral (select holdfast_private.egress_since(w.begins)) as u (used)
+  where u.used >= l.allowed
+  order by w.ends desc limit 1
+$$;
+comment on function holdfast_private.egress_limit_reached() is
+  'The limit of egress that is used up, with when its window turns; of two the one that lasts longer; all null where there is none.';
+
+create function holdfast_private.is_paused(r holdfast_private.runs) returns boolean
+  language sql volatile
+return coalesce((r).paused_until > clock_timestamp(), false) and (r).state in ('running', 'sealing');
+comment on function holdfast_private.is_paused(holdfast_private.runs) is 'Whether nothing may be leased of a run yet.';
+
+create function holdfast_private.pause_summary(r holdfast_private.runs) returns jsonb
+  language sql volatile security definer set search_path = ''
+as $$
+  select case when holdfast_private.is_paused(r) then jsonb_build_object('until', holdfast_private.utc((r).paused_until),
+    'code', (r).paused_code, 'message', (r).paused_message) end
+$$;
+comment on function holdfast_private.pause_summary(holdfast_private.runs) is 'Until when a run is paused, and why; null where it is not.';
+
+create function holdfast_private.pause_run(run_id uuid, until timestamptz, code text, message text) returns boolean
+  language plpgsql security definer set search_path = ''
+as $$
+declare
+  r holdfast_private.runs;
+  again boolean;
+begin
+  select * into r from holdfast_private.runs 
+  where id = pause_run.run_id and state in ('running', 'sealing') for update;
+  if not found or pause_run.until <= clock_timestamp() then
+    return false;
+  end if;
+  again := holdfast_private.is_paused(r) and r.paused_code = pause_run.code;
+  -- Lanes that were under way find the same limit or server one after the other: the longest counts.
+  if holdfast_private.is_paused(r) and r.paused_until >= pause_run.until then
+    return false;
+  end if;
+  update holdfast_private.runs set paused_until = pause_run.until, paused_code = pause_run.code,
+    paused_message = pause_run.message
+  where id = r.id;
+  if not again then
+    perform holdfast_private.record_audit('holdfast', r.kind || '.pause', jsonb_build_object('run', r.id,
+      'until', holdfast_private.utc(pause_run.until), 'code', pause_run.code, 'message', pause_run.message));
+  end if;
+  return not again;
+end
+$$;
+comment on function holdfast_private.pause_run(uuid, timestamptz, text, text) is
+  'Pauses a running run; of several pauses the longest counts. Returns whether this is news, which the audit then has.';
+
+create function holdfast_private.resume_run(run_id uuid) returns void
+  language sql security definer set search_path = ''
+as $$
+  update holdfast_private.runs r
+  set resumed_at = case when r.paused_code = 'paused_by_limit' then clock_timestamp() else r.resumed_at end,
+    paused_until = null, paused_code = null, paused_message = null
+  where r.id = resume_run.run_id and r.paused_until is not null
+$$;
+comment on function holdfast_private.resume_run(uuid) is
+  'Ends a run''s pause. After one by a limit the six hours without progress begin anew; a server that asks for time gets none of them.';
+
+create function holdfast_private.resume_if_due(run_id uuid) returns void
+  language plpgsql security definer set search_path = ''
+as $$
+declare
+  r holdfast_private.runs;
+begin
+  select * into r from holdfast_private.runs where id = resume_if_due.run_id for update;
+  if r.paused_until is not null and (not holdfast_private.is_paused(r)
+    or (r.paused_code = 'paused_by_limit' and (holdfast_private.egress_limit_reached()).setting is null)) then
+    perform holdfast_private.resume_run(r.id);
+  end if;
+end
+$$;
+comment on function holdfast_private.resume_if_due(uuid) is
+  'Ends a run''s pause where its time has come, or its limit was raised.';
+
+-- functions/slice_lives.sql
+
+-- How long slices may last: short at first, and longer where that went well.
+
+create function holdfast_private.sure_slice_seconds() returns integer
+  language sql immutable set search_path = '' as $$ select 40 $$;
+comment on function holdfast_private.sure_slice_seconds() is 'What any platform grants an isolate: the shortest limit is self-hosting''s 60 s.';
+
+create function holdfast_private.longest_slice_seconds() returns integer
+  language sql immutable set search_path = '' as $$ select 320 $$;
+comment on function holdfast_private.longest_slice_seconds() is 'Four fifths of the longest limit of any platform, 400 s.';
+
+create function holdfast_private.slice_seconds(function_name text) returns integer
+  language sql stable security definer set search_path = ''
+as $$
+  select coalesce(
+    (select l.seconds from holdfast_private.slice_lives l where l.function_name = slice_seconds.function_name),
+    holdfast_private.sure_slice_seconds())
+$$;
+comment on function holdfast_private.slice_seconds(text) is 'How long an isolate of a function may be used from its load on, seconds.';
+
+create function holdfast_private.slice_survived(function_name text, isolate_seconds numeric) returns void
+  language plpgsql security definer set search_path = ''
+as $$
+declare
+  known integer := holdfast_private.slice_seconds(slice_survived.function_name);
+begin
+  -- One that handed on earlier, for its CPU or at the platform's word, says nothing of the time.
+  if slice_survived.isolate_seconds is null or slice_survived.isolate_seconds < known
+    or known >= holdfast_private.longest_slice_seconds() then
+    return;
+  end if;
+  insert into holdfast_private.slice_lives as l (function_name, seconds)
+  values (slice_survived.function_name, least(holdfast_private.longest_slice_seconds(), ceil(known * 1.5)))
+  on conflict on constraint slice_lives_pkey do update
+  -- Where lanes died, what they died of is not tried again for a week: the project may get another plan.
+  set seconds = case when l.killed_at > now() - interval '7 days'
+      then greatest(l.seconds, least(excluded.seconds, floor(l.killed_after * 0.8)))
+      else excluded.seconds end;
+end
+$$;
+comment on function holdfast_private.slice_survived(text, numeric) is
+  'A slice used its isolate to the end of the time that it had and lived: the next ones get half as much again, up to four fifths of the longest limit, and of what lanes lately died at.';
+
+create function holdfast_private.slice_killed(function_name text, isolate_seconds numeric) returns void
+  language sql security definer set search_path = ''
+as $$
+  insert into holdfast_private.slice_lives as l (function_name, seconds, killed_at, killed_after)
+  select slice_killed.function_name, holdfast_private.sure_slice_seconds(), now(), floor(slice_killed.isolate_seconds)
+  where slice_killed.isolate_seconds > holdfast_private.sure_slice_seconds()
+  on conflict (function_name) do update
+  set seconds = greatest(holdfast_private.sure_slice_seconds(), least(l.seconds, floor(excluded.killed_after * 0.8))),
+    killed_at = excluded.killed_at,
+    killed_after = case when l.killed_at > now() - interval '7 days'
+      then least(l.killed_after, excluded.killed_after) else excluded.killed_after end
+$$;
+comment on function holdfast_private.slice_killed(text, numeric) is
+  'A lane died in an isolate that was last heard of at this age: from now on they are used for less. A younger one died of something else.';
+
+-- functions/runs.sql
+
+-- Runs: start, end, cancel, and how one is seen to be stuck.
+
+create function holdfast_private.function_of(kind text) returns text
+  language sql immutable set search_path = ''
+as $$ select case when kind = 'restore' then 'holdfast-restore' else 'holdfast-backup' end $$;
+comment on function holdfast_private.function_of(text) is 'The Edge Function that works on a kind of run.';
+
+-- The plan of a restore has no settings in it, and so a restore had two lanes whatever the setting said.
+create function holdfast_private.plan_lanes(plan jsonb) returns integer
+  language sql stable security definer set search_path = ''
+as $$
+  -- A wrong value must not stop the slice that will report it.
+  select case when lanes ~ '^[1-9][0-9]?$' then lanes::integer else 2 end
+  from (select coalesce(plan #>> '{settings,lanes}', holdfast_private.setting('lanes') #>> '{}') as lanes) as asked
+$$;
+comment on function holdfast_private.plan_lanes(jsonb) is
+  'How many slices may work on a run at once: as its plan says, else as the setting does now.';
+
+create function holdfast_private.start_run(kind text, plan jsonb, started_by text) returns uuid
+  language plpgsql security definer set search_path = ''
+as $$
+declare
+  other holdfast_private.runs;
+  id uuid;
+begin
+  -- Two starts at once must not both see nothing running. Two-int form: Storage uses the other one.
+  perform pg_advisory_xact_lock(hashtext('holdfast'), hashtext('start_run'));
+  -- A restore and a backup would write the same entries under two sequences.
+  select * into other from holdfast_private.runs r where r.state in ('running', 'sealing') limit 1;
+  if found then
+    raise exception 'run_in_progress' using errcode = 'HF000',
+      detail = format('A %s is running: %s.', other.kind, other.id)
+        || case when holdfast_private.is_paused(other)
+          then format(' It is paused until %s: %s', holdfast_private.utc(other.paused_until), other.paused_message) else '' end,
+      hint = format('Wait for it, or end it: select holdfast_private.cancel_run(%L).', other.id);
+  end if;
+  insert into holdfast_private.runs (kind, plan, started_by)
+  values (start_run.kind, start_run.plan, start_run.started_by) returning runs.id into id;
+  insert into holdfast_private.cursors (run, stage) values (id, 'prepare');
+  perform holdfast_private.ensure_tick();
+  perform holdfast_private.record_audit(start_run.started_by, start_run.kind || '.start', jsonb_build_object('run', id));
+  return id;
+end
+$$;
+comment on function holdfast_private.start_run(text, jsonb, text) is
+  'Starts a run and returns its id; raises run_in_progress, which names the run that is in the way.';
+
+create function holdfast_private.is_running(run uuid) returns boolean
+  language sql stable security definer set search_path = ''
+as $$
+  select exists (select from holdfast_private.runs r where r.id = is_running.run and r.state in ('running', 'sealing'))
+$$;
+comment on function holdfast_private.is_running(uuid) is 'Whether a run has not ended.';
+
+-- A backup that is paused for weeks, or that gets nowhere, is not on its way: the status says that the
+-- next snapshot is overdue, and why.
+create function holdfast_private.last_progress(r holdfast_private.runs) returns timestamptz
+  language sql stable security definer set search_path = ''
+as $$
+  -- Commits alone are progress: a lane that is killed again and again leases, too.
+  select greatest((r).started_at, (r).resumed_at, max(c.committed_at))
+  from holdfast_private.cursors c where c.run = (r).id
+$$;
+comment on function holdfast_private.last_progress(holdfast_private.runs) is
+  'When something was last committed in a run; else when it began, or went on after a limit.';
+
+-- A run may fail after the record of its snapshot has got into the log, with no answer that said so: from
+-- there the snapshot counts. The next run knows it by the bytes that the failed one had frozen.
+create function holdfast_private.end_run(run_id uuid, new_state text, code text default null,
+  message text default null, remedy text default null, result jsonb default null)
+  returns void language plpgsql security definer set search_path = ''
+as $$
+begin
+  update holdfast_private.runs r
+  set state = new_state, ended_at = clock_timestamp(), code = end_run.code, message = end_run.message,
+    remedy = end_run.remedy, result = coalesce(end_run.result, r.result),
+    frozen = case when new_state = 'failed' then r.frozen end
+  where r.id = end_run.run_id and r.state in ('running', 'sealing');
+  update holdfast_private.cursors c set lease_owner = null, lease_expires_at = null
+  where c.run = end_run.run_id and c.finished_at is null;
+end
+$$;
+comment on function holdfast_private.end_run(uuid, text, text, text, text, jsonb) is
+  'Ends a run, and with it every lease in it. One that failed keeps the snapshot.json that it may have published.';
+
+create function holdfast_private.fail_run(cursor_id bigint, owner uuid, code text, message text, remedy text)
+  returns void language plpgsql security definer set search_path = ''
+as $$
+declare
+  c holdfast_private.cursors;
+begin
+  -- Two lanes that fail at once must not both hold the run and wait for each other.
+  perform from holdfast_private.runs r
+  where r.id = (select cc.run from holdfast_private.cursors cc where cc.id = fail_run.cursor_id)
+  for update;
+  c := holdfast_private.require_lease(fail_run.cursor_id, fail_run.owner);
+  perform holdfast_private.end_run(c.run, 'failed', fail_run.code, fail_run.message, fail_run.remedy);
+end
+$$;
+comment on function holdfast_private.fail_run(bigint, uuid, text, text, text) is
+  'Ends the run of a leased cursor as failed, with what to do about it.';
+
+create function holdfast_private.cancel_run(run_id uuid, actor text default null, function_name text default null) returns text
+  language plpgsql security definer set search_path = ''
+as $$
+declare
+  r holdfast_private.runs;
+begin
+  select * into r from holdfast_private.runs where id = cancel_run.run_id for update;
+  if r.id is null or holdfast_private.function_of(r.kind) <> cancel_run.function_name then
+    raise exception 'run_unknown' using errcode = 'HF000',
+      detail = format('There is no run %s.', cancel_run.run_id),
+      hint = 'See: select id, kind, state, started_at from holdfast.runs order by started_at desc limit 5.';
+  end if;
+  if r.state <> 'running' then
+    raise exception 'run_not_cancellable' using errcode = 'HF000',
+      detail = format('Run %s is %s.', r.id, r.state),
+      hint = case r.state when 'sealing' then 'It is writing its snapshot and will be done in a moment.'
+        else 'It has ended; there is nothing to cancel.' end;
+  end if;
+  perform holdfast_private.end_run(r.id, 'cancelled');
+  perform holdfast_private.record_audit(coalesce(cancel_run.actor, session_user::text), r.kind || '.cancel',
+    jsonb_build_object('run', r.id));
+  return 'cancelled';
+end
+$$;
+comment on function holdfast_private.cancel_run(uuid, text, text) is
+  'Cancels a running run. What it committed stays and is used by the next. To a function that is named, runs of others are unknown: each has keys of its own.';
+
+create function holdfast_private.end_if_stuck(run_id uuid) returns boolean
+  language plpgsql security definer set search_path = ''
+as $$
+declare
+  progress timestamptz;
+begin
+  -- Who waits for a limit's window is not stuck.
+  select greatest(holdfast_private.last_progress(r), case when r.paused_code = 'paused_by_limit' then r.paused_until end)
+  into progress
+  from holdfast_private.runs r where r.id = end_if_stuck.run_id;
+  if progress is null or progress > clock_timestamp() - interval '6 hours' then
+    return false;
+  end if;
+  -- The run before its cursors, as everywhere.
+  perform from holdfast_private.runs r where r.id = end_if_stuck.run_id for update;
+  perform holdfast_private.end_run(end_if_stuck.run_id, 'failed', 'run_stuck',
+    format('The run made no progress for six hours, since %s.', holdfast_private.utc(progress)),
+    format('See the logs of the Edge Function %s: is it deployed, and are its secrets set? Then start another run: it goes on from what was copied.',
+      (select holdfast_private.function_of(r.kind) from holdfast_private.runs r where r.id = end_if_stuck.run_id)));
+  return true;
+end
+$$;
+comment on function holdfast_private.end_if_stuck(uuid) is
+  'Ends a run as failed (run_stuck) where nothing was committed in it for six hours; returns whether it did.';
+
+-- functions/posts.sql
+
+-- How work is posted to the functions.
+
+create function holdfast_private.free_lanes(r holdfast_private.runs) returns integer
+  language sql stable security definer set search_path = ''
+as $$
+  -- What kills its lane kills all lanes in its isolate: which object it is can be found out only alone.
+  select case when coalesce(max(c.careful), 0) > 0 then 1 else holdfast_private.plan_lanes((free_lanes.r).plan) end
+    - count(*) filter (where c.lease_expires_at > clock_timestamp())
+  from holdfast_private.cursors c where c.run = (free_lanes.r).id and c.finished_at is null
+$$;
+comment on function holdfast_private.free_lanes(holdfast_private.runs) is
+  'How many more lanes may work on a run; while a cursor is careful, there is one lane.';
+
+create function holdfast_private.post_work(function_name text, body jsonb) returns boolean
+  language plpgsql security definer set search_path = ''
+as $$
+declare
+  url text := (select decrypted_secret from vault.decrypted_secrets where name = 'holdfast_project_url');
+  key text := (select decrypted_secret from vault.decrypted_secrets where name = 'holdfast_worker_key');
+begin
+  if url is null or key is null then
+    return false;
+  end if;
+  perform net.http_post(
+    url := rtrim(url, '/') || '/functions/v1/' || post_work.function_name || '/work',
+    body := post_work.body,
+    params := '{}'::jsonb,
+    headers := jsonb_build_object('Content-Type', 'application/json', 'apikey', key),
+    timeout_milliseconds := 5000);
+  return true;
+end
+$$;
+comment on function holdfast_private.post_work(text, jsonb) is
+  'Asks a function for work over HTTP, once this transaction commits; false where the URL is not in Vault.';
+
+create function holdfast_private.post_slice(run_id uuid) returns boolean
+  language sql security definer set search_path = ''
+as $$
+  select coalesce((
+    select holdfast_private.post_work(holdfast_private.function_of(r.kind), jsonb_build_object('run', r.id))
+    from holdfast_private.runs r
+    where r.id = post_slice.run_id and r.state in ('running', 'sealing') and not holdfast_private.is_paused(r)), false)
+$$;
+comment on function holdfast_private.post_slice(uuid) is
+  'Asks for a slice of a run over HTTP, once this transaction commits; false where the URL is not in Vault, or the run is paused.';
+
+create function holdfast_private.post_free_lanes(run_id uuid) returns integer
+  language plpgsql security definer set search_path = ''
+as $$
+declare
+  wanted integer;
+begin
+  select least(holdfast_private.free_lanes(r),
+    count(*) filter (where c.lease_expires_at is null or c.lease_expires_at <= clock_timestamp()))
+  into wanted
+  from holdfast_private.runs r join holdfast_private.cursors c on c.run = r.id and c.finished_at is null
+  where r.id = post_free_lanes.run_id group by r.id;
+  for posted in 1 .. coalesce(wanted, 0) loop
+    if not holdfast_private.post_slice(post_free_lanes.run_id) then
+      return 0;
+    end if;
+  end loop;
+  return greatest(coalesce(wanted, 0), 0);
+end
+$$;
+comment on function holdfast_private.post_free_lanes(uuid) is
+  'Posts a slice for each lane of a run that is not busy, as far as there are cursors to lease; returns how many.';
+
+-- Where slices are posted to is nowhere that a cloud keeps for itself, as for the repository's endpoint.
+create function holdfast_private.save_project_url(url text) returns void
+  language plpgsql security definer set search_path = ''
+as $$
+declare
+  there uuid := (select s.id from vault.secrets s where s.name = 'holdfast_project_url');
+begin
+  if save_project_url.url !~ '^https?://[^/?#@[:space:]]+/?$' then
+    raise exception 'project_url_invalid' using errcode = 'HF000',
+      detail = format('%L is not the URL of a project.', save_project_url.url),
+      hint = 'It begins with https:// and has no path: https://<project-ref>.supabase.co.';
+  end if;
+  -- There clouds hand out credentials, and each post takes the worker key along.
+  -- An address of digits alone, or in hexadecimal, is one that nobody reads.
+  if save_project_url.url ~* ('^https?://(169\.254\.|\[fe[89ab][0-9a-f]:|\[::ffff:|\[fd00:ec2:|metadata\.google\.internal'
+    || '|[0-9]+(:|/|$)|0x)') then
+    raise exception 'project_url_invalid' using errcode = 'HF000',
+      detail = format('%L is a link-local address, where no project is.', save_project_url.url),
+      hint = 'It begins with https:// and has no path: https://<project-ref>.supabase.co.';
+  end if;
+  if there is null then
+    perform vault.create_secret(rtrim(url, '/'), 'holdfast_project_url', 'Holdfast: where to post slices');
+  else
+    perform vault.update_secret(there, rtrim(url, '/'));
+  end if;
+end
+$$;
+comment on function holdfast_private.save_project_url(text) is
+  'Keeps in Vault where the project''s functions are; raises project_url_invalid.';
+
+-- functions/leases.sql
+
+-- Leases. Every write of a lane names its lease and is refused when the lease is lost, so a lane that
+-- wakes late can do no harm.
+
+create function holdfast_private.lease_seconds() returns integer
+  language sql immutable set search_path = '' as $$ select 60 $$;
+comment on function holdfast_private.lease_seconds() is
+  'How long a lease lives without a commit or heartbeat: longer than one page (5 s) or part may take.';
+
+create function holdfast_private.page_objects() returns integer
+  language sql immutable set search_path = '' as $$ select 500 $$;
+comment on function holdfast_private.page_objects() is
+  'The most objects that one commit is of; after two deaths, so many commits are of one object each.';
+
+create function holdfast_private.lane_limits(plan jsonb) returns jsonb
+  language sql stable security definer set search_path = ''
+as $$
+  -- Lanes know nothing of each other: each keeps to its part, though the others may be idle.
+  select jsonb_build_object(
+    'bytes_per_second', (holdfast_private.limit_setting('max_bytes_per_second') / holdfast_private.plan_lanes(plan))::float,
+    'requests_per_second', (holdfast_private.limit_setting('max_requests_per_second') / holdfast_private.plan_lanes(plan))::float,
+    'egress', holdfast_private.limit_setting('max_egress_bytes_per_day') is not null
+      or holdfast_private.limit_setting('max_egress_bytes_per_month') is not null)
+$$;
+comment on function holdfast_private.lane_limits(jsonb) is
+  'What one lane may read from Storage: its part of what is set, null for no limit; and whether egress is limited.';
+
+create function holdfast_private.lease_cursor(owner uuid, function_name text, run uuid default null,
+  isolate_seconds numeric default null)
+  returns jsonb language plpgsql security definer set search_path = ''
+as $$
+declare
+  c holdfast_private.cursors;
+  r holdfast_private.runs;
+begin
+  select runs.* into r from holdfast_private.runs
+  where runs.state in ('running', 'sealing')
+    and holdfast_private.function_of(runs.kind) = lease_cursor.function_name
+    and (lease_cursor.run is null or runs.id = lease_cursor.run)
+  for update;
+  if not found or holdfast_private.is_paused(r) or holdfast_private.free_lanes(r) <= 0 then
+    return null;
+  end if;
+  perform holdfast_private.resume_run(r.id);
+  select cc.* into c from holdfast_private.cursors cc
+  where cc.run = r.id and cc.finished_at is null
+    and (cc.lease_expires_at is null or cc.lease_expires_at <= clock_timestamp())
+  order by cc.careful > 0 desc, cc.id limit 1 for update skip locked;
+  if not found then
+    return null;
+  end if;
+  -- A lane that ends in any other way gives up its name.
+  c.deaths := c.deaths + (c.lease_owner is not null)::integer;
+  if c.lease_owner is not null then
+    -- The last that was heard of it prolonged the lease.
+    perform holdfast_private.slice_killed(lease_cursor.function_name, extract(epoch from
+      c.lease_expires_at - make_interval(secs => holdfast_private.lease_seconds()) - c.isolate_loaded_at));
+  end if;
+  if c.deaths >= 2 and c.careful = 0 then
+    c.careful := holdfast_private.page_objects();
+  end if;
+  update holdfast_private.cursors cc
+  set lease_owner = lease_cursor.owner, attempts = attempts + 1, deaths = c.deaths, careful = c.careful,
+    lease_expires_at = clock_timestamp() + make_interval(secs => holdfast_private.lease_seconds()),
+    isolate_loaded_at = clock_timestamp() - make_interval(secs => lease_cursor.isolate_seconds::float)
+  where cc.id = c.id;
+  return jsonb_build_object(
+    'cursor', c.id, 'run', r.id, 'kind', r.kind, 'stage', c.stage, 'bucket_id', c.bucket_id,
+    'position', c.position, 'attempts', c.attempts + 1, 'deaths', c.deaths, 'careful', c.careful > 0, 'plan', r.plan,
+    'repository', r.repository, 'sequence', r.sequence, 'frozen', r.frozen,
+    'started_at', holdfast_private.utc(r.started_at), 'limits', holdfast_private.lane_limits(r.plan),
+    'slice_seconds', holdfast_private.slice_seconds(lease_cursor.function_name));
+end
+$$;
+comment on function holdfast_private.lease_cursor(uuid, text, uuid, numeric) is
+  'Leases one free cursor of a running run of this function, to a lane in an isolate of this age; null where none is free, all lanes are busy or the run is paused.';
+
+create function holdfast_private.require_lease(cursor_id bigint, owner uuid) returns holdfast_private.cursors
+  language plpgsql security definer set search_path = ''
+as $$
+declare
+  c holdfast_private.cursors;
+begin
+  -- The run before its cursor, as whoever ends a run does: the other way round they would deadlock.
+  perform from holdfast_private.runs r
+  where r.id = (select cc.run from holdfast_private.cursors cc where cc.id = require_lease.cursor_id)
+    and r.state in ('running', 'sealing')
+  for share;
+  if found then
+    select cc.* into c from holdfast_private.cursors cc
+    where cc.id = require_lease.cursor_id and cc.lease_owner = require_lease.owner
+      and cc.lease_expires_at > clock_timestamp() and cc.finished_at is null
+    for update;
+  end if;
+  if not found then
+    raise exception 'lease_lost' using errcode = 'HF000',
+      detail = format('Cursor %s is no longer leased to this slice.', require_lease.cursor_id),
+      hint = 'Nothing to do: what was not committed is done again by the lane that has it.';
+  end if;
+  return c;
+end
+$$;
+comment on function holdfast_private.require_lease(bigint, uuid) is
+  'The cursor, locked, if this lane still holds it and its run still runs; else raises lease_lost.';
+
+create function holdfast_private.heartbeat(cursor_id bigint, owner uuid) returns void
+  language plpgsql security definer set search_path = ''
+as $$
+begin
+  perform holdfast_private.require_lease(heartbeat.cursor_id, heartbeat.owner);
+  update holdfast_private.cursors
+  set lease_expires_at = clock_timestamp() + make_interval(secs => holdfast_private.lease_seconds())
+  where id = heartbeat.cursor_id;
+end
+$$;
+comment on function holdfast_private.heartbeat(bigint, uuid) is 'Keeps a lease during long work that commits nothing yet.';
+
+-- functions/releases.sql
+
+-- How a lane gives a cursor back before it is done.
+
+create function holdfast_private.release_cursor(cursor_id bigint, owner uuid, rest_seconds numeric default 0) returns boolean
+  language plpgsql security definer set search_path = ''
+as $$
+declare
+  c holdfast_private.cursors := holdfast_private.require_lease(release_cursor.cursor_id, release_cursor.owner);
+begin
+  -- A lane that rests keeps its place, so that no other reads in its stead.
+  update holdfast_private.cursors set lease_owner = null, attempts = greatest(attempts - 1, 0),
+    lease_expires_at = case when release_cursor.rest_seconds > 0
+      then clock_timestamp() + make_interval(secs => release_cursor.rest_seconds::float) end
+  where id = c.id;
+  perform holdfast_private.slice_survived((select holdfast_private.function_of(r.kind) from holdfast_private.runs r where r.id = c.run),
+    extract(epoch from clock_timestamp() - c.isolate_loaded_at));
+  return release_cursor.rest_seconds <= 0 and holdfast_private.post_slice(c.run);
+end
+$$;
+comment on function holdfast_private.release_cursor(bigint, uuid, numeric) is
+  'Gives a cursor back with work left in it, which is not a death, and asks for the next slice in the same transaction; or lets the lane rest so long that what it read comes to no more than it may, and leaves it to the tick.';
+
+create function holdfast_private.pause_cursor(cursor_id bigint, owner uuid) returns jsonb
+  language plpgsql security definer set search_path = ''
+as $$
+declare
+  c holdfast_private.cursors;
+  reached record;
+  news boolean := false;
+begin
+  -- The run first, for update: two lanes that find the limit at once must not wait for each other.
+  perform from holdfast_private.runs r
+  where r.id = (select cc.run from holdfast_private.cursors cc where cc.id = pause_cursor.cursor_id) for update;
+  c := holdfast_private.require_lease(pause_cursor.cursor_id, pause_cursor.owner);
+  select * into reached from holdfast_private.egress_limit_reached();
+  if reached.setting is not null then
+    news := holdfast_private.pause_run(c.run, reached.until, 'paused_by_limit', format(
+      '%s is reached: %s of %s bytes were read from Storage.', reached.setting, reached.used, reached.allowed));
+  end if;
+  perform holdfast_private.release_cursor(c.id, pause_cursor.owner);
+  return jsonb_build_object('news', news) || coalesce(
+    (select holdfast_private.pause_summary(r) from holdfast_private.runs r where r.id = c.run), '{}');
+end
+$$;
+comment on function holdfast_private.pause_cursor(bigint, uuid) is
+  'Gives a cursor back and pauses its run until the window of the limit turns that is reached; where none is any more, it goes on. Returns until when and why, and whether that is news.';
+
+create function holdfast_private.may_read(cursor_id bigint, owner uuid) returns boolean
+  language plpgsql security definer set search_path = ''
+as $$
+begin
+  perform holdfast_private.require_lease(may_read.cursor_id, may_read.owner);
+  return (holdfast_private.egress_limit_reached()).setting is null;
+end
+$$;
+comment on function holdfast_private.may_read(bigint, uuid) is 'Whether a lane may read a page or part more: no limit of egress is reached.';
+
+create function holdfast_private.longest_wait() returns interval
+  language sql immutable set search_path = '' as $$ select interval '1 hour' $$;
+comment on function holdfast_private.longest_wait() is
+  'The longest that a server is believed when it asks for time: the run is to go on soon after it is well again, and before six hours are over.';
+
+create function holdfast_private.leave_cursor(cursor_id bigint, owner uuid, retry_seconds numeric default null,
+  code text default null, message text default null)
+  returns void language plpgsql security definer set search_path = ''
+as $$
+declare
+  c holdfast_private.cursors;
+begin
+  -- The run before its cursor and for update, as in fail_run.
+  perform from holdfast_private.runs r
+  where r.id = (select cc.run from holdfast_private.cursors cc where cc.id = leave_cursor.cursor_id) for update;
+  c := holdfast_private.require_lease(leave_cursor.cursor_id, leave_cursor.owner);
+  update holdfast_private.cursors set lease_owner = null where id = c.id;
+  if leave_cursor.retry_seconds > 0 then
+    perform holdfast_private.pause_run(c.run, clock_timestamp()
+        + least(make_interval(secs => leave_cursor.retry_seconds::float), holdfast_private.longest_wait()),
+      leave_cursor.code, leave_cursor.message);
+  end if;
+end
+$$;
+comment on function holdfast_private.leave_cursor(bigint, uuid, numeric, text, text) is
+  'Leaves a cursor until its lease runs out, after a failure that may pass: it is no death, and nobody tries again at once. Where a server said for how long it wants to be left alone, no lane asks it before.';
+
+-- functions/commits.sql
+
+-- What a lane has done: committed with the cursor that did it.
+
+create function holdfast_private.add_counters(a jsonb, b jsonb) returns jsonb
+  language sql immutable set search_path = ''
+as $$
+  select coalesce(jsonb_object_agg(key, total), '{}') from (
+    select key, sum(value::numeric) as total
+    from (select * from jsonb_each_text(a) union all select * from jsonb_each_text(b)) as each_side
+    group by key) as totals
+$$;
+comment on function holdfast_private.add_counters(jsonb, jsonb) is 'Adds two sets of counters, name by name.';
+
+create function holdfast_private.commit_cursor(cursor_id bigint, owner uuid, new_position jsonb, done jsonb)
+  returns void language plpgsql security definer set search_path = ''
+as $$
+declare
+  c holdfast_private.cursors := holdfast_private.require_lease(commit_cursor.cursor_id, commit_cursor.owner);
+begin
+  update holdfast_private.cursors
+  set position = commit_cursor.new_position, attempts = 0, deaths = 0, careful = greatest(careful - 1, 0),
+    committed_at = clock_timestamp(),
+    counters = holdfast_private.add_counters(counters, commit_cursor.done),
+    lease_expires_at = clock_timestamp() + make_interval(secs => holdfast_private.lease_seconds())
+  where id = commit_cursor.cursor_id;
+  -- Last of all: lanes wait for each other at the day's row until they have committed.
+  perform holdfast_private.add_egress(c.run, commit_cursor.done);
+end
+$$;
+comment on function holdfast_private.commit_cursor(bigint, uuid, jsonb, jsonb) is
+  'Moves a cursor and adds to its counters; called in the transaction that records what was done.';
+
+create function holdfast_private.stage_after(kind text, stage text) returns text
+  language sql immutable set search_path = ''
+as $$
+  select case kind || '.' || stage
+    when 'backup.prepare' then 'gone' -- a project without a bucket: nothing to sweep
+    when 'backup.objects' then 'gone'
+    when 'backup.gone' then 'close'
+    when 'backup.close' then 'seal'
+    when 'restore.prepare' then 'plan'
+    when 'restore.import' then 'plan'
+    when 'restore.buckets' then 'objects'
+    when 'restore.objects' then 'finish'
+  end
+$$;
+comment on function holdfast_private.stage_after(text, text) is
+  'The stage that begins when every cursor of a run is finished; null where the run decides itself.';
+
+create function holdfast_private.finish_cursor(cursor_id bigint, owner uuid, done jsonb default '{}')
+  returns void language plpgsql security definer set search_path = ''
+as $$
+declare
+  c holdfast_private.cursors := holdfast_private.require_lease(finish_cursor.cursor_id, finish_cursor.owner);
+  r holdfast_private.runs;
+  last_stage text;
+begin
+  update holdfast_private.cursors
+  set finished_at = clock_timestamp(), committed_at = clock_timestamp(), attempts = 0,
+    counters = holdfast_private.add_counters(counters, finish_cursor.done),
+    lease_owner = null, lease_expires_at = null
+  where id = c.id;
+  perform holdfast_private.add_egress(c.run, finish_cursor.done);
+  -- The lock makes the last of several lanes see that it is the last.
+  perform pg_advisory_xact_lock(hashtext('holdfast'), hashtext(c.run::text));
+  if exists (select from holdfast_private.cursors cc where cc.run = c.run and cc.finished_at is null) then
+    return;
+  end if;
+  select * into r from holdfast_private.runs where id = c.run;
+  -- Uploads run beside the stage that met them; the stage to follow is the sweep's.
+  select cc.stage into last_stage from holdfast_private.cursors cc
+  where cc.run = c.run and cc.stage <> 'upload' order by cc.id desc limit 1;
+  insert into holdfast_private.cursors (run, stage)
+  select c.run, next from holdfast_private.stage_after(r.kind, last_stage) as next where next is not null;
+end
+$$;
+comment on function holdfast_private.finish_cursor(bigint, uuid, jsonb) is
+  'Ends a cursor; when it was the run''s last, the next stage begins in the same transaction.';
+
+-- A lane remembers what it committed last, and goes on from there. A database that was put back to an
+-- earlier moment, or a standby that took over without the newest commits, may still know the lane's
+-- lease; what the lane committed next would then leave out what lies between.
+create function holdfast_private.expect_commit(cursor_id bigint, committed_at text) returns boolean
+  language plpgsql security definer set search_path = ''
+as $$
+begin
+  -- A later one than the lane knows of is its own: a commit whose answer was lost.
+  if expect_commit.committed_at is not null and not exists (
+    select from holdfast_private.cursors c
+    where c.id = expect_commit.cursor_id and c.committed_at >= expect_commit.committed_at::timestamptz
+  ) then
+    raise exception 'lease_lost' using errcode = 'HF000',
+      detail = format('Cursor %s is not where this slice left it: the database was put back.', expect_commit.cursor_id),
+      hint = 'Nothing to do: the lane that leases it next goes on from where it is.';
+  end if;
+  return true;
+end
+$$;
+comment on function holdfast_private.expect_commit(bigint, text) is
+  'True where the last commit of a cursor is the one that the lane knows of or a later one, or it knows of none; else raises lease_lost.';
+
+-- Volatile, so that it sees what the statement that calls it has just committed to.
+create function holdfast_private.committed_at(cursor_id bigint) returns text
+  language sql volatile security definer set search_path = ''
+as $$ select holdfast_private.utc(c.committed_at) from holdfast_private.cursors c where c.id = committed_at.cursor_id $$;
+comment on function holdfast_private.committed_at(bigint) is
+  'When a cursor was made or last moved, in UTC to the microsecond; null where there is none.';
+
+-- functions/project.sql
+
+-- Which project this database serves. A clone or a branch carries its origin's rows along, and must
+-- neither go on with the origin's runs nor post to the origin.
+
+create function holdfast_private.enter_project(project_url text) returns integer
+  language plpgsql security definer set search_path = ''
+as $$
+declare
+  before text := holdfast_private.setting('project_url') #>> '{}';
+  stray holdfast_private.runs;
+  cancelled integer := 0;
+begin
+  if before is not distinct from enter_project.project_url then
+    return 0;
+  end if;
+  if before is not null then
+    for stray in select * from holdfast_private.runs r where r.state in ('running', 'sealing') loop
+      perform holdfast_private.end_run(stray.id, 'cancelled', message => format('It was a run of %s.', before));
+      cancelled := cancelled + 1;
+    end loop;
+    -- The origin's URL in a clone's Vault would make the clone's cron post to the origin.
+    delete from vault.secrets where name = 'holdfast_project_url' and exists (
+      select from vault.decrypted_secrets d where d.id = secrets.id and d.decrypted_secret = before);
+  end if;
+  perform holdfast.set('project_url', to_jsonb(enter_project.project_url));
+  if not exists (select from vault.secrets where name = 'holdfast_project_url') then
+    perform vault.create_secret(enter_project.project_url, 'holdfast_project_url', 'Holdfast: where to post slices');
+  end if;
+  return cancelled;
+end
+$$;
+comment on function holdfast_private.enter_project(text) is
+  'Called by the functions with their own SUPABASE_URL. Where it is another than before, left-over runs are cancelled; returns how many.';

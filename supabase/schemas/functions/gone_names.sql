@@ -1,0 +1,129 @@
+-- Names that a sweep no longer found. Each is looked up by object id: an object that lives under
+-- another name is backed up there first, and only then is the old name closed.
+
+create function holdfast_private.gone_page(cursor_id bigint, owner uuid, max_items integer) returns jsonb
+  language plpgsql security definer set search_path = ''
+as $$
+declare
+  c holdfast_private.cursors := holdfast_private.require_lease(gone_page.cursor_id, gone_page.owner);
+  r holdfast_private.runs := (select runs from holdfast_private.runs where runs.id = c.run);
+  scope holdfast_private.scope := holdfast_private.plan_scope(r.plan);
+  last_position jsonb;
+  items jsonb;
+begin
+  if c.position ? 'stray_pass' then
+    return holdfast_private.stray_page(r, c.position, gone_page.max_items);
+  end if;
+  with marked as (
+    select e.bucket_id, e.name, e.object_id from holdfast_private.entries e
+    where e.repository = r.repository and e.missing_in = r.sequence and e.removed_in is null
+      and (e.bucket_id, e.name) > (coalesce(c.position ->> 'bucket_id', ''), coalesce(c.position ->> 'name', ''))
+    order by e.bucket_id, e.name limit gone_page.max_items
+  ), living as (
+    select distinct on (o.id) o.* from marked m join holdfast_private.source_objects o on o.id = m.object_id
+    where holdfast_private.in_scope(scope, o.bucket_id, o.name, o.size)
+      and not exists (
+        select from holdfast_private.known_entries h where h.repository = r.repository and h.bucket_id = o.bucket_id
+          and h.name = o.name and h.removed_in is null and o.version in (h.version, h.wanted_version))
+    order by o.id
+  )
+  select
+    (select jsonb_build_object('bucket_id', m.bucket_id, 'name', m.name)
+      from marked m order by m.bucket_id desc, m.name desc limit 1),
+    (select coalesce(jsonb_agg(i.item), '[]') from living l
+      cross join lateral holdfast_private.backup_item(r.repository, l.id, l.bucket_id, l.name, l.version, l.size, l.etag,
+        l.metadata) as i)
+  into last_position, items;
+  if last_position is null then
+    return holdfast_private.stray_page(r, '{}', gone_page.max_items);
+  end if;
+  return jsonb_build_object('items', items, 'position', last_position);
+end
+$$;
+comment on function holdfast_private.gone_page(bigint, uuid, integer) is
+  'Marked names after the cursor, then strays: objects that live elsewhere and are not held there, and the position to commit; null at the end.';
+
+create function holdfast_private.gone_commit(cursor_id bigint, owner uuid, results jsonb, new_position jsonb, done jsonb)
+  returns void language plpgsql security definer set search_path = ''
+as $$
+declare
+  c holdfast_private.cursors := holdfast_private.require_lease(gone_commit.cursor_id, gone_commit.owner);
+  r holdfast_private.runs := (select runs from holdfast_private.runs where runs.id = c.run);
+begin
+  perform holdfast_private.record_results(r, gone_commit.results);
+  perform holdfast_private.commit_cursor(c.id, gone_commit.owner, gone_commit.new_position, gone_commit.done);
+end
+$$;
+comment on function holdfast_private.gone_commit(bigint, uuid, jsonb, jsonb, jsonb) is 'Commits a page of the gone stage.';
+
+-- Closing names of objects that moved more than once during the sweep: it met one under its second
+-- name, and then that went on to a third, behind the sweep. The first was kept, since nothing is held
+-- under the third; but what is held under the second was so during the run, and the first was not.
+--
+-- An object moves away, and another one takes its name whose bytes can't be had: the entry under that name
+-- holds what was there, and is marked with the version that was wanted. It was closed, since its object
+-- lives elsewhere, and the one that took the name was in no listing.
+create function holdfast_private.close_page(cursor_id bigint, owner uuid, max_items integer) returns integer
+  language plpgsql security definer set search_path = ''
+as $$
+declare
+  c holdfast_private.cursors := holdfast_private.require_lease(close_page.cursor_id, close_page.owner);
+  r holdfast_private.runs := (select runs from holdfast_private.runs where runs.id = c.run);
+  scope holdfast_private.scope := holdfast_private.plan_scope(r.plan);
+  seen integer;
+  counts jsonb;
+  last_position jsonb;
+begin
+  with marked as (
+    select e.* from holdfast_private.entries e
+    where e.repository = r.repository and e.missing_in = r.sequence and e.removed_in is null
+      and (e.bucket_id, e.name) > (coalesce(c.position ->> 'bucket_id', ''), coalesce(c.position ->> 'name', ''))
+    order by e.bucket_id, e.name limit close_page.max_items
+  ), judged as (
+    select m.bucket_id, m.name, m.added_in, case
+      -- Another object lives here, of which nothing could be had: only this entry tells of it.
+      when exists (
+        select from holdfast_private.source_objects s
+        where s.bucket_id = m.bucket_id collate "default" and s.name = m.name and s.version = m.wanted_version
+          and holdfast_private.in_scope(scope, s.bucket_id, s.name, s.size)) then 'kept'
+      when o.id is null then 'removed'
+      when not holdfast_private.in_scope(scope, o.bucket_id, o.name, o.size) then 'excluded'
+      -- Of the names that an object had during the sweep one is enough: one that the sweep met last
+      -- it found after it looked here, where the object was not any more.
+      when exists (
+        select from holdfast_private.entries h
+        where holdfast_private.object_hash(h.object_id) = holdfast_private.object_hash(m.object_id) and h.object_id = m.object_id
+          and h.repository = r.repository and h.removed_in is null and h.blob is not null
+          and (h.bucket_id, h.name) <> (m.bucket_id, m.name)
+          and (h.missing_in is distinct from r.sequence
+            or (h.added_in, h.bucket_id, h.name) > (m.added_in, m.bucket_id, m.name))) then 'moved'
+      when (o.bucket_id, o.name) = (m.bucket_id, m.name) then 'kept'
+      -- By object: what lay there before may be all that is held under the new name.
+      when exists (
+        select from holdfast_private.entries h where h.repository = r.repository and h.bucket_id = o.bucket_id
+          and h.name = o.name and h.removed_in is null and h.blob is not null and h.object_id = o.id) then 'moved'
+      -- It never held anything that the old name would have to stay for.
+      when m.blob is null then 'moved'
+      -- Its bytes under the new name are not held yet: the old name stays until they are.
+      else 'kept' end as fate
+    from marked m left join holdfast_private.source_objects o on o.id = m.object_id
+  ), closed as (
+    update holdfast_private.entries e set removed_in = r.sequence
+    from judged j where j.fate <> 'kept' and e.repository = r.repository and e.bucket_id = j.bucket_id
+      and e.name = j.name and e.added_in = j.added_in
+  )
+  select count(*), jsonb_build_object(
+      'objects_removed', count(*) filter (where fate = 'removed'),
+      'objects_moved', count(*) filter (where fate = 'moved'),
+      'objects_excluded', count(*) filter (where fate = 'excluded')),
+    (select jsonb_build_object('bucket_id', l.bucket_id, 'name', l.name)
+      from judged l order by l.bucket_id desc, l.name desc limit 1)
+  into seen, counts, last_position from judged;
+  if seen > 0 then
+    perform holdfast_private.commit_cursor(c.id, close_page.owner, last_position, counts);
+  end if;
+  return seen;
+end
+$$;
+comment on function holdfast_private.close_page(bigint, uuid, integer) is
+  'Closes marked entries after the cursor by their fate (removed, moved, excluded, or kept because they may not be closed yet), commits, and returns how many it looked at; 0 at the end.';

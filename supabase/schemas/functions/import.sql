@@ -1,0 +1,126 @@
+-- Import: the catalog is built again from the repository's log and listings. It moves no bytes.
+
+create function holdfast_private.start_import(started_by text, plan jsonb default '{}') returns uuid
+  language sql security definer set search_path = ''
+as $$ select holdfast_private.start_run('import', start_import.plan, start_import.started_by) $$;
+comment on function holdfast_private.start_import(text, jsonb) is
+  'Starts an import of the repository''s log into the catalog; with take_over in its plan the repository becomes this project''s after it.';
+
+create function holdfast_private.repository_prepared(cursor_id bigint, owner uuid, facts jsonb, next_stage text)
+  returns void language plpgsql security definer set search_path = ''
+as $$
+declare
+  c holdfast_private.cursors := holdfast_private.require_lease(repository_prepared.cursor_id, repository_prepared.owner);
+  -- Whoever only reads does not say where the backups went.
+  known integer := (
+    select r.id from holdfast_private.repositories r where r.repository_id = (facts ->> 'repository_id')::uuid);
+begin
+  update holdfast_private.runs r
+  set repository = coalesce(known, holdfast_private.save_repository(facts)),
+    plan = r.plan || jsonb_build_object('place', holdfast_private.place_of(facts))
+  where r.id = c.run;
+  insert into holdfast_private.cursors (run, stage) values (c.run, next_stage);
+  perform holdfast_private.finish_cursor(c.id, repository_prepared.owner);
+end
+$$;
+comment on function holdfast_private.repository_prepared(bigint, uuid, jsonb, text) is
+  'Ends the prepare stage of a run that reads a repository: records it and begins the next stage.';
+
+-- A snapshot does not always build on the one before it in the log: a record that came late, after the
+-- next run had sealed, stands before that run's. Then its parts say nothing of what the late one holds,
+-- and an import has to start over with the full listing that they begin with.
+create function holdfast_private.import_begin(cursor_id bigint, owner uuid) returns jsonb
+  language plpgsql security definer set search_path = ''
+as $$
+declare
+  c holdfast_private.cursors := holdfast_private.require_lease(import_begin.cursor_id, import_begin.owner);
+  r holdfast_private.runs := (select runs from holdfast_private.runs where runs.id = c.run);
+begin
+  return (
+    select jsonb_build_object('position', c.position, 'base', base.sequence,
+      'base_parts', jsonb_path_query_array(base.document, '$.parts[*].key'),
+      'last_record', o.last_record, 'repository_id', o.repository_id)
+    from holdfast_private.repositories o left join lateral holdfast_private.last_snapshot(o.id) as base on true
+    where o.id = r.repository);
+end
+$$;
+comment on function holdfast_private.import_begin(bigint, uuid) is
+  'Which repository an import is of, and how far it is: its position, the newest snapshot in the catalog with the keys of its parts, and the last record it holds.';
+
+create function holdfast_private.import_page(cursor_id bigint, owner uuid, sequence integer, lines jsonb,
+  replaces jsonb, new_position jsonb) returns void
+  language plpgsql security definer set search_path = ''
+as $$
+declare
+  c holdfast_private.cursors := holdfast_private.require_lease(import_page.cursor_id, import_page.owner);
+  repo integer := (select r.repository from holdfast_private.runs r where r.id = c.run);
+begin
+  -- Once, before the first page: an import's own entries lie above the base too. And not before
+  -- there is one: a log without news leaves alone what a backup copied and has not sealed yet.
+  if not c.position ? 'begun' then
+    perform holdfast_private.forget_unsealed(repo);
+  end if;
+  perform holdfast_private.put_entries(repo, import_page.sequence, lines);
+
+  -- What an earlier part put as this same sequence is removed, too: it is in no snapshot then.
+  update holdfast_private.entries e set removed_in = import_page.sequence
+  from jsonb_to_recordset(lines) as x (op text, bucket_id text, name text)
+  where x.op = 'remove' and e.repository = repo and e.bucket_id = x.bucket_id and e.name = x.name
+    and e.removed_in is null and e.added_in <= import_page.sequence;
+
+  -- A full listing says by its silence what is gone: between the keys that this page covers.
+  if replaces is not null then
+    update holdfast_private.entries e set removed_in = import_page.sequence
+    where e.repository = repo and e.removed_in is null and e.added_in < import_page.sequence
+      and (e.bucket_id, e.name) > (replaces ->> 'after_bucket', replaces ->> 'after_name')
+      and (replaces ->> 'to_bucket' is null
+        or (e.bucket_id, e.name) <= (replaces ->> 'to_bucket', replaces ->> 'to_name'));
+  end if;
+  perform holdfast_private.commit_cursor(c.id, import_page.owner, new_position || '{"begun": true}',
+    jsonb_build_object('entries_imported', jsonb_array_length(lines)));
+end
+$$;
+comment on function holdfast_private.import_page(bigint, uuid, integer, jsonb, jsonb, jsonb) is
+  'Applies lines of a listing to the catalog as a sequence; replaces bounds what a full listing closes.';
+
+create function holdfast_private.import_record(cursor_id bigint, owner uuid, record jsonb, document jsonb) returns void
+  language plpgsql security definer set search_path = ''
+as $$
+declare
+  c holdfast_private.cursors := holdfast_private.require_lease(import_record.cursor_id, import_record.owner);
+  repo integer := (select r.repository from holdfast_private.runs r where r.id = c.run);
+begin
+  if import_record.document is not null then
+    if not c.position ? 'begun' then
+      perform holdfast_private.forget_unsealed(repo);
+    end if;
+    c.position := '{"begun": true}';
+    perform holdfast_private.save_snapshot(repo, import_record.document);
+  end if;
+  update holdfast_private.repositories r
+  set last_record = greatest(r.last_record, (record ->> 'sequence')::integer),
+    owner_project = case when record ->> 'kind' = 'owner' then record ->> 'project_url' else r.owner_project end
+  where r.id = repo;
+  perform holdfast_private.commit_cursor(c.id, import_record.owner, c.position,
+    jsonb_build_object('snapshots_imported', (import_record.document is not null)::integer));
+end
+$$;
+comment on function holdfast_private.import_record(bigint, uuid, jsonb, jsonb) is
+  'Counts a log record as known; its snapshot, if it is of one, joins the catalog whole.';
+
+create function holdfast_private.import_done(cursor_id bigint, owner uuid) returns void
+  language plpgsql security definer set search_path = ''
+as $$
+declare
+  c holdfast_private.cursors := holdfast_private.require_lease(import_done.cursor_id, import_done.owner);
+  r holdfast_private.runs := (select runs from holdfast_private.runs where runs.id = c.run);
+begin
+  perform holdfast_private.finish_cursor(c.id, import_done.owner);
+  if r.kind = 'import' then
+    perform holdfast_private.end_run(r.id, 'succeeded', result => jsonb_build_object(
+      'newest_snapshot', holdfast_private.newest_snapshot_id(r.repository)));
+  end if;
+end
+$$;
+comment on function holdfast_private.import_done(bigint, uuid) is
+  'Ends the import stage: of an import, the run; of a restore, the way to its plan.';

@@ -1,0 +1,163 @@
+-- A listing is read page by page, each from where the last one ended. A page must cost what it
+-- holds: so its plan is made for its own bounds, and nothing is sorted or hashed whole for it.
+
+create function holdfast_private.changes_to_sort() returns integer
+  language sql immutable set search_path = '' as $$ select 100000 $$;
+comment on function holdfast_private.changes_to_sort() is
+  'Up to so many changes are found by their sequence and sorted for each page of a listing; more are met in the order of names.';
+
+create function holdfast_private.few_changes(repository integer, since integer, upto integer) returns boolean
+  language plpgsql stable security definer set search_path = '' set plan_cache_mode = force_custom_plan
+as $$
+begin
+  return holdfast_private.changes_to_sort() >= (
+    select count(*) from (
+      (select from holdfast_private.entries e
+        where e.repository = few_changes.repository and e.added_in > since and e.added_in <= upto
+        limit holdfast_private.changes_to_sort() + 1)
+      union all
+      (select from holdfast_private.entries e
+        where e.repository = few_changes.repository and e.removed_in > since and e.removed_in <= upto
+        limit holdfast_private.changes_to_sort() + 1)) as change);
+end
+$$;
+comment on function holdfast_private.few_changes(integer, integer, integer) is
+  'Whether so little changed after one sequence up to another that it may be sorted again for each page.';
+
+create function holdfast_private.changed_names(repository integer, since integer, upto integer,
+  after_bucket text, after_name text, max_names integer) returns table (bucket_id text, name text)
+  language plpgsql stable security definer set search_path = '' set plan_cache_mode = force_custom_plan
+as $$
+#variable_conflict use_column
+begin
+  -- Against the last sealed sequence, not this run's: what an abandoned run did is listed here too.
+  return query
+  select e.bucket_id, e.name from holdfast_private.entries e
+  where e.repository = changed_names.repository and e.added_in > since and e.added_in <= upto
+    and (e.removed_in is null or e.removed_in > upto) and (e.bucket_id, e.name) > (after_bucket, after_name)
+  union
+  select e.bucket_id, e.name from holdfast_private.entries e
+  where e.repository = changed_names.repository and e.removed_in > since and e.removed_in <= upto
+    and e.added_in <= since and (e.bucket_id, e.name) > (after_bucket, after_name)
+  order by bucket_id, name limit max_names;
+end
+$$;
+comment on function holdfast_private.changed_names(integer, integer, integer, text, text, integer) is
+  'Names of what changed after one sequence up to another, by bucket and name, where it is little.';
+
+create function holdfast_private.next_changed_names(repository integer, since integer, upto integer,
+  after_bucket text, after_name text, max_names integer) returns table (bucket_id text, name text)
+  language plpgsql stable security definer set search_path = '' set plan_cache_mode = force_custom_plan
+  -- The order is the primary key's: whatever else the planner may think of sorts all of the rest.
+  set enable_sort = off set enable_seqscan = off set enable_bitmapscan = off set enable_hashagg = off
+as $$
+#variable_conflict use_column
+begin
+  return query
+  select distinct e.bucket_id, e.name from holdfast_private.entries e
+  where e.repository = next_changed_names.repository and (e.bucket_id, e.name) > (after_bucket, after_name)
+    and case when e.added_in > since then e.added_in <= upto and (e.removed_in is null or e.removed_in > upto)
+      else e.removed_in > since and e.removed_in <= upto end
+  order by e.bucket_id, e.name limit max_names;
+end
+$$;
+comment on function holdfast_private.next_changed_names(integer, integer, integer, text, text, integer) is
+  'The same where it is much: by way of all entries, each of which one page of the listing passes.';
+
+create function holdfast_private.changed_lines(repository integer, since integer, upto integer,
+  after_bucket text, after_name text, max_lines integer)
+  returns table (bucket_id text, name text, line text)
+  language plpgsql stable security definer set search_path = '' set plan_cache_mode = force_custom_plan
+  set enable_hashjoin = off set enable_mergejoin = off
+as $$
+#variable_conflict use_column
+declare
+  few boolean := holdfast_private.few_changes(changed_lines.repository, since, upto);
+begin
+  return query
+  select c.bucket_id, c.name, coalesce(l.line,
+    jsonb_build_object('op', 'remove', 'bucket', c.bucket_id, 'name', c.name)::text)
+  from (
+    select * from holdfast_private.changed_names(changed_lines.repository, since, upto, after_bucket, after_name, max_lines)
+    where few
+    union all
+    select * from holdfast_private.next_changed_names(changed_lines.repository, since, upto, after_bucket, after_name, max_lines)
+    where not few) as c
+    left join holdfast_private.listed_entries l on l.repository = changed_lines.repository
+      and l.bucket_id = c.bucket_id collate "C" and l.name = c.name collate "C"
+      and l.added_in <= upto and (l.removed_in is null or l.removed_in > upto);
+end
+$$;
+comment on function holdfast_private.changed_lines(integer, integer, integer, text, text, integer) is
+  'Listing lines of what changed after one sequence up to another: the next by bucket and name.';
+
+create function holdfast_private.full_lines(repository integer, upto integer, after_bucket text, after_name text, max_lines integer)
+  returns table (bucket_id text, name text, line text)
+  language plpgsql stable security definer set search_path = '' set plan_cache_mode = force_custom_plan
+  set enable_sort = off set enable_seqscan = off set enable_bitmapscan = off
+  set enable_hashjoin = off set enable_mergejoin = off
+as $$
+#variable_conflict use_column
+begin
+  return query
+  select l.bucket_id, l.name, l.line from holdfast_private.listed_entries l
+  where l.repository = full_lines.repository and l.added_in <= upto
+    and (l.removed_in is null or l.removed_in > upto)
+    and (l.bucket_id, l.name) > (after_bucket, after_name)
+  order by l.bucket_id, l.name limit max_lines;
+end
+$$;
+comment on function holdfast_private.full_lines(integer, integer, text, text, integer) is
+  'Listing lines of everything at a sequence: the next by bucket and name.';
+
+create function holdfast_private.listing_kind(base holdfast_private.snapshots) returns text
+  language sql stable set search_path = ''
+as $$
+  -- The tail of change parts is bounded: a reader of the newest snapshot fetches at most 30 of them,
+  -- and never more lines of changes than a full listing has.
+  select case
+    when (base).sequence is null then 'full'
+    when (select count(*) >= 30
+        or sum((p ->> 'entries')::bigint) > greatest(10000, ((base).document #>> '{totals,objects}')::bigint)
+      from jsonb_array_elements((base).document -> 'parts') p where p ->> 'kind' = 'changes') then 'full'
+    else 'changes' end
+$$;
+comment on function holdfast_private.listing_kind(holdfast_private.snapshots) is
+  'Whether the snapshot after this one lists everything or only what changed.';
+
+create function holdfast_private.seal_page(cursor_id bigint, owner uuid, max_lines integer) returns jsonb
+  language plpgsql security definer set search_path = ''
+as $$
+declare
+  c holdfast_private.cursors := holdfast_private.require_lease(seal_page.cursor_id, seal_page.owner);
+  r holdfast_private.runs := (select runs from holdfast_private.runs where runs.id = c.run);
+  base holdfast_private.snapshots := holdfast_private.last_snapshot(r.repository);
+  after_bucket text := coalesce(c.position ->> 'bucket_id', '');
+  after_name text := coalesce(c.position ->> 'name', '');
+  kind text := holdfast_private.listing_kind(base);
+  -- A slice packs a page in memory: an object's metadata may be of any size, one line goes alone.
+  max_bytes constant bigint := 16 * 1024 * 1024;
+  page jsonb;
+begin
+  select jsonb_build_object('count', count(*), 'text', string_agg(l.line, E'\n' order by l.bucket_id, l.name),
+    'bucket_id', (array_agg(l.bucket_id order by l.bucket_id desc, l.name desc))[1],
+    'name', (array_agg(l.name order by l.bucket_id desc, l.name desc))[1])
+  into page from (
+    select listed.*, row_number() over upto as line_number, sum(octet_length(listed.line)) over upto as bytes
+    from (
+      -- A function's result has no collation of its own; the database's would page in another order.
+      select lines.bucket_id collate "C" as bucket_id, lines.name collate "C" as name, lines.line
+      from holdfast_private.full_lines(r.repository, r.sequence, after_bucket, after_name, max_lines) as lines
+      where kind = 'full'
+      union all
+      select lines.bucket_id, lines.name, lines.line
+      from holdfast_private.changed_lines(r.repository, (base).sequence, r.sequence, after_bucket, after_name, max_lines) as lines
+      where kind = 'changes') as listed
+    window upto as (order by listed.bucket_id, listed.name rows unbounded preceding)) as l
+  where l.bytes <= max_bytes or l.line_number = 1;
+  return page || jsonb_build_object('kind', kind, 'parts', coalesce(c.position -> 'parts', '[]'),
+    'inherited', case when kind = 'changes' then (base).document -> 'parts' else '[]' end);
+end
+$$;
+comment on function holdfast_private.seal_page(bigint, uuid, integer) is
+  'The next lines to list, whether as a full listing or as changes, the parts written so far and those inherited.';

@@ -1,0 +1,89 @@
+-- What is known of repositories, and the sequences that runs take in them.
+
+create function holdfast_private.place_of(facts jsonb) returns jsonb
+  language sql immutable set search_path = ''
+as $$
+  select jsonb_build_object('endpoint', facts -> 'endpoint', 'bucket', facts -> 'bucket', 'prefix', facts -> 'prefix')
+$$;
+comment on function holdfast_private.place_of(jsonb) is 'Of what was found of a repository, where it lies.';
+
+-- A run keeps to the place that it began at, and what was copied to another place is not held at this
+-- one: secrets can change at any time, and a bucket may be copied while something in it is unsealed.
+--
+-- A listing may not have the newest record of the log yet. Where that is the record of a run that failed
+-- with no answer to whether it was written, the next run would count on past it, and no run would look
+-- there again: the snapshot would be in the repository and never in the catalog. Only who has begun to
+-- seal writes a record; whether its snapshot can still be adopted is another question.
+create function holdfast_private.known_repository(repository_id uuid) returns jsonb
+  language sql stable security definer set search_path = ''
+as $$
+  select jsonb_build_object('id', r.id, 'last_record', r.last_record, 'owner_project', r.owner_project,
+    'conditional_writes', r.conditional_writes, 'endpoint', r.endpoint, 'bucket', r.bucket, 'prefix', r.prefix,
+    'unanswered_records', (
+      select coalesce(jsonb_agg(u.sequence order by u.sequence), '[]') from holdfast_private.runs u
+      where u.repository = r.id and u.kind = 'backup' and u.state = 'failed' and u.sequence > r.last_record
+        and exists (select from holdfast_private.cursors c where c.run = u.id and c.stage = 'seal')))
+  from holdfast_private.repositories r where r.repository_id = known_repository.repository_id
+$$;
+comment on function holdfast_private.known_repository(uuid) is
+  'What the catalog knows of a repository, with the place that backups last went to, and which records may be in its log though nobody answered; null if nothing.';
+
+create function holdfast_private.repository_at(endpoint text, bucket text, prefix text) returns uuid
+  language sql stable security definer set search_path = ''
+as $$
+  select r.repository_id from holdfast_private.repositories r
+  where r.endpoint = repository_at.endpoint and r.bucket = repository_at.bucket and r.prefix = repository_at.prefix
+  order by r.id desc limit 1
+$$;
+comment on function holdfast_private.repository_at(text, text, text) is 'The repository that was last met at a place.';
+
+create function holdfast_private.save_repository(facts jsonb) returns integer
+  language sql security definer set search_path = ''
+as $$
+  insert into holdfast_private.repositories (repository_id, endpoint, bucket, prefix, format_version,
+    owner_project, last_record, conditional_writes)
+  select f.repository_id, f.endpoint, f.bucket, f.prefix, f.format_version, f.owner_project,
+    f.last_record, f.conditional_writes
+  from jsonb_to_record(save_repository.facts) as f (repository_id uuid, endpoint text, bucket text,
+    prefix text, format_version integer, owner_project text, last_record integer, conditional_writes boolean)
+  on conflict (repository_id) do update
+  set endpoint = excluded.endpoint, bucket = excluded.bucket, prefix = excluded.prefix,
+    format_version = excluded.format_version, owner_project = excluded.owner_project,
+    -- Of another server nothing is known before it was asked.
+    conditional_writes = coalesce(excluded.conditional_writes,
+      case when (repositories.endpoint, repositories.bucket, repositories.prefix)
+          = (excluded.endpoint, excluded.bucket, excluded.prefix)
+        then repositories.conditional_writes end),
+    last_record = greatest(repositories.last_record, excluded.last_record)
+  returning id
+$$;
+comment on function holdfast_private.save_repository(jsonb) is 'Records what was found of a repository and returns its number.';
+
+create function holdfast_private.own_repository() returns integer
+  language sql stable security definer set search_path = ''
+as $$
+  select coalesce(
+    (select r.repository from holdfast_private.runs r
+      where r.kind = 'backup' and r.repository is not null order by r.started_at desc limit 1),
+    (select p.id from holdfast_private.repositories p
+      where p.owner_project = holdfast_private.setting('project_url') #>> '{}' order by p.id desc limit 1))
+$$;
+comment on function holdfast_private.own_repository() is
+  'The repository that this project backs up to: the last backup''s, or after an import the one it owns; null before the first.';
+
+create function holdfast_private.take_sequence(run_id uuid, repository integer) returns integer
+  language sql security definer set search_path = ''
+as $$
+  update holdfast_private.runs r
+  set repository = take_sequence.repository,
+    sequence = 1 + greatest(
+      (select last_record from holdfast_private.repositories where id = take_sequence.repository),
+      (select max(o.sequence) from holdfast_private.runs o where o.repository = take_sequence.repository),
+      (select max(e.added_in) from holdfast_private.entries e where e.repository = take_sequence.repository),
+      (select max(e.removed_in) from holdfast_private.entries e
+        where e.repository = take_sequence.repository and e.removed_in is not null))
+  where r.id = take_sequence.run_id and r.sequence is null
+  returning r.sequence
+$$;
+comment on function holdfast_private.take_sequence(uuid, integer) is
+  'Gives a run the next sequence of its repository: one above the highest that the log or the catalog knows.';

@@ -1,0 +1,198 @@
+-- What a restore writes over, and what may come late.
+
+create function holdfast_private.is_held(repository integer, bucket_id text, name text, version text, type text,
+  cache_control text, user_metadata jsonb, owner_id text, created_at timestamptz) returns boolean
+  language sql stable security definer set search_path = ''
+as $$
+  select exists (
+    select from holdfast_private.known_entries h join holdfast_private.snapshots s on s.repository = h.repository
+      and s.sequence >= h.added_in and (h.removed_in is null or h.removed_in > s.sequence)
+    where h.repository = is_held.repository and h.bucket_id = is_held.bucket_id and h.name = is_held.name
+      and h.version = is_held.version and h.blob is not null
+      and holdfast_private.same_metadata(is_held.type, is_held.cache_control, is_held.user_metadata, is_held.owner_id,
+        is_held.created_at, h.type, h.cache_control, h.user_metadata, h.owner_id, h.created_at))
+$$;
+comment on function holdfast_private.is_held(integer, text, text, text, text, text, jsonb, text, timestamptz) is
+  'Whether a sealed snapshot holds this version of an object with what its row says: writing over it loses nothing.';
+
+create function holdfast_private.restore_overwrites(cursor_id bigint, owner uuid, bucket_id text, name text, version text,
+  keeps boolean) returns boolean language plpgsql security definer set search_path = ''
+as $$
+declare
+  c holdfast_private.cursors := holdfast_private.require_lease(restore_overwrites.cursor_id, restore_overwrites.owner);
+  r holdfast_private.runs := (select runs from holdfast_private.runs where runs.id = c.run);
+  -- A version may be edited under the lane's eyes: what is to go must still be in a snapshot.
+  said jsonb := (select o.metadata from holdfast_private.source_objects o
+    where o.bucket_id = restore_overwrites.bucket_id and o.name = restore_overwrites.name
+      and o.version = restore_overwrites.version
+      and (restore_overwrites.keeps or holdfast_private.is_held(r.repository, o.bucket_id, o.name, o.version, o.type,
+        o.cache_control, o.user_metadata, o.owner_id, o.created_at)));
+begin
+  if said is null then
+    return false;
+  end if;
+  -- Written down twice: the upload of the first time had no answer, and may still come. As long as the
+  -- version is the one of then, none has come, and what the row says is the user's.
+  insert into holdfast_private.overwrites as w (run, bucket_id, name, version, metadata, keeps)
+  values (c.run, restore_overwrites.bucket_id, restore_overwrites.name, restore_overwrites.version, said,
+    restore_overwrites.keeps)
+  on conflict on constraint overwrites_pkey do update set
+    doubtful_at = coalesce(w.doubtful_at, clock_timestamp()),
+    metadata = case when w.version = excluded.version then excluded.metadata else w.metadata end,
+    keeps = case when w.version = excluded.version then excluded.keeps else w.keeps end;
+  return true;
+end
+$$;
+comment on function holdfast_private.restore_overwrites(bigint, uuid, text, text, text, boolean) is
+  'Writes down that a lane is about to write over a version of an object; false where another one is there by now, or it was edited and no snapshot holds that.';
+
+create function holdfast_private.wanted_words(run_id uuid, results jsonb) returns jsonb
+  language sql stable security definer set search_path = ''
+as $$
+  select coalesce(jsonb_agg(case when w.keeps then x || jsonb_build_object('metadata', w.metadata) else x end), '[]')
+  from jsonb_array_elements(wanted_words.results) x
+    left join lateral (
+      -- This run's own, or what a run left that has ended.
+      select w.keeps, w.metadata from holdfast_private.overwrites w join holdfast_private.runs r on r.id = w.run
+      where w.bucket_id = x ->> 'bucket_id' and w.name = x ->> 'name' and (w.run = wanted_words.run_id
+        or (w.put is null and exists (
+          select from holdfast_private.source_objects o
+          where o.bucket_id = x ->> 'bucket_id' and o.name = x ->> 'name'
+            and o.version = x ->> 'restored_version' and o.version <> w.version
+            -- An upload over a row leaves its time; one that somebody made anew has another.
+            and o.created_at is not distinct from (w.metadata ->> 'created_at')::timestamptz
+            and o.updated_at between r.started_at and r.ended_at + interval '15 minutes')))
+      order by w.run = wanted_words.run_id desc, w.keeps desc limit 1) as w on true
+  where x ->> 'restored_version' is not null
+$$;
+comment on function holdfast_private.wanted_words(uuid, jsonb) is
+  'Of a page''s results those that were put, each with what its row is to say: what it said before where only bytes were lost, else what the snapshot lists.';
+
+create function holdfast_private.take_over_overwrites(run_id uuid, patched jsonb) returns void
+  language sql security definer set search_path = ''
+as $$
+  with taken as (
+    delete from holdfast_private.overwrites w
+    using jsonb_to_recordset(take_over_overwrites.patched) as x (bucket_id text, name text, metadata jsonb)
+    where w.run <> take_over_overwrites.run_id and w.bucket_id = x.bucket_id and w.name = x.name
+    returning w.bucket_id, w.name, w.version, x.metadata, coalesce(w.doubtful_at, clock_timestamp()) as doubtful_at
+  )
+  insert into holdfast_private.overwrites as own (run, bucket_id, name, version, metadata, keeps, doubtful_at)
+  select distinct on (t.bucket_id, t.name) take_over_overwrites.run_id, t.bucket_id, t.name, t.version, t.metadata,
+    true, t.doubtful_at
+  from taken t order by t.bucket_id, t.name, t.doubtful_at desc
+  on conflict on constraint overwrites_pkey do update set
+    doubtful_at = coalesce(own.doubtful_at, excluded.doubtful_at)
+$$;
+comment on function holdfast_private.take_over_overwrites(uuid, jsonb) is
+  'Makes a restore''s own what earlier ones wrote down of objects whose rows it patches: an upload of theirs that still comes is to say what it says.';
+
+create function holdfast_private.settle_overwrites(run_id uuid, results jsonb) returns void
+  language sql security definer set search_path = ''
+as $$
+  -- A late one may have come since the bytes were read back: then the row says another etag by now. Where
+  -- nothing was put at last, one may still come, and brings the bytes that the row tells of.
+  update holdfast_private.overwrites w set put = coalesce(x.restored_version, w.version),
+    etag = case when x.restored_version is null then w.metadata ->> 'etag' else coalesce(x.restored_etag, (
+      select o.etag from holdfast_private.source_objects o
+      where o.bucket_id = x.bucket_id and o.name = x.name and o.version = x.restored_version)) end
+  from jsonb_to_recordset(settle_overwrites.results)
+    as x (bucket_id text, name text, restored_version text, restored_etag text)
+  where w.run = settle_overwrites.run_id and w.bucket_id = x.bucket_id and w.name = x.name
+    and w.doubtful_at is not null and (x.restored_version is not null or w.keeps);
+  -- What landed and could not be patched is for the next restore, as is what never was committed.
+  delete from holdfast_private.overwrites w
+  using jsonb_to_recordset(settle_overwrites.results) as x (bucket_id text, name text, restored_version text)
+  where w.run = settle_overwrites.run_id and w.bucket_id = x.bucket_id and w.name = x.name
+    and w.put is null and w.doubtful_at is null
+    and (x.restored_version is not null or exists (
+      select from holdfast_private.source_objects o
+      where o.bucket_id = x.bucket_id and o.name = x.name and o.version = w.version));
+$$;
+comment on function holdfast_private.settle_overwrites(uuid, jsonb) is
+  'Takes out what a page has written over; what another lane may still be at stays, with what was put.';
+
+create function holdfast_private.left_by_upload(bucket_id text, name text, version text, user_metadata jsonb, owner_id text,
+  updated_at timestamptz) returns boolean
+  language sql stable security definer set search_path = ''
+as $$
+  select coalesce(left_by_upload.user_metadata, '{}') = '{}' and exists (
+    select from holdfast_private.overwrites w join holdfast_private.runs r on r.id = w.run
+    where w.bucket_id = left_by_upload.bucket_id and w.name = left_by_upload.name
+      and w.version <> left_by_upload.version
+      and (left_by_upload.owner_id is null or left_by_upload.owner_id = w.metadata ->> 'owner_id')
+      and left_by_upload.updated_at >= r.started_at
+      and left_by_upload.updated_at <= coalesce(r.ended_at, clock_timestamp()) + interval '15 minutes')
+$$;
+comment on function holdfast_private.left_by_upload(text, text, text, jsonb, text, timestamptz) is
+  'Whether a row is as the upload of a restore leaves it that was written down and never committed.';
+
+-- An upload may come late over what another lane has restored and patched, or be the last that a run did.
+-- The tick finds such rows among those that were written down, and has them say again what they said.
+--
+-- What a restore wrote down and never did stays for seven days, for the next restore to know. For as long
+-- the tick took the same bytes for an upload that came late, and gave a user's own the words of before. And
+-- it took what a later restore had just put for one: that found other words there than a slice leaves, and
+-- left them. So a later restore has what it puts to itself, and what may still come late is to say its words.
+create function holdfast_private.mend_overwrites() returns jsonb
+  language plpgsql security definer set search_path = '' set lock_timeout = '1s'
+as $$
+declare
+  late jsonb;
+  mended integer := 0;
+  not_mended text;
+begin
+  -- The same bytes once more, and not a word of a user's beside them: an upload that came late, or one of
+  -- a run that ended before it could say so, where the row is to say what it said.
+  for late in
+    select jsonb_build_object('run', w.run, 'bucket_id', w.bucket_id, 'name', w.name, 'etag', o.etag,
+      'restored_version', o.version, 'metadata', case when w.keeps then w.metadata else e.metadata end)
+    from holdfast_private.overwrites w join holdfast_private.runs r on r.id = w.run
+      cross join lateral (
+        select s.* from holdfast_private.source_objects s
+        where s.bucket_id = w.bucket_id collate "default" and s.name = w.name) as o
+      cross join lateral (
+        select k.* from holdfast_private.known_entries k
+        where k.repository = r.repository and k.bucket_id = w.bucket_id and k.name = w.name
+          and k.added_in <= (r.result ->> 'sequence')::integer
+          and (k.removed_in is null or k.removed_in > (r.result ->> 'sequence')::integer)) as e
+    where (w.put is not null or (w.keeps and r.ended_at is not null
+        -- What comes later is a user's, who puts back what no restore has.
+        and o.updated_at between r.started_at and r.ended_at + interval '15 minutes'))
+      -- An upload over a row leaves its time, as it was put back; one that somebody made anew has another.
+      and o.created_at is not distinct from coalesce(
+        (case when w.keeps then w.metadata else e.metadata end ->> 'created_at')::timestamptz, o.created_at)
+      -- What a restore sends is of the listed type, where a header can say it.
+      and (o.type is not distinct from e.type or o.type = 'application/octet-stream')
+      and (o.cache_control is not distinct from e.cache_control or o.cache_control = 'no-cache')
+      and not exists (
+        select from holdfast_private.runs other
+        where other.kind = 'restore' and other.state = 'running' and other.plan ->> 'dry_run' = 'false'
+          and other.id <> w.run)
+      and o.version <> coalesce(w.put, w.version) and o.etag = coalesce(w.etag, w.metadata ->> 'etag')
+      and o.size = e.size and coalesce(o.user_metadata, '{}') = '{}'
+      and (o.owner_id is null or o.owner_id in (w.metadata ->> 'owner_id', e.metadata ->> 'owner_id'))
+  loop
+    begin
+      perform holdfast_private.patch_objects(jsonb_build_array(late));
+      update holdfast_private.overwrites w set put = late ->> 'restored_version', etag = late ->> 'etag',
+        doubtful_at = coalesce(w.doubtful_at, clock_timestamp())
+      where w.run = (late ->> 'run')::uuid and w.bucket_id = late ->> 'bucket_id' and w.name = late ->> 'name';
+      mended := mended + 1;
+    exception when others then
+      -- A trigger of the project's, or somebody who holds the row: the next minute tries again, and
+      -- nothing else of the tick's is kept from going on.
+      not_mended := format('%s/%s: %s', late ->> 'bucket_id', late ->> 'name', sqlerrm);
+    end;
+  end loop;
+  -- No upload is under way for longer than a quarter of an hour; what was never committed tells the next
+  -- restore what it may patch.
+  delete from holdfast_private.overwrites w
+  where w.put is not null and w.doubtful_at < now() - interval '15 minutes';
+  delete from holdfast_private.overwrites w using holdfast_private.runs r
+  where w.put is null and r.id = w.run and r.ended_at < now() - interval '7 days';
+  return jsonb_strip_nulls(jsonb_build_object('mended', nullif(mended, 0), 'not_mended', not_mended));
+end
+$$;
+comment on function holdfast_private.mend_overwrites() is
+  'Puts back what rows said where an upload came late over a restored object; forgets what is over. Returns how many rows were patched, and why one was not.';

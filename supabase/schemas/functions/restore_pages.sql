@@ -1,0 +1,198 @@
+-- A page of a restore, and the patch of what Storage's API can't set.
+
+-- A restore that ended between putting an object and patching its row leaves that to the next one, which
+-- may then touch the object even where it overwrites nothing. What a user made at that time, and has
+-- since given metadata of its own, looked the same. But what a restore puts has neither owner nor user
+-- metadata before its row is patched, and the times that Storage's insert gave it.
+create function holdfast_private.as_inserted(object_id uuid) returns boolean
+  language sql stable security definer set search_path = ''
+as $$
+  -- Both are the insert's now(), and the patch of a restore changes created_at alone. A Storage that has
+  -- no such column tells nothing.
+  select coalesce(to_jsonb(o) ->> 'last_accessed_at' = to_jsonb(o) ->> 'created_at', true)
+  from storage.objects o where o.id = as_inserted.object_id
+$$;
+comment on function holdfast_private.as_inserted(uuid) is
+  'Whether a row of storage.objects still has the created_at that it was inserted with, as far as can be told.';
+
+-- A restore that succeeded has said of all that it put that it did; so has one that came after one that
+-- did not, of what that had left. What a user makes next, be it with the bytes that a snapshot has there,
+-- an empty object above all, is theirs.
+--
+-- Which objects a running restore may have put itself: those of pages that it has given to a lane which did
+-- not commit them. All else that is made while it runs is a user's, whatever it looks like; and only what
+-- may still come from a fallen lane has to go by move.
+create function holdfast_private.put_by_restore(created_at timestamptz, run uuid, given_before boolean) returns boolean
+  language sql stable security definer set search_path = ''
+as $$
+  -- The patch sets created_at back, so only what was put and not patched yet is as young as a run.
+  -- An upload that was under way when its run was cancelled ends a little later.
+  select exists (
+    select from holdfast_private.runs r
+    where r.kind = 'restore' and r.plan ->> 'dry_run' = 'false' and r.state <> 'succeeded'
+      and (r.id <> put_by_restore.run or put_by_restore.given_before)
+      and put_by_restore.created_at >= r.started_at
+      and put_by_restore.created_at <= coalesce(r.ended_at, clock_timestamp()) + interval '3 minutes'
+      and not exists (
+        select from holdfast_private.runs later
+        where later.kind = 'restore' and later.plan ->> 'dry_run' = 'false' and later.state = 'succeeded'
+          and later.started_at >= r.ended_at and later.ended_at <= put_by_restore.created_at))
+$$;
+comment on function holdfast_private.put_by_restore(timestamptz, uuid, boolean) is
+  'Whether an object was made while a restore ran that has not succeeded: one that died or was cancelled before it patched the row leaves such objects to the next. Of the restore that asks, only where a lane was given the object before.';
+
+-- What a row says beside the bytes may be edited without a new version: it is held only by a snapshot that
+-- says the same. A restore that may overwrite would otherwise lose it, and no snapshot would bring it back.
+create function holdfast_private.restore_page(cursor_id bigint, owner uuid, max_items integer) returns jsonb
+  language plpgsql security definer set search_path = '' set plan_cache_mode = force_custom_plan
+as $$
+declare
+  c holdfast_private.cursors := holdfast_private.require_lease(restore_page.cursor_id, restore_page.owner);
+  r holdfast_private.runs := (select runs from holdfast_private.runs where runs.id = c.run);
+  -- Up to there another lane was given entries: it may have put them, or be about to.
+  fallen_to text collate "C" := c.position ->> 'fallen_to';
+  page jsonb;
+begin
+  -- A lane that lost its lease may get it again; its own pages since the last commit count as well.
+  if c.position ->> 'given_by' is distinct from restore_page.owner::text or c.attempts > 1 then
+    fallen_to := greatest(fallen_to, (c.position ->> 'given_to') collate "C");
+  end if;
+  -- A lane leaves none behind when it goes on: these are of one that died, or that sleeps and may wake.
+  update holdfast_private.overwrites w set doubtful_at = clock_timestamp()
+  where w.run = r.id and w.bucket_id = c.bucket_id and w.put is null and w.doubtful_at is null;
+  page := (
+    select coalesce(jsonb_agg(jsonb_build_object(
+      'bucket_id', e.bucket_id, 'name', e.name, 'version', e.version, 'metadata', e.metadata, 'code', e.code,
+      'blob', e.blob, 'key', e.key, 'size', e.size, 'sha256', encode(e.sha256, 'hex'), 'part_size', e.part_size,
+      'given_before', e.name <= coalesce(fallen_to, ''),
+      'target', case when o.id is not null then jsonb_build_object(
+        'version', o.version, 'size', o.size, 'etag', o.etag,
+        'announced', exists (
+          select from holdfast_private.overwrites w where w.bucket_id = e.bucket_id and w.name = e.name),
+        'right', e.blob is not null and exists (
+          select from holdfast_private.known_entries k
+          where k.repository = r.repository and k.bucket_id = e.bucket_id and k.name = e.name
+            and k.version = o.version and k.blob = e.blob and not k.assumed),
+        'same_metadata', holdfast_private.same_metadata(o.type, o.cache_control, o.user_metadata, o.owner_id, o.created_at,
+          e.type, e.cache_control, e.user_metadata, e.owner_id, e.created_at),
+        'of_this_run', l.by_upload or (o.owner_id is null and coalesce(o.user_metadata, '{}') = '{}'
+          and holdfast_private.put_by_restore(o.created_at, r.id, e.name <= coalesce(fallen_to, ''))
+          and holdfast_private.as_inserted(o.id)),
+        'held', holdfast_private.is_held(r.repository, o.bucket_id, o.name, o.version, o.type, o.cache_control,
+          o.user_metadata, o.owner_id, o.created_at),
+        'says_no_more', o.owner_id is null and coalesce(o.user_metadata, '{}') = '{}'
+          and o.type is not distinct from e.type and o.cache_control is not distinct from e.cache_control) end)
+      order by e.name), '[]')
+    from (
+      select k.* from holdfast_private.known_entries k
+      where k.repository = r.repository and k.bucket_id = c.bucket_id and k.name >= coalesce(c.position ->> 'from', '')
+        and k.added_in <= (r.result ->> 'sequence')::integer
+        and (k.removed_in is null or k.removed_in > (r.result ->> 'sequence')::integer)
+      order by k.name limit restore_page.max_items) as e
+      left join holdfast_private.source_objects o on o.bucket_id = c.bucket_id collate "default" and o.name = e.name
+      left join lateral holdfast_private.left_by_upload(o.bucket_id, o.name, o.version, o.user_metadata, o.owner_id,
+        o.updated_at) as l (by_upload) on o.id is not null);
+  update holdfast_private.cursors cc
+  set position = cc.position || jsonb_strip_nulls(jsonb_build_object('given_by', restore_page.owner,
+    'given_to', page -> -1 -> 'name', 'fallen_to', fallen_to))
+  where cc.id = c.id;
+  return page;
+end
+$$;
+comment on function holdfast_private.restore_page(bigint, uuid, integer) is
+  'The next entries of the snapshot, each with what the target has under its name, and whether a snapshot holds that. Notes up to where they were given to whom.';
+
+-- A very old row has no version, and is told apart by what the view of the source says in its place. Patched
+-- by its column, no such row was found, and a restore said that it had put back what it had not.
+create function holdfast_private.patch_objects(results jsonb) returns boolean
+  language plpgsql security definer set search_path = ''
+as $$
+declare
+  times_too boolean := true;
+  assignments text := (
+    select string_agg(format('%I = %s', a.name, a.value), ', ') from (values
+      ('owner_id', $v$x.metadata ->> 'owner_id'$v$),
+      ('owner', $v$case when x.metadata ->> 'owner_id' ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$'
+        then (x.metadata ->> 'owner_id')::uuid end$v$),
+      ('user_metadata', $v$holdfast_private.user_metadata_of(x.metadata)$v$),
+      ('metadata', $v$coalesce(nullif(o.metadata, 'null'), '{}') || jsonb_strip_nulls(jsonb_build_object(
+        'mimetype', x.metadata -> 'type', 'cacheControl', x.metadata -> 'cache_control'))$v$),
+      ('created_at', $v$coalesce((x.metadata ->> 'created_at')::timestamptz, o.created_at)$v$),
+      ('updated_at', $v$coalesce((x.metadata ->> 'updated_at')::timestamptz, o.updated_at)$v$)) as a (name, value)
+    where exists (
+      select from pg_catalog.pg_attribute c
+      where c.attrelid = 'storage.objects'::regclass and c.attname = a.name and not c.attisdropped));
+begin
+  begin
+    -- The trigger of storage.objects would set updated_at to now. Only this statement is let off it.
+    set local session_replication_role = 'replica';
+  exception when insufficient_privilege then
+    times_too := false;
+  end;
+  -- Only where the version is still the one just put; id and version are never touched.
+  execute format($update$
+    update storage.objects o set %s
+    from jsonb_to_recordset($1) as x (bucket_id text, name text, restored_version text, metadata jsonb)
+      join holdfast_private.source_objects s on s.bucket_id = x.bucket_id collate "default" and s.name = x.name
+        and s.version = x.restored_version
+    -- Of the row itself once more: where an upload came in between, only that is looked at again.
+    where o.id = s.id and o.bucket_id = x.bucket_id and o.name = x.name
+      and (o.version is null or o.version::text = x.restored_version)$update$,
+    assignments) using patch_objects.results;
+  if times_too then
+    set local session_replication_role = 'origin';
+  end if;
+  return times_too;
+end
+$$;
+comment on function holdfast_private.patch_objects(jsonb) is
+  'Puts back what Storage''s API can''t set: owner, created_at, user metadata and, where the server lets it, updated_at. Returns whether it did.';
+
+create function holdfast_private.restore_commit(cursor_id bigint, owner uuid, results jsonb, to_name text, done jsonb)
+  returns void language plpgsql security definer set search_path = ''
+as $$
+declare
+  c holdfast_private.cursors := holdfast_private.require_lease(restore_commit.cursor_id, restore_commit.owner);
+  r holdfast_private.runs := (select runs from holdfast_private.runs where runs.id = c.run);
+  patched jsonb := holdfast_private.wanted_words(r.id, restore_commit.results);
+  counters jsonb := restore_commit.done;
+begin
+  if jsonb_array_length(patched) > 0 and not holdfast_private.patch_objects(patched) then
+    counters := counters || jsonb_build_object('updated_at_not_set', jsonb_array_length(patched));
+  end if;
+  if r.sequence is not null and jsonb_array_length(patched) > 0 then
+    perform holdfast_private.put_entries(r.repository, r.sequence, (
+      select coalesce(jsonb_agg(jsonb_build_object('bucket_id', o.bucket_id, 'name', o.name, 'object_id', o.id,
+        'version', o.version, 'metadata', o.metadata, 'blob', x.blob)), '[]')
+      from jsonb_to_recordset(patched) as x (bucket_id text, name text, restored_version text, blob bigint)
+        join holdfast_private.source_objects o on o.bucket_id = x.bucket_id and o.name = x.name
+          and o.version = x.restored_version));
+  end if;
+  perform holdfast_private.take_over_overwrites(r.id, patched);
+  perform holdfast_private.settle_overwrites(r.id, restore_commit.results);
+  perform holdfast_private.record_failures(r.id, 'restore', restore_commit.results);
+  perform holdfast_private.commit_cursor(c.id, restore_commit.owner,
+    -- What was not begun of the page is given again, as if for the first time.
+    c.position || jsonb_build_object('from', restore_commit.to_name || chr(1), 'given_to', restore_commit.to_name),
+    counters);
+end
+$$;
+comment on function holdfast_private.restore_commit(bigint, uuid, jsonb, text, jsonb) is
+  'Commits a page of a restore: the rows'' patch, the entries of one''s own repository, failures and position, in one transaction.';
+
+create function holdfast_private.restore_done(cursor_id bigint, owner uuid) returns void
+  language plpgsql security definer set search_path = ''
+as $$
+declare
+  c holdfast_private.cursors := holdfast_private.require_lease(restore_done.cursor_id, restore_done.owner);
+  totals jsonb;
+begin
+  perform holdfast_private.finish_cursor(c.id, restore_done.owner);
+  select coalesce(jsonb_object_agg(t.key, t.total), '{}') into totals from (
+    select n.key, sum(n.value::numeric) as total
+    from holdfast_private.cursors cc, jsonb_each_text(cc.counters) n where cc.run = c.run group by n.key) as t;
+  perform holdfast_private.end_run(c.run, 'succeeded',
+    result => (select r.result || jsonb_build_object('did', totals) from holdfast_private.runs r where r.id = c.run));
+end
+$$;
+comment on function holdfast_private.restore_done(bigint, uuid) is 'Ends a restore, with what it did beside what it had planned.';

@@ -1,0 +1,126 @@
+-- The tick, each minute: it posts what was lost, ends what is stuck, starts what is overdue and has
+-- cleared up what was left. All it knows is in the tables, so a tick more or less, or two at once,
+-- change nothing.
+
+create function holdfast_private.maximum_age() returns interval
+  language sql stable security definer set search_path = ''
+as $$
+  select case when jsonb_typeof(s.value) = 'number' and s.value #>> '{}' ~ '^[0-9]{1,6}(\.[0-9]+)?$'
+    then make_interval(secs => 3600 * (s.value #>> '{}')::float) end
+  from holdfast_private.settings s where s.name = 'maximum_age_hours'
+$$;
+comment on function holdfast_private.maximum_age() is 'The setting maximum_age_hours; null where it is none or not valid.';
+
+create function holdfast_private.backup_due() returns boolean
+  language sql stable security definer set search_path = ''
+as $$
+  select holdfast_private.setting('backup_waiting') <> 'null' or (
+    holdfast_private.maximum_age() is not null
+    and coalesce((holdfast_private.last_snapshot(holdfast_private.own_repository())).sealed_at, '-infinity')
+      < now() - holdfast_private.maximum_age()
+    -- One that fails at once would else fail each minute.
+    and not exists (
+      select from holdfast_private.runs r where r.kind = 'backup' and r.started_at > now() - interval '1 hour'))
+$$;
+comment on function holdfast_private.backup_due() is
+  'Whether a backup waits for its turn, or the last snapshot is older than maximum_age_hours and none was tried within the hour.';
+
+create function holdfast_private.prune_job_runs() returns integer
+  language plpgsql security definer set search_path = ''
+as $$
+declare
+  pruned integer;
+begin
+  -- By command and not by job: a job that was scheduled anew has another number.
+  delete from cron.job_run_details d
+  where d.command in ('select holdfast_private.tick()', 'select holdfast.start_scheduled_backup()')
+    and d.start_time < now() - interval '7 days';
+  get diagnostics pruned = row_count;
+  return pruned;
+exception when insufficient_privilege then
+  return null;
+end
+$$;
+comment on function holdfast_private.prune_job_runs() is
+  'Removes what pg_cron recorded of Holdfast''s own jobs more than seven days ago; null where it may not.';
+
+create function holdfast_private.ensure_tick() returns void
+  language plpgsql security definer set search_path = ''
+as $$
+begin
+  if not exists (select from cron.job j where j.jobname = 'holdfast tick' and j.username = current_user) then
+    perform cron.schedule('holdfast tick', '* * * * *', 'select holdfast_private.tick()');
+  end if;
+end
+$$;
+comment on function holdfast_private.ensure_tick() is
+  'Makes the tick''s job where there is none: a run whose slices die would else stand still where nothing is scheduled, as in a project that is restored into.';
+
+-- Who drops the tick, and who starts what needs it, must not pass each other unseen: the one would see no
+-- run yet, the other a job whose deletion is not committed. All of them hold the lock of start_run until
+-- they commit.
+create function holdfast_private.drop_idle_tick() returns void
+  language plpgsql security definer set search_path = ''
+as $$
+begin
+  -- Whoever holds it starts or schedules something. The next minute looks again, so this one need not wait.
+  if not pg_try_advisory_xact_lock(hashtext('holdfast'), hashtext('start_run')) then
+    return;
+  end if;
+  if not exists (select from cron.job j where j.jobname = 'holdfast backup')
+    and not exists (select from holdfast_private.runs r where r.state in ('running', 'sealing'))
+    and holdfast_private.maximum_age() is null and holdfast_private.setting('backup_waiting') = 'null'
+    and holdfast_private.left_scratch_buckets() = '[]'
+    and not exists (select from holdfast_private.overwrites w where w.put is not null) then
+    perform cron.unschedule(j.jobid) from cron.job j where j.jobname = 'holdfast tick' and j.username = current_user;
+  end if;
+end
+$$;
+comment on function holdfast_private.drop_idle_tick() is
+  'Removes the tick''s job where nothing is scheduled, nothing runs and nothing is to be cleared up; leaves it to the next tick where something is being started.';
+
+create function holdfast_private.tick() returns jsonb
+  language plpgsql security definer set search_path = ''
+as $$
+declare
+  id uuid;
+  posted integer := 0;
+  stuck uuid[] := '{}';
+  started uuid;
+  refused text;
+  mended jsonb;
+begin
+  for id in select r.id from holdfast_private.runs r where r.state in ('running', 'sealing') loop
+    perform holdfast_private.resume_if_due(id);
+    if holdfast_private.end_if_stuck(id) then
+      stuck := stuck || id;
+    else
+      posted := posted + holdfast_private.post_free_lanes(id);
+    end if;
+  end loop;
+  if holdfast_private.backup_due() then
+    begin
+      started := holdfast_private.start_or_wait('schedule');
+    exception when sqlstate 'HF000' then
+      -- What was posted above must not be rolled back.
+      refused := sqlerrm;
+    end;
+  end if;
+  if holdfast_private.left_scratch_buckets() <> '[]' then
+    perform holdfast_private.post_work('holdfast-restore', '{}');
+  end if;
+  begin
+    mended := holdfast_private.mend_overwrites();
+  exception when others then
+    -- Nothing posted above may be rolled back.
+    mended := jsonb_build_object('not_mended', sqlerrm);
+  end;
+  perform holdfast_private.drop_idle_tick();
+  return mended || jsonb_strip_nulls(jsonb_build_object('posted', posted, 'stuck', to_jsonb(nullif(stuck, '{}')),
+    'started', started, 'refused', refused,
+    -- pg_cron's table has no index that would serve.
+    'pruned', case when extract(minute from now()) = 0 then holdfast_private.prune_job_runs() end));
+end
+$$;
+comment on function holdfast_private.tick() is
+  'What pg_cron runs each minute: posts a slice for each free lane, ends stuck runs, starts a backup that waits or is overdue, has scratch buckets removed and mends what came late. Returns what it did.';

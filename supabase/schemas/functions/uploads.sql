@@ -1,0 +1,179 @@
+-- Large uploads: one cursor each, one row a finished part, so that an invocation goes on where the
+-- last one ended and sends no finished part again. So does the next run, where its run was cancelled.
+
+create function holdfast_private.begin_uploads(r holdfast_private.runs, results jsonb) returns void
+  language sql security definer set search_path = ''
+as $$
+  with wanted as (
+    select item - 'upload' as object, item ->> 'bucket_id' as bucket_id, item ->> 'name' as name,
+      item #>> '{upload,key}' as key, (item #>> '{upload,part_size}')::bigint as part_size
+    from jsonb_array_elements(begin_uploads.results) as item where item -> 'upload' is not null
+  ), adopted as (
+    update holdfast_private.uploads u set run = (r).id, object = w.object, restarts = 0
+    from wanted w
+    where u.id = (
+      select max(l.id) from holdfast_private.uploads l
+      where l.repository = (r).repository and l.bucket_id = w.bucket_id and l.name = w.name
+        and l.object -> 'version' = w.object -> 'version' and l.object -> 'size' = w.object -> 'size'
+        and not holdfast_private.is_running(l.run))
+    returning u.id, u.bucket_id, u.name
+  ), begun as (
+    insert into holdfast_private.uploads (run, repository, bucket_id, name, object, key, part_size)
+    select (r).id, (r).repository, w.bucket_id, w.name, w.object, w.key, w.part_size from wanted w
+    where not exists (select from adopted a where a.bucket_id = w.bucket_id and a.name = w.name)
+    on conflict (run, bucket_id, name) do nothing
+    returning id
+  )
+  insert into holdfast_private.cursors (run, stage, position)
+  select (r).id, 'upload', jsonb_build_object('upload', u.id)
+  from (select id from adopted union all select id from begun) as u
+$$;
+comment on function holdfast_private.begin_uploads(holdfast_private.runs, jsonb) is
+  'Makes a row and a cursor for each object above one part; the sweep passes it, a lane uploads it. An upload that an ended run left is taken over where the object is still the same.';
+
+create function holdfast_private.upload_state(cursor_id bigint, owner uuid) returns jsonb
+  language plpgsql security definer set search_path = ''
+as $$
+declare
+  c holdfast_private.cursors := holdfast_private.require_lease(upload_state.cursor_id, upload_state.owner);
+begin
+  return (
+    select jsonb_build_object('id', u.id, 'object', u.object, 'key', u.key, 'part_size', u.part_size,
+      'upload_id', u.upload_id, 'restarts', u.restarts,
+      'parts', coalesce((
+        select jsonb_agg(jsonb_build_object('number', p.number, 'size', p.size, 'etag', p.etag,
+          'sha256', encode(p.sha256, 'hex')) order by p.number)
+        from holdfast_private.upload_parts p where p.upload = u.id), '[]'))
+    from holdfast_private.uploads u where u.id = (c.position ->> 'upload')::bigint);
+end
+$$;
+comment on function holdfast_private.upload_state(bigint, uuid) is 'The upload of a cursor, with its finished parts.';
+
+create function holdfast_private.upload_begun(cursor_id bigint, owner uuid, upload_id text) returns void
+  language plpgsql security definer set search_path = ''
+as $$
+declare
+  c holdfast_private.cursors := holdfast_private.require_lease(upload_begun.cursor_id, upload_begun.owner);
+begin
+  delete from holdfast_private.upload_parts p where p.upload = (c.position ->> 'upload')::bigint;
+  update holdfast_private.uploads u set upload_id = upload_begun.upload_id
+  where u.id = (c.position ->> 'upload')::bigint;
+  perform holdfast_private.commit_cursor(c.id, upload_begun.owner, c.position, '{}');
+end
+$$;
+comment on function holdfast_private.upload_begun(bigint, uuid, text) is
+  'Records S3''s id of the upload. Parts of an earlier one are forgotten with it.';
+
+create function holdfast_private.upload_part_done(cursor_id bigint, owner uuid, part jsonb, done jsonb default '{}')
+  returns void language plpgsql security definer set search_path = ''
+as $$
+declare
+  c holdfast_private.cursors := holdfast_private.require_lease(upload_part_done.cursor_id, upload_part_done.owner);
+begin
+  insert into holdfast_private.upload_parts (upload, number, size, etag, sha256)
+  select (c.position ->> 'upload')::bigint, p.number, p.size, p.etag, decode(p.sha256, 'hex')
+  from jsonb_to_record(part) as p (number integer, size bigint, etag text, sha256 text)
+  on conflict (upload, number) do update
+  set size = excluded.size, etag = excluded.etag, sha256 = excluded.sha256;
+  perform holdfast_private.commit_cursor(c.id, upload_part_done.owner, c.position,
+    jsonb_build_object('bytes_copied', part -> 'size', 'storage_requests', 1, 's3_requests', 1) || upload_part_done.done);
+end
+$$;
+comment on function holdfast_private.upload_part_done(bigint, uuid, jsonb, jsonb) is 'Records a finished part {number, size, etag, sha256 in hex}, and further counters.';
+
+create function holdfast_private.upload_restart(cursor_id bigint, owner uuid, object jsonb, key text, part_size bigint)
+  returns void language plpgsql security definer set search_path = ''
+as $$
+declare
+  c holdfast_private.cursors := holdfast_private.require_lease(upload_restart.cursor_id, upload_restart.owner);
+begin
+  delete from holdfast_private.upload_parts p where p.upload = (c.position ->> 'upload')::bigint;
+  update holdfast_private.uploads u
+  set object = upload_restart.object, key = upload_restart.key, part_size = upload_restart.part_size, upload_id = null,
+    restarts = restarts + 1
+  where u.id = (c.position ->> 'upload')::bigint;
+  perform holdfast_private.commit_cursor(c.id, upload_restart.owner, c.position, '{}');
+end
+$$;
+comment on function holdfast_private.upload_restart(bigint, uuid, jsonb, text, bigint) is
+  'Begins an upload anew for the version that the source has now.';
+
+create function holdfast_private.upload_done(cursor_id bigint, owner uuid, result jsonb, done jsonb) returns void
+  language plpgsql security definer set search_path = ''
+as $$
+declare
+  c holdfast_private.cursors := holdfast_private.require_lease(upload_done.cursor_id, upload_done.owner);
+  r holdfast_private.runs := (select runs from holdfast_private.runs where runs.id = c.run);
+begin
+  if upload_done.result is not null then
+    perform holdfast_private.record_results(r, jsonb_build_array(upload_done.result));
+  else
+    -- The sweep met the name while its object was there.
+    update holdfast_private.entries e set missing_in = r.sequence from holdfast_private.uploads u
+    where u.id = (c.position ->> 'upload')::bigint and e.repository = r.repository
+      and e.bucket_id = u.bucket_id and e.name = u.name and e.removed_in is null and e.added_in < r.sequence;
+  end if;
+  delete from holdfast_private.uploads u where u.id = (c.position ->> 'upload')::bigint;
+  perform holdfast_private.finish_cursor(c.id, upload_done.owner, upload_done.done);
+end
+$$;
+comment on function holdfast_private.upload_done(bigint, uuid, jsonb, jsonb) is
+  'Ends an upload with its result (held or failed; null where the object is gone, whose name is then marked) and finishes its cursor.';
+
+create function holdfast_private.left_uploads(cursor_id bigint, owner uuid, max_uploads integer) returns jsonb
+  language plpgsql security definer set search_path = ''
+as $$
+declare
+  c holdfast_private.cursors := holdfast_private.require_lease(left_uploads.cursor_id, left_uploads.owner);
+  repository_id integer := (select r.repository from holdfast_private.runs r where r.id = c.run);
+begin
+  return jsonb_build_object(
+    'left', (
+      select coalesce(jsonb_agg(jsonb_build_object('row', l.id, 'key', l.key, 'id', l.upload_id)), '[]')
+      from (
+        select u.* from holdfast_private.uploads u
+        where u.repository = repository_id and not holdfast_private.is_running(u.run)
+        order by u.id limit left_uploads.max_uploads) as l),
+    'began', exists (select from holdfast_private.cursors cc where cc.run = c.run and cc.stage = 'upload'));
+end
+$$;
+comment on function holdfast_private.left_uploads(bigint, uuid, integer) is
+  'Uploads that ended runs left in the repository, and whether this run had any: asked when a sweep is done, which would have taken over what can still be finished.';
+
+create function holdfast_private.unknown_uploads(cursor_id bigint, owner uuid, ids jsonb) returns jsonb
+  language plpgsql security definer set search_path = ''
+as $$
+begin
+  perform holdfast_private.require_lease(unknown_uploads.cursor_id, unknown_uploads.owner);
+  return (
+    select coalesce(jsonb_agg(i.id), '[]') from jsonb_array_elements_text(unknown_uploads.ids) as i (id)
+    where not exists (select from holdfast_private.uploads u where u.upload_id = i.id));
+end
+$$;
+comment on function holdfast_private.unknown_uploads(bigint, uuid, jsonb) is
+  'Which of S3''s ids of uploads stand in no row: their lanes died before they could write them down.';
+
+create function holdfast_private.forget_uploads(cursor_id bigint, owner uuid, gone jsonb, done jsonb) returns void
+  language plpgsql security definer set search_path = ''
+as $$
+declare
+  c holdfast_private.cursors := holdfast_private.require_lease(forget_uploads.cursor_id, forget_uploads.owner);
+begin
+  delete from holdfast_private.uploads u
+  using jsonb_array_elements_text(forget_uploads.gone) as g (id)
+  where u.id = g.id::bigint and not holdfast_private.is_running(u.run);
+  perform holdfast_private.commit_cursor(c.id, forget_uploads.owner, c.position, forget_uploads.done);
+end
+$$;
+comment on function holdfast_private.forget_uploads(bigint, uuid, jsonb, jsonb) is
+  'Removes the rows, by number, of uploads that were aborted, with the counters of doing so.';
+
+create function holdfast_private.object_now(bucket_id text, name text) returns jsonb
+  language sql stable security definer set search_path = ''
+as $$
+  select jsonb_build_object('bucket_id', o.bucket_id, 'name', o.name, 'object_id', o.id,
+    'version', o.version, 'size', o.size, 'etag', o.etag, 'metadata', o.metadata)
+  from holdfast_private.source_objects o where o.bucket_id = object_now.bucket_id and o.name = object_now.name
+$$;
+comment on function holdfast_private.object_now(text, text) is
+  'An object''s row as it is now, null if it is gone: asked again when a read did not give what the row had said.';

@@ -1,0 +1,120 @@
+-- Who may do what: nobody but the owner, and holdfast_worker what the Edge Functions call. No function
+-- that is not in this list is the worker's.
+
+do $$
+declare
+  granted record;
+begin
+  -- Whoever may not use a schema reaches nothing in it, whatever is granted on what comes later. A
+  -- project's own default privileges may have given it away when it was made.
+  for granted in
+    select n.nspname as schema, a.rolname as grantee from pg_catalog.pg_namespace n
+      cross join lateral aclexplode(n.nspacl) as g join pg_catalog.pg_roles a on a.oid = g.grantee
+    where n.nspname in ('holdfast', 'holdfast_private') and g.grantee <> n.nspowner
+  loop
+    execute format('revoke all on schema %I from %I', granted.schema, granted.grantee);
+  end loop;
+end
+$$;
+revoke all on schema holdfast, holdfast_private from public;
+
+-- Default privileges can't do this: those of one schema are added to those of the database, and what
+-- the database gives to public by default is taken back only object by object, or for all schemas.
+revoke all on all tables in schema holdfast, holdfast_private from public, anon, authenticated, service_role;
+revoke all on all sequences in schema holdfast, holdfast_private from public, anon, authenticated, service_role;
+revoke all on all functions in schema holdfast, holdfast_private from public, anon, authenticated, service_role;
+
+grant usage on schema holdfast_private to holdfast_worker;
+grant execute on function
+  -- settings.sql
+  holdfast_private.all_settings(),
+  -- keys.sql
+  holdfast_private.find_key(text),
+  -- repositories.sql
+  holdfast_private.known_repository(uuid),
+  holdfast_private.repository_at(text, text, text),
+  -- runs.sql
+  holdfast_private.fail_run(bigint, uuid, text, text, text),
+  holdfast_private.cancel_run(uuid, text, text),
+  -- posts.sql
+  holdfast_private.post_slice(uuid),
+  -- leases.sql
+  holdfast_private.lease_cursor(uuid, text, uuid, numeric),
+  holdfast_private.heartbeat(bigint, uuid),
+  -- releases.sql
+  holdfast_private.release_cursor(bigint, uuid, numeric),
+  holdfast_private.pause_cursor(bigint, uuid),
+  holdfast_private.may_read(bigint, uuid),
+  holdfast_private.leave_cursor(bigint, uuid, numeric, text, text),
+  -- commits.sql
+  holdfast_private.commit_cursor(bigint, uuid, jsonb, jsonb),
+  holdfast_private.finish_cursor(bigint, uuid, jsonb),
+  holdfast_private.expect_commit(bigint, text),
+  holdfast_private.committed_at(bigint),
+  -- project.sql
+  holdfast_private.enter_project(text),
+  -- backup_start.sql
+  holdfast_private.start_backup(text),
+  holdfast_private.backup_forget(bigint, uuid, uuid, jsonb, integer),
+  holdfast_private.backup_prepared(bigint, uuid, jsonb),
+  -- backup_sweep.sql
+  holdfast_private.backup_page(bigint, uuid, integer, integer),
+  -- backup_commit.sql
+  holdfast_private.backup_commit(bigint, uuid, jsonb, text, jsonb),
+  holdfast_private.object_elsewhere(uuid),
+  holdfast_private.readable_objects(integer),
+  holdfast_private.storage_was_doubted(),
+  -- gone_names.sql
+  holdfast_private.gone_page(bigint, uuid, integer),
+  holdfast_private.gone_commit(bigint, uuid, jsonb, jsonb, jsonb),
+  holdfast_private.close_page(bigint, uuid, integer),
+  -- uploads.sql
+  holdfast_private.upload_state(bigint, uuid),
+  holdfast_private.upload_begun(bigint, uuid, text),
+  holdfast_private.upload_part_done(bigint, uuid, jsonb, jsonb),
+  holdfast_private.upload_restart(bigint, uuid, jsonb, text, bigint),
+  holdfast_private.upload_done(bigint, uuid, jsonb, jsonb),
+  holdfast_private.left_uploads(bigint, uuid, integer),
+  holdfast_private.unknown_uploads(bigint, uuid, jsonb),
+  holdfast_private.forget_uploads(bigint, uuid, jsonb, jsonb),
+  holdfast_private.object_now(text, text),
+  -- snapshots.sql
+  holdfast_private.newest_snapshot_id(integer),
+  holdfast_private.adopt_snapshot(integer, jsonb),
+  holdfast_private.snapshot_ids(integer, text, integer),
+  holdfast_private.list_snapshots(integer),
+  -- listings.sql
+  holdfast_private.seal_page(bigint, uuid, integer),
+  -- seal.sql
+  holdfast_private.seal_facts(bigint, uuid),
+  holdfast_private.rival_would_collide(bigint, uuid),
+  holdfast_private.freeze_snapshot(bigint, uuid, text),
+  holdfast_private.seal_run(bigint, uuid, jsonb),
+  -- forget_unsealed.sql
+  holdfast_private.import_forget(bigint, uuid, integer),
+  -- import.sql
+  holdfast_private.start_import(text, jsonb),
+  holdfast_private.repository_prepared(bigint, uuid, jsonb, text),
+  holdfast_private.import_begin(bigint, uuid),
+  holdfast_private.import_page(bigint, uuid, integer, jsonb, jsonb, jsonb),
+  holdfast_private.import_record(bigint, uuid, jsonb, jsonb),
+  holdfast_private.import_done(bigint, uuid),
+  -- restore_plan.sql
+  holdfast_private.start_restore(jsonb, text),
+  holdfast_private.restore_count(bigint, uuid, integer, numeric),
+  holdfast_private.restore_planned(bigint, uuid),
+  -- restore_buckets.sql
+  holdfast_private.restore_asks(bigint, uuid, jsonb, jsonb),
+  holdfast_private.restore_buckets(bigint, uuid),
+  holdfast_private.restore_begin(bigint, uuid, jsonb),
+  holdfast_private.left_scratch_buckets(),
+  -- restore_overwrites.sql
+  holdfast_private.restore_overwrites(bigint, uuid, text, text, text, boolean),
+  -- restore_pages.sql
+  holdfast_private.restore_page(bigint, uuid, integer),
+  holdfast_private.restore_commit(bigint, uuid, jsonb, text, jsonb),
+  holdfast_private.restore_done(bigint, uuid),
+  -- run_reports.sql
+  holdfast_private.list_runs(integer, timestamptz),
+  holdfast_private.show_run(uuid, text)
+to holdfast_worker;

@@ -1,0 +1,72 @@
+import { join } from "node:path";
+import { readSchemaFiles, type SchemaFile } from "./schema_files.ts";
+
+/**
+ * The migrations of which the baseline consists, and the file of schemas that each begins with; it
+ * goes on to where the next one begins.
+ */
+const BASELINE = [
+  { name: "holdfast_schema", from: "requirements.sql" },
+  { name: "holdfast_engine", from: "functions/row_values.sql" },
+  { name: "holdfast_backup", from: "functions/backup_start.sql" },
+  { name: "holdfast_import_and_restore", from: "functions/forget_unsealed.sql" },
+  { name: "holdfast_schedule_and_status", from: "functions/cron_expressions.sql" },
+  { name: "holdfast_grants", from: "grants.sql" },
+];
+
+/**
+ * The minute of the baseline's times. Their seconds are 60 and more: `supabase migration new` never
+ * makes such a time, so none of a project's own can be the same.
+ */
+const BASELINE_MINUTE = "202611210000";
+
+const HEADER =
+  "-- Made of supabase/schemas by `deno task migration --baseline`: change it there.\n";
+
+/** A file of migrations that is to be. */
+export interface MigrationFile {
+  /** In `supabase/migrations`. */
+  file: string;
+  text: string;
+}
+
+/**
+ * The baseline: the files of schemas one after the other.
+ *
+ * @throws Error where a migration's first file is not there, or not in this order
+ */
+export function makeBaseline(schemas: SchemaFile[]): MigrationFile[] {
+  const starts = BASELINE.map(({ name, from }) => {
+    const at = schemas.findIndex((schema) => schema.path === from);
+    if (at === -1) throw new Error(`${name} begins with ${from}, which is not in schema_paths`);
+    return at;
+  });
+  return BASELINE.map(({ name }, index) => {
+    const [from, to] = [starts[index]!, starts[index + 1] ?? schemas.length];
+    if (from >= to || (index === 0 && from !== 0)) {
+      throw new Error(`${name} does not begin where schema_paths has it`);
+    }
+    const parts = schemas.slice(from, to).map(({ path, text }) => `-- ${path}\n\n${text}`);
+    return {
+      file: `${BASELINE_MINUTE}${60 + index}_${name}.sql`,
+      text: [HEADER, ...parts].join("\n"),
+    };
+  });
+}
+
+/**
+ * Replaces all migrations by the baseline. Only before the first release: a released migration is
+ * never changed.
+ *
+ * @returns the files that were written
+ */
+export async function rebuildBaseline(repository: string): Promise<string[]> {
+  const files = makeBaseline(await readSchemaFiles(repository));
+  const folder = join(repository, "supabase/migrations");
+  await Deno.mkdir(folder, { recursive: true });
+  for await (const entry of Deno.readDir(folder)) {
+    if (entry.name.endsWith(".sql")) await Deno.remove(join(folder, entry.name));
+  }
+  for (const { file, text } of files) await Deno.writeTextFile(join(folder, file), text);
+  return files.map(({ file }) => file);
+}

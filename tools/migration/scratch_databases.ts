@@ -1,0 +1,68 @@
+import { join } from "node:path";
+import { startPostgres } from "../../tests/stack/postgres/cluster.ts";
+import { connect } from "../../tests/stack/postgres/connection.ts";
+import { createWorkspace } from "../../tests/stack/process/workspace.ts";
+import { readMigrations } from "../../tests/stack/migrations.ts";
+import { type Catalog, readCatalog } from "./catalog.ts";
+import { readSchemaFiles } from "./schema_files.ts";
+
+/** What two ways to make Holdfast's schemas come to. */
+export interface BothCatalogs {
+  /** Of all files in `supabase/migrations`. */
+  migrated: Catalog;
+  /** Of all files in `supabase/schemas`. */
+  declared: Catalog;
+}
+
+/** A text of SQL, with the name of its file for errors. */
+interface NamedText {
+  name: string;
+  text: string;
+}
+
+/**
+ * Makes Holdfast in two empty databases of a PostgreSQL server of its own, by its migrations and by
+ * its schemas, and reads what is there then. Takes some five seconds.
+ *
+ * @throws Error that names the file which PostgreSQL refused
+ */
+export async function readBothCatalogs(repository: string): Promise<BothCatalogs> {
+  const migrations = await readMigrations(join(repository, "supabase/migrations"));
+  const schemas = await readSchemaFiles(repository);
+  return await buildCatalogs(
+    migrations.map(({ version, name, sql }) => ({
+      name: `migrations/${version}_${name}.sql`,
+      text: sql,
+    })),
+    schemas.map(({ path, text }) => ({ name: `schemas/${path}`, text })),
+  );
+}
+
+/** The same of texts. */
+export async function buildCatalogs(
+  migrations: NamedText[],
+  schemas: NamedText[],
+): Promise<BothCatalogs> {
+  await using workspace = await createWorkspace();
+  await using postgres = await startPostgres({ workspace });
+  const build = async (database: string, texts: NamedText[]) => {
+    const { databaseUrl } = await postgres.createProjectDatabase(database);
+    {
+      await using sql = connect(databaseUrl);
+      for (const { name, text } of texts) {
+        try {
+          await sql.unsafe(text).simple();
+        } catch (error) {
+          throw new Error(`supabase/${name}: ${(error as Error).message}`, { cause: error });
+        }
+      }
+    }
+    // A session of its own: a file may have changed settings of the other.
+    await using sql = connect(databaseUrl);
+    return await readCatalog(sql);
+  };
+  return {
+    migrated: await build("migrated", migrations),
+    declared: await build("declared", schemas),
+  };
+}
