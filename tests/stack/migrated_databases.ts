@@ -6,10 +6,10 @@ const TEMPLATE = "migrated_template";
 
 /** A clone would have the worker key of the template, and so would every other one. */
 const RENEW_WORKER_KEY = `
-  delete from holdfast.keys where scope = 'worker';
+  delete from holdfast_private.keys where scope = 'worker';
   delete from vault.secrets where name = 'holdfast_worker_key';
   select vault.create_secret(holdfast.create_key('worker', 'worker'), 'holdfast_worker_key');
-  delete from holdfast.audit where action = 'key.create';
+  delete from holdfast_private.audit where action = 'key.create';
 `;
 
 /** Makes databases with a folder's migrations: the migrations run once, and clones are made of that. */

@@ -35,8 +35,8 @@ Deno.test("a project that comes back looks new to whoever borrows it next", asyn
   assert.equal(again.info.name, name);
   const rows = await again.applySql(`
     select (select count(*)::int from storage.buckets) as buckets,
-      (select count(*)::int from holdfast.keys) as keys,
-      (select value from holdfast.settings where name = 'exclude') as exclude`);
+      (select count(*)::int from holdfast_private.keys) as keys,
+      (select value from holdfast_private.settings where name = 'exclude') as exclude`);
   assert.deepEqual(rows, [{ buckets: 0, keys: 1, exclude: [] }]);
   assert.deepEqual((await again.storageRequests()).records, []);
 });
