@@ -141,7 +141,7 @@ export const GROUPS: readonly Group[] = [
     deno: "current",
     stack: "packaged",
   })),
-  { name: "faults", paths: ["faults"], deno: "current", alone: true },
+  { name: "simulation", paths: ["simulation"], deno: "current", alone: true },
   // Each Deno, PostgreSQL, mode and platform is seen with most tests, in two runs and not sixteen;
   // the two on demand at the end tell all that call functions.
   endToEnd("e2e-2.1.4-limits", RUNTIME, { stack: "pg_cron", paths: ALONE, alone: true }),

@@ -3,7 +3,7 @@
  * weather, and all that is written is held to what really was. The last line sums it up.
  */
 import { untilInterrupted } from "../stack/interrupt.ts";
-import { Ledger } from "./run/ledger.ts";
+import { Journal } from "./run/journal.ts";
 import { readOptions, type SoakOptions, USAGE } from "./run/options.ts";
 import { Soak } from "./run/soak.ts";
 import { isWhole, summarize } from "./run/summary.ts";
@@ -19,7 +19,7 @@ async function run(options: SoakOptions): Promise<number> {
   console.log(`seed ${seed}`);
   const interruption = new AbortController();
   untilInterrupted().then(() => interruption.abort());
-  await using soak = await Soak.start(options, new Ledger(say));
+  await using soak = await Soak.start(options, new Journal(say));
   await soak.run(interruption.signal);
   for (const line of summarize(soak, minutesPassed())) console.log(line);
   if (interruption.signal.aborted) return 130;

@@ -2,10 +2,10 @@ import assert from "node:assert/strict";
 import { isDeepStrictEqual } from "node:util";
 import { type ObjectRow, readObjects } from "../../e2e/support/project_reader.ts";
 import { digestOf, type Snapshot } from "../../e2e/support/repository_reader.ts";
-import { assertRestored } from "../../faults/checks/restored.ts";
-import { BrokenPromise, holds } from "../../faults/promises.ts";
-import type { Ledger } from "../run/ledger.ts";
-import type { SoakProject } from "../world/soak_project.ts";
+import { assertRestored } from "../../simulation/checks/restored.ts";
+import { assertInvariant, InvariantViolation } from "../../simulation/invariants.ts";
+import type { Journal } from "../run/journal.ts";
+import type { SoakProject } from "../environment/soak_project.ts";
 
 /** Whether a row says what it said, though its bytes were put again. */
 function saySame(before: ObjectRow, after: ObjectRow | undefined): boolean {
@@ -26,14 +26,18 @@ function saySame(before: ObjectRow, after: ObjectRow | undefined): boolean {
 async function assertBytes(
   project: SoakProject,
   { entries }: Snapshot,
-  places: readonly string[],
+  objectPaths: readonly string[],
 ): Promise<void> {
-  if (places.length === 0) return;
+  if (objectPaths.length === 0) return;
   const objects = await readObjects(project);
-  for (const place of places) {
-    const entry = entries.get(place);
+  for (const objectPath of objectPaths) {
+    const entry = entries.get(objectPath);
     if (entry?.key === undefined) continue;
-    assert.equal(objects.get(place)?.sha256, digestOf(await project.reader.bytes(entry)), place);
+    assert.equal(
+      objects.get(objectPath)?.sha256,
+      digestOf(await project.reader.bytes(entry)),
+      objectPath,
+    );
   }
 }
 
@@ -55,31 +59,37 @@ export interface DoneRestore {
 export async function checkRestored(
   project: SoakProject,
   { run, snapshot, overwrite, before, after, lost = [] }: DoneRestore,
-  ledger: Ledger,
+  journal: Journal,
 ): Promise<void> {
-  const told = await project.sql<{ place: string }[]>`
-    select bucket_id || '/' || name as place from holdfast.failures
+  const reported = await project.sql<{ path: string }[]>`
+    select bucket_id || '/' || name as path from holdfast.failures
     where job = 'restore' and run = ${run}`;
-  const except = new Set(told.map(({ place }) => place));
-  const listed = (place: string) => snapshot.entries.has(place);
+  const except = new Set(reported.map(({ path }) => path));
+  const listed = (objectPath: string) => snapshot.entries.has(objectPath);
   const underTheirRows = new Set<string>();
-  for (const [place, row] of before) {
-    const mine = listed(place) && (overwrite !== "never" || lost.includes(place));
-    if (!mine && !isDeepStrictEqual(after.get(place), row)) {
-      const rows = JSON.stringify([row, after.get(place)]);
-      throw new BrokenPromise(
+  for (const [objectPath, row] of before) {
+    const mine = listed(objectPath) && (overwrite !== "never" || lost.includes(objectPath));
+    if (!mine && !isDeepStrictEqual(after.get(objectPath), row)) {
+      const rows = JSON.stringify([row, after.get(objectPath)]);
+      throw new InvariantViolation(
         "target_kept",
-        `${place} was touched by restore ${run} (${overwrite}): ${rows}`,
+        `${objectPath} was touched by restore ${run} (${overwrite}): ${rows}`,
       );
     }
-    if (!mine) except.add(place);
+    if (!mine) except.add(objectPath);
     // Where nothing may be overwritten, lost bytes come back under their row, whatever that says.
-    if (mine && overwrite === "never" && saySame(row, after.get(place))) underTheirRows.add(place);
+    if (mine && overwrite === "never" && saySame(row, after.get(objectPath))) {
+      underTheirRows.add(objectPath);
+    }
   }
-  await holds("restores_exactly", async () => {
+  await assertInvariant("restores_exactly", async () => {
     await assertRestored(project, snapshot, new Set([...except, ...underTheirRows]));
-    await assertBytes(project, snapshot, [...underTheirRows].filter((place) => !except.has(place)));
+    await assertBytes(
+      project,
+      snapshot,
+      [...underTheirRows].filter((objectPath) => !except.has(objectPath)),
+    );
   });
-  ledger.restoresChecked++;
-  ledger.restoresTold += told.length;
+  journal.restoresChecked++;
+  journal.objectsReported += reported.length;
 }

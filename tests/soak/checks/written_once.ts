@@ -1,21 +1,21 @@
 import { digestOf } from "../../e2e/support/repository_reader.ts";
-import type { Ledger } from "../run/ledger.ts";
-import type { SoakProject } from "../world/soak_project.ts";
-import type { Passed } from "../world/weather_door.ts";
+import type { Journal } from "../run/journal.ts";
+import type { SoakProject } from "../environment/soak_project.ts";
+import type { Passed } from "../environment/fault_proxy.ts";
 
 /** Watches that nothing in the repository is overwritten or deleted. */
 export class WrittenOnce {
   readonly #put = new Set<string>();
   #digests = new Map<string, string>();
 
-  constructor(readonly ledger: Ledger) {}
+  constructor(readonly journal: Journal) {}
 
   /** Looks at a request that S3 carried out; its server honours If-None-Match. */
   passed({ method, path, query, status }: Passed): void {
     if (status >= 300 || query.includes("uploadId=")) return;
-    if (method === "DELETE") this.ledger.break("written_once", `${path} was deleted`);
+    if (method === "DELETE") this.journal.break("written_once", `${path} was deleted`);
     if (method !== "PUT") return;
-    if (this.#put.has(path)) this.ledger.break("written_once", `${path} was put a second time`);
+    if (this.#put.has(path)) this.journal.break("written_once", `${path} was put a second time`);
     this.#put.add(path);
   }
 
@@ -29,7 +29,7 @@ export class WrittenOnce {
     for (const [key, digest] of this.#digests) {
       if (now.get(key) === digest) continue;
       const what = now.has(key) ? "has other bytes" : "is gone";
-      this.ledger.break("written_once", `${key} ${what}`);
+      this.journal.break("written_once", `${key} ${what}`);
     }
     this.#digests = now;
   }

@@ -1,5 +1,5 @@
-import { BrokenPromise } from "../../faults/promises.ts";
-import type { SoakProject } from "../world/soak_project.ts";
+import { InvariantViolation } from "../../simulation/invariants.ts";
+import type { SoakProject } from "../environment/soak_project.ts";
 
 /** The routes that start runs. */
 const ROUTES = {
@@ -30,7 +30,7 @@ const PATIENCE_MINUTES = 10;
 
 /**
  * Starts a run as an admin does, again and again until it is there, and answers its id.
- * @throws {BrokenPromise} `goes_on` where none can be started
+ * @throws {BrokenPromise} `makes_progress` where none can be started
  */
 export async function start(project: SoakProject, kind: Kind, body?: unknown): Promise<string> {
   const key = await project.key(kind === "restore" ? "restore" : "operate");
@@ -52,12 +52,15 @@ export async function start(project: SoakProject, kind: Kind, body?: unknown): P
     if (run) return run.id;
     await new Promise((resolve) => setTimeout(resolve, RETRY_MILLISECONDS));
   }
-  throw new BrokenPromise("goes_on", `no ${kind} could be started in ${project.name}: ${said}`);
+  throw new InvariantViolation(
+    "makes_progress",
+    `no ${kind} could be started in ${project.name}: ${said}`,
+  );
 }
 
 /**
  * Waits for the end of a run, while ticks keep it going.
- * @throws {BrokenPromise} `goes_on` where it does not end
+ * @throws {BrokenPromise} `makes_progress` where it does not end
  */
 export async function ended(project: SoakProject, id: string): Promise<RunRow> {
   const deadline = Date.now() + PATIENCE_MINUTES * 60_000;
@@ -66,7 +69,10 @@ export async function ended(project: SoakProject, id: string): Promise<RunRow> {
     if (!isOpen(run)) return run;
     await new Promise((resolve) => setTimeout(resolve, POLL_MILLISECONDS));
   }
-  throw new BrokenPromise("goes_on", `run ${id} has not ended after ${PATIENCE_MINUTES} minutes`);
+  throw new InvariantViolation(
+    "makes_progress",
+    `run ${id} has not ended after ${PATIENCE_MINUTES} minutes`,
+  );
 }
 
 /** Waits until no run is open in a project. */
@@ -99,7 +105,7 @@ const MAX_FAILED = 6;
 
 /**
  * Starts runs until one succeeds.
- * @throws {BrokenPromise} `goes_on` where too many fail, or one does not say why
+ * @throws {BrokenPromise} `makes_progress` where too many fail, or one does not say why
  */
 export async function succeed(
   project: SoakProject,
@@ -112,14 +118,17 @@ export async function succeed(
     // Somebody wanted it so.
     if (run.state === "cancelled") continue;
     if (run.code === null) {
-      throw new BrokenPromise(
-        "goes_on",
+      throw new InvariantViolation(
+        "makes_progress",
         `${kind} ${run.id} ended ${run.state} and does not say why`,
       );
     }
     if (failed === MAX_FAILED) {
       const why = `${run.code}, ${run.message}`;
-      throw new BrokenPromise("goes_on", `${MAX_FAILED + 1} times a ${kind} failed; last: ${why}`);
+      throw new InvariantViolation(
+        "makes_progress",
+        `${MAX_FAILED + 1} times a ${kind} failed; last: ${why}`,
+      );
     }
   }
   throw new Error("unreachable");

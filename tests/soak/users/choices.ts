@@ -1,6 +1,6 @@
 import type { UploadOptions } from "../../e2e/support/objects.ts";
-import type { Random } from "../../faults/run/random.ts";
-import type { ObjectState, Truth } from "../model/truth.ts";
+import type { Random } from "../../simulation/run/random.ts";
+import type { ObjectState, ReferenceModel } from "../model/reference_model.ts";
 
 /** The buckets that there may be; some are always there. */
 export const BUCKETS = ["one", "two", "three", "four", "five"] as const;
@@ -27,24 +27,27 @@ const SIZES: readonly { readonly share: number; readonly atMost: number }[] = [
 ];
 
 /** How full the project is: 0 with no object, 1 with as many as usual. */
-export function fullness(truth: Truth): number {
-  return truth.now().length / USUAL_OBJECTS;
+export function fullness(model: ReferenceModel): number {
+  return model.now().length / USUAL_OBJECTS;
 }
 
 /** A place to put something, taken or not. */
-export function choosePlace(random: Random, truth: Truth): { bucket: string; name: string } {
-  const bucket = random.one(openBuckets(truth));
+export function choosePlace(
+  random: Random,
+  model: ReferenceModel,
+): { bucket: string; name: string } {
+  const bucket = random.one(openBuckets(model));
   return { bucket, name: `${random.one(FOLDERS)}${random.between(1, NAMES_IN_FOLDER)}` };
 }
 
 /** The buckets that are there now. */
-export function openBuckets(truth: Truth): string[] {
-  return BUCKETS.filter((id) => truth.buckets.some((it) => it.id === id && it.gone === undefined));
+export function openBuckets(model: ReferenceModel): string[] {
+  return BUCKETS.filter((id) => model.buckets.some((it) => it.id === id && it.gone === undefined));
 }
 
 /** One of the objects that are there, whose bytes are. */
-export function chooseObject(random: Random, truth: Truth): ObjectState | undefined {
-  const states = truth.now().filter(({ bytesLost }) => bytesLost === undefined);
+export function chooseObject(random: Random, model: ReferenceModel): ObjectState | undefined {
+  const states = model.now().filter(({ bytesLost }) => bytesLost === undefined);
   return states.length === 0 ? undefined : random.one(states);
 }
 

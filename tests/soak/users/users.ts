@@ -1,10 +1,10 @@
-import { Random } from "../../faults/run/random.ts";
-import type { Truth } from "../model/truth.ts";
-import type { SoakProject } from "../world/soak_project.ts";
+import { Random } from "../../simulation/run/random.ts";
+import type { ReferenceModel } from "../model/reference_model.ts";
+import type { SoakProject } from "../environment/soak_project.ts";
 import { BUCKETS, fullness } from "./choices.ts";
-import { Claims } from "./claims.ts";
+import { Locks } from "./locks.ts";
 import * as operations from "./operations.ts";
-import type { Operation, UserScene } from "./operations.ts";
+import type { Operation, UserContext } from "./operations.ts";
 
 /** So many act at once. */
 const USERS = 3;
@@ -22,19 +22,23 @@ const HABITS: readonly (readonly [weight: number, operation: Operation])[] = [
   [2, operations.makeBucket],
   [1, operations.deleteBucket],
   [1, operations.loseBytes],
-  [2, operations.mendLost],
+  [2, operations.repairLost],
 ];
 
 /** People at work in a project; what they do is told to the truth. */
 export class Users {
   /** What was done so far. */
   operations = 0;
-  readonly claims = new Claims();
+  readonly locks = new Locks();
   readonly #underWay = new Set<Promise<unknown>>();
   #going = Promise.resolve();
   #resume = () => {};
 
-  constructor(readonly project: SoakProject, readonly truth: Truth, readonly seed: number) {}
+  constructor(
+    readonly project: SoakProject,
+    readonly model: ReferenceModel,
+    readonly seed: number,
+  ) {}
 
   /** Makes the first buckets and acts until told to stop. Fails where an operation does. */
   async work(signal: AbortSignal): Promise<void> {
@@ -45,24 +49,24 @@ export class Users {
 
   /** Makes all buckets, before anybody else works. */
   async open(): Promise<void> {
-    const scene = this.#scene(new Random(this.seed));
-    for (const _ of BUCKETS) await operations.makeBucket(scene);
+    const environment = this.#context(new Random(this.seed));
+    for (const _ of BUCKETS) await operations.makeBucket(environment);
   }
 
   async #workAlone(number: number, signal: AbortSignal): Promise<void> {
-    const scene = this.#scene(new Random(this.seed + 1 + number));
-    const { random } = scene;
+    const environment = this.#context(new Random(this.seed + 1 + number));
+    const { random } = environment;
     while (!signal.aborted) {
       await this.#going;
       if (signal.aborted) return;
-      const operation = choose(random, fullness(this.truth));
-      if (await this.track(operation(scene))) this.operations++;
+      const operation = choose(random, fullness(this.model));
+      if (await this.track(operation(environment))) this.operations++;
       await rest(random.between(0, REST_MILLISECONDS));
     }
   }
 
-  #scene(random: Random): UserScene {
-    return { project: this.project, truth: this.truth, claims: this.claims, random };
+  #context(random: Random): UserContext {
+    return { project: this.project, model: this.model, locks: this.locks, random };
   }
 
   /** Something that changes the project, and is told to the truth before it ends. */
@@ -76,7 +80,7 @@ export class Users {
   }
 
   /** Resolves when the truth knows of all that has begun by now. */
-  async told(): Promise<void> {
+  async reported(): Promise<void> {
     await Promise.allSettled([...this.#underWay]);
   }
 
@@ -85,7 +89,7 @@ export class Users {
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#going = promise;
     this.#resume = resolve;
-    await this.told();
+    await this.reported();
   }
 
   resume(): void {

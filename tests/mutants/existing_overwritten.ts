@@ -1,0 +1,21 @@
+import { migration, type Mutant, shared } from "./mutant.ts";
+
+/** See `what`. */
+export const mutant: Mutant = {
+  what: "a restore that is to overwrite nothing does",
+  breaks: ["target_kept"],
+  scenarios: ["restore_other_project"],
+  edits: [
+    {
+      file: shared("restore/entry.ts"),
+      find: 'if (plan.overwrite === "never") {',
+      replace: 'if (String(plan.overwrite) === "nothing") {',
+    },
+    { file: shared("restore/entry.ts"), find: "if (!target.held) {", replace: "if (!target) {" },
+    {
+      file: migration("overwrites"),
+      find: "and (restore_overwrites.keeps or holdfast.is_held(",
+      replace: "and (true or holdfast.is_held(",
+    },
+  ],
+};

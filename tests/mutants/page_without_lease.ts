@@ -1,0 +1,20 @@
+import { migration, type Mutant } from "./mutant.ts";
+
+/** See `what`. */
+export const mutant: Mutant = {
+  what: "a page of the sweep is committed without its lease",
+  breaks: ["fenced"],
+  scenarios: ["first_backup"],
+  edits: [
+    {
+      file: migration("backup"),
+      find: "holdfast.require_lease(backup_commit.cursor_id, backup_commit.owner)",
+      replace: "(select cc from holdfast.cursors cc where cc.id = backup_commit.cursor_id)",
+    },
+    {
+      file: migration("engine"),
+      find: "holdfast.require_lease(commit_cursor.cursor_id, commit_cursor.owner)",
+      replace: "(select cc from holdfast.cursors cc where cc.id = commit_cursor.cursor_id)",
+    },
+  ],
+};
