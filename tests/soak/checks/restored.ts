@@ -7,8 +7,8 @@ import { assertInvariant, InvariantViolation } from "../../simulation/invariants
 import type { Journal } from "../run/journal.ts";
 import type { SoakProject } from "../environment/soak_project.ts";
 
-/** Whether a row says what it said, though its bytes were put again. */
-function saySame(before: ObjectRow, after: ObjectRow | undefined): boolean {
+/** Whether a row has the same metadata as before, although its bytes were written again. */
+function hasSameMetadata(before: ObjectRow, after: ObjectRow | undefined): boolean {
   const words = (
     { owner_id, user_metadata, created_at, updated_at, metadata }: ObjectRow,
   ) => [
@@ -22,7 +22,7 @@ function saySame(before: ObjectRow, after: ObjectRow | undefined): boolean {
   return after !== undefined && isDeepStrictEqual(words(before), words(after));
 }
 
-/** Holds the bytes at some places to what a snapshot lists. */
+/** Compares the bytes at some paths with what a snapshot lists. */
 async function assertBytes(
   project: SoakProject,
   { entries }: Snapshot,
@@ -41,20 +41,20 @@ async function assertBytes(
   }
 }
 
-/** A restore that succeeded, with what was there before. */
+/** A restore that succeeded, with the rows before and after it. */
 export interface DoneRestore {
   readonly run: string;
   readonly snapshot: Snapshot;
   readonly overwrite: "never" | "if-changed";
   readonly before: ReadonlyMap<string, ObjectRow>;
   readonly after: ReadonlyMap<string, ObjectRow>;
-  /** Where Storage had lost the bytes of a row: they come back, whatever is to be overwritten. */
+  /** The paths of rows whose bytes Storage had lost. A restore brings these back, whatever it may overwrite. */
   readonly lost?: readonly string[];
 }
 
 /**
- * Holds a project to what a restore into it was to give back, and to what it was to leave alone.
- * What the run says that it did not restore is counted and believed.
+ * Checks that a restore brought back what it should and changed nothing else. Objects that the run reports
+ * as not restored are counted and not checked.
  */
 export async function checkRestored(
   project: SoakProject,
@@ -77,8 +77,8 @@ export async function checkRestored(
       );
     }
     if (!mine) except.add(objectPath);
-    // Where nothing may be overwritten, lost bytes come back under their row, whatever that says.
-    if (mine && overwrite === "never" && saySame(row, after.get(objectPath))) {
+    // If nothing may be overwritten, lost bytes are restored and the row's metadata is kept.
+    if (mine && overwrite === "never" && hasSameMetadata(row, after.get(objectPath))) {
       underTheirRows.add(objectPath);
     }
   }

@@ -5,21 +5,21 @@ import { type Answer, forward, readAll } from "../../simulation/processes/http_p
 import { type NetworkProxy, openNetworkProxy } from "../../simulation/processes/network_proxy.ts";
 import type { RandomFault } from "./random_faults.ts";
 
-/** A request that passed a door, as far as checks look at it. */
+/** What checks need of a request that passed the proxy. */
 export type Passed = Pick<Exchange, "method" | "path" | "query" | "status">;
 
-/** What a door asks and tells. */
+/** Chooses faults and observes requests. */
 export interface FaultHandler {
-  /** What is to happen to the next request. */
+  /** The fault of the next request; undefined for none. */
   strike(path: string): RandomFault | undefined;
-  /** Told of each request that the server carried out. */
+  /** Called with each request that the server executed. */
   passed(request: Passed): void;
 }
 
-/** So long does a slow answer take. */
+/** The delay of a slow response. */
 const SLOW_MILLISECONDS = 1_500;
 
-/** Stands before an HTTP server, in the weather. Requests go on as they came, signed as they are. */
+/** A proxy before an HTTP server that injects faults. It forwards requests unchanged, because they are signed. */
 export function openFaultProxy(
   upstreamPort: () => number,
   handler: FaultHandler,
@@ -41,7 +41,7 @@ function passedOf({ method = "", url = "" }: IncomingMessage, status: number): P
   return { method, path, query, status };
 }
 
-/** Answers a request as the fault has it; throws where the connection is to end without an answer. */
+/** Responds to a request under a fault. Throws if the connection must end without a response. */
 async function respondWithFault(
   fault: RandomFault | undefined,
   send: () => Promise<Answer>,

@@ -1,27 +1,27 @@
 import type { SoakProject } from "./soak_project.ts";
 
 const MB = 1_000_000;
-/** From one stretch of time to the next the level may change by so much. */
+/** The largest relative change of the level from one period to the next. */
 const STEADY_SHARE = 0.1;
-/** Standard deviations: two stretches of one level are further apart in one comparison of a hundred. */
+/** In standard deviations: periods of the same level differ by more in one comparison of a hundred. */
 const CHANCE = 2.58;
 
-/** What the isolates of some minutes had in memory, each at its peak. */
+/** The memory of the isolates of one period, each at its peak. */
 export interface HeapLevel {
-  /** Half of all isolates came to at least so much, MB. */
+  /** The median of the peaks, in MB. */
   readonly median: number;
   readonly most: number;
-  /** Of each isolate, MB, in order. */
+  /** The peak of each isolate, in MB, in ascending order. */
   readonly peaks: readonly number[];
 }
 
-/** Looks again and again at how much memory V8's heap and buffers take in functions' processes. */
+/** Samples the memory of V8's heap and buffers in the functions' processes. */
 export class HeapWatch {
   readonly levels: HeapLevel[] = [];
-  /** MB, by isolate: how old one is when it is looked at, which depends on the load, has no say. */
+  /** The peak in MB by isolate. A peak does not depend on when it is sampled, as a current value would. */
   readonly #peaks = new Map<string, number>();
 
-  /** Looks at all isolates that run. */
+  /** Samples all running isolates. */
   look({ functions }: SoakProject): void {
     for (const { pid, startedAt, end, peakMemoryBytes } of functions.isolates()) {
       if (end !== undefined || peakMemoryBytes === 0) continue;
@@ -29,7 +29,7 @@ export class HeapWatch {
     }
   }
 
-  /** Ends a stretch of time; undefined where nothing was looked at. */
+  /** Ends a period; undefined if nothing was sampled. */
   take(): HeapLevel | undefined {
     const peaks = [...this.#peaks.values()].sort((one, other) => one - other);
     this.#peaks.clear();
@@ -45,9 +45,9 @@ export class HeapWatch {
 }
 
 /**
- * Whether no level but the first, which is warming up, is more than a tenth away from the one before.
- * Peaks depend on which objects an isolate met, and of thirty isolates the median is a tenth off by
- * chance now and then: so the difference has to be more than that.
+ * Whether no level differs by more than a tenth from the one before, apart from the first, which is the
+ * warm-up. The median of thirty isolates differs by a tenth by chance now and then, because peaks depend
+ * on the objects that an isolate processed. So the difference must also be significant.
  */
 export function isSteady(levels: readonly Pick<HeapLevel, "median" | "peaks">[]): boolean {
   return levels.every((level, at) => {
@@ -58,7 +58,7 @@ export function isSteady(levels: readonly Pick<HeapLevel, "median" | "peaks">[])
   });
 }
 
-/** Mann and Whitney's test: how often one of these is above one of the others, against chance. */
+/** The Mann-Whitney test: whether values of one set exceed those of the other more often than by chance. */
 function differ(these: readonly number[], others: readonly number[]): boolean {
   const pairs = these.length * others.length;
   let above = 0;

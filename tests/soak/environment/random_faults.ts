@@ -1,6 +1,6 @@
 import { Random } from "../../simulation/run/random.ts";
 
-/** What may happen to a request over HTTP. */
+/** Faults of a request over HTTP. */
 export const HTTP_FAULTS = [
   "cut_before",
   "lose_reply",
@@ -14,16 +14,16 @@ export const HTTP_FAULTS = [
   "slow",
 ] as const;
 
-/** What may happen to a statement: its connection is cut before it, or before its answer. */
+/** Faults of a statement: its connection is cut before it, or before its response. */
 export const SQL_FAULTS = ["cut_before", "lose_reply"] as const;
 
-/** What may happen to a post of pg_net's: most are as lost as pg_net loses them. */
+/** Faults of a post of pg_net. Most lose it, as pg_net does. */
 export const POST_FAULTS = ["cut_before", "lose_reply", "doubled"] as const;
 
-/** Whom a request is for; `post`: the functions themselves, asked by SQL. */
+/** The receiver of a request; `post`: a function that SQL calls through pg_net. */
 export type Receiver = "storage" | "s3" | "sql" | "post";
 
-/** How a request goes wrong. */
+/** The name of a fault. */
 export type RandomFault =
   | (typeof HTTP_FAULTS)[number]
   | (typeof SQL_FAULTS)[number]
@@ -36,29 +36,29 @@ const FAULTS: Readonly<Record<Receiver, readonly RandomFault[]>> = {
   post: POST_FAULTS,
 };
 
-/** What goes wrong on the way of the functions' requests: a share of them, chosen by a seed. */
+/** Chooses, by a seed, which share of the functions' requests gets which fault. */
 export class FaultSchedule {
-  /** While it is calm, nothing goes wrong. */
-  calm = true;
-  /** Requests that passed, by receiver. */
+  /** While true, no fault is injected. */
+  paused = true;
+  /** The number of requests by receiver. */
   readonly requests = new Map<string, number>();
-  /** Faults that were dealt, by receiver and kind. */
-  readonly dealt = new Map<string, number>();
+  /** The number of injected faults by receiver and name. */
+  readonly injectedFaults = new Map<string, number>();
   readonly #random: Random;
 
-  /** @param share of all requests that go wrong, from 0 to 1 */
+  /** @param share the share of all requests that get a fault, from 0 to 1 */
   constructor(seed: number, readonly share: number) {
     this.#random = new Random(seed);
   }
 
-  /** What is to happen to a request; undefined where nothing is. */
+  /** The fault of a request; undefined for none. */
   strike(receiver: Receiver): RandomFault | undefined {
     count(this.requests, receiver);
-    // The same numbers are drawn however calm it is.
+    // The sequence of random numbers does not depend on `paused`.
     const injected = this.#random.chance(this.share);
     const fault = this.#random.one(FAULTS[receiver]);
-    if (this.calm || !injected) return undefined;
-    count(this.dealt, `${receiver} ${fault}`);
+    if (this.paused || !injected) return undefined;
+    count(this.injectedFaults, `${receiver} ${fault}`);
     return fault;
   }
 }

@@ -12,12 +12,12 @@ import type { FaultSchedule } from "./random_faults.ts";
 import { openFaultProxy, type Passed } from "./fault_proxy.ts";
 import { storageClient } from "../../e2e/support/storage_client.ts";
 
-/** Told of each request of a project's functions that was carried out. */
+/** Called with each executed request of a project's functions. */
 export type Watch = (receiver: "storage" | "s3", request: Passed) => void;
 
 /**
- * A project whose functions reach Storage, S3, PostgreSQL and, by pg_net, each other through the
- * weather. Users, and whoever checks, take the direct way.
+ * A project whose functions reach Storage, S3, PostgreSQL and, by pg_net, each other through proxies that
+ * inject faults. Users and checks connect directly.
  */
 export class SoakProject implements ProjectDoors, AsyncDisposable {
   readonly #keys = new Map<string, Promise<string>>();
@@ -28,7 +28,7 @@ export class SoakProject implements ProjectDoors, AsyncDisposable {
     readonly repository: RepositoryBucket,
     /** SUPABASE_URL, as the functions know it. */
     readonly outerUrl: string,
-    /** As the superuser, to look at everything. */
+    /** A connection of the superuser, for the checks. */
     readonly sql: Connection,
     private readonly stack: AsyncDisposableStack,
   ) {}
@@ -80,18 +80,18 @@ export class SoakProject implements ProjectDoors, AsyncDisposable {
     return this.project.info.secretKey;
   }
 
-  /** All its keys: none may be found in what Holdfast writes. */
+  /** All its keys. None may occur in what Holdfast writes. */
   get keys() {
     return this.project.info;
   }
 
-  /** As FaultsProject has them, for checks. */
+  /** The same as `SimulatedProject.settings`, for shared checks. */
   get settings() {
     const { url, databaseUrl, secretKey } = this.project.info;
     return { url, databaseUrl, secretKey };
   }
 
-  /** Storage as supabase-js gives it to somebody with the secret key. */
+  /** A supabase-js client of Storage with the secret key. */
   get storage() {
     return storageClient(this.url, this.secretKey);
   }
@@ -110,13 +110,13 @@ export class SoakProject implements ProjectDoors, AsyncDisposable {
     return this.project.parts.functions;
   }
 
-  /** Has pg_cron run one of Holdfast's jobs now; nothing where it is not scheduled. */
+  /** Runs one of Holdfast's pg_cron jobs now, if it is scheduled. */
   async fire(job: "holdfast tick" | "holdfast backup"): Promise<void> {
     const known = await this.sql`select from cron.job where jobname = ${job}`;
     if (known.length > 0) await this.project.parts.cron?.fire(job);
   }
 
-  /** A key of a scope, made at the first call. */
+  /** A key of a scope, created at the first call. */
   key(scope: "operate" | "restore"): Promise<string> {
     const made = this.#keys.get(scope) ?? this.#createKey(scope);
     this.#keys.set(scope, made);
@@ -134,7 +134,7 @@ export class SoakProject implements ProjectDoors, AsyncDisposable {
   }
 }
 
-/** Cuts connections to PostgreSQL as the weather has it. */
+/** Cuts connections to PostgreSQL at random. */
 function passUnder(randomFaults: FaultSchedule): Pass {
   return async (request) => {
     const fault = randomFaults.strike("sql");

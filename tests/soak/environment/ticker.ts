@@ -2,15 +2,15 @@ import { delay } from "../../stack/delay.ts";
 import type { Random } from "../../simulation/run/random.ts";
 import type { SoakProject } from "./soak_project.ts";
 
-/** The minutes of pg_cron are so short here. */
+/** The length of a pg_cron minute in a soak. */
 const TICK_MILLISECONDS = 2_000;
-/** Of all ticks, so many never come, and so many come double. */
+/** The shares of ticks that are lost and that run twice. */
 const LOST_SHARE = 0.05;
 const DOUBLED_SHARE = 0.05;
-/** A lane that lives prolongs its lease more often than this. */
+/** A live worker renews its lease more often than this. */
 const SILENT_SECONDS = 25;
 
-/** What passes time in a project: ticks that may be lost or doubled, leases and pauses that end. */
+/** Simulates time in a project: ticks that may be lost or doubled, leases and pauses that end. */
 export class Ticker {
   ticks = 0;
   lost = 0;
@@ -18,7 +18,7 @@ export class Ticker {
 
   constructor(readonly project: SoakProject, readonly random: Random) {}
 
-  /** Ticks until told to stop. */
+  /** Ticks until the signal aborts. */
   async work(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       await this.#tick();
@@ -37,7 +37,7 @@ export class Ticker {
   }
 }
 
-/** Leases of lanes that are silent run out, and pauses end: sooner than they would. */
+/** Ends pauses and the leases of silent workers early. */
 async function shortenWaits({ sql, functions }: SoakProject): Promise<void> {
   const idle = await isIdle(functions.idle());
   const left = idle ? 3_600 : 60 - SILENT_SECONDS;
@@ -50,7 +50,7 @@ async function shortenWaits({ sql, functions }: SoakProject): Promise<void> {
     where paused_until > clock_timestamp()`;
 }
 
-/** Whether no function works; then whoever holds a lease is dead. */
+/** Whether no function is active. Then every holder of a lease has crashed. */
 async function isIdle(idle: Promise<void>): Promise<boolean> {
   const soon = new Promise<boolean>((resolve) => setTimeout(() => resolve(false), 0));
   return await Promise.race([idle.then(() => true), soon]);

@@ -4,7 +4,7 @@ import type { Journal } from "../run/journal.ts";
 import type { SoakProject } from "../environment/soak_project.ts";
 import { openRun } from "./runs.ts";
 
-/** Kills the processes of a function, and looks at what they had committed. */
+/** Kills the processes of a function and checks what they had committed. */
 export async function kill(project: SoakProject, random: Random, journal: Journal): Promise<void> {
   const killed = await project.functions.kill(
     random.one(["holdfast-backup", "holdfast-backup", "holdfast-restore"]),
@@ -13,7 +13,7 @@ export async function kill(project: SoakProject, random: Random, journal: Journa
   await assertNoRowPassed(project);
 }
 
-/** Cancels the backup that is on, if there is one. */
+/** Cancels the running backup, if there is one. */
 export async function cancel(project: SoakProject, journal: Journal): Promise<void> {
   const run = await openRun(project);
   if (run?.kind !== "backup") return;

@@ -7,10 +7,10 @@ import type { Journal } from "../run/journal.ts";
 import type { SoakProject } from "../environment/soak_project.ts";
 import { succeed } from "./runs.ts";
 
-/** Of the snapshots in a catalog so many are compared, line by line. */
+/** The number of snapshots of a catalog that are compared line by line. */
 const COMPARED_SNAPSHOTS = 5;
 
-/** Has another project read the repository's log, and compares its catalog with the repository. */
+/** Imports the repository's log into another project and compares its catalog with the repository. */
 export async function importOtherProject(
   other: SoakProject,
   checks: SnapshotChecks,
@@ -19,14 +19,14 @@ export async function importOtherProject(
 ): Promise<void> {
   const least = checks.checked.length;
   await succeed(other, "import");
-  await checks.look();
+  await checks.checkNew();
   await checkCatalog(other, checks, random, least);
   journal.importsChecked++;
 }
 
 /**
- * Holds a catalog to the repository: it knows the first snapshots, at least so many, and of each
- * that is looked at the same entries.
+ * Compares a catalog with the repository: it contains at least the first `least` snapshots, and the same
+ * entries of each snapshot that is compared.
  */
 export async function checkCatalog(
   project: SoakProject,

@@ -11,12 +11,12 @@ import type { Users } from "../users/users.ts";
 import type { SoakProject } from "../environment/soak_project.ts";
 import { noneOpen, succeed } from "./runs.ts";
 
-/** So far back are snapshots that are restored here: older ones would undo all that users do. */
+/** Only so many of the newest snapshots are restored: older ones would undo everything that users did. */
 const RECENT_SNAPSHOTS = 10;
 
 /**
- * Restores a recent snapshot into the project itself, while no user works, and tells the truth of
- * what that changed. Backups are to be held back meanwhile.
+ * Restores a recent snapshot into the project itself while no user is active, and records the changes in
+ * the reference model. The caller must start no backup meanwhile.
  */
 export async function restoreInPlace(
   project: SoakProject,
@@ -28,9 +28,9 @@ export async function restoreInPlace(
   await users.pause();
   try {
     await noneOpen(project);
-    // What no snapshot holds may not be overwritten.
+    // A restore may overwrite only what a snapshot holds.
     await succeed(project, "backup");
-    await checks.look();
+    await checks.checkNew();
     const snapshot = random.one(checks.checked.slice(-RECENT_SNAPSHOTS));
     const overwrite = random.one(["never", "if-changed"] as const);
     const before = await readRows(project.sql);
@@ -40,8 +40,8 @@ export async function restoreInPlace(
     const restore = async () => {
       const { result: { id: run }, at } = await timed(() => succeed(project, "restore", body));
       const after = await readRows(project.sql);
-      await tellBuckets(project, users, at);
-      tellObjects(users, snapshot, after, at);
+      await recordBuckets(project, users, at);
+      recordObjects(users, snapshot, after, at);
       return { run, snapshot, overwrite, before, after, lost };
     };
     await checkRestored(project, await users.track(restore()), journal);
@@ -50,18 +50,18 @@ export async function restoreInPlace(
   }
 }
 
-/** Tells the truth which buckets a restore made. */
-async function tellBuckets({ sql }: SoakProject, { model }: Users, at: Moment): Promise<void> {
+/** Records the buckets that a restore created. */
+async function recordBuckets({ sql }: SoakProject, { model }: Users, at: Moment): Promise<void> {
   const there = await sql<{ id: string }[]>`
     select id from storage.buckets where id not like 'holdfast-scratch-%'`;
   for (const { id: bucket } of there) {
-    const known = model.buckets.some(({ id, gone }) => id === bucket && gone === undefined);
-    if (!known) model.bucketMade(bucket, at);
+    const known = model.buckets.some(({ id, deleted }) => id === bucket && deleted === undefined);
+    if (!known) model.bucketCreated(bucket, at);
   }
 }
 
-/** Tells the truth what a restore did to objects: what it put is what the snapshot lists. */
-function tellObjects(
+/** Records the objects that a restore wrote: they are as the snapshot lists them. */
+function recordObjects(
   { model }: Users,
   snapshot: Snapshot,
   after: ReadonlyMap<string, ObjectRow>,
@@ -79,10 +79,10 @@ function tellObjects(
   }
 }
 
-/** The digest that the bytes had when they were uploaded which a snapshot lists at a place. */
+/** The digest of the uploaded bytes that a snapshot lists at a path. */
 function digestListed(model: Users["model"], snapshot: Snapshot, objectPath: string): string {
   const entry = snapshot.entries.get(objectPath);
-  const states = model.tenants(objectPath).flatMap(({ states }) => states);
+  const states = model.occupants(objectPath).flatMap(({ states }) => states);
   const state = states.find(({ row }) => row.version === entry?.version);
-  return state?.sha256 ?? "not put by anyone";
+  return state?.sha256 ?? "not uploaded by anyone";
 }

@@ -6,10 +6,10 @@ import type { Journal } from "../run/journal.ts";
 import type { SoakProject } from "../environment/soak_project.ts";
 import { succeed } from "./runs.ts";
 
-/** Of all restores into the other project so many find it empty. */
+/** The share of restores into the other project that find it empty. */
 const EMPTY_SHARE = 0.6;
 
-/** Restores some snapshot into another project, and checks what came of it. */
+/** Restores a snapshot into another project and checks the result. */
 export async function restoreOtherProject(
   other: SoakProject,
   checks: SnapshotChecks,
@@ -28,7 +28,7 @@ export async function restoreOtherProject(
   await checkRestored(other, { run, snapshot, overwrite, before, after }, journal);
 }
 
-/** Takes all objects and buckets away, as nobody but the superuser may. */
+/** Deletes all objects and buckets, as only the superuser may. */
 async function emptyStorage({ sql }: SoakProject): Promise<void> {
   await sql.begin(async (sql) => {
     await sql`select set_config('storage.allow_delete_query', 'true', true)`;

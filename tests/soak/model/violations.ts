@@ -5,19 +5,19 @@ import type { InvariantName } from "../../simulation/invariants.ts";
 import { type Interval, intervalOf, mayTouch, surelyCovers } from "./interval.ts";
 import { type ObjectState, pathOf, type ReferenceModel } from "./reference_model.ts";
 
-/** What a snapshot says that is not so, with the promise that it breaks. */
+/** A wrong statement of a snapshot, with the invariant that it violates. */
 export interface Violation {
-  readonly promise: InvariantName;
+  readonly invariant: InvariantName;
   readonly message: string;
 }
 
-/** The SHA-256 of what lies in the repository under a key. */
+/** The SHA-256 of the repository's objects, by key. */
 export type HeldDigests = ReadonlyMap<string, string>;
 
 /**
- * Holds what a sealed snapshot lists to what really was: each object once, in a state that it had
- * between the run's start and its seal, with that state's bytes; what could not be read marked so,
- * beside where it was before.
+ * Compares a sealed snapshot with the reference model: it lists each object once, in a state that it had
+ * between the run's start and its seal, with that state's bytes. What could not be read is marked, and
+ * may be listed at its former path.
  */
 export function violationsOf(
   snapshot: Snapshot,
@@ -29,11 +29,11 @@ export function violationsOf(
   const listed = new Map<string, string>();
   const unread = unreadIds(snapshot, model);
   for (const [objectPath, entry] of snapshot.entries) {
-    // Where an object moved on and its new place could not be read, the old one stays listed.
+    // If an object was moved and could not be read at its new path, the old path stays listed.
     const since = entry.id !== null && unread.has(entry.id)
       ? { ...interval, start: -Infinity }
       : interval;
-    const found = untruthOf(objectPath, entry, since, model, held);
+    const found = violationOf(objectPath, entry, since, model, held);
     if (found) violations.push(found);
     for (const id of idsOf(objectPath, entry, model)) {
       const other = listed.get(id);
@@ -41,7 +41,7 @@ export function violationsOf(
         const both = [other, objectPath].map((it) =>
           describe(it, snapshot.entries.get(it)!, interval, model)
         );
-        violations.push(lie(`${id} is listed twice: ${both.join("; ")}`));
+        violations.push(inaccurate(`${id} is listed twice: ${both.join("; ")}`));
       }
       listed.set(id, objectPath);
     }
@@ -50,11 +50,11 @@ export function violationsOf(
     ...violations,
     ...missing(listed, interval, model),
     ...missingBuckets(snapshot, interval, model),
-    ...wronglyComplete(snapshot, model),
+    ...falselyComplete(snapshot, model),
   ];
 }
 
-function untruthOf(
+function violationOf(
   objectPath: string,
   entry: Entry,
   interval: Interval,
@@ -62,36 +62,41 @@ function untruthOf(
   held: HeldDigests,
 ): Violation | undefined {
   if (entry.wanted_version !== undefined || entry.key === undefined) {
-    return untruthOfMarked(objectPath, entry, interval, model, held);
+    return violationOfMarked(objectPath, entry, interval, model, held);
   }
   const states = entry.id === null ? [] : model.life(entry.id)?.states ?? [];
   const equal = states.filter((state) => isListedAs(state, objectPath, entry));
-  if (equal.length === 0) return lie(`${objectPath} (${entry.id}) never was as ${reported(entry)}`);
+  if (equal.length === 0) {
+    return inaccurate(`${objectPath} (${entry.id}) never was ${reported(entry)}`);
+  }
   if (!equal.some(({ from, to }) => mayTouch(interval, from, to))) {
-    return lie(
+    return inaccurate(
       `${entry.id} was so before or after the run: ${describe(objectPath, entry, interval, model)}`,
     );
   }
-  return bytesUntruth(objectPath, entry.key, equal[0]!, held) ?? notRead(objectPath, entry, model);
+  return bytesViolation(objectPath, entry.key, equal[0]!, held) ??
+    notRead(objectPath, entry, model);
 }
 
-/** What could not be had: the version wanted was there, and what is held in its stead was, once. */
-function untruthOfMarked(
+/** Checks an entry that could not be read: both the wanted version and the one held instead existed. */
+function violationOfMarked(
   objectPath: string,
   entry: Entry,
   interval: Interval,
   model: ReferenceModel,
   held: HeldDigests,
 ): Violation | undefined {
-  if (!entry.code) return lie(`${objectPath} has no bytes of its own and does not say why`);
+  if (!entry.code) return inaccurate(`${objectPath} has no bytes of its own and does not say why`);
   const wanted = entry.wanted_version ?? entry.version;
   if (!statesAt(objectPath, model).some((state) => isWanted(state, wanted, interval))) {
-    return lie(`${objectPath} is said to have been of version ${wanted}, which it was not`);
+    return inaccurate(`${objectPath} is said to have been of version ${wanted}, which it was not`);
   }
   if (entry.key === undefined) return undefined;
   const former = statesAt(objectPath, model).find(({ row }) => row.version === entry.version);
-  if (!former) return lie(`${objectPath} is held as version ${entry.version}, which it never had`);
-  return bytesUntruth(objectPath, entry.key, former, held);
+  if (!former) {
+    return inaccurate(`${objectPath} is held as version ${entry.version}, which it never had`);
+  }
+  return bytesViolation(objectPath, entry.key, former, held);
 }
 
 function isWanted({ row, from, to }: ObjectState, version: string, interval: Interval): boolean {
@@ -99,25 +104,25 @@ function isWanted({ row, from, to }: ObjectState, version: string, interval: Int
 }
 
 function statesAt(objectPath: string, model: ReferenceModel): ObjectState[] {
-  return model.tenants(objectPath).flatMap(({ states }) =>
+  return model.occupants(objectPath).flatMap(({ states }) =>
     states.filter(({ row }) => pathOf(row) === objectPath)
   );
 }
 
-/** The objects that are listed somewhere without their bytes, because these could not be had. */
+/** The objects that are listed without their bytes because these could not be read. */
 function unreadIds({ entries }: Snapshot, model: ReferenceModel): ReadonlySet<string> {
   const marked = [...entries].filter(([, { code }]) => code !== undefined);
   return new Set(marked.flatMap(([objectPath, entry]) => idsOf(objectPath, entry, model)));
 }
 
-/** Of an object that was re-created, what is held may be of the former one and what is wanted not. */
+/** The ids of the objects of an entry. If an object was recreated, the held bytes may be of the former one. */
 function idsOf(objectPath: string, entry: Entry, model: ReferenceModel): string[] {
   if (entry.wanted_version === undefined) return entry.id === null ? [] : [entry.id];
   return statesAt(objectPath, model).filter(({ row }) => row.version === entry.wanted_version)
     .slice(-1).map(({ row }) => row.id);
 }
 
-function bytesUntruth(
+function bytesViolation(
   objectPath: string,
   key: string,
   state: ObjectState,
@@ -125,33 +130,35 @@ function bytesUntruth(
 ): Violation | undefined {
   if (held.get(key) === state.sha256) return undefined;
   return {
-    promise: "no_missing_bytes",
+    invariant: "no_missing_bytes",
     message: `${objectPath}: ${key} has other bytes than it had`,
   };
 }
 
-/** Bytes that lie under the key of another place or version were not read under this name. */
+/** Checks that bytes stored under another path or version are marked as assumed. */
 function notRead(objectPath: string, { key, version, assumed }: Entry, model: ReferenceModel) {
   if (assumed || key!.startsWith("data/~/") || key!.startsWith(`data/${objectPath}/${version}`)) {
     return undefined;
   }
   if (model.restored.has(objectPath)) return undefined;
-  return { promise: "assumed_marked", message: `${objectPath} is held as ${key}` } as const;
+  return { invariant: "assumed_marked", message: `${objectPath} is held as ${key}` } as const;
 }
 
-/** Every object that lived through the run must be there. */
+/** Finds objects that existed during the complete run and are not listed. */
 function missing(
   listed: ReadonlyMap<string, string>,
   interval: Interval,
   model: ReferenceModel,
 ): Violation[] {
   const violations: Violation[] = [];
-  for (const { id, born, gone, states } of model.lives()) {
-    if (listed.has(id) || !surelyCovers(interval, born, gone)) continue;
+  for (const { id, born, deleted, states } of model.lives()) {
+    if (listed.has(id) || !surelyCovers(interval, born, deleted)) continue;
     const objectPaths = states.filter(({ from, to }) => mayTouch(interval, from, to))
       .map(({ row }) => pathOf(row));
     violations.push(
-      lie(`${id} lived through the run and is not listed; it was ${objectPaths.join(", ")}`),
+      inaccurate(
+        `${id} existed during the complete run and is not listed; it was ${objectPaths.join(", ")}`,
+      ),
     );
   }
   return violations;
@@ -164,29 +171,33 @@ function missingBuckets(
 ): Violation[] {
   const listed = document.buckets.map(({ id }) => id);
   return model.buckets
-    .filter(({ id, born, gone }) => surelyCovers(interval, born, gone) && !listed.includes(id))
-    .map(({ id }) => lie(`bucket ${id} lived through the run and is not listed`));
+    .filter(({ id, born, deleted }) =>
+      surelyCovers(interval, born, deleted) && !listed.includes(id)
+    )
+    .map(({ id }) => inaccurate(`bucket ${id} existed during the complete run and is not listed`));
 }
 
-/** Only what the source itself could not give leaves a snapshot complete. */
-function wronglyComplete({ document, entries }: Snapshot, model: ReferenceModel): Violation[] {
+/** A complete snapshot may lack only the bytes that the source itself had lost. */
+function falselyComplete({ document, entries }: Snapshot, model: ReferenceModel): Violation[] {
   if (document.state !== "complete") return [];
   const violations: Violation[] = [];
   for (const [objectPath, { wanted_version: wanted, code }] of entries) {
     if (wanted === undefined) continue;
     const states = statesAt(objectPath, model).filter(({ row }) => row.version === wanted);
     if (states.some(({ bytesLost }) => bytesLost !== undefined)) continue;
-    violations.push(lie(`the snapshot is complete, but ${objectPath} could be had (${code})`));
+    violations.push(
+      inaccurate(`the snapshot is complete, but ${objectPath} was readable (${code})`),
+    );
   }
   return violations;
 }
 
-/** Whether an entry is what a restore needs to bring this state back. */
+/** Whether an entry describes this state completely. */
 function isListedAs({ row }: ObjectState, objectPath: string, entry: Entry): boolean {
   return pathOf(row) === objectPath && isDeepStrictEqual(factsOfEntry(entry), factsOfRow(row));
 }
 
-/** An entry, and all that its object was. */
+/** Describes an entry and all states of its object. */
 function describe(
   objectPath: string,
   entry: Entry,
@@ -202,7 +213,7 @@ function describe(
   }`;
 }
 
-/** When a state was so, in seconds from the start of a run that took so many. */
+/** The time of a state, in seconds since the start of the run. */
 function times(interval: Interval, { from, to }: ObjectState): string {
   const end = to === undefined ? "on" : `to ${seconds(interval, to.before)}`;
   return `from ${seconds(interval, from.after)} ${end} of ${seconds(interval, interval.end)} s`;
@@ -218,6 +229,6 @@ function reported(
   return JSON.stringify({ version, size, type, user_metadata: metadata, owner_id: owner });
 }
 
-function lie(message: string): Violation {
-  return { promise: "snapshot_accurate", message };
+function inaccurate(message: string): Violation {
+  return { invariant: "snapshot_accurate", message };
 }

@@ -8,7 +8,7 @@ import { countRuns, noneOpen, succeed } from "../jobs/runs.ts";
 import { pathOf } from "../model/reference_model.ts";
 import type { Soak } from "./soak.ts";
 
-/** What can be looked at at any time: secrets and all bytes in the repository. */
+/** The checks that are possible at any time: secrets and all bytes in the repository. */
 export async function checkAtRest({ source, other, writtenOnce, journal }: Soak): Promise<void> {
   await writtenOnce.compare(source);
   for (const project of [source, other]) {
@@ -18,14 +18,14 @@ export async function checkAtRest({ source, other, writtenOnce, journal }: Soak)
   }
 }
 
-/** When nobody acts any more: a last backup must hold the project as it is, and all checks hold. */
+/** After all activity: a last backup must equal the project, and all checks must pass. */
 export async function finish(soak: Soak): Promise<void> {
   const { source, other, journal, checks, options } = soak;
   await journal.guard(async () => {
     await noneOpen(source);
     await noneOpen(other);
     const { result } = await succeed(source, "backup");
-    await checks.look();
+    await checks.checkNew();
     const last = checks.checked.at(-1)!;
     await assertInvariant(
       "snapshot_accurate",
@@ -38,7 +38,7 @@ export async function finish(soak: Soak): Promise<void> {
   journal.runs = await countRuns([source, other]);
 }
 
-/** The last snapshot against Storage's rows and bytes, read now. */
+/** Compares the last snapshot with Storage's current rows and bytes. */
 async function checkLast({ source, model, checks }: Soak): Promise<void> {
   const last = checks.checked.at(-1)!;
   const lost = model.now().filter(({ bytesLost }) => bytesLost !== undefined)
@@ -54,6 +54,6 @@ async function checkLast({ source, model, checks }: Soak): Promise<void> {
   );
   for (const [objectPath, { code }] of last.entries) {
     if (code === undefined || lost.includes(objectPath)) continue;
-    throw new InvariantViolation("snapshot_accurate", `${objectPath} could be had: ${code}`);
+    throw new InvariantViolation("snapshot_accurate", `${objectPath} was readable: ${code}`);
   }
 }

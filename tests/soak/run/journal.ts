@@ -1,15 +1,15 @@
 import { type InvariantName, InvariantViolation } from "../../simulation/invariants.ts";
 
-/** What came of a soak so far. */
+/** The results of a soak so far. */
 export class Journal {
-  /** Runs of all projects, by kind and how they ended; read when all is over. */
+  /** The runs of all projects, by kind and state; read at the end. */
   runs: ReadonlyMap<string, number> = new Map();
   readonly broken: InvariantViolation[] = [];
   snapshotsChecked = 0;
-  /** Entries of these that are marked as not to be had. */
+  /** The number of their entries that are marked as not readable. */
   entriesMarked = 0;
   restoresChecked = 0;
-  /** Objects that these said they could not restore. */
+  /** The number of objects that restores reported as not restored. */
   objectsReported = 0;
   importsChecked = 0;
   kills = 0;
@@ -17,9 +17,9 @@ export class Journal {
 
   constructor(readonly say: (text: string) => void) {}
 
-  /** Takes down a promise that was broken, and goes on. */
-  break(promise: InvariantName, message: string): void {
-    this.take(new InvariantViolation(promise, message));
+  /** Records a violation and continues. */
+  break(invariant: InvariantName, message: string): void {
+    this.take(new InvariantViolation(invariant, message));
   }
 
   take(broken: InvariantViolation): void {
@@ -27,7 +27,7 @@ export class Journal {
     this.say(`BROKEN ${broken.message}`);
   }
 
-  /** Does something that may find a promise broken; whatever else it throws is passed on. */
+  /** Runs something and records a violation that it throws. Other errors are thrown on. */
   async guard(act: () => Promise<void>): Promise<void> {
     try {
       await act();

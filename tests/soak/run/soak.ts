@@ -22,15 +22,15 @@ import type { SoakOptions } from "./options.ts";
 
 const SECOND = 1_000;
 const MINUTE = 60 * SECOND;
-/** So long are the stretches of time whose heap levels are compared. */
-const STRETCH_MILLISECONDS = 10 * MINUTE;
+/** The length of the periods whose heap levels are compared. */
+const PERIOD_MILLISECONDS = 10 * MINUTE;
 
-/** A live project and one beside it, in the weather, and what is known of them. */
+/** A live project and another one, under random faults, with the reference model and the checks. */
 export class Soak implements AsyncDisposable {
   readonly model = new ReferenceModel();
   readonly heap = new HeapWatch();
   readonly #random: Random;
-  #holdBackups = false;
+  #pauseBackups = false;
 
   private constructor(
     readonly options: SoakOptions,
@@ -43,13 +43,13 @@ export class Soak implements AsyncDisposable {
   ) {
     this.#random = new Random(options.seed + 100);
     this.users = new Users(source, this.model, options.seed);
-    this.checks = new SnapshotChecks(source, this.model, journal, () => this.users.reported());
+    this.checks = new SnapshotChecks(source, this.model, journal, () => this.users.recorded());
   }
 
   readonly users: Users;
   readonly checks: SnapshotChecks;
 
-  /** Starts everything; nobody acts yet. */
+  /** Starts the servers and both projects; nothing is active yet. */
   static async start(options: SoakOptions, journal: Journal): Promise<Soak> {
     await using disposal = new AsyncDisposableStack();
     const stack: Stack = disposal.use(await startStack());
@@ -79,11 +79,11 @@ export class Soak implements AsyncDisposable {
       writtenOnce,
       disposal.move(),
     );
-    restoring.now = () => soak.#holdBackups;
+    restoring.now = () => soak.#pauseBackups;
     return soak;
   }
 
-  /** Lets everybody act for as long as was asked for, or until the signal comes. */
+  /** Runs all activities for the given time, or until the signal aborts. */
   async run(interrupted: AbortSignal): Promise<void> {
     const ending = new AbortController();
     const timer = setTimeout(() => ending.abort(), this.options.minutes * MINUTE);
@@ -92,7 +92,7 @@ export class Soak implements AsyncDisposable {
     const ticking = new AbortController();
     await this.users.open();
     await this.source.sql`select holdfast.schedule('* * * * *', ${this.source.outerUrl})`;
-    this.randomFaults.calm = false;
+    this.randomFaults.paused = false;
     const tickers = [this.source, this.other].map((project, number) =>
       new Ticker(project, new Random(this.options.seed + 300 + number)).work(ticking.signal)
     );
@@ -107,7 +107,7 @@ export class Soak implements AsyncDisposable {
     }
   }
 
-  /** All that acts and looks, and at its end what is checked when all is at rest. */
+  /** Runs users, jobs and checks, and then the checks that need an idle project. */
   async #act(signal: AbortSignal, ticking: AbortController): Promise<void> {
     const stop = new AbortController();
     const both = AbortSignal.any([signal, stop.signal]);
@@ -116,27 +116,27 @@ export class Soak implements AsyncDisposable {
         this.users.work(both),
         this.#schedule(both),
         this.#chaos(both),
-        this.#elsewhere(both),
-        repeat(both, () => SECOND, () => this.checks.look()),
+        this.#otherProject(both),
+        repeat(both, () => SECOND, () => this.checks.checkNew()),
         repeat(both, () => SECOND / 2, () => this.heap.look(this.source)),
-        this.#stretches(both),
+        this.#periods(both),
       ]);
-      this.randomFaults.calm = true;
+      this.randomFaults.paused = true;
       await finish(this);
     } finally {
       ticking.abort();
     }
   }
 
-  /** Starts scheduled backups, and now and then restores into the project instead. */
+  /** Starts scheduled backups, and sometimes a restore into the project instead. */
   async #schedule(signal: AbortSignal): Promise<void> {
     const random = new Random(this.options.seed + 400);
     await repeat(signal, () => random.between(3, 8) * SECOND, async () => {
       if (!random.chance(0.06)) return await this.source.fire("holdfast backup");
-      this.#holdBackups = true;
+      this.#pauseBackups = true;
       const { source, users, checks, journal } = this;
       await journal.guard(() => restoreInPlace(source, users, checks, random, journal));
-      this.#holdBackups = false;
+      this.#pauseBackups = false;
     });
   }
 
@@ -145,14 +145,14 @@ export class Soak implements AsyncDisposable {
     await repeat(signal, () => random.between(5, 25) * SECOND, async () => {
       const { source, journal } = this;
       await journal.guard(async () => {
-        // Mostly while there is somebody to be killed at work.
+        // Waits for a run, so that most kills hit an active process.
         for (let tries = 0; tries < 20 && !await openRun(source); tries++) await delay(200, signal);
         await (random.chance(0.15) ? cancel(source, journal) : kill(source, random, journal));
       });
     });
   }
 
-  async #elsewhere(signal: AbortSignal): Promise<void> {
+  async #otherProject(signal: AbortSignal): Promise<void> {
     const random = new Random(this.options.seed + 500);
     await repeat(signal, () => random.between(10, 30) * SECOND, async () => {
       const { other, checks, journal } = this;
@@ -164,19 +164,19 @@ export class Soak implements AsyncDisposable {
     });
   }
 
-  /** Every ten minutes tells the heap's level, and looks through all that was written. */
-  async #stretches(signal: AbortSignal): Promise<void> {
+  /** Every ten minutes reports the heap's level and checks everything that was written. */
+  async #periods(signal: AbortSignal): Promise<void> {
     let begun = performance.now();
-    await repeat(signal, () => STRETCH_MILLISECONDS, async () => {
-      this.#tellHeap();
+    await repeat(signal, () => PERIOD_MILLISECONDS, async () => {
+      this.#reportHeap();
       await checkAtRest(this);
       begun = performance.now();
     });
-    // The last one, where all but a moment of it was lived through.
-    if (performance.now() - begun > 0.9 * STRETCH_MILLISECONDS) this.#tellHeap();
+    // The last period, if it was almost complete.
+    if (performance.now() - begun > 0.9 * PERIOD_MILLISECONDS) this.#reportHeap();
   }
 
-  #tellHeap(): void {
+  #reportHeap(): void {
     const level = this.heap.take();
     if (!level) return;
     const { median, most, peaks } = level;
@@ -191,7 +191,7 @@ export class Soak implements AsyncDisposable {
   }
 }
 
-/** A backup only reads; what a restore left in a scratch bucket may be removed after it. */
+/** Checks that a backup only reads. Deleting scratch buckets of earlier restores is allowed. */
 function checkUntouched({ method, path }: Passed, journal: Journal): void {
   if (method === "GET" || method === "HEAD" || path.includes("/bucket/holdfast-")) return;
   journal.break("source_untouched", `${method} ${path}`);

@@ -2,20 +2,22 @@ import { isSteady } from "../environment/heap.ts";
 import { totalOf } from "../environment/random_faults.ts";
 import type { Soak } from "./soak.ts";
 
-/** Whether all held, the heap's level included. */
-export function isWhole({ journal, heap }: Soak): boolean {
+/** Whether no invariant was violated and the heap's level is steady. */
+export function passed({ journal, heap }: Soak): boolean {
   return journal.broken.length === 0 && isSteady(heap.levels);
 }
 
-/** What was dealt and done, in lines; the last one sums it up. */
+/** Lines about faults and operations; the last one sums them up. */
 export function summarize(soak: Soak, minutes: number): string[] {
   const { journal, randomFaults, users, heap, checks } = soak;
-  const lines = [...randomFaults.dealt].sort().map(([name, count]) => `  ${name}: ${count}`);
+  const lines = [...randomFaults.injectedFaults].sort().map(([name, count]) =>
+    `  ${name}: ${count}`
+  );
   const levels = heap.levels.map(({ median }) => median.toFixed(1)).join(", ");
   lines.push(`  of ${counts(randomFaults.requests)}`);
-  lines.push(`heap of slices, MB each ten minutes: ${levels || "too short to tell"}`);
+  lines.push(`heap of slices, MB each ten minutes: ${levels || "too short to measure"}`);
   if (!isSteady(heap.levels)) lines.push("the heap's level is not steady");
-  const faults = totalOf(randomFaults.dealt);
+  const faults = totalOf(randomFaults.injectedFaults);
   const share = (100 * faults / Math.max(1, totalOf(randomFaults.requests))).toFixed(1);
   lines.push([
     `${minutes.toFixed(1)} minutes`,
@@ -23,11 +25,11 @@ export function summarize(soak: Soak, minutes: number): string[] {
     `runs: ${counts(journal.runs)}`,
     `${journal.snapshotsChecked} snapshots checked (${checks.held.size} blobs, ` +
     `${journal.entriesMarked} entries marked)`,
-    `${faults} faults dealt (${share} % of requests)`,
+    `${faults} faults injected (${share} % of requests)`,
     `${journal.kills} processes killed, ${journal.cancels} runs cancelled`,
     `${journal.restoresChecked} restores checked (${journal.objectsReported} objects reported as not restored)`,
     `${journal.importsChecked} imports checked`,
-    `${journal.broken.length} broken promises`,
+    `${journal.broken.length} invariants violated`,
   ].join("; "));
   return lines;
 }

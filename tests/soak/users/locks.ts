@@ -1,9 +1,9 @@
-/** Who is at work on what, so that each change is known by the one who made it. */
+/** Locks of paths and buckets, so that each change is recorded by the user who made it. */
 export class Locks {
   readonly #objectPaths = new Set<string>();
   readonly #buckets = new Set<string>();
 
-  /** Takes places, all or none; not where one is taken, or its bucket is. */
+  /** Locks paths, all or none. Returns false if a path or its bucket is locked. */
   take(...objectPaths: readonly string[]): boolean {
     if (
       objectPaths.some((objectPath) =>
@@ -16,7 +16,7 @@ export class Locks {
     return true;
   }
 
-  /** Takes a whole bucket; not while anybody is at work in it. */
+  /** Locks a bucket. Returns false while it or a path in it is locked. */
   takeBucket(bucket: string): boolean {
     if (this.#buckets.has(bucket)) return false;
     if ([...this.#objectPaths].some((objectPath) => bucketOf(objectPath) === bucket)) return false;
@@ -33,7 +33,7 @@ export class Locks {
   }
 }
 
-/** The bucket of a place; no bucket's id has a slash. */
+/** The bucket of a path; no bucket's id contains a slash. */
 function bucketOf(objectPath: string): string {
   return objectPath.slice(0, objectPath.indexOf("/"));
 }

@@ -20,7 +20,7 @@ import {
 } from "./choices.ts";
 import type { Locks } from "./locks.ts";
 
-/** What users have to act with. */
+/** What an operation works with. */
 export interface UserContext {
   readonly project: SoakProject;
   readonly model: ReferenceModel;
@@ -28,23 +28,23 @@ export interface UserContext {
   readonly random: Random;
 }
 
-/** Something that a user does; false where there was nothing to do it to. */
+/** An operation of a user. Returns false if there was nothing to apply it to. */
 export type Operation = (environment: UserContext) => Promise<boolean>;
 
-/** Puts new bytes at a place, whatever is there. */
+/** Uploads new bytes to a path, free or not. */
 export const put: Operation = (environment) => {
   const { bucket, name } = choosePlace(environment.random, environment.model);
   return withLocks(environment, [`${bucket}/${name}`], () => putAt(environment, bucket, name));
 };
 
-/** Puts new bytes over an object. */
+/** Overwrites an object with new bytes. */
 export const overwrite: Operation = (environment) =>
   withObject(environment, ({ row }) => overwriteAt(environment, row));
 
-/** Moves an object, to another bucket as often as not. */
+/** Moves an object, often to another bucket. */
 export const move: Operation = (environment) => relocate(environment, "move");
 
-/** Copies an object, which gives another one. */
+/** Copies an object. */
 export const copy: Operation = (environment) => relocate(environment, "copy");
 
 function relocate(environment: UserContext, how: "move" | "copy"): Promise<boolean> {
@@ -62,7 +62,7 @@ function relocate(environment: UserContext, how: "move" | "copy"): Promise<boole
   });
 }
 
-/** Changes what Postgres alone knows of an object. */
+/** Changes metadata of an object's row alone. */
 export const edit: Operation = (environment) =>
   withObject(environment, async ({ row, sha256 }) => {
     const { project, random, model } = environment;
@@ -80,14 +80,14 @@ export const edit: Operation = (environment) =>
 export const remove: Operation = (environment) =>
   withObject(environment, ({ row }) => removeAt(environment, row));
 
-/** Deletes an object and puts another one in its place at once. */
+/** Deletes an object and uploads another one to its path at once. */
 export const recreate: Operation = (environment) =>
   withObject(environment, async ({ row }) => {
     await removeAt(environment, row);
     await putAt(environment, row.bucket_id, row.name);
   });
 
-/** Moves an object away and puts another one where it was. */
+/** Moves an object and uploads another one to its old path. */
 export const replace: Operation = (environment) => {
   const state = chooseObject(environment.random, environment.model);
   const to = choosePlace(environment.random, environment.model);
@@ -104,7 +104,7 @@ export const replace: Operation = (environment) => {
   });
 };
 
-/** Takes away the bytes of an object, as a backend that fails would; its row stays. */
+/** Deletes the bytes of an object and keeps its row, as a failing backend would. */
 export const loseBytes: Operation = (environment) =>
   withObject(environment, async ({ row }) => {
     const { storage } = environment.project.project.parts;
@@ -112,7 +112,7 @@ export const loseBytes: Operation = (environment) =>
     environment.model.lostBytes(row.id, at);
   });
 
-/** Deletes or overwrites an object whose bytes are lost, as whoever notices does. */
+/** Deletes or overwrites an object whose bytes are lost, as a user who notices does. */
 export const repairLost: Operation = (environment) => {
   const lost = environment.model.now().filter(({ bytesLost }) => bytesLost !== undefined);
   if (lost.length === 0) return Promise.resolve(false);
@@ -125,7 +125,7 @@ export const repairLost: Operation = (environment) => {
   );
 };
 
-/** Makes a bucket that is not there. */
+/** Creates a bucket that does not exist. */
 export const makeBucket: Operation = async (environment) => {
   const open = openBuckets(environment.model);
   const closed = BUCKETS.filter((id) => !open.includes(id));
@@ -135,12 +135,12 @@ export const makeBucket: Operation = async (environment) => {
   const { at } = await timed(() =>
     ok(environment.project.storage.createBucket(id, { public: environment.random.chance(0.5) }))
   );
-  environment.model.bucketMade(id, at);
+  environment.model.bucketCreated(id, at);
   environment.locks.giveBucket(id);
   return true;
 };
 
-/** Deletes a bucket with all that is in it. */
+/** Deletes a bucket with its objects. */
 export const deleteBucket: Operation = async (environment) => {
   const { project, model, locks, random } = environment;
   const deletable = openBuckets(model).filter((id) => !LASTING_BUCKETS.includes(id));
@@ -151,10 +151,10 @@ export const deleteBucket: Operation = async (environment) => {
   const names = inside.map(({ row }) => row.name);
   if (names.length > 0) {
     const { at } = await timed(() => ok(project.storage.from(id).remove(names)));
-    for (const { row } of inside) model.gone(row.id, at);
+    for (const { row } of inside) model.deleted(row.id, at);
   }
   const { at } = await timed(() => ok(project.storage.deleteBucket(id)));
-  model.bucketGone(id, at);
+  model.bucketDeleted(id, at);
   locks.giveBucket(id);
   return true;
 };
@@ -171,7 +171,7 @@ async function overwriteAt(environment: UserContext, { bucket_id: bucket, name }
 
 async function removeAt({ project, model }: UserContext, row: ObjectRow): Promise<void> {
   const { at } = await timed(() => ok(project.storage.from(row.bucket_id).remove([row.name])));
-  model.gone(row.id, at);
+  model.deleted(row.id, at);
 }
 
 async function withObject(
@@ -207,7 +207,7 @@ async function withLocks(
   }
 }
 
-/** Does something, and says between which two readings of the clock. */
+/** Runs something and returns the readings of the clock before and after it. */
 export async function timed<Result>(
   act: () => Promise<Result>,
 ): Promise<{ readonly result: Result; readonly at: Moment }> {
@@ -216,7 +216,7 @@ export async function timed<Result>(
   return { result, at: { after, before: Date.now() } };
 }
 
-/** The row of the object at a place. */
+/** The row of the object at a path. */
 async function readRow({ sql }: SoakProject, bucket: string, name: string): Promise<ObjectRow> {
   const [row] = await sql<ObjectRow[]>`
     select id, bucket_id, name, version, owner, owner_id, metadata, user_metadata,

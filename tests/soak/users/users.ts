@@ -6,12 +6,12 @@ import { Locks } from "./locks.ts";
 import * as operations from "./operations.ts";
 import type { Operation, UserContext } from "./operations.ts";
 
-/** So many act at once. */
+/** The number of concurrent users. */
 const USERS = 3;
-/** Between two things that a user does, milliseconds at most. */
+/** The longest pause between two operations of a user. */
 const REST_MILLISECONDS = 500;
 
-/** How often each is done, relative to all others. */
+/** The relative frequency of each operation. */
 const HABITS: readonly (readonly [weight: number, operation: Operation])[] = [
   [30, operations.overwrite],
   [14, operations.move],
@@ -25,9 +25,9 @@ const HABITS: readonly (readonly [weight: number, operation: Operation])[] = [
   [2, operations.repairLost],
 ];
 
-/** People at work in a project; what they do is told to the truth. */
+/** Users who change a project. Their changes are recorded in the reference model. */
 export class Users {
-  /** What was done so far. */
+  /** The number of operations so far. */
   operations = 0;
   readonly locks = new Locks();
   readonly #underWay = new Set<Promise<unknown>>();
@@ -40,14 +40,14 @@ export class Users {
     readonly seed: number,
   ) {}
 
-  /** Makes the first buckets and acts until told to stop. Fails where an operation does. */
+  /** Runs operations until the signal aborts. Throws the error of a failed operation. */
   async work(signal: AbortSignal): Promise<void> {
     await Promise.all(
       Array.from({ length: USERS }, (_, number) => this.#workAlone(number, signal)),
     );
   }
 
-  /** Makes all buckets, before anybody else works. */
+  /** Creates all buckets, before other activity. */
   async open(): Promise<void> {
     const environment = this.#context(new Random(this.seed));
     for (const _ of BUCKETS) await operations.makeBucket(environment);
@@ -69,7 +69,7 @@ export class Users {
     return { project: this.project, model: this.model, locks: this.locks, random };
   }
 
-  /** Something that changes the project, and is told to the truth before it ends. */
+  /** Tracks a change of the project, which records itself in the reference model before it ends. */
   async track<Result>(change: Promise<Result>): Promise<Result> {
     this.#underWay.add(change);
     try {
@@ -79,17 +79,17 @@ export class Users {
     }
   }
 
-  /** Resolves when the truth knows of all that has begun by now. */
-  async reported(): Promise<void> {
+  /** Resolves when the reference model contains all changes that have begun. */
+  async recorded(): Promise<void> {
     await Promise.allSettled([...this.#underWay]);
   }
 
-  /** Lets nobody begin anything; resolves when all have ended what they did. */
+  /** Starts no further operations; resolves when all current ones have ended. */
   async pause(): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#going = promise;
     this.#resume = resolve;
-    await this.reported();
+    await this.recorded();
   }
 
   resume(): void {
@@ -98,7 +98,7 @@ export class Users {
 }
 
 function choose(random: Random, full: number): Operation {
-  // Where there is little, more comes; where there is much, more goes.
+  // A project with few objects gets more uploads, one with many more deletions.
   const habits = [...HABITS, [30 * (1.5 - full), operations.put], [
     12 * full,
     operations.remove,

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { Locks } from "../../soak/users/locks.ts";
 
-Deno.test("nobody is at work where another is", () => {
+Deno.test("a locked path or bucket cannot be locked again", () => {
   const locks = new Locks();
   assert.ok(locks.take("files/a", "files/b"));
   assert.ok(!locks.take("files/b", "files/c"));

@@ -8,12 +8,12 @@ const RUN = { start: 10_000, end: 20_000 };
 const A = "00000000-0000-4000-8000-00000000000a";
 const B = "00000000-0000-4000-8000-00000000000b";
 
-Deno.test("what is listed as it was is no untruth", () => {
+Deno.test("an accurate snapshot has no violation", () => {
   const environment = make();
   assert.deepEqual(violations(environment), []);
 });
 
-Deno.test("a state that an object had for a moment of the run is one that it really had", () => {
+Deno.test("a state that an object had for a moment of the run may be listed", () => {
   const { model, snapshot } = make();
   model.appeared(row(A, "files/a", "v2"), "digest 2", at(15_000));
   assert.deepEqual(violations({ model, snapshot }), []);
@@ -21,7 +21,7 @@ Deno.test("a state that an object had for a moment of the run is one that it rea
   assert.deepEqual(violations({ model, snapshot }), []);
 });
 
-Deno.test("a state that an object had before the run or after it is an untruth", () => {
+Deno.test("a state from before or after the run is a violation", () => {
   const { model, snapshot } = make();
   model.appeared(row(A, "files/a", "v2"), "digest 2", at(9_000));
   assertUntrue({ model, snapshot }, "snapshot_accurate", "before or after the run");
@@ -30,7 +30,7 @@ Deno.test("a state that an object had before the run or after it is an untruth",
   assertUntrue({ model, snapshot }, "snapshot_accurate", "before or after the run");
 });
 
-Deno.test("a state that an object never had is an untruth, whatever of it is wrong", () => {
+Deno.test("a state that an object never had is a violation", () => {
   const wrong: Partial<Entry>[] = [
     { version: "v9" },
     { size: 8 },
@@ -44,27 +44,27 @@ Deno.test("a state that an object never had is an untruth, whatever of it is wro
   for (const part of wrong) {
     const { model, snapshot } = make();
     list(snapshot, { ...entry(A, "files/a", "v1"), ...part });
-    assertUntrue({ model, snapshot }, "snapshot_accurate", "never was as");
+    assertUntrue({ model, snapshot }, "snapshot_accurate", "never was");
   }
 });
 
-Deno.test("an object at a place where it never was is an untruth", () => {
+Deno.test("an object at a path where it never was is a violation", () => {
   const { model, snapshot } = make();
   snapshot.entries.delete("files/a");
-  list(snapshot, entry(A, "files/elsewhere", "v1"));
-  assertUntrue({ model, snapshot }, "snapshot_accurate", "never was as");
+  list(snapshot, entry(A, "files/other", "v1"));
+  assertUntrue({ model, snapshot }, "snapshot_accurate", "never was");
 });
 
-Deno.test("an object that lived through the run and is not listed is an untruth", () => {
+Deno.test("an object that existed during the complete run and is not listed is a violation", () => {
   const { model, snapshot } = make();
   snapshot.entries.delete("files/a");
   assertUntrue({ model, snapshot }, "snapshot_accurate", "is not listed");
   // Not so where it went meanwhile.
-  model.gone(A, at(19_000));
+  model.deleted(A, at(19_000));
   assert.deepEqual(violations({ model, snapshot }), []);
 });
 
-Deno.test("an object that moved meanwhile must be listed, and once", () => {
+Deno.test("an object that moved during the run must be listed once", () => {
   const { model, snapshot } = make();
   model.appeared(row(A, "files/moved", "v2"), "digest 1", at(15_000));
   assert.deepEqual(violations({ model, snapshot }), []);
@@ -76,7 +76,7 @@ Deno.test("an object that moved meanwhile must be listed, and once", () => {
   assertUntrue({ model, snapshot }, "snapshot_accurate", "is not listed");
 });
 
-Deno.test("an object whose new place could not be read is listed where it was, too", () => {
+Deno.test("an object that could not be read at its new path may also be listed at the old one", () => {
   const { model, snapshot } = make();
   model.appeared(row(A, "files/moved", "v2"), "digest 1", at(15_000));
   const { key: _, ...unread } = entry(A, "files/moved", "v2");
@@ -91,32 +91,32 @@ Deno.test("an object whose new place could not be read is listed where it was, t
   assertUntrue({ model: earlier, snapshot }, "snapshot_accurate", "before or after the run");
 });
 
-Deno.test("an object that was deleted before the run is an untruth", () => {
+Deno.test("an object that was deleted before the run is a violation", () => {
   const { model, snapshot } = make();
-  model.gone(A, at(9_000));
+  model.deleted(A, at(9_000));
   assertUntrue({ model, snapshot }, "snapshot_accurate", "before or after the run");
 });
 
-Deno.test("other bytes than were uploaded are an untruth", () => {
+Deno.test("other bytes than the uploaded ones are a violation", () => {
   const { model, snapshot } = make();
   const held = new Map([["data/files/a/v1", "another digest"], ["data/files/b/v1", "digest 1"]]);
   const [found] = violationsOf(snapshot, model, held);
-  assert.equal(found?.promise, "no_missing_bytes");
+  assert.equal(found?.invariant, "no_missing_bytes");
 });
 
-Deno.test("bytes of another name are to be marked as assumed", () => {
+Deno.test("bytes of another name must be marked as assumed", () => {
   const { model, snapshot } = make();
   model.appeared(row(A, "files/moved", "v2"), "digest 1", at(5_000));
   snapshot.entries.delete("files/a");
   const moved = { ...entry(A, "files/moved", "v2"), key: "data/files/a/v1" };
   list(snapshot, moved);
   const held = new Map([["data/files/a/v1", "digest 1"], ["data/files/b/v1", "digest 1"]]);
-  assert.equal(violationsOf(snapshot, model, held)[0]?.promise, "assumed_marked");
+  assert.equal(violationsOf(snapshot, model, held)[0]?.invariant, "assumed_marked");
   list(snapshot, { ...moved, assumed: true });
   assert.deepEqual(violationsOf(snapshot, model, held), []);
 });
 
-Deno.test("what has no bytes of its own must say which version was wanted, and why", () => {
+Deno.test("an entry without its own bytes must name the wanted version and the reason", () => {
   const { model, snapshot } = make();
   model.appeared(row(A, "files/a", "v2"), "digest 2", at(5_000));
   model.lostBytes(A, at(6_000));
@@ -132,16 +132,16 @@ Deno.test("what has no bytes of its own must say which version was wanted, and w
   assertUntrue({ model, snapshot }, "snapshot_accurate", "does not say why");
 });
 
-Deno.test("a complete snapshot lacks only what the source could not give", () => {
+Deno.test("a complete snapshot lacks only bytes that the source had lost", () => {
   const { model, snapshot } = make();
   const { key: _, ...without } = entry(A, "files/a", "v1");
   list(snapshot, { ...without, wanted_version: "v1", code: "storage_failed" });
-  assertUntrue({ model, snapshot }, "snapshot_accurate", "could be had");
+  assertUntrue({ model, snapshot }, "snapshot_accurate", "was readable");
   snapshot.document.state = "partial";
   assert.deepEqual(violations({ model, snapshot }), []);
 });
 
-Deno.test("a bucket that lived through the run must be listed", () => {
+Deno.test("a bucket that existed during the complete run must be listed", () => {
   const { model, snapshot } = make();
   snapshot.document.buckets = [];
   assertUntrue({ model, snapshot }, "snapshot_accurate", "bucket files");
@@ -152,10 +152,10 @@ interface Environment {
   readonly snapshot: Snapshot;
 }
 
-/** Two objects that lived through the run, listed as they were. */
+/** Two objects that existed during the complete run, listed as they were. */
 function make(): Environment {
   const model = new ReferenceModel();
-  model.bucketMade("files", at(900));
+  model.bucketCreated("files", at(900));
   model.appeared(row(A, "files/a", "v1"), "digest 1", at(1_000));
   model.appeared(row(B, "files/b", "v1"), "digest 1", at(1_000));
   const document = {
@@ -230,10 +230,10 @@ function violations({ model, snapshot }: Environment): Violation[] {
   return violationsOf(snapshot, model, held);
 }
 
-function assertUntrue(environment: Environment, promise: string, words: string): void {
+function assertUntrue(environment: Environment, invariant: string, words: string): void {
   const found = violations(environment);
   assert.ok(
-    found.some((it) => it.promise === promise && it.message.includes(words)),
+    found.some((it) => it.invariant === invariant && it.message.includes(words)),
     JSON.stringify(found),
   );
 }
