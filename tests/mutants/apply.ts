@@ -1,14 +1,14 @@
 import { join } from "node:path";
 import type { Edit } from "./mutant.ts";
 
-/** An edit that does not fit the tree any more. */
+/** An edit whose text is no longer in the tree. */
 export class MutantError extends Error {
-  override name = "PlantError";
+  override name = "MutantError";
 }
 
 /**
  * The path of an edit's file. A `*` stands for the time that a migration's name begins with.
- * @throws {PlantError} where there is no such file, or more than one
+ * @throws {MutantError} where there is no such file, or more than one
  */
 export async function findFile(root: string, file: string): Promise<string> {
   if (!file.includes("*")) return join(root, file);
@@ -23,16 +23,16 @@ export async function findFile(root: string, file: string): Promise<string> {
 }
 
 /**
- * A text with an edit made.
- * @throws {PlantError} where the text to find is not there exactly once
+ * Applies an edit to a text.
+ * @throws {MutantError} where the text to find is not there exactly once
  */
 export function edited(text: string, { file, find, replace }: Edit): string {
-  const objectPaths = text.split(find).length - 1;
-  if (objectPaths !== 1) throw new MutantError(`${file} has ${objectPaths} times: ${find}`);
+  const occurrences = text.split(find).length - 1;
+  if (occurrences !== 1) throw new MutantError(`${file} has ${occurrences} times: ${find}`);
   return text.replace(find, () => replace);
 }
 
-/** Makes edits in a tree. */
+/** Applies edits to a tree. */
 export async function applyEdits(root: string, edits: readonly Edit[]): Promise<void> {
   for (const edit of edits) {
     const path = await findFile(root, edit.file);

@@ -2,8 +2,8 @@ import { migration, type Mutant } from "./mutant.ts";
 
 /** See `what`. */
 export const mutant: Mutant = {
-  what: "the bytes of a moved object are known by their etag alone, and nothing says so",
-  breaks: ["assumed_marked"],
+  what: "the bytes of a moved object are identified by their etag alone and not marked as assumed",
+  violates: ["assumed_marked"],
   scenarios: ["incremental"],
   edits: [{
     file: migration("backup"),

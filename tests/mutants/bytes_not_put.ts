@@ -3,7 +3,7 @@ import { type Mutant, shared } from "./mutant.ts";
 /** See `what`. */
 export const mutant: Mutant = {
   what: "a PUT whose answer is an error counts as done",
-  breaks: ["no_missing_bytes", "makes_progress"],
+  violates: ["no_missing_bytes", "makes_progress"],
   scenarios: ["first_backup"],
   edits: [{
     file: shared("backup/copy.ts"),

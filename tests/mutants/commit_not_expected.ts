@@ -2,8 +2,8 @@ import { migration, type Mutant } from "./mutant.ts";
 
 /** See `what`. */
 export const mutant: Mutant = {
-  what: "a lane goes on from a commit that the database has forgotten",
-  breaks: ["restores_exactly"],
+  what: "a worker continues from a commit that the database has lost",
+  violates: ["restores_exactly"],
   scenarios: ["restore_rewound"],
   edits: [{
     file: migration("expected_commit"),

@@ -2,8 +2,8 @@ import { type Mutant, shared } from "./mutant.ts";
 
 /** See `what`. */
 export const mutant: Mutant = {
-  what: "any success is taken for S3's word that an upload was assembled",
-  breaks: ["no_missing_bytes"],
+  what: "any successful status counts as a completed upload",
+  violates: ["no_missing_bytes"],
   scenarios: ["large"],
   edits: [{
     file: shared("repository/s3_uploads.ts"),

@@ -2,8 +2,8 @@ import { type Mutant, shared } from "./mutant.ts";
 
 /** See `what`. */
 export const mutant: Mutant = {
-  what: "bytes that were flipped on their way from Storage are taken for the object's",
-  breaks: ["snapshot_accurate"],
+  what: "bytes that were corrupted on their way from Storage are accepted",
+  violates: ["snapshot_accurate"],
   scenarios: ["first_backup", "incremental"],
   edits: [{
     file: shared("backup/read.ts"),

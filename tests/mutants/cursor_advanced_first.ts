@@ -3,7 +3,7 @@ import { type Mutant, shared } from "./mutant.ts";
 /** See `what`. */
 export const mutant: Mutant = {
   what: "the cursor passes a page before its objects are copied",
-  breaks: ["no_row_passed"],
+  violates: ["no_row_passed"],
   scenarios: ["first_backup"],
   edits: [{
     file: shared("backup/sweep.ts"),

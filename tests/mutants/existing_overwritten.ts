@@ -2,8 +2,8 @@ import { migration, type Mutant, shared } from "./mutant.ts";
 
 /** See `what`. */
 export const mutant: Mutant = {
-  what: "a restore that is to overwrite nothing does",
-  breaks: ["target_kept"],
+  what: "a restore overwrites objects although it may overwrite nothing",
+  violates: ["target_kept"],
   scenarios: ["restore_other_project"],
   edits: [
     {

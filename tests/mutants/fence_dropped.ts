@@ -2,8 +2,8 @@ import { migration, type Mutant } from "./mutant.ts";
 
 /** See `what`. */
 export const mutant: Mutant = {
-  what: "a lease is asked for, but not whose it is",
-  breaks: ["fenced"],
+  what: "a lease is checked, but not its owner",
+  violates: ["fenced"],
   scenarios: ["first_backup"],
   edits: [{
     file: migration("engine"),

@@ -3,7 +3,7 @@ import { type Mutant, shared } from "./mutant.ts";
 /** See `what`. */
 export const mutant: Mutant = {
   what: "a run begins to write though the log holds snapshots that the catalog lacks",
-  breaks: ["rewind_refused"],
+  violates: ["rewind_refused"],
   scenarios: ["rewound"],
   edits: [{
     file: shared("repository/open.ts"),

@@ -3,7 +3,7 @@ import { type Mutant, shared } from "./mutant.ts";
 /** See `what`. */
 export const mutant: Mutant = {
   what: "an error is logged together with the repository's secret key",
-  breaks: ["no_secret"],
+  violates: ["no_secret"],
   scenarios: ["first_backup"],
   edits: [{
     file: shared("log.ts"),

@@ -21,7 +21,7 @@ import { mutant as sealedTooEarly } from "./sealed_too_early.ts";
 import { mutant as corruptBytesAccepted } from "./corrupt_bytes_accepted.ts";
 import { mutant as staleBodyAccepted } from "./stale_body_accepted.ts";
 
-/** Deliberate bugs, by the names under which they are asked for. */
+/** Deliberate bugs, by name. */
 export const MUTANTS: Readonly<Record<string, Mutant>> = {
   assumed_not_marked: assumedNotMarked,
   bytes_not_put: bytesNotPut,

@@ -2,8 +2,8 @@ import { migration, type Mutant } from "./mutant.ts";
 
 /** See `what`. */
 export const mutant: Mutant = {
-  what: "names that are gone are closed before the objects are looked for under others",
-  breaks: ["snapshot_accurate"],
+  what: "missing names are closed before their objects are searched under other names",
+  violates: ["snapshot_accurate"],
   scenarios: ["moved_meanwhile"],
   edits: [{
     file: migration("engine"),

@@ -1,10 +1,10 @@
 import type { InvariantName } from "../simulation/invariants.ts";
 
-/** A change of one place in one file. */
+/** A change of one passage of one file. */
 export interface Edit {
-  /** From the repository's root. */
+  /** The path from the repository's root. */
   readonly file: string;
-  /** Text that is there exactly once. */
+  /** A text that occurs exactly once. */
   readonly find: string;
   readonly replace: string;
 }
@@ -13,9 +13,9 @@ export interface Edit {
 export interface Mutant {
   /** What the bug is. */
   readonly what: string;
-  /** Promises of which it breaks one, whichever is seen first. */
-  readonly breaks: readonly InvariantName[];
-  /** Scenarios in which it shows. */
+  /** Invariants that it may violate; the run must report one of them. */
+  readonly violates: readonly InvariantName[];
+  /** Scenarios in which it is detected. */
   readonly scenarios: readonly string[];
   readonly edits: readonly Edit[];
 }
@@ -23,12 +23,12 @@ export interface Mutant {
 const SHIPPED = "supabase/functions/_holdfast";
 const MIGRATIONS = "supabase/migrations";
 
-/** A file that functions share. */
+/** The path of a file that the functions share. */
 export function shared(path: string): string {
   return `${SHIPPED}/${path}`;
 }
 
-/** A migration by what follows its time. */
+/** The path of a migration, by the name that follows its time. */
 export function migration(name: string): string {
   return `${MIGRATIONS}/*_holdfast_${name}.sql`;
 }

@@ -2,8 +2,8 @@ import { migration, type Mutant } from "./mutant.ts";
 
 /** See `what`. */
 export const mutant: Mutant = {
-  what: "a snapshot lists what its own run put, and not what a cancelled run before it did",
-  breaks: ["snapshot_accurate", "no_missing_bytes"],
+  what: "a snapshot lists what its own run uploaded, but not what a cancelled run before it did",
+  violates: ["snapshot_accurate", "no_missing_bytes"],
   scenarios: ["cancelled"],
   edits: [{
     file: migration("seal"),

@@ -3,7 +3,7 @@ import { type Mutant, shared } from "./mutant.ts";
 /** See `what`. */
 export const mutant: Mutant = {
   what: "a PUT is sent without If-None-Match",
-  breaks: ["written_once"],
+  violates: ["written_once"],
   scenarios: ["first_backup"],
   edits: [{
     file: shared("repository/s3_store.ts"),

@@ -3,7 +3,7 @@ import { migration, type Mutant } from "./mutant.ts";
 /** See `what`. */
 export const mutant: Mutant = {
   what: "a page of the sweep is committed without its lease",
-  breaks: ["fenced"],
+  violates: ["fenced"],
   scenarios: ["first_backup"],
   edits: [
     {

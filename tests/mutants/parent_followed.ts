@@ -2,8 +2,8 @@ import { type Mutant, shared } from "./mutant.ts";
 
 /** See `what`. */
 export const mutant: Mutant = {
-  what: "a snapshot names its own changes alone, and leaves the rest to the one before it",
-  breaks: ["snapshot_accurate", "no_missing_bytes", "catalog_accurate"],
+  what: "a snapshot names only its own changes and relies on its parent for the rest",
+  violates: ["snapshot_accurate", "no_missing_bytes", "catalog_accurate"],
   scenarios: ["incremental"],
   edits: [{
     file: shared("backup/seal.ts"),

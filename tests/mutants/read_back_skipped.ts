@@ -2,8 +2,8 @@ import { type Mutant, shared } from "./mutant.ts";
 
 /** See `what`. */
 export const mutant: Mutant = {
-  what: "a restored object is taken for right without being read",
-  breaks: ["restores_exactly"],
+  what: "a restored object counts as verified without being read",
+  violates: ["restores_exactly"],
   scenarios: ["restore_other_project"],
   edits: [
     {
@@ -13,7 +13,7 @@ export const mutant: Mutant = {
     },
     {
       file: shared("restore/create.ts"),
-      find: `  const compared = await compareAgain(item, pathOf(item), outside);
+      find: `  const compared = await compareAgain(item, placeOf(item), outside);
   if (compared !== "same") return differs`,
       replace: `  const compared = "same" as Awaited<ReturnType<typeof compare>>;
   if (compared !== "same") return differs`,

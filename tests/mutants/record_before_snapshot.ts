@@ -2,8 +2,8 @@ import { type Mutant, shared } from "./mutant.ts";
 
 /** See `what`. */
 export const mutant: Mutant = {
-  what: "the log names a snapshot before its document is there",
-  breaks: ["no_missing_bytes"],
+  what: "the log names a snapshot before its document exists",
+  violates: ["no_missing_bytes"],
   scenarios: ["first_backup", "incremental"],
   edits: [{
     file: shared("backup/seal.ts"),

@@ -2,8 +2,8 @@ import { type Mutant, shared } from "./mutant.ts";
 
 /** See `what`. */
 export const mutant: Mutant = {
-  what: "a slice that takes a seal over composes the snapshot anew",
-  breaks: ["makes_progress", "catalog_accurate", "no_missing_bytes"],
+  what: "a slice that takes over a seal composes the snapshot again",
+  violates: ["makes_progress", "catalog_accurate", "no_missing_bytes"],
   scenarios: ["first_backup"],
   edits: [{
     file: shared("backup/seal.ts"),

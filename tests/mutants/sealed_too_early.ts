@@ -3,7 +3,7 @@ import { migration, type Mutant } from "./mutant.ts";
 /** See `what`. */
 export const mutant: Mutant = {
   what: "the next stage begins when one cursor is finished, not the last one",
-  breaks: ["snapshot_accurate", "makes_progress", "no_missing_bytes"],
+  violates: ["snapshot_accurate", "makes_progress", "no_missing_bytes"],
   scenarios: ["first_backup", "incremental"],
   edits: [{
     file: migration("engine"),

@@ -2,8 +2,8 @@ import { type Mutant, shared } from "./mutant.ts";
 
 /** See `what`. */
 export const mutant: Mutant = {
-  what: "bytes are taken for a row's though their etag is that of another version",
-  breaks: ["snapshot_accurate"],
+  what: "bytes are accepted for a row although their etag is another version's",
+  violates: ["snapshot_accurate"],
   scenarios: ["first_backup", "incremental"],
   edits: [{
     file: shared("backup/read.ts"),

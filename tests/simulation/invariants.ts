@@ -1,44 +1,50 @@
-/** What must hold, by the names under which a broken promise is reported. */
+/** What must hold, by the name under which a violation is reported. */
 export const INVARIANTS = {
   restores_exactly: "a sealed snapshot restores to exactly what it lists",
-  snapshot_accurate: "a sealed snapshot lists every object once, in a state that it really had",
+  snapshot_accurate:
+    "a sealed snapshot lists every object once, in a state that it had during the run",
   no_missing_bytes: "no sealed snapshot lacks bytes that it names",
-  assumed_marked: "bytes that were not read under a new name are listed as assumed",
-  catalog_accurate: "the catalog says of each sealed snapshot what the repository says",
+  assumed_marked: "bytes that were not read under the object's new name are listed as assumed",
+  catalog_accurate: "the catalog lists the same entries of each sealed snapshot as the repository",
   no_row_passed: "no cursor passes a row that is not copied or recorded",
   no_work_lost: "no committed work is lost or done again",
-  makes_progress: "whatever dies, whenever: others and the next tick go on to the end",
-  written_once: "what lies in the repository is never overwritten and never deleted",
-  fenced: "a lane that lost its lease commits nothing",
+  makes_progress: "after a crash at any step, other workers and the next tick finish the work",
+  written_once: "objects in the repository are never overwritten and never deleted",
+  fenced: "a worker that lost its lease commits nothing",
   source_untouched: "a backup writes nothing to the project's Storage",
-  target_kept: "a restore deletes nothing and overwrites nothing that it was not told to",
+  target_kept: "a restore deletes nothing and overwrites nothing without the request's permission",
   no_secret: "no secret appears in a log, a row or the repository",
-  rewind_refused: "a database restored to an earlier moment writes nothing before it re-imports",
+  rewind_refused:
+    "a project whose database was restored to an earlier moment writes nothing before it re-imports",
 } as const;
 
-/** The name of a promise. */
+/** The name of an invariant. */
 export type InvariantName = keyof typeof INVARIANTS;
 
-/** A promise that did not hold. */
+/** An invariant that did not hold. */
 export class InvariantViolation extends Error {
-  override name = "BrokenPromise";
+  override name = "InvariantViolation";
 
-  constructor(readonly promise: InvariantName, message: string, options?: ErrorOptions) {
-    super(`${promise}: ${message}`, options);
+  constructor(readonly invariant: InvariantName, message: string, options?: ErrorOptions) {
+    super(`${invariant}: ${message}`, options);
   }
 }
 
-/** Runs a check of others: whatever it throws means that this promise is broken. */
+/** Runs a check. Any error that it throws is a violation of the invariant. */
 export async function assertInvariant<Result>(
-  promise: InvariantName,
+  invariant: InvariantName,
   check: () => Promise<Result> | Result,
 ): Promise<Result> {
   try {
     return await check();
   } catch (error) {
     if (error instanceof InvariantViolation) throw error;
-    throw new InvariantViolation(promise, error instanceof Error ? error.message : String(error), {
-      cause: error,
-    });
+    throw new InvariantViolation(
+      invariant,
+      error instanceof Error ? error.message : String(error),
+      {
+        cause: error,
+      },
+    );
   }
 }

@@ -1,13 +1,14 @@
 /**
- * `deno task simulate`: lets lanes die, sleep and lose answers at the steps of scenarios, lets others
- * go on, and holds what came of it to every promise. The last line tells how many were broken.
+ * `deno task simulate`: injects crashes, delays and server faults at the steps of scenarios, lets other
+ * workers go on, and checks every invariant. The last line counts the violations.
  */
 import { MUTANTS } from "../mutants/mod.ts";
 import { FAULT_NAMES } from "./proxy/step.ts";
 import { untilInterrupted } from "../stack/interrupt.ts";
 import { formatTally } from "./run/campaign.ts";
 import { readOptions, type SimulateOptions, USAGE } from "./run/options.ts";
-import { SEEDS_FOR_LEAST } from "./run/pair_counts.ts";
+import { MIN_MEETINGS, SEEDS_FOR_MIN_MEETINGS } from "./run/budget.ts";
+import { focusOf } from "./run/focus_groups.ts";
 import { runMutants } from "./run/run_mutants.ts";
 import { OUTCOME, runHere, runInJobs } from "./run/run_jobs.ts";
 import { SCENARIOS } from "./scenarios/mod.ts";
@@ -28,16 +29,25 @@ async function run(options: SimulateOptions): Promise<number> {
     ? await runInJobs(options, import.meta.url)
     : await runHere(options);
   for (const line of counts.lines(FAULT_NAMES)) console.log(line);
-  const missing = meetsAll(options) ? counts.shortfalls() : [];
+  const { least, kinds } = requiredMeetings(options);
+  const missing = least > 0 ? counts.shortfalls(least, kinds) : [];
   for (const line of missing) console.log(`TOO SELDOM ${line}`);
+  if (least > 0) {
+    const { fault, kind, count } = counts.least(kinds);
+    console.log(`the rarest pair met ${count} times: ${fault} and ${kind}`);
+  }
   console.log(formatTally(tally));
   return tally.broken === 0 && missing.length === 0 ? 0 : 1;
 }
 
-/** Whether a run is one in which every fault has to meet every kind of request. */
-function meetsAll({ seeds, scenarios, everyStep, fault, failFast }: SimulateOptions): boolean {
-  return seeds >= SEEDS_FOR_LEAST && scenarios.length === SCENARIOS.length &&
-    !everyStep && !fault && !failFast;
+/** How often each fault has to meet each request of some kinds; 0 where a run requires nothing. */
+function requiredMeetings(options: SimulateOptions) {
+  const { seeds, scenarios, everyStep, fault, failFast, eachPair, wanted } = options;
+  const kinds = focusOf(scenarios);
+  if (everyStep || fault || failFast || wanted) return { least: 0, kinds };
+  if (eachPair > 0) return { least: eachPair, kinds };
+  const meetsAll = seeds >= SEEDS_FOR_MIN_MEETINGS && scenarios.length === SCENARIOS.length;
+  return { least: meetsAll ? MIN_MEETINGS : 0, kinds };
 }
 
 function optionsOrExit(): SimulateOptions {

@@ -1,23 +1,29 @@
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
+import { testArguments } from "./run/budget.ts";
 
 const MAIN = fileURLToPath(new URL("./main.ts", import.meta.url));
 
-/** So many that each fault has to meet each kind of request often enough. */
-const SEEDS = "300";
-/** One more than cores: each process waits for its PostgreSQL a quarter of its time. */
-const JOBS = navigator.hardwareConcurrency + 1;
-/** The same in each run, so that what fails is the change that is tested; others are for the nights. */
-const FIRST_SEED = Deno.env.get("HOLDFAST_TEST_FAULTS_SEED") ?? "821532";
+/** Set to 1 by `deno task test --nightly`. */
+const NIGHTLY_VARIABLE = "HOLDFAST_TEST_NIGHTLY";
+/** Another first seed than the fixed one. */
+const SEED_VARIABLE = "HOLDFAST_TEST_SIMULATION_SEED";
 
-Deno.test("whatever dies, sleeps or loses an answer, every promise holds", async () => {
-  // In a process of its own: it lets lanes die, which leave timers behind as the dead do.
+Deno.test("every invariant holds under crashes, delays and server faults", async () => {
+  // A process of its own: killed workers leave timers behind, which the test's sanitizers would report.
   const { code } = await new Deno.Command(Deno.execPath(), {
     args: [
       ...["run", "--allow-all", "--no-check", MAIN],
-      ...["--seeds", SEEDS, "--seed", FIRST_SEED, "--jobs", String(JOBS)],
+      ...testArguments({
+        nightly: Deno.env.get(NIGHTLY_VARIABLE) === "1",
+        seed: Deno.env.get(SEED_VARIABLE),
+      }),
     ],
     stdin: "null",
   }).spawn().status;
-  assert.equal(code, 0, "its last lines say which promise, and how to have it broken again");
+  assert.equal(
+    code,
+    0,
+    "its last lines name the violated invariant and the command that repeats it",
+  );
 });

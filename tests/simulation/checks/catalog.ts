@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import type { Snapshot } from "../../e2e/support/repository_reader.ts";
 import type { SimulatedProject } from "../environment/project.ts";
 
-/** Holds a project's catalog to the repository: the same snapshots, each with the same entries. */
+/** Compares a project's catalog with the repository: the same snapshots, each with the same entries. */
 export async function assertCatalog(
   project: Pick<SimulatedProject, "sql">,
   snapshots: readonly Snapshot[],
@@ -13,7 +13,7 @@ export async function assertCatalog(
   for (const snapshot of snapshots) await assertListed(project, snapshot);
 }
 
-/** Holds what a project's catalog has at the sequence of one snapshot to what that lists. */
+/** Compares the catalog's entries at the sequence of one snapshot with what the snapshot lists. */
 export async function assertListed(
   { sql }: Pick<SimulatedProject, "sql">,
   { document, entries }: Snapshot,

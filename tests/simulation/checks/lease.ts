@@ -2,7 +2,7 @@ import type { CallWatch } from "../proxy/clients.ts";
 import { InvariantViolation } from "../invariants.ts";
 import type { SimulatedProject } from "../environment/project.ts";
 
-/** Watches that no call that names a lease is carried out when the lease is no longer held. */
+/** Returns a watch that reports every call that succeeds after its lease was lost. */
 export function watchLease(
   { sql }: Pick<SimulatedProject, "sql">,
   report: (broken: InvariantViolation) => void,

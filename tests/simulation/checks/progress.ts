@@ -2,8 +2,8 @@ import { InvariantViolation } from "../invariants.ts";
 import type { SimulatedProject } from "../environment/project.ts";
 
 /**
- * Looks at what is committed while a lane lies dead: each row behind a cursor is an entry, an upload
- * or a failure. What was made or moved since the run began may have come in behind it.
+ * Checks the committed rows after a crash: each object behind a cursor is an entry, an upload or a
+ * failure. An object that was created or moved since the run began is not checked.
  */
 export async function assertNoRowPassed({ sql }: Pick<SimulatedProject, "sql">): Promise<void> {
   const passed = await sql<{ path: string }[]>`
@@ -33,7 +33,7 @@ export async function assertNoRowPassed({ sql }: Pick<SimulatedProject, "sql">):
   );
 }
 
-/** The places, as Storage's URLs have them, whose bytes are committed as held. */
+/** The URL paths of all objects whose bytes are committed as stored. */
 export async function readHeld({ sql }: SimulatedProject): Promise<Set<string>> {
   const rows = await sql<{ bucket_id: string; name: string }[]>`
     select o.bucket_id, o.name from holdfast.source_objects o
@@ -42,7 +42,7 @@ export async function readHeld({ sql }: SimulatedProject): Promise<Set<string>> 
   return new Set(rows.map(({ bucket_id, name }) => pathInUrl(bucket_id, name)));
 }
 
-/** How a place is written at the end of a URL's path. */
+/** The end of an object's URL path. */
 export function pathInUrl(bucket: string, name: string): string {
   return [bucket, ...name.split("/")].map(encodeURIComponent).join("/");
 }

@@ -6,10 +6,10 @@ import {
 import type { Exchange } from "../proxy/fault_proxy.ts";
 import { assertInvariant, InvariantViolation } from "../invariants.ts";
 
-/** Digests of all that lies in a repository, by key. */
+/** The digests of all objects in a repository, by key. */
 export type Fingerprint = ReadonlyMap<string, string>;
 
-/** Reads everything in a repository. */
+/** Reads all objects of a repository. */
 export async function fingerprint(reader: RepositoryReader): Promise<Fingerprint> {
   const digests = new Map<string, string>();
   for (const key of await reader.keys()) {
@@ -19,17 +19,18 @@ export async function fingerprint(reader: RepositoryReader): Promise<Fingerprint
   return digests;
 }
 
-/** Holds a repository to what was in it: more may have come, nothing may have changed or gone. */
+/** Asserts that no object of a repository was changed or deleted; new ones are allowed. */
 export function assertKept(before: Fingerprint, after: Fingerprint): void {
   for (const [key, digest] of before) {
     const now = after.get(key);
     if (now === digest) continue;
-    const what = now === undefined ? "is gone" : "has other bytes";
+    const what = now === undefined ? "is missing" : "has other bytes";
     throw new InvariantViolation("written_once", `${key} ${what}`);
   }
 }
 
-/** Holds requests to S3 to what a run may ask for. `conditional`: the server refuses to overwrite. */
+/** Asserts that requests to S3 overwrote and deleted nothing.
+ * @param conditional whether the server honours If-None-Match */
 export function assertWrittenOnce(exchanges: readonly Exchange[], conditional: boolean): void {
   const put = new Set<string>();
   for (const { party, method, path, query, status } of exchanges) {
@@ -45,7 +46,7 @@ export function assertWrittenOnce(exchanges: readonly Exchange[], conditional: b
   }
 }
 
-/** Reads every sealed snapshot, with all bytes that it names. Answers them, oldest first. */
+/** Reads every sealed snapshot with all bytes that it names. Returns the snapshots, oldest first. */
 export async function readSnapshots(reader: RepositoryReader): Promise<Snapshot[]> {
   return await assertInvariant("no_missing_bytes", async () => {
     const snapshots: Snapshot[] = [];
@@ -64,8 +65,8 @@ export async function readSnapshots(reader: RepositoryReader): Promise<Snapshot[
 }
 
 /**
- * Where nothing was restored, an entry whose bytes lie under the key of another name or version was
- * not read under its own: it must say so.
+ * Asserts that an entry is marked as assumed if its bytes are stored under another name or version: they
+ * were not read under its own name. Not valid after a restore.
  */
 export function assertAssumedMarked(snapshots: readonly Snapshot[]): void {
   for (const { entries } of snapshots) {

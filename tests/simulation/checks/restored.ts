@@ -8,8 +8,10 @@ import {
 } from "../../e2e/support/repository_reader.ts";
 
 /**
- * Holds all that a project has to what a snapshot lists; `except` are places not looked at. So many
- * as `metadataKept` may have what an upload gives them, and none of the row's owner, times and user metadata.
+ * Compares all objects of a project with what a snapshot lists.
+ * @param except paths that are not compared
+ * @param metadataKept at most so many objects may have the metadata of an upload instead of the owner,
+ *   times and user metadata of the snapshot
  */
 export async function assertRestored(
   project: ProjectDoors & { readonly reader: RepositoryReader },
@@ -20,9 +22,9 @@ export async function assertRestored(
   const objects = await readObjects(project);
   const held = [...snapshot.entries].filter(([, { key }]) => key !== undefined);
   const wanted = held.map(([objectPath]) => objectPath);
-  const looked = (objectPaths: string[]) =>
+  const compared = (objectPaths: string[]) =>
     objectPaths.filter((objectPath) => !except.has(objectPath)).sort();
-  assert.deepEqual(looked([...objects.keys()]), looked(wanted));
+  assert.deepEqual(compared([...objects.keys()]), compared(wanted));
   for (const [objectPath, entry] of held) {
     if (except.has(objectPath)) continue;
     const { metadata, ...row } = objects.get(objectPath)!;
@@ -46,7 +48,7 @@ export async function assertRestored(
       created_at: entry.created_at,
       updated_at: entry.updated_at,
     };
-    // What an upload alone says: its row was never patched.
+    // The metadata of an upload whose row was not patched.
     const uploaded = { ...listed, user_metadata: {}, owner_id: null, ...timesOf(is) };
     const unpatched = !isDeepStrictEqual(is, listed) && isDeepStrictEqual(is, uploaded);
     if (unpatched && metadataKept-- > 0) continue;
@@ -58,7 +60,7 @@ function timesOf<Times>({ created_at, updated_at }: { created_at: Times; updated
   return { created_at, updated_at };
 }
 
-/** Of how many objects the last restore says that it left the metadata alone. */
+/** The number of objects whose metadata the last restore reports as kept. */
 export async function metadataKeptByLast({ sql }: Pick<ProjectDoors, "sql">): Promise<number> {
   const [row] = await sql<[{ kept: number }]>`
     select coalesce(sum((c.counters ->> 'objects_metadata_kept')::integer), 0)::integer as kept
@@ -68,7 +70,7 @@ export async function metadataKeptByLast({ sql }: Pick<ProjectDoors, "sql">): Pr
   return row.kept;
 }
 
-/** Places of which a restore said that it could not restore them. */
+/** The paths that a restore reported as not restored. */
 export async function reportedByRestores(
   { sql }: Pick<ProjectDoors, "sql">,
 ): Promise<Set<string>> {

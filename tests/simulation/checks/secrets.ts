@@ -3,13 +3,13 @@ import { InvariantViolation } from "../invariants.ts";
 import type { SimulatedProject } from "../environment/project.ts";
 import type { Servers } from "../environment/servers.ts";
 
-/** What of a project is searched, and the secrets that it has. */
+/** The parts of a project that are searched, and its secrets. */
 export type Searched = Pick<
   SimulatedProject,
   "secretKey" | "keys" | "settings" | "sql" | "reader" | "bucket"
 >;
 
-/** Looks for every secret in all that a project's functions wrote: rows, logs, the repository. */
+/** Searches for every secret in everything that a project's functions wrote: rows, logs, the repository. */
 export async function assertNoSecrets(
   servers: Pick<Servers, "credentials">,
   project: Searched,
@@ -25,11 +25,11 @@ export async function assertNoSecrets(
   ];
   const look = (where: string, text: string) => {
     if (secrets.some((secret) => text.includes(secret))) {
-      throw new InvariantViolation("no_secret", `there is one in ${where}`);
+      throw new InvariantViolation("no_secret", `a secret is in ${where}`);
     }
   };
   for (const line of log) look("the log", line);
-  for (const table of [...await tablesOf(project), ...OF_OTHERS]) {
+  for (const table of [...await tablesOf(project), ...EXTENSION_TABLES]) {
     const [row] = await project.sql.unsafe(
       `select coalesce(string_agg(t::text, ' '), '') as text from ${table} t`,
     );
@@ -42,8 +42,8 @@ export async function assertNoSecrets(
   }
 }
 
-/** Where others keep what was run and answered; a post that waits has the worker key in it. */
-const OF_OTHERS = ["net._http_response", "cron.job", "cron.job_run_details"];
+/** Tables of pg_net and pg_cron; not the queue, whose posts contain the worker key. */
+const EXTENSION_TABLES = ["net._http_response", "cron.job", "cron.job_run_details"];
 
 async function workerKeys({ sql }: Searched): Promise<string[]> {
   const rows = await sql<{ secret: string }[]>`

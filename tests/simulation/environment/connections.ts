@@ -4,14 +4,14 @@ import {
 } from "../../../supabase/functions/_holdfast/project/database.ts";
 
 /**
- * The lanes' connections to PostgreSQL: one that a lane has left is taken by the next, as slices in
- * one isolate share theirs. Making one costs more than most of what lanes do with it.
+ * The workers' connections to PostgreSQL. The next worker reuses a connection that one has given back:
+ * connecting takes some 30 ms, more than most of what a worker does with it.
  */
 export class Connections implements AsyncDisposable {
   readonly #free = new Map<string, Database[]>();
   readonly #all: Database[] = [];
 
-  /** A connection that no other lane has. */
+  /** Returns a connection that no other worker uses. */
   take(databaseUrl: string): Database {
     const free = this.#free.get(databaseUrl)?.pop();
     if (free) return free;
@@ -20,7 +20,7 @@ export class Connections implements AsyncDisposable {
     return made;
   }
 
-  /** Gives back what was taken; nothing of it may be under way any more. */
+  /** Gives a connection back. No call may be in progress on it. */
   giveBack(databaseUrl: string, database: Database): void {
     const free = this.#free.get(databaseUrl) ?? [];
     free.push(database);

@@ -15,41 +15,41 @@ import { BUCKET, REGION, type Servers } from "./servers.ts";
 import { copyFolder, type SavedState } from "./saved_state.ts";
 import type { Workers } from "./workers.ts";
 
-/** What stops and starts again in the middle. */
+/** The servers that can restart during a run. */
 export const RESTARTED_SERVERS = ["database", "storage", "s3"] as const;
 
 /** The name of such a server. */
 export type RestartedServer = (typeof RESTARTED_SERVERS)[number];
 
-/** A server that stops before a step; all connections to it end. */
+/** A restart of a server before a step. All connections to it end. */
 export interface Restart {
   readonly server: RestartedServer;
   readonly step: number;
-  /** So many steps later lanes find it again. */
+  /** The number of steps for which workers cannot reach it. */
   readonly away: number;
 }
 
-/** The project that only checks restore into: nobody dies there, so it needs no processes. */
+/** The project into which only checks restore. No fault is injected there, so it needs no processes. */
 export const RESTORE_TARGET = "fresh";
 
-/** How a scene is set up. */
+/** The options of an environment. */
 export interface EnvironmentOptions extends WorkerOptions {
-  /** From which seed the order follows in which lanes go on; absent, they do as they ask. */
+  /** The seed of the order in which requests pass; absent for the order of arrival. */
   readonly order?: number;
-  /** Which conditions the S3 server honours. */
+  /** The conditional writes that the S3 server honours. */
   readonly conditionalWrites: ConditionalWrites;
-  /** How far clocks are ahead of the database's, milliseconds. */
+  /** How far each clock is ahead of the database's, in milliseconds. */
   readonly aheadMs: Readonly<Record<"functions" | "storage" | "s3", number>>;
-  /** Steps before which a scenario keeps the database as it is, and puts it back. */
+  /** The steps before which a scenario saves the database and restores it. */
   readonly moments: readonly [kept: number, back: number];
-  /** Whether the functions run in processes of their own, which are really killed. */
+  /** Whether the functions run in processes of their own, which are killed. */
   readonly processes?: boolean;
 }
 
-/** What the setting `lanes` is as long as nobody sets it. */
+/** The default of the setting `lanes`. */
 const DEFAULT_LANES = 2;
 
-/** Nothing special. */
+/** An environment without variations. */
 export const DEFAULT_OPTIONS: EnvironmentOptions = {
   shortSlices: false,
   workerCount: 1,
@@ -58,7 +58,7 @@ export const DEFAULT_OPTIONS: EnvironmentOptions = {
   moments: [10, 30],
 };
 
-/** A project on the scene, with what makes it go. */
+/** A project of the environment, with its workers and its scheduler. */
 export interface Participant {
   readonly project: SimulatedProject;
   readonly workers: Workers;
@@ -66,14 +66,14 @@ export interface Participant {
 }
 
 /**
- * One moment of everything, brought to life: from here a scenario goes on and lanes die. There is
- * one scene at a time: all share the servers.
+ * A saved state with all its servers running, in which a scenario continues. Only one environment is
+ * open at a time: all use the same servers.
  */
 export class Environment implements AsyncDisposable {
   readonly proxy: FaultProxy;
-  /** What the lanes take for the time. */
+  /** The workers' clock. */
   readonly clock = new VirtualClock();
-  /** Promises that were seen broken while lanes worked; the first one counts. */
+  /** Violations that were found while workers were active; the first one is reported. */
   readonly broken: InvariantViolation[] = [];
   readonly #participants = new Map<string, Promise<Participant>>();
 
@@ -91,7 +91,7 @@ export class Environment implements AsyncDisposable {
     );
   }
 
-  /** Brings a state to life, or with none a repository's empty bucket. */
+  /** Opens an environment with a saved state, or with an empty repository bucket. */
   static async open(
     servers: Servers,
     options: EnvironmentOptions,
@@ -111,6 +111,7 @@ export class Environment implements AsyncDisposable {
         aheadMilliseconds: options.aheadMs.s3,
       });
     const s3 = await start();
+    servers.s3 = s3;
     await s3.createBucket(BUCKET);
     const environment = new Environment(servers, options, folder, s3, start, state);
     environment.clock.aheadMs = options.aheadMs.functions;
@@ -124,18 +125,18 @@ export class Environment implements AsyncDisposable {
     return this.participant("source");
   }
 
-  /** A project by its name; a new one, with nothing but Holdfast in it, at the first call. */
+  /** A project by its name. The first call creates it with nothing but Holdfast in it. */
   async participant(name: string): Promise<Participant> {
     const participant = this.#participants.get(name) ?? this.#makeActor(name);
     this.#participants.set(name, participant);
     return await participant;
   }
 
-  /** Has a server stop before a step and start again; to lanes it may be away for longer. */
+  /** Restarts a server before a step. Workers may be unable to reach it for some more steps. */
   planRestart({ server, step, away }: Restart): void {
     this.proxy.at(step, async () => {
       await this.#restart(server);
-      if (away > 0) this.proxy.stayAway(server === "database" ? "sql" : server, step + away);
+      if (away > 0) this.proxy.makeUnavailable(server === "database" ? "sql" : server, step + away);
     });
   }
 
@@ -143,6 +144,7 @@ export class Environment implements AsyncDisposable {
     if (server === "s3") {
       await this.s3.stop();
       this.s3 = await this.startS3();
+      this.servers.s3 = this.s3;
       return;
     }
     for (const { project } of await this.participants()) {
@@ -151,7 +153,7 @@ export class Environment implements AsyncDisposable {
     }
   }
 
-  /** All that have been on the scene. */
+  /** All projects of the environment. */
   async participants(): Promise<Participant[]> {
     return await Promise.all(this.#participants.values());
   }
@@ -159,7 +161,7 @@ export class Environment implements AsyncDisposable {
   async #makeActor(name: string): Promise<Participant> {
     const { servers, proxy } = this;
     const project = await servers.project(name);
-    await project.putBack(this.state);
+    await project.restore(this.state);
     await this.#set(project);
     project.setStorageClock(this.options.aheadMs.storage);
     const watch = watchLease(project, (broken) => this.broken.push(broken));
@@ -169,17 +171,17 @@ export class Environment implements AsyncDisposable {
     return { project, workers, scheduler: new Scheduler(project, proxy, workers) };
   }
 
-  /** Puts a project's database back to what it was when the scene opened, as its own backup would. */
+  /** Restores a project's database to the state in which the environment opened, as a database backup would. */
   async rewind(name: string): Promise<void> {
     const { project } = await this.participant(name);
-    await project.putRowsBack(this.state);
+    await project.restoreRows(this.state);
     await this.#set(project);
   }
 
-  /** Has a project's rows say what is another here than where its state was made. */
+  /** Changes the rows that depend on this environment's options. */
   async #set({ sql }: SimulatedProject): Promise<void> {
     const { conditionalWrites, workerCount } = this.options;
-    // What the S3 server honours has to be probed here.
+    // Holdfast has to probe what this S3 server honours.
     if (conditionalWrites === "none") {
       await sql`update holdfast.repositories set conditional_writes = null`;
     }
@@ -188,11 +190,11 @@ export class Environment implements AsyncDisposable {
     }
   }
 
-  /** Ends the scene and keeps what came of it, as a state that others can begin with. */
+  /** Closes the environment and saves its state, from which others can start. */
   async save(): Promise<SavedState> {
     const id = `state ${this.servers.nextNumber()}`;
     for (const participant of this.#participants.values()) {
-      await (await participant).project.keep(id, this.folder);
+      await (await participant).project.save(id, this.folder);
     }
     await this.s3.stop();
     return { id, projects: [...this.#participants.keys()], folder: this.folder };

@@ -16,23 +16,23 @@ import type { SimulatedProject } from "./project.ts";
 import type { Servers } from "./servers.ts";
 import type { FunctionName, Post, Start, Workers } from "./workers.ts";
 
-/** What a lane has of the outside. */
+/** The clients of a worker. */
 interface WorkerClients {
   readonly database: Database;
   readonly request: typeof fetch;
 }
 
-/** How lanes behave that do not die. */
+/** How workers behave without faults. */
 export interface WorkerOptions {
-  /** Whether the budget is spent after each page, so that slices are short and many. */
+  /** Whether the budget is exhausted after each page, which makes slices short and many. */
   readonly shortSlices: boolean;
-  /** How many lanes there are, from 1 to 3, as soon as there is work for several. */
+  /** How many workers there are, from 1 to 3, once there is work for several. */
   readonly workerCount: number;
 }
 
-/** The lanes of one project: slices that run here, as its functions would run them. */
+/** The workers of one project: slices in this process, run as its functions run them. */
 export class LocalWorkers implements Workers {
-  #othersCame = false;
+  #startedOthers = false;
 
   constructor(
     readonly project: SimulatedProject,
@@ -52,7 +52,7 @@ export class LocalWorkers implements Workers {
     return this.proxy.quiet();
   }
 
-  /** Works as `POST /work` of a function does. */
+  /** Does what `POST /work` of a function does. */
   #work(functionName: FunctionName, run: string | null): void {
     this.#begin(functionName, async (worker) => {
       await worker.database.call("enter_project", { project_url: this.project.url });
@@ -66,7 +66,7 @@ export class LocalWorkers implements Workers {
   start(start: Start): void {
     const functionName = start.kind === "restore" ? "holdfast-restore" : "holdfast-backup";
     this.#begin(functionName, async (worker) => {
-      const run = await askFor(start, this.project.url, worker);
+      const run = await startRun(start, this.project.url, worker);
       await this.#slice(functionName, run, worker);
     });
   }
@@ -83,11 +83,11 @@ export class LocalWorkers implements Workers {
     await runSlice(worker.database, functionName, made, run, budget);
   }
 
-  /** Where several lanes are wanted: at the first call that only a stage for several makes. */
-  #letOthersCome(call: string): void {
-    if (this.#othersCame) return;
+  /** Starts further workers at the first call of a stage that several workers share. */
+  #startOthers(call: string): void {
+    if (this.#startedOthers) return;
     if (call !== "backup_page" && call !== "restore_page") return;
-    this.#othersCame = true;
+    this.#startedOthers = true;
     for (let worker = 2; worker <= this.options.workerCount; worker++) {
       this.#work(call === "restore_page" ? "holdfast-restore" : "holdfast-backup", null);
     }
@@ -101,13 +101,13 @@ export class LocalWorkers implements Workers {
     const direct = connections.take(databaseUrl);
     const worker: WorkerClients = {
       database: databaseClient(this.proxy, state, direct, (call, send) => {
-        this.#letOthersCome(call.name);
+        this.#startOthers(call.name);
         return this.watch(call, send);
       }),
       request: httpClient(this.proxy, state, { s3Origin, clock, readsBack }),
     };
     work(worker).catch((error) => {
-      // Whoever asked would be told, and the function's log.
+      // A function logs it.
       if (!(error instanceof WorkerDied)) console.error(`worker ${state.number} ended:`, error);
     }).finally(() => {
       connections.giveBack(databaseUrl, direct);
@@ -116,8 +116,8 @@ export class LocalWorkers implements Workers {
   }
 }
 
-/** Asks for a run and returns its id. */
-async function askFor(start: Start, url: string, worker: WorkerClients): Promise<string> {
+/** Starts a run and returns its id. */
+async function startRun(start: Start, url: string, worker: WorkerClients): Promise<string> {
   const { database, request } = worker;
   if (start.kind === "restore") {
     const store = createS3Store(readRepositorySettings(), request);

@@ -2,32 +2,33 @@ import { join } from "node:path";
 import type { ProjectSettings } from "../../../supabase/functions/_holdfast/settings.ts";
 import type { ProjectDoors } from "../../e2e/support/project_reader.ts";
 import { RepositoryReader } from "../../e2e/support/repository_reader.ts";
-import { S3Bucket } from "../../e2e/support/s3_bucket.ts";
+import type { S3Bucket } from "../../e2e/support/s3_bucket.ts";
 import { type ApiKeys, createApiKeys } from "../../stack/edge/api_keys.ts";
 import { type GatewayServices, startGateway } from "../../stack/edge/gateway.ts";
 import type { ProjectDatabase } from "../../stack/postgres/cluster.ts";
 import { connect, type Connection } from "../../stack/postgres/connection.ts";
 import { startStorage, type StorageServer } from "../../stack/storage/mod.ts";
+import { LocalBucket } from "./local_bucket.ts";
 import { BUCKET, REGION, type Servers } from "./servers.ts";
 import { BYPASS_HEADER } from "../processes/http_proxy.ts";
 import { copyFolder, type SavedState } from "./saved_state.ts";
 import { storageClient } from "../../e2e/support/storage_client.ts";
 
-/** The state in which a project is when it was made. */
-const AS_MADE = "as made";
+/** The name of a project's initial state. */
+const INITIAL = "initial";
 
-/** A project with Holdfast in it: its database and its Storage, as its admin handles them. */
+/** A project with Holdfast: its database and its Storage, as its admin uses them. */
 export class SimulatedProject implements ProjectDoors, AsyncDisposable {
   private constructor(
     readonly name: string,
     readonly settings: ProjectSettings,
     readonly keys: ApiKeys,
-    /** As the superuser, to look at everything. */
+    /** A connection of the superuser, for the checks. */
     readonly sql: Connection,
     readonly bucket: S3Bucket,
-    /** Storage's bytes. */
+    /** The folder of Storage's bytes. */
     readonly folder: string,
-    /** What its gateway leads to. */
+    /** The services behind its gateway. */
     readonly services: GatewayServices,
     private storageServer: StorageServer,
     private readonly startStorage: () => Promise<StorageServer>,
@@ -35,14 +36,14 @@ export class SimulatedProject implements ProjectDoors, AsyncDisposable {
     private readonly stack: AsyncDisposableStack,
   ) {}
 
-  /** Starts a project on a database that has Holdfast's migrations. */
+  /** Starts a project on a database with Holdfast's migrations. */
   static async start(servers: Servers, database: ProjectDatabase): Promise<SimulatedProject> {
     await using stack = new AsyncDisposableStack();
     const { name, adminUrl, databaseUrl } = database;
     const sql = stack.use(connect(adminUrl, { max: 2 }));
     await sql.unsafe(await Deno.readTextFile(new URL("./saved_rows.sql", import.meta.url)))
       .simple();
-    await sql`select simulation.keep(${AS_MADE})`;
+    await sql`select simulation.save_rows(${INITIAL})`;
     const directory = await servers.makeFolder();
     const keys = createApiKeys(name);
     const { jwtSecret, secretKey } = keys;
@@ -54,7 +55,7 @@ export class SimulatedProject implements ProjectDoors, AsyncDisposable {
     const { url } = stack.use(startGateway(keys, services));
     const settings = { url, databaseUrl, secretKey };
     const location = { endpoint: servers.s3Endpoint, region: REGION, bucket: BUCKET };
-    const bucket = new S3Bucket({ ...location, ...servers.credentials });
+    const bucket = new LocalBucket({ ...location, ...servers.credentials }, () => servers.s3);
     return new SimulatedProject(
       name,
       settings,
@@ -70,12 +71,12 @@ export class SimulatedProject implements ProjectDoors, AsyncDisposable {
     );
   }
 
-  /** Sets how far Storage's clock is ahead of the database's, milliseconds. */
+  /** Sets how far Storage's clock is ahead of the database's, in milliseconds. */
   setStorageClock(aheadMs: number): void {
     this.storageClock.aheadMs = aheadMs;
   }
 
-  /** Stops its Storage and starts it again; all connections to it end. */
+  /** Restarts its Storage. All connections to it end. */
   async restartStorage(): Promise<void> {
     await this.storageServer.stop();
     this.storageServer = await this.startStorage();
@@ -83,8 +84,8 @@ export class SimulatedProject implements ProjectDoors, AsyncDisposable {
   }
 
   /**
-   * Ends all connections to its database but those of whoever looks on, as a restart does, after
-   * which PostgreSQL finds its unlogged tables empty: posts that waited are lost.
+   * Ends all connections to its database except those of the checks, as a restart does. A restart also
+   * empties unlogged tables: queued posts are lost.
    */
   async restartDatabase(): Promise<void> {
     await this.sql`
@@ -101,7 +102,7 @@ export class SimulatedProject implements ProjectDoors, AsyncDisposable {
     return this.settings.secretKey;
   }
 
-  /** Storage as supabase-js gives it to somebody with the secret key. */
+  /** A supabase-js client of Storage with the secret key. */
   get storage() {
     return storageClient(this.url, this.secretKey, { [BYPASS_HEADER]: "yes" });
   }
@@ -111,37 +112,37 @@ export class SimulatedProject implements ProjectDoors, AsyncDisposable {
     return new RepositoryReader(this.bucket);
   }
 
-  /** Takes an object's bytes away, and leaves its row. */
+  /** Deletes an object's bytes and keeps its row. */
   async loseBytes(bucket: string, name: string): Promise<void> {
     await this.storageServer.loseBytes(bucket, name);
   }
 
-  /** Keeps its rows in its database and its bytes in the folder, for `putBack`. */
-  async keep(id: string, folder: string): Promise<void> {
-    await this.sql`select simulation.keep(${id})`;
+  /** Saves its rows in its database and its bytes in the folder, for `restore`. */
+  async save(id: string, folder: string): Promise<void> {
+    await this.sql`select simulation.save_rows(${id})`;
     await copyFolder(this.folder, join(folder, this.name));
   }
 
-  /** Keeps its rows under a name of their own, for `putMomentBack`. */
-  async keepMoment(id: string): Promise<void> {
-    await this.sql`select simulation.keep(${id})`;
+  /** Saves its rows under a name, for `restoreMoment`. */
+  async saveMoment(id: string): Promise<void> {
+    await this.sql`select simulation.save_rows(${id})`;
   }
 
-  /** Puts its rows back to what they were at a moment, which is then forgotten. */
-  async putMomentBack(id: string): Promise<void> {
-    await this.sql`select simulation.put_back(${id})`;
-    await this.sql`select simulation.forget(${id})`;
+  /** Restores the rows of a moment and deletes what was saved of it. */
+  async restoreMoment(id: string): Promise<void> {
+    await this.sql`select simulation.restore_rows(${id})`;
+    await this.sql`select simulation.delete_saved(${id})`;
   }
 
-  /** Puts its rows back to what they were in a state, or when it was made. Bytes stay. */
-  async putRowsBack(state?: SavedState): Promise<void> {
+  /** Restores its rows of a saved state, or the initial ones. Bytes are not changed. */
+  async restoreRows(state?: SavedState): Promise<void> {
     const known = state?.projects.includes(this.name);
-    await this.sql`select simulation.put_back(${known ? state!.id : AS_MADE})`;
+    await this.sql`select simulation.restore_rows(${known ? state!.id : INITIAL})`;
   }
 
-  /** Puts all of it back to what it was in a state, or when it was made. */
-  async putBack(state?: SavedState): Promise<void> {
-    await this.putRowsBack(state);
+  /** Restores its rows and bytes of a saved state, or the initial ones. */
+  async restore(state?: SavedState): Promise<void> {
+    await this.restoreRows(state);
     await Deno.remove(this.folder, { recursive: true });
     await Deno.mkdir(this.folder);
     if (state) await copyFolder(join(state.folder, this.name), this.folder);

@@ -1,5 +1,5 @@
--- Keeps what all tables of a project hold, and puts it back: a hundred times as fast as a copy of
--- the database. Sequences go on: nobody may depend on a number.
+-- Saves the rows of all tables of a project and restores them: a hundred times as fast as a copy of the
+-- database. Sequences are not restored: no test may depend on their numbers.
 
 create schema simulation;
 
@@ -12,7 +12,7 @@ from pg_class c
 where n.nspname in ('holdfast', 'storage', 'vault', 'cron', 'net') and c.relkind = 'r'
 group by n.nspname, c.relname;
 
-create function simulation.keep(state text) returns void language plpgsql as $$
+create function simulation.save_rows(state text) returns void language plpgsql as $$
 declare
   kept record;
 begin
@@ -23,11 +23,11 @@ begin
 end
 $$;
 
-create function simulation.put_back(state text) returns void language plpgsql as $$
+create function simulation.restore_rows(state text) returns void language plpgsql as $$
 declare
   kept record;
 begin
-  -- Neither triggers nor foreign keys have a say.
+  -- Without triggers and foreign keys.
   set local session_replication_role = 'replica';
   for kept in select * from simulation.tables loop
     execute format('delete from %s', kept.name);
@@ -38,7 +38,7 @@ begin
 end
 $$;
 
-create function simulation.forget(state text) returns void language plpgsql as $$
+create function simulation.delete_saved(state text) returns void language plpgsql as $$
 declare
   kept record;
 begin

@@ -1,16 +1,16 @@
 import { join } from "node:path";
 
-/** Everything that there is at one moment, at rest. */
+/** The state of all projects and the repository while no worker was active. */
 export interface SavedState {
-  /** The name under which each project's database keeps its rows. */
+  /** The name under which each project's database saved its rows. */
   readonly id: string;
-  /** The names of the projects that it has; others are as they were made. */
+  /** The names of its projects. All others have their initial state. */
   readonly projects: readonly string[];
-  /** `s3`, and a folder with Storage's bytes for each project, by its name. */
+  /** Contains `s3`, and for each project a folder with Storage's bytes under its name. */
   readonly folder: string;
 }
 
-/** Copies a folder with all that is in it; one that is not there is taken for an empty one. */
+/** Copies a folder with its contents. A missing folder counts as empty. */
 export async function copyFolder(from: string, to: string): Promise<void> {
   await Deno.mkdir(to, { recursive: true });
   try {

@@ -3,21 +3,21 @@ import type { FaultProxy } from "../proxy/fault_proxy.ts";
 import type { SimulatedProject } from "./project.ts";
 import type { Post, Start, Workers } from "./workers.ts";
 
-/** So many minutes may a run take after one crash: two for the lease, the others to go on. */
+/** The most minutes of a run after one crash: two until the lease expires, the others to continue. */
 const MAX_MINUTES = 30;
-/** Bad weather is over by then. */
-const LAST_BAD_MINUTE = 40;
-/** So often may the asking for a run fail; the weather is good from the last on. */
+/** Random faults end after so many minutes. */
+const LAST_FAULTY_MINUTE = 40;
+/** The most attempts to start a run; before the last one the servers recover. */
 const MAX_STARTS = 5;
-const MAX_STARTS_IN_WEATHER = 15;
-/** In good weather, too, what was chosen to go wrong may strike the asking. */
-const CHOSEN_FAULTS = 2;
-/** So many runs may fail because a server was not well; the next one must succeed, in good weather. */
+const MAX_STARTS_UNDER_FAULTS = 15;
+/** Further attempts, because planned faults may also hit the start of a run. */
+const PLANNED_FAULTS = 2;
+/** The most runs that may fail because of a server's fault. The next one must succeed, without faults. */
 const MAX_FAILED = 2;
-/** The same while the weather is bad; then it clears up. */
-const MAX_FAILED_IN_WEATHER = 15;
+/** The same with random faults; then the servers recover. */
+const MAX_FAILED_UNDER_FAULTS = 15;
 
-/** A run as its row says. */
+/** A run's row. */
 export interface RunRow {
   readonly id: string;
   readonly kind: string;
@@ -27,7 +27,7 @@ export interface RunRow {
   readonly result: Record<string, unknown> | null;
 }
 
-/** What passes time in a project: pg_cron's minutes, pg_net's posts, and leases that run out. */
+/** Simulates what pg_cron and pg_net do in a project: minutes pass, posts are delivered, leases expire. */
 export class Scheduler {
   constructor(
     readonly project: SimulatedProject,
@@ -35,31 +35,31 @@ export class Scheduler {
     readonly workers: Workers,
   ) {}
 
-  /** Starts a run, until there is one, and drives it to its end. */
+  /** Starts a run, with several attempts, and drives it to its end. */
   async run(start: Start): Promise<RunRow> {
     const before = await this.#newest();
-    const most = this.proxy.randomFaults ? MAX_STARTS_IN_WEATHER : MAX_STARTS;
-    for (let attempt = 1; attempt <= most + CHOSEN_FAULTS; attempt++) {
+    const most = this.proxy.randomFaults ? MAX_STARTS_UNDER_FAULTS : MAX_STARTS;
+    for (let attempt = 1; attempt <= most + PLANNED_FAULTS; attempt++) {
       if (attempt === most) this.proxy.recover();
       this.workers.start(start);
       await this.drive();
       const run = await this.#newest();
       if (!run || run.id === before?.id || run.kind !== start.kind) continue;
-      // What came late over a restored object is mended in the next minute.
+      // The next tick repairs a restored object that a delayed write replaced.
       if (start.kind === "restore") await this.tick();
       return run;
     }
     throw new InvariantViolation("makes_progress", `no ${start.kind} could be started`);
   }
 
-  /** The same for a run that must succeed. */
+  /** Starts and drives a run that must succeed. */
   async succeed(start: Start): Promise<RunRow> {
     let run = await this.run(start);
-    const most = this.proxy.randomFaults ? MAX_FAILED_IN_WEATHER : MAX_FAILED;
+    const most = this.proxy.randomFaults ? MAX_FAILED_UNDER_FAULTS : MAX_FAILED;
     for (let failed = 1; failed <= most && this.#mayHaveFailed(run); failed++) {
       if (failed === most) this.proxy.recover();
       run = await this.run(start);
-      // Its record was written and its run failed before it knew: the remedy says to import.
+      // Its log record was written, but the run failed first. The error's remedy is an import.
       if (run.code === "catalog_behind" && this.#mayHaveFailed(run)) {
         await this.succeed({ kind: "import" });
         run = await this.run(start);
@@ -72,20 +72,20 @@ export class Scheduler {
     );
   }
 
-  /** What lanes do must fail no run; what servers answer may, if it was told. */
+  /** Whether a run was allowed to fail: only after a server's fault, and with an error code. */
   #mayHaveFailed({ state, code }: RunRow): boolean {
     return this.proxy.hadServerFault && state === "failed" && code !== null;
   }
 
-  /** Lets minutes pass until no run is left to work on, and nobody sleeps. */
+  /** Lets minutes pass until no run is open and no worker is delayed. */
   async drive(): Promise<void> {
     await this.settle();
-    // Whoever wakes may start a run, or have work left.
+    // A resumed worker may start a run or have work left.
     do await this.#passMinutes(); while (await this.#wake());
   }
 
   async #passMinutes(): Promise<void> {
-    const bad = this.proxy.randomFaults ? LAST_BAD_MINUTE : 0;
+    const bad = this.proxy.randomFaults ? LAST_FAULTY_MINUTE : 0;
     for (let minute = 0; await this.#isOpen(); minute++) {
       if (minute >= bad + MAX_MINUTES) {
         throw new InvariantViolation(
@@ -93,16 +93,16 @@ export class Scheduler {
           `a run has not ended after ${MAX_MINUTES} minutes`,
         );
       }
-      if (minute === LAST_BAD_MINUTE) this.proxy.recover();
+      if (minute === LAST_FAULTY_MINUTE) this.proxy.recover();
       const before = this.proxy.steps.length;
       await this.tick();
       await this.settle();
-      // Nobody could go on: the leases of those that died, and pauses, must run out first.
+      // No worker could continue: leases of crashed workers, and pauses, must expire first.
       if (this.proxy.steps.length === before) await this.expireLeases();
     }
   }
 
-  /** Wakes who sleeps, until they are quiet, and lets a minute pass; whether anybody slept. */
+  /** Resumes delayed workers and lets a minute pass. Returns whether there were any. */
   async #wake(): Promise<boolean> {
     if (!this.proxy.wakeAll()) return false;
     await this.settle();
@@ -111,7 +111,7 @@ export class Scheduler {
     return true;
   }
 
-  /** Delivers what was posted, until all lanes are quiet and nothing more is. */
+  /** Delivers posts until no worker is active and no post is queued. */
   async settle(): Promise<void> {
     do await this.workers.quiet(); while (await this.#deliver());
   }
@@ -132,30 +132,30 @@ export class Scheduler {
       where paused_until is not null and state in ('running', 'sealing')`;
   }
 
-  /** Lets the tick have removed what runs left that failed. */
+  /** Ticks until the scratch buckets of failed runs are deleted. */
   async tidy(): Promise<void> {
     for (let minute = 0; await this.#isUntidy(); minute++) {
       if (minute >= MAX_MINUTES) {
-        throw new InvariantViolation("makes_progress", "a scratch bucket is left");
+        throw new InvariantViolation("makes_progress", "a scratch bucket was not deleted");
       }
       await this.tick();
       await this.settle();
     }
   }
 
-  /** Lets so much time pass that all that could not be had is tried again. */
+  /** Makes every recorded failure due for its next attempt. */
   async passDays(): Promise<void> {
     await this.project.sql`update holdfast.failures set next_at = now() - interval '1 second'`;
   }
 
-  /** Begins a slice for each post that waits; whether there was any. */
+  /** Starts a slice for each queued post. Returns whether there were any. */
   async #deliver(): Promise<boolean> {
     const posts = await this.project.sql<Post[]>`
       delete from net.http_request_queue
       returning url, headers, convert_from(body, 'utf8') as body`;
     for (const post of posts) {
       if (!post.url.startsWith(`${this.project.url}/`)) {
-        throw new Error(`a post went astray: ${post.url}`);
+        throw new Error(`a post has an unexpected URL: ${post.url}`);
       }
       this.workers.take(post);
     }

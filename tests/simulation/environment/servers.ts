@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { applyMigrations } from "../../stack/migrations.ts";
 import { type PostgresCluster, startPostgres } from "../../stack/postgres/cluster.ts";
+import type { S3Server } from "../../stack/s3/types.ts";
 import { freePort } from "../../stack/process/ports.ts";
 import { createWorkspace, type Workspace } from "../../stack/process/workspace.ts";
 import { ProjectFunctions } from "../processes/functions.ts";
@@ -11,11 +12,11 @@ import { SimulatedProject } from "./project.ts";
 
 const MIGRATIONS = fileURLToPath(new URL("../../../supabase/migrations", import.meta.url));
 
-/** The bucket of every repository here. */
+/** The bucket of every repository. */
 export const BUCKET = "repository";
 export const REGION = "eu-central-1";
 
-/** What all crash points share: a PostgreSQL, the projects, the place of the S3 server. */
+/** What all runs of a process share: a PostgreSQL server, the projects, the address of the S3 server. */
 export class Servers implements AsyncDisposable {
   readonly credentials = {
     accessKeyId: randomBytes(10).toString("hex").toUpperCase(),
@@ -26,6 +27,7 @@ export class Servers implements AsyncDisposable {
   readonly #functions = new Map<SimulatedProject, Promise<ProjectFunctions>>();
   readonly #projects = new Map<string, Promise<SimulatedProject>>();
   #made = 0;
+  #s3: S3Server | undefined;
 
   private constructor(
     readonly workspace: Workspace,
@@ -44,7 +46,17 @@ export class Servers implements AsyncDisposable {
     return `http://127.0.0.1:${this.s3Port}`;
   }
 
-  /** The secrets that point functions to the repository. */
+  /** The S3 server of the environment that is open. */
+  get s3(): S3Server {
+    if (!this.#s3) throw new Error("no environment is open");
+    return this.#s3;
+  }
+
+  set s3(server: S3Server) {
+    this.#s3 = server;
+  }
+
+  /** The functions' secrets for the repository. */
   get secrets(): Record<string, string> {
     return {
       HOLDFAST_S3_ENDPOINT: this.s3Endpoint,
@@ -56,14 +68,14 @@ export class Servers implements AsyncDisposable {
     };
   }
 
-  /** The project of a name, made at the first call; its URL and keys stay what they are. */
+  /** A project by its name, created at the first call. Its URL and keys never change. */
   async project(name: string): Promise<SimulatedProject> {
     const project = this.#projects.get(name) ?? this.#makeProject(name);
     this.#projects.set(name, project);
     return await project;
   }
 
-  /** A project's functions in processes of their own, made ready at the first call. */
+  /** A project's functions in processes of their own, started at the first call. */
   async functionsOf(project: SimulatedProject): Promise<ProjectFunctions> {
     const made = this.#functions.get(project) ?? this.#makeFunctions(project);
     this.#functions.set(project, made);
@@ -80,12 +92,12 @@ export class Servers implements AsyncDisposable {
     return this.stack.use(await SimulatedProject.start(this, database));
   }
 
-  /** A number that no other state or folder has. */
+  /** A number that no other state or folder uses. */
   nextNumber(): number {
     return ++this.#made;
   }
 
-  /** An empty folder of its own. */
+  /** Creates an empty folder. */
   makeFolder(): Promise<string> {
     return this.workspace.makeFolder(join("simulation", String(this.nextNumber())));
   }

@@ -1,25 +1,25 @@
 import { type Clock, clock } from "../../../supabase/functions/_holdfast/engine/clock.ts";
 
-/** Something that is to be done at a time. */
+/** An action at a time. */
 interface Alarm {
   readonly at: number;
   readonly act: () => void;
 }
 
 /**
- * The clock of all lanes in this process: waits take no time, they only count. A deadline comes when
- * something lets time pass until it does, and never else, however busy the machine is.
+ * The clock of all workers in this process. Waits return at once and advance the clock. A deadline expires
+ * only when something advances the clock to it, however busy the machine is.
  */
 export class VirtualClock implements Clock {
-  /** How far ahead of the world the date is, milliseconds. */
+  /** How far the date is ahead of the machine's, in milliseconds. */
   aheadMs = 0;
-  /** Waits that nothing would ever have ended. */
+  /** The number of waits that nothing would have ended. */
   endless = 0;
   #now = 0;
   readonly #alarms = new Set<Alarm>();
   readonly #ofSignals = new WeakMap<AbortSignal, Alarm>();
 
-  /** Has the functions' code go by this clock. */
+  /** Makes the functions' code use this clock. */
   install(): void {
     clock.now = () => this.now();
     clock.date = () => this.date();
@@ -38,7 +38,7 @@ export class VirtualClock implements Clock {
 
   delay(ms: number): Promise<void> {
     this.#now += ms;
-    // Others have their turn, as they would.
+    // Other workers continue meanwhile.
     return new Promise((resolve) => setTimeout(resolve, 0));
   }
 
@@ -56,7 +56,7 @@ export class VirtualClock implements Clock {
     return () => void this.#alarms.delete(alarm);
   }
 
-  /** Lets time pass until a wait is over: its signal aborts, or something else ends it. */
+  /** Advances the clock until a wait is over: its signal aborts, or something else ends it. */
   async passUntil(signal: AbortSignal | undefined, isOver: () => boolean): Promise<void> {
     const own = signal && this.#ofSignals.get(signal);
     if (own) this.#ring(own);
@@ -66,7 +66,7 @@ export class VirtualClock implements Clock {
         return;
       }
       this.#ring(next);
-      // Whoever gave up says so a little later.
+      // The code that gave up reports it in a later task.
       await new Promise((resolve) => setTimeout(resolve, 0));
     }
   }

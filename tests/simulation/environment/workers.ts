@@ -1,7 +1,7 @@
-/** A function with lanes. */
+/** A function with workers. */
 export type FunctionName = "holdfast-backup" | "holdfast-restore";
 
-/** What runs of a project are to be asked for. */
+/** The run to start. */
 export type Start =
   | { readonly kind: "backup" }
   | { readonly kind: "import"; readonly takeOver?: boolean }
@@ -11,19 +11,19 @@ export type Start =
     readonly overwrite?: "never" | "if-changed" | "always";
   };
 
-/** A request that SQL posted. */
+/** A request that SQL posted through pg_net. */
 export interface Post {
   readonly url: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string;
 }
 
-/** Who works for a project: slices in this process, or functions in processes of their own. */
+/** The workers of a project: slices in this process, or functions in processes of their own. */
 export interface Workers {
   /** Starts a run as the functions' routes do, and works on it; returns at once. */
   start(start: Start): void;
-  /** Takes a post as a function does; returns at once. */
+  /** Handles a post as a function does; returns at once. */
   take(post: Post): void;
-  /** Waits until nobody works: all have ended, died or fallen asleep. */
+  /** Waits until no worker is active: all have ended, crashed or are delayed. */
   quiet(): Promise<void>;
 }

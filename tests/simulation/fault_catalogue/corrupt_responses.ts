@@ -2,14 +2,14 @@ import { createHash } from "node:crypto";
 import type { FaultContext } from "./http_faults.ts";
 import type { ServerFault } from "./names.ts";
 
-/** A right answer, all of whose bytes are here. */
-interface Whole {
+/** A correct response with all of its bytes. */
+interface FullResponse {
   readonly status: number;
   readonly headers: Headers;
   readonly bytes: Uint8Array<ArrayBuffer>;
 }
 
-/** Carries a request out and spoils what is answered. */
+/** Sends a request and corrupts its response. */
 export async function corruptResponse(
   fault: ServerFault,
   injected: FaultContext,
@@ -17,17 +17,17 @@ export async function corruptResponse(
   const response = await injected.send();
   const { status } = response;
   const hasBody = response.body !== null;
-  const right: Whole = { status, headers: response.headers, bytes: await response.bytes() };
-  const spoilt = hasBody || fault === "wrong_etag" ? spoilWhole(fault, right, injected) : undefined;
-  if (spoilt) return spoilt;
+  const right: FullResponse = { status, headers: response.headers, bytes: await response.bytes() };
+  const corrupted = hasBody || fault === "wrong_etag" ? corrupt(fault, right, injected) : undefined;
+  if (corrupted) return corrupted;
   injected.notApplied();
   return new Response(hasBody ? right.bytes : null, right);
 }
 
-/** Undefined where there is nothing to spoil. */
-function spoilWhole(
+/** The corrupted response; undefined if there is nothing to corrupt. */
+function corrupt(
   fault: ServerFault,
-  right: Whole,
+  right: FullResponse,
   injected: FaultContext,
 ): Response | undefined {
   const { status, bytes } = right;
@@ -54,19 +54,23 @@ function spoilWhole(
   }
 }
 
-/** Of a part that a backup reads nothing can tell it: what the etag speaks of is the whole object. */
-function flipped({ status, headers, bytes }: Whole, injected: FaultContext): Response | undefined {
+/** A flipped bit. Not in a part that a backup reads: the etag covers the complete object, so that nothing
+ * could detect it. */
+function flipped(
+  { status, headers, bytes }: FullResponse,
+  injected: FaultContext,
+): Response | undefined {
   const ofSource = injected.kind === "storage GET";
   if (bytes.length === 0 || (ofSource && injected.request.headers.has("range"))) return undefined;
-  // No way spoils an object twice alike: that is how a backup knows an etag that is no MD5.
+  // Different bits at each step: a backup that reads the same bytes twice takes the etag for no MD5.
   const bits = ofSource ? 1 + injected.step % 254 : FLIPPED.back;
   return new Response(flip(bytes, bits), { status, headers });
 }
 
-/** What is flipped of a byte on its way there, and on its way back: not the same, or both would be as nothing. */
+/** The bits flipped in a request and in a response: different ones, or the two would cancel out. */
 export const FLIPPED = { there: 0xff, back: 0x01 } as const;
 
-/** Bytes of which the one in the middle has these bits flipped. */
+/** A copy of the bytes with these bits of the middle byte flipped. */
 export function flip(bytes: Uint8Array<ArrayBuffer>, bits: number): Uint8Array<ArrayBuffer> {
   const flipped = bytes.slice();
   const at = bytes.length >> 1;
@@ -74,7 +78,7 @@ export function flip(bytes: Uint8Array<ArrayBuffer>, bits: number): Uint8Array<A
   return flipped;
 }
 
-/** A body of which half comes before the connection is gone. */
+/** A body of which half arrives before the connection breaks. */
 function cut(bytes: Uint8Array<ArrayBuffer>): ReadableStream<Uint8Array<ArrayBuffer>> {
   let sent = false;
   return new ReadableStream({
@@ -86,8 +90,11 @@ function cut(bytes: Uint8Array<ArrayBuffer>): ReadableStream<Uint8Array<ArrayBuf
   });
 }
 
-/** What a CDN kept of an earlier version: of the same length, so that only its etag tells. */
-function stale({ status, headers, bytes }: Whole, { request }: FaultContext): Response | undefined {
+/** A cached earlier version of the same length, so that only its etag differs. */
+function stale(
+  { status, headers, bytes }: FullResponse,
+  { request }: FaultContext,
+): Response | undefined {
   const ofObject = new URL(request.url).pathname.includes("/object/");
   if (!ofObject || bytes.length === 0 || (status !== 200 && status !== 206)) return undefined;
   const olderBytes = bytes.map((byte) => byte ^ 1);
@@ -100,8 +107,8 @@ function stale({ status, headers, bytes }: Whole, { request }: FaultContext): Re
 
 const LISTED = /<(Contents|Upload)>(?:(?!<\/\1>)[\s\S])*<\/\1>(?![\s\S]*<\1>)/;
 
-/** A listing that does not know its newest key or upload yet; names in a log grow with time. */
-function shortened({ status, headers, bytes }: Whole): Response | undefined {
+/** A listing without its newest key or upload. Keys of the log are in the order of time. */
+function shortened({ status, headers, bytes }: FullResponse): Response | undefined {
   const text = new TextDecoder().decode(bytes);
   if (!LISTED.test(text)) return undefined;
   const shorter = new Headers(headers);
@@ -109,7 +116,7 @@ function shortened({ status, headers, bytes }: Whole): Response | undefined {
   return new Response(text.replace(LISTED, ""), { status, headers: shorter });
 }
 
-/** An answer that comes byte by byte, until the request's time is over. */
+/** A response that arrives byte by byte until the request times out. */
 export async function drip(injected: FaultContext): Promise<Response> {
   const { clock, signal } = injected;
   const response = await injected.send();

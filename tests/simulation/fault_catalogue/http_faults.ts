@@ -4,29 +4,29 @@ import type { VirtualClock } from "../environment/virtual_clock.ts";
 import { corruptResponse, drip } from "./corrupt_responses.ts";
 import type { ServerFault } from "./names.ts";
 
-/** A request that meets a fault. */
+/** A request into which a fault is injected. */
 export interface FaultContext {
   readonly party: Party;
   readonly request: Request;
   readonly kind: Kind;
-  /** The step's number. */
+  /** The number of the step. */
   readonly step: number;
-  /** What ends it when its time is over. */
+  /** Aborts the request when it times out. */
   readonly signal: AbortSignal | undefined;
   readonly clock: VirtualClock;
-  /** Carries it out and answers all of what came. */
+  /** Sends it and returns the complete response. */
   readonly send: () => Promise<Response>;
-  /** Goes where a redirect leads. */
+  /** Follows a redirect. */
   readonly follow: () => Promise<Response>;
-  /** Says that the fault found nothing to spoil: what is answered is right. */
+  /** Reports that the fault had nothing to corrupt and the response is correct. */
   readonly notApplied: () => void;
 }
 
-/** Seconds that a busy server asks for: few enough to wait for, and too many. */
+/** The Retry-After of a busy server, in seconds: short enough to wait for, and too long. */
 const SHORT_WAIT_SECONDS = 2;
 const LONG_WAIT_SECONDS = 120;
 
-/** A server's answer under a fault. */
+/** Returns a server's response under a fault. */
 export async function respondWithFault(
   fault: ServerFault,
   injected: FaultContext,
@@ -66,19 +66,19 @@ function busy(status: number, seconds: number): Response {
   return new Response("slow down", { status, headers: { "retry-after": String(seconds) } });
 }
 
-/** S3 says 301 itself, of a bucket that is elsewhere: that is none of bad weather's. */
+/** Without S3's 301: S3 itself answers it for a bucket in another region. */
 const REDIRECTS = { s3: [302, 303, 307, 308], storage: [301, 302, 303, 307, 308], sql: [] };
 
-/** As fetch does it: whether it follows is for the request to say. */
+/** Does what fetch does, depending on the request's `redirect`. */
 async function redirected({ party, request, step, follow }: FaultContext): Promise<Response> {
   if (request.redirect === "follow") return await follow();
   if (request.redirect === "error") throw new TypeError("a redirect was not to be followed");
   const statuses = REDIRECTS[party];
   const status = statuses[step % statuses.length]!;
-  return new Response(null, { status, headers: { location: "http://elsewhere.invalid/" } });
+  return new Response(null, { status, headers: { location: "http://redirected.invalid/" } });
 }
 
-/** Each party says it in two ways: Storage and its gateway, a key that is old and one that is gone. */
+/** Two variants for each server: Storage and its gateway, an expired key and a deleted one. */
 function expired({ party, request: { method, url } }: FaultContext): Response {
   const either = url.length % 2 === 0;
   if (party === "storage") {

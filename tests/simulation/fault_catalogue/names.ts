@@ -1,4 +1,4 @@
-/** What servers, and what stands before them, do when something is wrong with them. */
+/** Faults of servers that answer over HTTP, and of proxies before them. */
 export const HTTP_FAULTS = [
   "status_429",
   "status_429_wait",
@@ -19,7 +19,7 @@ export const HTTP_FAULTS = [
   "delete_locked",
 ] as const;
 
-/** What PostgreSQL answers when something is wrong with it. */
+/** Faults of PostgreSQL. */
 export const SQL_FAULTS = [
   "statement_timeout",
   "serialization_failure",

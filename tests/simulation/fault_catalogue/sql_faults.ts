@@ -1,7 +1,7 @@
 import { HoldfastError } from "../../../supabase/functions/_holdfast/errors.ts";
 import type { ServerFault } from "./names.ts";
 
-/** What a call to PostgreSQL throws under a fault; nothing of it was done. */
+/** The error of a call to PostgreSQL under a fault. The call was not executed. */
 export function errorFor(fault: ServerFault): Error {
   switch (fault) {
     case "disk_full":

@@ -11,15 +11,15 @@ import { openPostgresProxy } from "./postgres_proxy.ts";
 
 const FUNCTIONS = fileURLToPath(new URL("../../../supabase/functions", import.meta.url));
 
-/** What the doors tell, and whom they ask, in the scene that is on. */
+/** How the proxies handle requests in the open environment. */
 export interface ProxyHandler {
   pass: Pass;
   exchanged: (exchange: Omit<Exchange, "step">) => void;
 }
 
-/** A project's functions in processes of their own, whose every way outside leads through doors. */
+/** A project's functions in processes of their own. All their requests pass through proxies. */
 export class ProjectFunctions implements AsyncDisposable {
-  /** Set by each scene. */
+  /** Set by each environment. */
   handler: ProxyHandler | undefined;
 
   private constructor(readonly host: FunctionsHost, private readonly stack: AsyncDisposableStack) {}
@@ -76,5 +76,5 @@ export class ProjectFunctions implements AsyncDisposable {
 }
 
 function refuse(): never {
-  throw new Error("no scene is on");
+  throw new Error("no environment is open");
 }

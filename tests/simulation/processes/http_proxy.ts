@@ -4,18 +4,18 @@ import type { Exchange, Request } from "../proxy/fault_proxy.ts";
 import { actionOf } from "../proxy/request_kinds.ts";
 import { type NetworkProxy, openNetworkProxy } from "./network_proxy.ts";
 
-/** Lets a request of whatever process is at work through, or not. */
+/** Passes a request of a process on, or injects a fault into it. */
 export type Pass = <Result>(request: Request<Result>) => Promise<Result>;
 
-/** Header of what a scenario's users ask for: no step of a lane, and let through at once. */
-export const BYPASS_HEADER = "x-by-hand";
+/** Header of a request that a scenario makes itself: it is no step and passes at once. */
+export const BYPASS_HEADER = "x-bypass-proxy";
 
-/** Doors on the network know what happens to lanes; servers are well here. */
+/** Network proxies inject workers' faults only, no faults of servers. */
 export function unknownFault(fault: string): Promise<never> {
-  return Promise.reject(new RangeError(`${fault} is not to be had with processes`));
+  return Promise.reject(new RangeError(`${fault} cannot be injected into processes`));
 }
 
-/** What a server answered, all of it. */
+/** A complete response. */
 export interface Answer {
   readonly status: number;
   readonly rawHeaders: string[];
@@ -23,8 +23,8 @@ export interface Answer {
 }
 
 /**
- * Stands before an HTTP server. Requests go on as they came, Host included, for that is signed. One
- * that the door does not let through, or whose answer it loses, has its connection cut.
+ * A proxy before an HTTP server. It forwards requests unchanged, Host included because that is signed.
+ * It cuts the connection of a request that does not pass or whose response is lost.
  */
 export function openHttpProxy(
   party: "storage" | "s3",
@@ -47,21 +47,21 @@ export function openHttpProxy(
           return sent;
         },
         sendUnder: unknownFault,
-        lost: () => new Error("the answer was lost"),
+        lost: () => new Error("the response was lost"),
       });
     response.writeHead(answer.status, answer.rawHeaders);
     response.end(answer.body);
   });
 }
 
-/** All that a message carries. */
+/** Reads a message's body. */
 export async function readAll(message: IncomingMessage): Promise<Buffer> {
   const chunks: Buffer[] = [];
   for await (const chunk of message) chunks.push(chunk);
   return Buffer.concat(chunks);
 }
 
-/** Sends a request on as it came, with its headers, and waits for the whole answer. */
+/** Forwards a request with its headers and waits for the complete response. */
 export function forward(port: number, message: IncomingMessage, body: Buffer): Promise<Answer> {
   const { promise, resolve, reject } = Promise.withResolvers<Answer>();
   const headers: Record<string, string | string[]> = {};
@@ -75,7 +75,7 @@ export function forward(port: number, message: IncomingMessage, body: Buffer): P
     port,
     method: message.method,
     path: message.url,
-    // What came in chunks goes on in one.
+    // A chunked body is forwarded in one piece.
     headers: { ...headers, ...(body.length > 0 && { "content-length": String(body.length) }) },
     agent: false,
   }, (answer) => {
@@ -88,7 +88,7 @@ export function forward(port: number, message: IncomingMessage, body: Buffer): P
   return promise;
 }
 
-/** Of an answer, all headers but those of its own connection. */
+/** A response's headers without those of its connection. */
 function keptHeaders({ rawHeaders }: IncomingMessage): string[] {
   const kept: string[] = [];
   for (let at = 0; at < rawHeaders.length; at += 2) {

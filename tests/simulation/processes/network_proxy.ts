@@ -1,15 +1,15 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 
-/** A door that processes come to over the network. */
+/** A proxy that processes reach over the network. */
 export interface NetworkProxy extends AsyncDisposable {
   readonly port: number;
 }
 
-/** Longer than any retry of a slice waits between two requests. */
+/** Longer than any wait of a slice between two requests. */
 const KEEP_ALIVE_MILLISECONDS = 300_000;
 
-/** Opens a door for HTTP; where `handle` throws, whoever asked sees a connection that ends. */
+/** Opens a proxy for HTTP. If `handle` throws, the proxy cuts the connection. */
 export async function openNetworkProxy(
   handle: (message: IncomingMessage, response: ServerResponse) => Promise<void>,
 ): Promise<NetworkProxy> {

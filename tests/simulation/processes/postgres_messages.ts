@@ -8,11 +8,11 @@ export interface Message {
 
 const HEAD_BYTES = 5;
 
-/** Cuts a stream into messages, once the start-up is over: a type, a length, and what follows. */
+/** Cuts a stream into messages: a type, a length and a body. Start-up messages have another form. */
 export class MessageCutter {
   #rest: Buffer = Buffer.alloc(0);
 
-  /** The messages that are complete with these bytes. */
+  /** Returns the messages that these bytes complete. */
   cut(bytes: Uint8Array): Message[] {
     this.#rest = Buffer.concat([this.#rest, bytes]);
     const messages: Message[] = [];

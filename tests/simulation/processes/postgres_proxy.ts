@@ -10,9 +10,9 @@ import {
 } from "./postgres_messages.ts";
 
 /**
- * Stands before PostgreSQL. What a client sends up to a Sync is one request, which the door lets
- * through whole; its answer ends with ReadyForQuery. Where the door does not, or loses the answer,
- * both connections are cut.
+ * A proxy before PostgreSQL. The messages up to a Sync are one request, which passes as a unit; its
+ * response ends with ReadyForQuery. If a request does not pass or its response is lost, the proxy cuts
+ * both connections.
  */
 export async function openPostgresProxy(upstreamPort: number, pass: Pass): Promise<NetworkProxy> {
   const open = new Set<Socket>();
@@ -25,7 +25,7 @@ export async function openPostgresProxy(upstreamPort: number, pass: Pass): Promi
         client.destroy();
         upstream.destroy();
       });
-      // What a cut connection means is told by its close.
+      // The `close` event handles a cut connection.
       socket.on("error", () => undefined);
     }
     new Conversation(client, upstream, pass);
@@ -49,7 +49,7 @@ class Conversation {
   #asked: Message[] = [];
   #answer: Buffer[] | undefined;
   #answered = Promise.withResolvers<Buffer>();
-  #turn: Promise<void> = Promise.resolve();
+  #last: Promise<void> = Promise.resolve();
 
   constructor(readonly client: Socket, readonly upstream: Socket, readonly pass: Pass) {
     client.on("data", (bytes) => this.#onClient(bytes));
@@ -59,7 +59,7 @@ class Conversation {
   }
 
   #onClient(bytes: Buffer): void {
-    // Until the server is ready, what is said has another form and is nobody's step.
+    // Start-up messages have another form and are no steps.
     if (!this.#started) return void this.upstream.write(bytes);
     for (const message of this.#fromClient.cut(bytes)) this.#onAsked(message);
   }
@@ -73,7 +73,7 @@ class Conversation {
     if (!"SQHX".includes(message.type)) return;
     const asked = this.#asked;
     this.#asked = [];
-    this.#turn = this.#turn.then(() => this.#send(asked, message.type)).catch(() => {
+    this.#last = this.#last.then(() => this.#send(asked, message.type)).catch(() => {
       this.client.destroy();
       this.upstream.destroy();
     });
@@ -81,9 +81,9 @@ class Conversation {
 
   async #send(asked: readonly Message[], end: string): Promise<void> {
     const bytes = Buffer.concat(asked.map((message) => message.bytes));
-    // A Flush asks what a statement takes, which changes nothing and has no end of its own.
+    // A Flush asks for a statement's parameters: it changes nothing and no ReadyForQuery follows.
     if (end !== "S" && end !== "Q") return void this.upstream.write(bytes);
-    // What a process asked for before it was killed is no step of those that come after it.
+    // A request of a killed process is no step of the next one.
     if (this.client.destroyed) return;
     const answer = await this.pass({
       party: "sql",
@@ -91,7 +91,7 @@ class Conversation {
       send: async () => {
         this.#answer = [];
         this.#answered = Promise.withResolvers();
-        // Its close has been told before there was anybody to tell.
+        // Its `close` event came before this request.
         if (this.upstream.destroyed) throw new Error("the server hung up");
         this.upstream.write(bytes);
         return await this.#answered.promise;
@@ -106,7 +106,7 @@ class Conversation {
     const messages = this.#started ? this.#fromServer.cut(bytes) : [];
     if (!this.#started) {
       this.client.write(bytes);
-      // ReadyForQuery: six bytes, the last of which tells of no transaction.
+      // ReadyForQuery: six bytes, the last of which says that no transaction is open.
       this.#started = bytes.subarray(-6).equals(READY);
       return;
     }

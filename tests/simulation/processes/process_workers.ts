@@ -5,7 +5,7 @@ import type { Servers } from "../environment/servers.ts";
 import type { Post, Start, Workers } from "../environment/workers.ts";
 import type { ProjectFunctions } from "./functions.ts";
 
-/** A project's functions as workers: whoever dies at the door, the process is killed. */
+/** A project's functions as workers. A crash at the proxy kills their processes. */
 export class ProcessWorkers implements Workers {
   #worker;
   #killing: Promise<void> | undefined;
@@ -19,7 +19,7 @@ export class ProcessWorkers implements Workers {
     this.#worker = proxy.openWorker("processes");
   }
 
-  /** Lets a project's functions into a scene; what they were doing in an earlier one is over. */
+  /** Connects a project's functions to an environment and kills what ran in an earlier one. */
   static async open(
     servers: Servers,
     project: SimulatedProject,
@@ -58,7 +58,7 @@ export class ProcessWorkers implements Workers {
     } while (this.#calls.size > 0);
   }
 
-  /** Calls a function; what it answers is nobody's concern, or never comes. */
+  /** Calls a function and ignores its response, which may never arrive. */
   #call(make: () => Promise<Post>): void {
     const call = (async () => {
       const { url, headers, body } = await make();
@@ -78,7 +78,7 @@ export class ProcessWorkers implements Workers {
     }
   }
 
-  /** What processes of the dead lane still ask for is refused until the last of them is gone. */
+  /** The crashed worker's requests are refused until the last of its processes has ended. */
   async #kill(): Promise<void> {
     await this.functions.kill();
     this.#worker = this.proxy.openWorker("processes");
@@ -86,7 +86,7 @@ export class ProcessWorkers implements Workers {
   }
 }
 
-/** The route that starts a run, and what it is told. */
+/** The route and the body that start a run. */
 function routeOf(start: Start, url: string): Omit<Post, "headers"> {
   const base = `${url}/functions/v1`;
   switch (start.kind) {

@@ -8,19 +8,19 @@ import type { FaultProxy } from "./fault_proxy.ts";
 import { actionOf, kindOf } from "./request_kinds.ts";
 import type { WorkerState } from "./worker_state.ts";
 
-/** What a door tells of a call to Postgres that passed it. */
+/** A call to a database function that passed the proxy. */
 export interface DatabaseCall {
   readonly name: string;
   readonly parameters: Readonly<Record<string, unknown>>;
 }
 
-/** Watches one call: it is made with `send`, and whatever that does is to be passed on. */
+/** Observes one call. It must call `send` and return or throw what that does. */
 export type CallWatch = <Result>(
   call: DatabaseCall,
   send: () => Promise<Result>,
 ) => Promise<Result>;
 
-/** A lane's way to Postgres, through the door. */
+/** A worker's Postgres client, behind the fault proxy. */
 export function databaseClient(
   proxy: FaultProxy,
   worker: WorkerState,
@@ -40,18 +40,18 @@ export function databaseClient(
   };
 }
 
-/** What a lane's way to Storage and S3 is made of. */
+/** What a worker's HTTP client needs. */
 export interface HttpClientOptions {
   readonly s3Origin: string;
   readonly clock: VirtualClock;
-  /** Whether the lane is one of a restore, which reads back what it put. */
+  /** Whether the worker belongs to a restore, which reads back what it wrote. */
   readonly readsBack: boolean;
 }
 
-/** The origin of exchanges that followed a redirect. */
-export const REDIRECT_TARGET = "http://elsewhere.invalid";
+/** The origin recorded for a request that followed an injected redirect. */
+export const REDIRECT_TARGET = "http://redirected.invalid";
 
-/** A lane's way to Storage and S3, through the door; whole answers are passed on. */
+/** A worker's client for Storage and S3, behind the fault proxy. Responses are read completely first. */
 export function httpClient(
   proxy: FaultProxy,
   worker: WorkerState,
@@ -64,7 +64,8 @@ export function httpClient(
     const party = origin === options.s3Origin ? "s3" : "storage";
     const action = actionOf(party, method, path, query);
     const range = request.headers.get("range");
-    // Whoever sleeps before it is sent asked for it while nothing of it was known.
+    // A request that is delayed before it is sent counts as made at this step: the worker decided on it
+    // with what it knew then.
     const asked = proxy.steps.length + 1;
     const exchanged = (to: string, status: number) =>
       proxy.exchanges.push({
@@ -77,8 +78,8 @@ export function httpClient(
         status,
         range,
       });
-    const send = async (spoilt: boolean) => {
-      const response = await fetch(spoilt ? await flipped(request) : request, {
+    const send = async (corrupted: boolean) => {
+      const response = await fetch(corrupted ? await flipped(request) : request, {
         redirect: "manual",
       });
       exchanged(origin, response.status);
@@ -101,7 +102,7 @@ export function httpClient(
           send: () => send(false),
           follow: () => {
             exchanged(REDIRECT_TARGET, 200);
-            return Promise.resolve(new Response("elsewhere"));
+            return Promise.resolve(new Response("redirected"));
           },
           notApplied,
         }),
@@ -112,7 +113,7 @@ export function httpClient(
   };
 }
 
-/** Null where an answer of this kind may not have one. */
+/** The response's bytes; null if a response of this kind may not have a body. */
 async function bodyOf(
   method: string,
   response: Response,
@@ -122,7 +123,7 @@ async function bodyOf(
   return none ? null : bytes;
 }
 
-/** A request with the byte in the middle of its body inverted. */
+/** The request with the middle byte of its body inverted. */
 async function flipped(request: Request): Promise<Request> {
   const { url, method, headers } = request;
   return new Request(url, { method, headers, body: flip(await request.bytes(), FLIPPED.there) });

@@ -12,51 +12,51 @@ import {
 import { WorkerState } from "./worker_state.ts";
 import { RequestQueue } from "./request_queue.ts";
 
-/** What lets faults strike at steps that nobody chose one by one. */
+/** Decides at each step whether a fault is injected, beside the faults planned for single steps. */
 export interface FaultSchedule {
-  /** What strikes at a step. */
+  /** The fault to inject at a step; undefined for none. */
   next(step: Step): FaultName | undefined;
-  /** A fault that struck found nothing to spoil. */
+  /** Reports that a fault could not be applied: the response had nothing to corrupt. */
   notApplied(step: Step, faultName: FaultName): void;
-  /** From now on nothing strikes. */
+  /** Injects nothing from now on. */
   stop(): void;
-  /** Whether there is more to come. */
+  /** Whether faults remain to be injected. */
   readonly hasMore: boolean;
 }
 
-/** A request to Storage or S3 that was answered, as the checks look at it afterwards. */
+/** A request to Storage or S3 that was answered. The checks examine it after the run. */
 export interface Exchange {
   readonly party: Party;
-  /** How many steps there had been when it was asked for, itself included. */
+  /** The number of its step, even if it was delayed before it was sent. */
   readonly step: number;
   readonly method: string;
-  /** Of a project or of the S3 server. */
+  /** The origin of a project or of the S3 server. */
   readonly origin: string;
-  /** Path as it was sent, without the query. */
+  /** The path as it was sent, without the query. */
   readonly path: string;
   readonly query: string;
   readonly status: number;
-  /** Of a read: the header that asks for a part. */
+  /** The Range header of a read. */
   readonly range?: string | null;
 }
 
-/** A request as the door sees it: done once, in one of three forms. */
+/** A request as the proxy handles it: it is sent once, in one of three forms. */
 export interface Request<Result> {
   readonly party: Party;
   readonly action: string;
-  /** Where the action does not say it. */
+  /** The kind, if it does not follow from the action. */
   readonly kind?: Kind;
-  /** Sends it and waits for the whole answer. */
+  /** Sends it and waits for the complete response. */
   readonly send: () => Promise<Result>;
-  /** The same with a byte of its body flipped on the way; absent where it has none to flip. */
+  /** The same with one byte of its body flipped; absent if it has no body. */
   readonly sendFlipped?: () => Promise<Result>;
-  /** What comes of it where the server has a fault; `missed` is called where that finds nothing to spoil. */
+  /** The result under a server's fault. Calls `missed` if the fault had nothing to corrupt. */
   readonly sendUnder: (fault: ServerFault, notApplied: () => void) => Promise<Result>;
-  /** What the caller gets where the answer is lost, or nobody is there. */
+  /** The error of a lost response or an unreachable server. */
   readonly lost: () => Error;
 }
 
-/** A fault that a request of its kind can't meet waits for one that can. */
+/** Whether a planned fault applies to a step. A server's fault waits for a request that can meet it. */
 function isFor(fault: Fault, { number, kind }: Step): boolean {
   const faultName = RANDOM_FAULTS.find((known) => known === fault.faultName);
   if (faultName === undefined || isWorkerFault(faultName)) return fault.step === number;
@@ -64,49 +64,49 @@ function isFor(fault: Fault, { number, kind }: Step): boolean {
 }
 
 /**
- * What every request of every lane passes, one at a time and in the order of turns. Where that is
- * the order of asking, the steps of a run are the same each time it is run. At the steps of its
- * faults it lets the lane die, sleep, or lose the answer.
+ * Every request of every worker passes this proxy, one at a time, in the order of the queue. If that is
+ * the order of arrival, every run has the same steps. At the step of a fault the proxy crashes or
+ * delays the worker, drops the response, or changes it.
  */
 export class FaultProxy {
   readonly steps: Step[] = [];
   readonly exchanges: Exchange[] = [];
   readonly #workers: WorkerState[] = [];
   #opened = 0;
-  /** Faults to come, each for one step. */
+  /** Planned faults that were not injected yet, each for one step. */
   faults: Fault[] = [];
-  /** What else goes wrong, at many steps. */
+  /** Random faults, at many steps. */
   randomFaults: FaultSchedule | undefined;
-  /** Faults that struck, in the order in which they did. */
+  /** The injected faults, in order. */
   readonly injected: { readonly step: Step; readonly fault: Fault }[] = [];
   /** Called before each step, while no other request is under way. */
   before: (step: Step) => Promise<void> = () => Promise.resolve();
   /** Called after each step that was carried out, while no other request is under way. */
   after: (step: Step) => Promise<void> = () => Promise.resolve();
-  /** Called when a lane has died or fallen asleep, while no other request is under way. */
+  /** Called when a worker crashed or is delayed, while no other request is under way. */
   afterWorkerFault: (step: Step) => Promise<void> = () => Promise.resolve();
-  /** What is to happen before steps, while no other request is under way. */
-  readonly #appointments: { readonly step: number; readonly act: () => Promise<void> }[] = [];
-  /** Before which step a server that was away lets nobody through. */
-  readonly #away = new Map<Party, number>();
+  /** Actions to run before steps, while no other request is under way. */
+  readonly #actions: { readonly step: number; readonly act: () => Promise<void> }[] = [];
+  /** For each unavailable server, the step from which it is available again. */
+  readonly #unavailable = new Map<Party, number>();
   #cleared = false;
-  readonly #sleepers: { readonly wakeAt: number; readonly wake: () => void }[] = [];
+  readonly #delayed: { readonly wakeAt: number; readonly wake: () => void }[] = [];
 
   constructor(private readonly queue = new RequestQueue()) {}
 
-  /** Begins a lane; of processes, whose own host knows when they are quiet, or one here. */
+  /** Begins a worker. `quiet` waits for a worker in this process; the host of processes knows its own. */
   openWorker(where: "processes" | "here" = "here"): WorkerState {
     const worker = new WorkerState(++this.#opened);
     if (where === "here") this.#workers.push(worker);
     return worker;
   }
 
-  /** Has something happen before a step, or before the first one that comes later. */
+  /** Runs an action before a step, or before the first later one. */
   at(step: number, act: () => Promise<void>): void {
-    this.#appointments.push({ step, act });
+    this.#actions.push({ step, act });
   }
 
-  /** Waits until no lane works here: all have ended, died or fallen asleep. */
+  /** Waits until no worker of this process is active: all have ended, crashed or are delayed. */
   async quiet(): Promise<void> {
     while (true) {
       const working = this.#workers.filter((worker) => worker.working);
@@ -115,26 +115,26 @@ export class FaultProxy {
     }
   }
 
-  /** Lets no request through to a server before a step; not where all has cleared up. */
-  stayAway(party: Party, until: number): void {
-    if (!this.#cleared) this.#away.set(party, until);
+  /** Makes a server unavailable until a step; without effect after `recover`. */
+  makeUnavailable(party: Party, until: number): void {
+    if (!this.#cleared) this.#unavailable.set(party, until);
   }
 
-  /** From now on servers are well; lanes may still die. */
+  /** Ends all faults of servers; workers may still crash. */
   recover(): void {
     this.#cleared = true;
     this.randomFaults?.stop();
     this.faults = this.faults.filter(({ faultName }) => isWorkerFault(faultName));
-    for (const party of this.#away.keys()) this.#away.set(party, 0);
+    for (const party of this.#unavailable.keys()) this.#unavailable.set(party, 0);
   }
 
-  /** Whether a server has done anything that may make a run fail. */
+  /** Whether a server had a fault that may make a run fail. */
   get hadServerFault(): boolean {
-    return this.#away.size > 0 || this.randomFaults !== undefined ||
+    return this.#unavailable.size > 0 || this.randomFaults !== undefined ||
       this.injected.some(({ fault }) => !isWorkerFault(fault.faultName));
   }
 
-  /** Lets one request of a lane through, or not. */
+  /** Passes one request of a worker on, or injects a fault into it. */
   async pass<Result>(worker: WorkerState, request: Request<Result>): Promise<Result> {
     const end = await this.queue.take();
     try {
@@ -148,10 +148,10 @@ export class FaultProxy {
       };
       this.steps.push(step);
       this.#wakeDue();
-      await this.#keepAppointments(step);
+      await this.#runActions(step);
       await this.before(step);
-      if (step.number < (this.#away.get(step.party) ?? 0)) throw request.lost();
-      const fault = this.#take(step);
+      if (step.number < (this.#unavailable.get(step.party) ?? 0)) throw request.lost();
+      const fault = this.#takeFault(step);
       if (fault === undefined) return await this.#carryOut(step, request.send);
       if (fault.faultName === "flip_byte" && !request.sendFlipped) {
         return await this.#carryOut(step, request.send);
@@ -163,10 +163,10 @@ export class FaultProxy {
     }
   }
 
-  async #keepAppointments({ number }: Step): Promise<void> {
-    for (const appointment of this.#appointments.filter(({ step }) => step <= number)) {
-      this.#appointments.splice(this.#appointments.indexOf(appointment), 1);
-      await appointment.act();
+  async #runActions({ number }: Step): Promise<void> {
+    for (const action of this.#actions.filter(({ step }) => step <= number)) {
+      this.#actions.splice(this.#actions.indexOf(action), 1);
+      await action.act();
     }
   }
 
@@ -176,10 +176,10 @@ export class FaultProxy {
     return result;
   }
 
-  /** Wakes all that sleep; whether there were any. */
+  /** Resumes all delayed workers; returns whether there were any. */
   wakeAll(): boolean {
-    for (const { wake } of this.#sleepers) wake();
-    return this.#sleepers.splice(0).length > 0;
+    for (const { wake } of this.#delayed) wake();
+    return this.#delayed.splice(0).length > 0;
   }
 
   async #next<Result>(
@@ -191,21 +191,21 @@ export class FaultProxy {
   ): Promise<Result> {
     switch (fault.faultName) {
       case "die_before":
-        return await this.#die(worker, step);
+        return await this.#crash(worker, step);
       case "die_after":
         await request.send().catch(() => undefined);
-        return await this.#die(worker, step);
+        return await this.#crash(worker, step);
       case "lose_reply":
         await request.send().catch(() => undefined);
         throw request.lost();
       case "flip_byte":
         return await (request.sendFlipped ?? request.send)();
       case "sleep_before":
-        await this.#sleep(fault, worker, step, endTurn);
-        return await this.#afterSleep(request.send);
+        await this.#delay(fault, worker, step, endTurn);
+        return await this.#sendDelayed(request.send);
       case "sleep_after": {
         const result = await request.send();
-        await this.#sleep(fault, worker, step, endTurn);
+        await this.#delay(fault, worker, step, endTurn);
         return result;
       }
       default:
@@ -216,28 +216,28 @@ export class FaultProxy {
     }
   }
 
-  async #die(worker: WorkerState, step: Step): Promise<never> {
+  async #crash(worker: WorkerState, step: Step): Promise<never> {
     worker.die();
     await this.afterWorkerFault(step);
     throw new WorkerDied();
   }
 
-  /** Ends the turn meanwhile, so that the others go on. */
-  async #sleep(fault: Fault, worker: WorkerState, step: Step, endTurn: () => void): Promise<void> {
+  /** Delays a worker. Other workers' requests go on meanwhile. */
+  async #delay(fault: Fault, worker: WorkerState, step: Step, endTurn: () => void): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
-    // It works from the moment that it is woken, or who waits for all to be quiet would not wait for it.
+    // The worker counts as active from here: `quiet` must wait for it.
     const wake = () => {
       worker.wake();
       resolve();
     };
-    this.#sleepers.push({ wakeAt: step.number + (fault.wakeAfter ?? Infinity), wake });
+    this.#delayed.push({ wakeAt: step.number + (fault.wakeAfter ?? Infinity), wake });
     worker.sleep();
     await this.afterWorkerFault(step);
     endTurn();
     await promise;
   }
 
-  async #afterSleep<Result>(send: () => Promise<Result>): Promise<Result> {
+  async #sendDelayed<Result>(send: () => Promise<Result>): Promise<Result> {
     const end = await this.queue.take();
     try {
       return await send();
@@ -247,14 +247,14 @@ export class FaultProxy {
   }
 
   #wakeDue(): void {
-    const due = this.#sleepers.filter(({ wakeAt }) => this.steps.length >= wakeAt);
-    for (const sleeper of due) {
-      this.#sleepers.splice(this.#sleepers.indexOf(sleeper), 1);
-      sleeper.wake();
+    const due = this.#delayed.filter(({ wakeAt }) => this.steps.length >= wakeAt);
+    for (const worker of due) {
+      this.#delayed.splice(this.#delayed.indexOf(worker), 1);
+      worker.wake();
     }
   }
 
-  #take(step: Step): Fault | undefined {
+  #takeFault(step: Step): Fault | undefined {
     const at = this.faults.findIndex((fault) => isFor(fault, step));
     if (at >= 0) return this.faults.splice(at, 1)[0];
     const faultName = this.randomFaults?.next(step);

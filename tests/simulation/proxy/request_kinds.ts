@@ -1,8 +1,8 @@
 import type { Party } from "./step.ts";
 
 /**
- * The kinds of request that a slice sends. There is none to patch an object: what Storage's API can't
- * set, a restore sets by SQL.
+ * The kinds of request that a slice sends. No kind patches an object: a restore sets by SQL what
+ * Storage's API cannot set.
  */
 export const KINDS = [
   "storage GET",
@@ -25,12 +25,13 @@ export const KINDS = [
 /** The name of a kind of request. */
 export type Kind = (typeof KINDS)[number];
 
-/** What a request does, as steps are told: S3's query says what is asked, Storage's nothing. */
+/** A short description of a request. S3's query is part of it: it selects the operation. */
 export function actionOf(party: Party, method: string, path: string, query: string): string {
   return `${method} ${path}${party === "s3" ? query && `?${query.replace(/^\?/, "")}` : ""}`;
 }
 
-/** The kind of a request. `readsBack`: it is of a restore, which reads what was put. */
+/** The kind of a request.
+ * @param readsBack whether it belongs to a restore, which reads what it wrote */
 export function kindOf(party: Party, action: string, readsBack = false): Kind {
   if (party === "sql") return "sql";
   const [method = "", target = ""] = action.split(" ");
@@ -44,7 +45,7 @@ function kindOfStorage(method: string, path: string, readsBack: boolean): Kind {
   return path.includes("/v1/bucket") ? "storage POST bucket" : "storage POST object";
 }
 
-/** Parts and uploads are listed, too. */
+/** Queries that list objects, uploads or parts. */
 const LISTINGS = /[?&](list-type|uploads|uploadId)=/;
 
 function kindOfS3(method: string, target: string): Kind {

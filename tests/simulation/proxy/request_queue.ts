@@ -2,8 +2,8 @@ import { setImmediate } from "node:timers";
 import type { Random } from "../run/random.ts";
 
 /**
- * Whose turn it is, of requests of which one is under way at a time. They go in the order in which
- * they came; or where chance decides, in any: all that lanes do at once happens in every order.
+ * Lets one request pass at a time: in the order of arrival, or with `chance` in a random order that
+ * follows from its seed, so that concurrent workers interleave in every order.
  */
 export class RequestQueue {
   readonly #waiting: (() => void)[] = [];
@@ -11,7 +11,7 @@ export class RequestQueue {
 
   constructor(private readonly chance?: Random) {}
 
-  /** Waits for a turn; what it resolves to ends it, once. */
+  /** Waits until the request may pass. The caller calls the returned function once when it is done. */
   async take(): Promise<() => void> {
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#waiting.push(resolve);
@@ -30,7 +30,8 @@ export class RequestQueue {
     if (this.#taken || this.#waiting.length === 0) return;
     this.#taken = true;
     if (!this.chance) return this.#waiting.shift()!();
-    // Who just got an answer asks again in a moment: else the others would always be before it.
+    // A worker that just got a response sends its next request in a moment; without this wait the others
+    // would always pass first.
     setImmediate(() => setImmediate(() => this.#letOneGo(this.chance!)));
   }
 

@@ -1,21 +1,21 @@
 import { HTTP_FAULTS, SQL_FAULTS } from "../fault_catalogue/names.ts";
 import type { Kind } from "./request_kinds.ts";
 
-/** Whom a slice asks. */
+/** The receiver of a request. */
 export type Party = "storage" | "s3" | "sql";
 
 /** One request of a slice to the outside. */
 export interface Step {
-  /** From 1, over all lanes, in the order in which they were let through. */
+  /** Counted from 1 over all workers, in the order in which the proxy passes requests. */
   readonly number: number;
   readonly worker: number;
   readonly party: Party;
-  /** Method and place, or the name of the function that is called. */
+  /** Method and path, or the name of the database function. */
   readonly action: string;
   readonly kind: Kind;
 }
 
-/** What a lane itself may do at a step; one that sleeps is taken for dead by all others. */
+/** Faults of the worker and its connection. Other workers take a delayed worker for crashed. */
 export const WORKER_FAULTS = [
   "die_before",
   "die_after",
@@ -25,36 +25,36 @@ export const WORKER_FAULTS = [
   "flip_byte",
 ] as const;
 
-/** All that may go wrong at a step. */
+/** All faults of a step. */
 export const FAULT_NAMES = [...WORKER_FAULTS, ...HTTP_FAULTS, ...SQL_FAULTS] as const;
 
-/** How a step goes wrong. */
+/** The name of a fault. */
 export type FaultName = (typeof FAULT_NAMES)[number];
 
-/** Whether a way is a lane's own, at which its server is well. */
+/** Whether a fault is the worker's own: its server has none. */
 export function isWorkerFault(faultName: FaultName): boolean {
   return WORKER_FAULTS.some((known) => known === faultName);
 }
 
-/** The ways of a crash alone. */
+/** The faults that a killed process can have. */
 export const CRASHES: readonly FaultName[] = ["die_before", "die_after", "lose_reply"];
 
-/** What goes wrong, and at which step. */
+/** A fault and its step. */
 export interface Fault {
   readonly step: number;
   readonly faultName: FaultName;
-  /** For a sleep: it ends so many steps later, or when there is nothing left to wait for. */
+  /** For a delay: it ends so many steps later, or when nothing else is left to do. */
   readonly wakeAfter?: number;
 }
 
-/** A fault in words. */
+/** Describes a fault for a report. */
 export function describeFault({ step, faultName, wakeAfter }: Fault): string {
   return `${faultName} at step ${step}${
     wakeAfter === undefined ? "" : `, waking after ${wakeAfter}`
   }`;
 }
 
-/** What a lane gets from its doors once it is dead: it can do nothing more outside. */
+/** Thrown by every client of a crashed worker: nothing it does reaches the outside. */
 export class WorkerDied extends Error {
   override name = "LaneDied";
 }

@@ -1,4 +1,4 @@
-/** What is known of a lane from outside: whether it works, sleeps, has died or ended. */
+/** A worker as the proxy sees it: active, delayed, crashed or ended. */
 export class WorkerState {
   #over: "dead" | "ended" | undefined;
   #sleeping = 0;
@@ -10,40 +10,40 @@ export class WorkerState {
     return this.#over === "dead";
   }
 
-  /** Whether it can go on without being woken. What a lane asks for at once may sleep in part. */
+  /** Whether none of its requests is delayed and it has not ended. */
   get working(): boolean {
     return this.#over === undefined && this.#sleeping === 0;
   }
 
-  /** One of its requests falls asleep. */
+  /** Counts one of its requests as delayed. */
   sleep(): void {
     this.#sleeping += 1;
-    this.#runScenario();
+    this.#notify();
   }
 
-  /** One of its requests is awake again. */
+  /** Counts one of its requests as resumed. */
   wake(): void {
     this.#sleeping -= 1;
-    this.#runScenario();
+    this.#notify();
   }
 
   die(): void {
     this.#over = "dead";
-    this.#runScenario();
+    this.#notify();
   }
 
-  /** Its slice returned; what a dead one does in its last moments does not count. */
+  /** Its slice returned. A crashed worker stays crashed. */
   end(): void {
     this.#over ??= "ended";
-    this.#runScenario();
+    this.#notify();
   }
 
-  /** Resolves when it is another than now. */
+  /** Resolves at the next change. */
   get changed(): Promise<void> {
     return this.#changed.promise;
   }
 
-  #runScenario(): void {
+  #notify(): void {
     this.#changed.resolve();
     this.#changed = Promise.withResolvers();
   }

@@ -3,18 +3,19 @@ import type { Environment } from "../environment/environment.ts";
 import type { RunPlan } from "./run_scenario.ts";
 import { RandomFaults } from "./random_faults.ts";
 
-/** So often a scenario is done while the weather is bad. */
+/** A scenario is repeated so often while random faults remain. */
 const MAX_ROUNDS = 4;
+/** In a steered run, where more faults are wanted. */
+const MAX_STEERED_ROUNDS = 8;
 
 /**
- * Does what a scenario is about while things go wrong. In bad weather, again and again, until each
- * fault that was to come has come; and once more when it is over. `betweenRounds` is waited for
- * before anything else changes.
+ * Runs a scenario under its faults. With random faults it is repeated until all of them were injected,
+ * and once more after the servers have recovered. `betweenRounds` runs before anything else changes.
  */
 export async function act(
   environment: Environment,
   scenario: Scenario,
-  { faults, randomFaults, restarts = [] }: RunPlan,
+  { faults, randomFaults, wanted, restarts = [] }: RunPlan,
   betweenRounds: () => Promise<void>,
 ): Promise<void> {
   const { proxy } = environment;
@@ -23,22 +24,24 @@ export async function act(
   if (randomFaults === undefined) {
     await scenario.act(environment);
     if (await isPartial(environment)) await recover(environment, scenario);
-    if (scenario.restores && hasSlept(environment)) await passOneMore(environment, scenario);
+    if (scenario.restores && hasDelay(environment)) await passOneMore(environment, scenario);
   } else {
-    proxy.randomFaults = new RandomFaults(randomFaults, (scenario.focus ?? DEFAULT_FOCUS).on);
+    const focus = wanted?.kinds ?? (scenario.focus ?? DEFAULT_FOCUS).on;
+    const rounds = wanted ? MAX_STEERED_ROUNDS : MAX_ROUNDS;
+    proxy.randomFaults = new RandomFaults(randomFaults, focus, wanted);
     await scenario.act(environment);
     proxy.before = () => Promise.resolve();
-    for (let round = 1; proxy.randomFaults.hasMore && round < MAX_ROUNDS; round++) {
+    for (let round = 1; proxy.randomFaults.hasMore && round < rounds; round++) {
       await betweenRounds();
       await scenario.changeBetweenRounds?.(environment);
-      await doAgain(environment, scenario);
+      await repeatAct(environment, scenario);
     }
     await recover(environment, scenario);
   }
   proxy.faults = [];
 }
 
-/** Whether the last backup said that it could not copy something, for what a server did. */
+/** Whether the last backup recorded failures that a server caused. */
 async function isPartial({ proxy, source }: Environment): Promise<boolean> {
   if (!proxy.hadServerFault) return false;
   const failures = await (await source).project.sql`
@@ -46,12 +49,12 @@ async function isPartial({ proxy, source }: Environment): Promise<boolean> {
   return failures.length > 0;
 }
 
-/** Whether a lane slept: what it wrote may have come late. */
-function hasSlept({ proxy }: Environment): boolean {
+/** Whether a worker was delayed: its writes may have arrived after the run. */
+function hasDelay({ proxy }: Environment): boolean {
   return proxy.injected.some(({ fault }) => fault.faultName.startsWith("sleep"));
 }
 
-/** One more minute passes, and one more backup. */
+/** Lets one more minute pass and runs one more backup. */
 async function passOneMore(environment: Environment, scenario: Scenario): Promise<void> {
   for (const { scheduler } of await environment.participants()) {
     await scheduler.tick();
@@ -62,7 +65,7 @@ async function passOneMore(environment: Environment, scenario: Scenario): Promis
   await scheduler.succeed({ kind: "backup" });
 }
 
-/** The servers are well again, and days pass, so that whatever failed is tried again. */
+/** Ends the servers' faults and lets days pass, so that everything that failed is retried. */
 async function recover(environment: Environment, scenario: Scenario): Promise<void> {
   environment.proxy.recover();
   environment.proxy.before = () => Promise.resolve();
@@ -72,10 +75,10 @@ async function recover(environment: Environment, scenario: Scenario): Promise<vo
     await scheduler.passDays();
   }
   environment.proxy.randomFaults = undefined;
-  await doAgain(environment, scenario);
+  await repeatAct(environment, scenario);
 }
 
-async function doAgain(environment: Environment, scenario: Scenario): Promise<void> {
+async function repeatAct(environment: Environment, scenario: Scenario): Promise<void> {
   if (scenario.repeatAct) return await scenario.repeatAct(environment);
   const { scheduler } = await environment.participant(scenario.subject ?? "source");
   await scheduler.succeed({ kind: "backup" });

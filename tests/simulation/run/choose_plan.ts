@@ -5,7 +5,7 @@ import { type EnvironmentOptions, RESTARTED_SERVERS } from "../environment/envir
 import type { RunPlan } from "./run_scenario.ts";
 import { Random } from "./random.ts";
 
-/** What a lane may do of which a seed chooses, each as often. */
+/** The workers' faults from which a seed chooses, each with the same probability. */
 const FAULT_NAMES: readonly FaultName[] = [
   "die_before",
   "die_after",
@@ -13,43 +13,43 @@ const FAULT_NAMES: readonly FaultName[] = [
   "sleep_before",
   "sleep_after",
 ];
-/** A second fault strikes this often, on the way on from the first. */
+/** The share of runs with a second fault after the first. */
 const SECOND_FAULT_SHARE = 0.3;
-/** The newest snapshot is restored into a new project this often. */
+/** The share of runs whose newest snapshot is restored into a new project. */
 const RESTORE_SHARE = 0.2;
 
-/** The clock of one of the parties is so wrong this often. */
+/** The share of runs in which a clock is wrong. */
 const WRONG_CLOCK_SHARE = 0.3;
 const TEN_MINUTES_MS = 10 * 60 * 1000;
-/** Lanes go on in any order this often, else in the one in which they ask. */
+/** The share of runs in which requests pass in a random order instead of the order of arrival. */
 const ANY_ORDER_SHARE = 0.5;
-/** One of the servers restarts this often. */
+/** The share of runs in which a server restarts. */
 const RESTART_SHARE = 0.3;
 /**
- * So many steps a server may be away for: many more than a request is tried. Without the database
- * a slice makes one step, so these are minutes.
+ * The most steps for which a server is unavailable: many more than a request has attempts. Without the
+ * database a slice makes one step, so its steps are minutes.
  */
-const MAX_STEPS_AWAY = { database: 12, storage: 40, s3: 40 };
-/** Tellings in which the weather is bad besides. */
-const BAD_WEATHER_SHARE = 0.6;
+const MAX_STEPS_UNAVAILABLE = { database: 12, storage: 40, s3: 40 };
+/** The share of runs with random faults. */
+const RANDOM_FAULTS_SHARE = 0.6;
 
-/** Which scenario a seed tells, of several, and whether in bad weather. */
+/** The scenario of a seed, and whether it runs with random faults. */
 export function chooseScenario(
   seed: number,
   scenarios: readonly Scenario[],
 ): { readonly scenario: Scenario; readonly withRandomFaults: boolean } {
   const random = new Random(seed ^ 0x1f123bb5);
-  if (!random.chance(BAD_WEATHER_SHARE)) {
+  if (!random.chance(RANDOM_FAULTS_SHARE)) {
     return { scenario: scenarios[seed % scenarios.length]!, withRandomFaults: false };
   }
-  // Some have requests that others lack, and so meet more weather.
+  // Scenarios with requests that others lack run with random faults more often.
   const often = scenarios.flatMap((scenario) =>
     Array<Scenario>((scenario.focus ?? DEFAULT_FOCUS).weight).fill(scenario)
   );
   return { scenario: random.one(often), withRandomFaults: true };
 }
 
-/** How the scene of a seed is set up. */
+/** The options of a seed's environment. */
 export function chooseOptions(seed: number): EnvironmentOptions {
   const random = new Random(seed);
   return {
@@ -62,7 +62,7 @@ export function chooseOptions(seed: number): EnvironmentOptions {
   };
 }
 
-/** Of one party, or of all but the database, which is as if its own were wrong the other way. */
+/** One party's clock is wrong, or all but the database's: then it is as if the database's were. */
 function chooseClocks(random: Random): EnvironmentOptions["aheadMs"] {
   const aheadMs = random.one([TEN_MINUTES_MS, -TEN_MINUTES_MS]);
   const right = { functions: 0, storage: 0, s3: 0 };
@@ -80,21 +80,21 @@ function chooseMoments(random: Random): EnvironmentOptions["moments"] {
   return [kept, kept + random.between(1, 40)];
 }
 
-/** A server may restart before any step, and stay away for some. */
+/** A server may restart before any step and be unavailable for some. */
 function chooseRestarts(random: Random, steps: readonly Step[]): RunPlan["restarts"] {
   if (!random.chance(RESTART_SHARE)) return [];
   const server = random.one(RESTARTED_SERVERS);
   const step = random.between(1, steps.length);
-  const away = random.chance(0.5) ? 0 : random.between(1, MAX_STEPS_AWAY[server]);
+  const away = random.chance(0.5) ? 0 : random.between(1, MAX_STEPS_UNAVAILABLE[server]);
   return [{ server, step, away }];
 }
 
-/** What goes wrong in the telling of a seed, of a scenario that has these steps. */
+/** The faults of a seed in a scenario that has these steps. */
 export function choosePlan(seed: number, steps: readonly Step[], flips: boolean): RunPlan {
   const random = new Random(seed ^ 0x5bd1e995);
   const faultNames = flips ? [...FAULT_NAMES, "flip_byte" as const] : FAULT_NAMES;
   const step = chooseStep(random, steps);
-  // As often the server's as the lane's.
+  // A server's fault as often as a worker's.
   const first = random.chance(0.5) ? faultNames : faultsOf(step.kind);
   const faults: Fault[] = [chooseFault(random, first, step.number)];
   if (random.chance(SECOND_FAULT_SHARE)) {
@@ -106,7 +106,7 @@ export function choosePlan(seed: number, steps: readonly Step[], flips: boolean)
   return { faults, options: chooseOptions(seed), restore, restarts };
 }
 
-/** Each kind of request as often as any other, however few there are of it. */
+/** Chooses each kind of request with the same probability, however few requests it has. */
 function chooseStep(random: Random, steps: readonly Step[]): Step {
   const kinds = [...new Set(steps.map(({ kind }) => kind))];
   const kind = random.one(kinds);

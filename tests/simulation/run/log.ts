@@ -1,11 +1,10 @@
-/** What is written to the error log lands here instead of being shown. */
+/** Collects the lines of the error log. */
 let lines: string[] = [];
 
 /**
- * Takes what is written to the error log while something is done, and from then on: a lane that is
- * dead still writes that it is.
+ * Captures the error log while `act` runs, and afterwards: a crashed worker still logs its end.
  */
-export async function takingLog<Result>(
+export async function captureLog<Result>(
   act: (lines: readonly string[]) => Promise<Result>,
 ): Promise<Result> {
   lines = [];

@@ -1,34 +1,39 @@
 import { parseArgs } from "node:util";
 import { type Fault, FAULT_NAMES, type FaultName } from "../proxy/step.ts";
 import type { Scenario } from "../scenarios/scenario.ts";
+import { WantedPairs } from "./wanted_pairs.ts";
 
 /** What `deno task simulate` is asked to do. */
 export interface SimulateOptions {
   readonly seed: number;
   readonly seeds: number;
-  /** Only these. */
+  /** The scenarios to run. */
   readonly scenarios: readonly Scenario[];
-  /** Every step of each, in every way, instead of seeds. */
+  /** Every step of each with every fault, instead of seeds. */
   readonly everyStep: boolean;
-  /** Whether the functions run in processes of their own, which are killed where a lane dies. */
+  /** Whether the functions run in processes of their own, which are killed where a worker crashes. */
   readonly processes: boolean;
-  /** One fault of one's own instead of a seed's. */
+  /** One given fault instead of a seed's. */
   readonly fault: Fault | undefined;
-  /** Tells each step of a scenario that is told. */
+  /** Shows each step of a violated scenario. */
   readonly verbose: boolean;
-  /** Deliberate bugs to put into a copy of the tree, each of which must be found. */
+  /** Deliberate bugs to apply to a copy of the tree. Each must be caught. */
   readonly mutants: readonly string[];
-  /** Ends at the first broken promise. */
+  /** Stops at the first violation. */
   readonly failFast: boolean;
-  /** So many processes share the seeds, or the steps. */
+  /** Steered seeds until each pair in focus has met so often; 0 for a number of seeds. */
+  readonly eachPair: number;
+  /** One seed with random faults that are steered so, or with `none`. */
+  readonly wanted: WantedPairs | "none" | undefined;
+  /** The number of processes that share the seeds or the steps. */
   readonly jobs: number;
-  /** Which of the steps are this process's: every `of`th, from `index` on. */
+  /** The steps of this process: every `of`th, from `index` on. */
   readonly share: StepShare;
-  /** Whether this is one of them, which ends with its outcome for the one that started it. */
+  /** Whether this is one of these processes, which prints its outcome for its parent. */
   readonly outcome: boolean;
 }
 
-/** Every nth step, so that all jobs have as many of the long ones. */
+/** Every nth step, so that each job gets steps of all lengths. */
 export interface StepShare {
   readonly index: number;
   readonly of: number;
@@ -36,20 +41,22 @@ export interface StepShare {
 
 /** How the command is used. */
 export const USAGE = `deno task simulate [options]
-  --seeds N          tell N scenarios, each with faults that follow from its seed (30)
-  --seed S           the first seed; by default one that is new each time, and printed
+  --seeds N          run N scenarios, each with faults that follow from its seed (30)
+  --seed S           the first seed; by default a new one each time, which is printed
   --jobs N           N processes share the seeds, or the steps (1)
+  --each-pair N      instead of a number of seeds: until each fault has met each request N times
+  --wanted PAIRS     with --seed and --scenario: repeats one run of --each-pair, as that printed it
   --scenario NAME    only this one; may be repeated
-  --every-step       every step of each scenario, in every way
-  --all              every step of each, in three ways, by processes that are killed
+  --every-step       every step of each scenario, with every fault
+  --all              every step of each, with three faults, in processes that are killed
   --processes        with --step: as --all does it
   --step N --way W   one fault: ${FAULT_NAMES.join(", ")}
-  --fail-fast        end at the first broken promise
-  --verbose          show the steps and the log of a telling that broke a promise
+  --fail-fast        stop at the first violated invariant
+  --verbose          show the steps and the log of a run that violated an invariant, and each steered run
   --mutant NAME      apply one deliberate bug of tests/mutants to a copy of the tree: the run must fail
   --mutants          apply all of them, one after the other: each must be caught`;
 
-/** Seeds have so many digits, so that one is easily typed. */
+/** Seeds are short, so that they are easily typed. */
 const MAX_SEED = 1_000_000;
 
 /**
@@ -66,6 +73,8 @@ export function readOptions(
     options: {
       "seeds": { type: "string", default: "30" },
       "seed": { type: "string" },
+      "each-pair": { type: "string", default: "0" },
+      "wanted": { type: "string" },
       "jobs": { type: "string", default: "1" },
       "outcome": { type: "boolean", default: false },
       "share": { type: "string", default: "0/1" },
@@ -100,6 +109,8 @@ export function readOptions(
     everyStep: values["every-step"] || values.all,
     processes: values.all || values.processes,
     fault: faultOf(values.step, values.way),
+    eachPair: number("each-pair", values["each-pair"]),
+    wanted: wantedOf(values.wanted),
     failFast: values["fail-fast"],
     jobs: Math.max(1, number("jobs", values.jobs)),
     share: shareOf(values.share),
@@ -109,7 +120,11 @@ export function readOptions(
   };
 }
 
-/** As one process asks another for its share. */
+function wantedOf(text: string | undefined): SimulateOptions["wanted"] {
+  return text === undefined || text === "none" ? text : WantedPairs.parse(text);
+}
+
+/** The share as a parent process passes it. */
 function shareOf(text: string): StepShare {
   const [index, of] = text.split("/").map(Number);
   if (Number.isInteger(index) && Number.isInteger(of) && index! < of!) {

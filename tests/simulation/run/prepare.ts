@@ -4,15 +4,15 @@ import { DEFAULT_OPTIONS, Environment } from "../environment/environment.ts";
 import type { Servers } from "../environment/servers.ts";
 import type { SavedState } from "../environment/saved_state.ts";
 
-/** A scenario with the state from which it begins, as often as is wanted. */
+/** A scenario with its initial state, which every run begins with. */
 export interface Prepared {
   readonly scenario: Scenario;
   readonly state: SavedState;
-  /** What lies in the repository by then. */
+  /** The contents of the repository in that state. */
   readonly before: Fingerprint;
 }
 
-/** Brings a scenario to its beginning. */
+/** Sets a scenario up and saves its state. */
 export async function prepare(servers: Servers, scenario: Scenario): Promise<Prepared> {
   const environment = await Environment.open(servers, DEFAULT_OPTIONS);
   await scenario.setUp(environment);

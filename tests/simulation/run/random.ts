@@ -1,4 +1,4 @@
-/** Numbers that follow from a seed alone (Tommy Ettinger's mulberry32). */
+/** A generator of numbers that follow from a seed alone (Tommy Ettinger's mulberry32). */
 export class Random {
   #state: number;
 
@@ -25,7 +25,7 @@ export class Random {
     return items[this.between(0, items.length - 1)]!;
   }
 
-  /** All of several, in an order by chance. */
+  /** All items in a random order. */
   shuffled<Item>(items: readonly Item[]): Item[] {
     const shuffled = [...items];
     for (let last = shuffled.length - 1; last > 0; last--) {
@@ -35,7 +35,7 @@ export class Random {
     return shuffled;
   }
 
-  /** True so often. */
+  /** True with this probability. */
   chance(share: number): boolean {
     return this.fraction() < share;
   }

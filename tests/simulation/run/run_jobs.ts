@@ -1,18 +1,21 @@
 import { Servers } from "../environment/servers.ts";
 import { Campaign, type Tally } from "./campaign.ts";
+import type { Scenario } from "../scenarios/scenario.ts";
+import { MAX_STEERED_SEEDS } from "./budget.ts";
+import { groupByFocus } from "./focus_groups.ts";
 import { PairCounts } from "./pair_counts.ts";
 import type { SimulateOptions } from "./options.ts";
 
-/** What tellings came to. */
+/** The outcome of several simulation runs. */
 export interface Outcome {
   readonly tally: Tally;
   readonly counts: PairCounts;
 }
 
-/** Tells in this process what the options ask for. */
+/** Runs in this process what the options ask for. */
 export async function runHere(options: SimulateOptions): Promise<Outcome> {
   await using servers = await Servers.start();
-  // As the functions find them in their environment.
+  // The functions read them from their environment.
   for (const [name, value] of Object.entries(servers.secrets)) Deno.env.set(name, value);
   const campaign = new Campaign(servers, options);
   const tally = await campaign.run();
@@ -20,14 +23,13 @@ export async function runHere(options: SimulateOptions): Promise<Outcome> {
 }
 
 /**
- * Has several processes tell what is asked for: each a run of the seeds, or every nth of the
- * steps. One uses little more than one core.
+ * Divides what the options ask for among several processes: consecutive seeds, every nth step, or
+ * for `--each-pair` the scenarios. One process uses little more than one core.
  */
 export async function runInJobs(options: SimulateOptions, main: string): Promise<Outcome> {
-  const shares = options.everyStep
-    ? Array.from({ length: options.jobs }, (_, index) => stepArguments(options, index))
-    : sharesOf(options).map(({ seed, seeds }) => ["--seed", `${seed}`, "--seeds", `${seeds}`]);
-  const outcomes = await Promise.all(shares.map((share) => runInProcess(options, share, main)));
+  const outcomes = await Promise.all(
+    jobsOf(options).map((job) => runInProcess(options, job, main)),
+  );
   const tally: Tally = { seeds: 0, points: 0, broken: 0 };
   const counts = new PairCounts();
   for (const outcome of outcomes) {
@@ -39,17 +41,40 @@ export async function runInJobs(options: SimulateOptions, main: string): Promise
   return { tally, counts };
 }
 
-function stepArguments({ processes, jobs }: SimulateOptions, index: number): string[] {
-  return [processes ? "--all" : "--every-step", "--share", `${index}/${jobs}`];
+/** The part of one process: its arguments and its scenarios. */
+interface Job {
+  readonly args: readonly string[];
+  readonly scenarios: readonly Scenario[];
 }
 
-/** Some of the seeds, one after the other. */
+function jobsOf(options: SimulateOptions): Job[] {
+  const { everyStep, eachPair, processes, jobs, seed, scenarios } = options;
+  if (everyStep) {
+    const all = processes ? "--all" : "--every-step";
+    return Array.from({ length: jobs }, (_, index) => ({
+      args: [all, "--share", `${index}/${jobs}`],
+      scenarios,
+    }));
+  }
+  if (eachPair > 0) {
+    return groupByFocus(scenarios, jobs).map((group, index) => ({
+      args: ["--each-pair", `${eachPair}`, "--seed", `${seed + index * MAX_STEERED_SEEDS}`],
+      scenarios: group,
+    }));
+  }
+  return sharesOf(options).map((share) => ({
+    args: ["--seed", `${share.seed}`, "--seeds", `${share.seeds}`],
+    scenarios,
+  }));
+}
+
+/** Consecutive seeds. */
 export interface Share {
   readonly seed: number;
   readonly seeds: number;
 }
 
-/** The seeds of each job; together they are all of them, and no two have one in common. */
+/** The seeds of each job: all seeds, each in one job. */
 export function sharesOf({ seed, seeds, jobs }: Pick<SimulateOptions, "seed" | "seeds" | "jobs">) {
   const shares: Share[] = [];
   for (let job = 0; job < jobs; job++) {
@@ -59,21 +84,21 @@ export function sharesOf({ seed, seeds, jobs }: Pick<SimulateOptions, "seed" | "
   return shares;
 }
 
-/** What a process prints last for the one that started it. */
+/** Begins the last line that a child process prints for its parent. */
 export const OUTCOME = "outcome ";
 
-/** An outcome as it comes from another process. */
+/** An outcome as JSON of another process. */
 type JobOutcome = { readonly tally: Tally; readonly counts: Record<string, number> };
 
 async function runInProcess(
-  { scenarios, failFast, verbose }: SimulateOptions,
-  share: readonly string[],
+  { failFast, verbose }: SimulateOptions,
+  { args, scenarios }: Job,
   main: string,
 ): Promise<JobOutcome> {
   const child = new Deno.Command(Deno.execPath(), {
     args: [
       ...["run", "--allow-all", "--no-check", main, "--outcome"],
-      ...share,
+      ...args,
       ...scenarios.flatMap(({ name }) => ["--scenario", name]),
       ...(failFast ? ["--fail-fast"] : []),
       ...(verbose ? ["--verbose"] : []),
@@ -92,6 +117,6 @@ async function runInProcess(
     }
   }
   await child.status;
-  if (!outcome) throw new Error(`the process with ${share.join(" ")} ended without an outcome`);
+  if (!outcome) throw new Error(`the process with ${args.join(" ")} ended without an outcome`);
   return outcome;
 }

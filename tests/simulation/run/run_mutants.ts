@@ -7,40 +7,40 @@ import { copyFolder } from "../environment/saved_state.ts";
 
 const ROOT = fileURLToPath(new URL("../../../", import.meta.url));
 
-/** What a copy of the tree needs to run this command. */
+/** The folders of the copy in which this command runs. */
 const COPIED_FOLDERS = ["supabase", "tests"];
 const COPIED_FILES = ["deno.json", "deno.lock"];
-/** So many seeds have the chance to find a bug. */
+/** Number of seeds that may find a mutant. */
 const SEEDS = "60";
 
-/** What a run over a tree with a bug in it came to. */
-export interface Hunt {
+/** The outcome of a run on a mutated tree. */
+export interface MutantRun {
   readonly caught: boolean;
   readonly output: string;
 }
 
-/** Plants bugs, one after the other, each in a copy of the tree; whether all were caught. */
+/** Applies mutants, one after the other, each to its own copy of the tree. Returns whether all were caught. */
 export async function runMutants(names: readonly string[]): Promise<boolean> {
   let caught = 0;
   for (const name of names) {
     const mutant = MUTANTS[name]!;
     const begun = performance.now();
-    const hunt = await huntFor(mutant);
+    const result = await runMutant(mutant);
     const seconds = Math.round((performance.now() - begun) / 1000);
-    if (hunt.caught) caught += 1;
-    else console.log(hunt.output);
-    const how = hunt.output.split("\n").find((line) => line.startsWith("BROKEN ")) ?? "nothing";
-    console.log(`${hunt.caught ? "caught" : "MISSED"} ${name} in ${seconds} s: ${how}`);
+    if (result.caught) caught += 1;
+    else console.log(result.output);
+    const how = result.output.split("\n").find((line) => line.startsWith("BROKEN ")) ?? "nothing";
+    console.log(`${result.caught ? "caught" : "MISSED"} ${name} in ${seconds} s: ${how}`);
   }
   console.log(`${names.length} mutants, ${caught} caught`);
   return caught === names.length;
 }
 
 /**
- * Has the command itself run over a copy of the tree with one bug in it. It must fail, and name a
- * promise that the bug breaks.
+ * Runs this command on a copy of the tree with one mutant applied. It must fail and name an invariant
+ * that the mutant violates.
  */
-async function huntFor(mutant: Mutant): Promise<Hunt> {
+async function runMutant(mutant: Mutant): Promise<MutantRun> {
   const copy = await Deno.makeTempDir({ prefix: "holdfast-mutant-" });
   try {
     await copyTree(copy);
@@ -58,7 +58,7 @@ async function huntFor(mutant: Mutant): Promise<Hunt> {
       stdin: "null",
     }).output();
     const output = [stdout, stderr].map((bytes) => new TextDecoder().decode(bytes)).join("");
-    const named = mutant.breaks.some((promise) => output.includes(`BROKEN ${promise}:`));
+    const named = mutant.violates.some((promise) => output.includes(`BROKEN ${promise}:`));
     return { caught: !success && named, output };
   } finally {
     await Deno.remove(copy, { recursive: true });

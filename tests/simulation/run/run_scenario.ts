@@ -21,49 +21,52 @@ import {
 } from "../environment/environment.ts";
 import type { Servers } from "../environment/servers.ts";
 import { act } from "./act.ts";
-import { takingLog } from "./log.ts";
+import { captureLog } from "./log.ts";
 import type { Prepared } from "./prepare.ts";
+import type { WantedPairs } from "./wanted_pairs.ts";
 
-/** What goes wrong in one telling of a scenario, and how it is set up. */
+/** The faults of one run of a scenario, and the options of its environment. */
 export interface RunPlan {
   readonly faults: readonly Fault[];
   readonly options: EnvironmentOptions;
-  /** Whether the newest snapshot is also restored from the bucket alone, into a new project. */
+  /** Whether the newest snapshot is also restored into a new project at the end. */
   readonly restore: boolean;
-  /** From which seed bad weather follows; none where absent. */
+  /** The seed of random faults; absent for none. */
   readonly randomFaults?: number;
+  /** What these are steered to; by default they go by the scenario's focus. */
+  readonly wanted?: WantedPairs;
   readonly restarts?: readonly Restart[];
 }
 
-/** How a telling went. */
+/** The result of one run. */
 export interface ScenarioResult {
-  /** Every step of it, those of the checks left out. */
+  /** Every step, without those of the checks. */
   readonly steps: readonly Step[];
-  /** Where something went wrong. */
+  /** The injected faults. */
   readonly injected: readonly { readonly step: Step; readonly faultName: FaultName }[];
   readonly broken?: InvariantViolation;
-  /** What the lanes wrote to their log. */
+  /** What the workers logged. */
   readonly log: readonly string[];
 }
 
-/** Tells a scenario once, with what is to go wrong, and holds what came of it to every promise. */
+/** Runs a scenario once under its faults and checks every invariant. */
 export function runScenario(
   servers: Servers,
   prepared: Prepared,
   point: RunPlan,
 ): Promise<ScenarioResult> {
-  return takingLog(async (log) => {
+  return captureLog(async (log) => {
     await using environment = await Environment.open(servers, point.options, prepared.state);
     let steps: readonly Step[] = environment.proxy.steps;
     let broken: InvariantViolation | undefined;
     try {
-      const heldAtDeath = watchDeaths(environment);
+      const heldAtCrash = watchCrashes(environment);
       const { scenario } = prepared;
       const endRound = async () => {
         if (scenario.restores || scenario.forgets) return;
         await assertNothingAgain(
           environment,
-          heldAtDeath.splice(0),
+          heldAtCrash.splice(0),
           environment.proxy.steps.length,
         );
       };
@@ -86,7 +89,7 @@ export function runScenario(
   });
 }
 
-/** So long may a telling take: a hundred times what it takes on an idle machine. */
+/** The longest duration of a run: a hundred times what it takes on an idle machine. */
 const PATIENCE_MS = 120_000;
 
 async function withinPatience(act: Promise<void>): Promise<void> {
@@ -99,14 +102,14 @@ async function withinPatience(act: Promise<void>): Promise<void> {
   }
 }
 
-/** What was held when a lane died, and at which step. */
+/** What was committed when a worker crashed, and at which step. */
 interface Held {
   readonly step: number;
   readonly objectPaths: ReadonlySet<string>;
 }
 
-/** Looks at what is committed whenever a lane falls, and at each snapshot as soon as it counts. */
-function watchDeaths(environment: Environment): Held[] {
+/** Checks the committed rows whenever a worker crashes or is delayed, and each snapshot once it is sealed. */
+function watchCrashes(environment: Environment): Held[] {
   const held: Held[] = [];
   const look = async (check: () => Promise<unknown>) => {
     try {
@@ -130,21 +133,21 @@ function watchDeaths(environment: Environment): Held[] {
   return held;
 }
 
-/** What makes a snapshot count. */
+/** The request that seals a snapshot. */
 const LOG_RECORD = /^PUT .*\/log\/\d+\.json$/;
 
-/** What was committed when a lane died is not fetched again for a backup. */
+/** Asserts that no backup fetches again what was committed when a worker crashed. */
 async function assertNothingAgain(
   environment: Environment,
-  deaths: readonly Held[],
+  crashes: readonly Held[],
   lastStep: number,
 ): Promise<void> {
   const { project } = await environment.source;
-  for (const { step, objectPaths } of deaths) {
+  for (const { step, objectPaths } of crashes) {
     const repeated = environment.proxy.exchanges.find((exchange) =>
       exchange.party === "storage" && exchange.method === "GET" && exchange.step > step &&
       exchange.step <= lastStep && exchange.origin === project.url &&
-      // Whether Storage can read at all is asked of what is held.
+      // A backup probes Storage with one byte of an object that it has.
       exchange.range !== "bytes=0-0" &&
       [...objectPaths].some((objectPath) => exchange.path.endsWith(`/authenticated/${objectPath}`))
     );
@@ -162,9 +165,12 @@ async function check(
 ): Promise<void> {
   const { project } = await environment.participant(scenario.subject ?? "source");
   const { exchanges } = environment.proxy;
-  const ledAway = exchanges.find(({ origin }) => origin === REDIRECT_TARGET);
-  if (ledAway) {
-    throw new InvariantViolation("no_secret", `${ledAway.method} ${ledAway.path} went elsewhere`);
+  const redirected = exchanges.find(({ origin }) => origin === REDIRECT_TARGET);
+  if (redirected) {
+    throw new InvariantViolation(
+      "no_secret",
+      `${redirected.method} ${redirected.path} followed a redirect`,
+    );
   }
   if (environment.clock.endless > 0) {
     throw new InvariantViolation("makes_progress", "a wait has no end");

@@ -2,7 +2,7 @@ import type { Environment } from "../environment/environment.ts";
 import { incremental } from "./incremental.ts";
 import type { Scenario } from "./scenario.ts";
 
-/** A backup that is cancelled once it has committed something; the next lists what it copied. */
+/** A backup is cancelled after its first commit. The next backup lists what it copied. */
 export const cancelled: Scenario = {
   name: "cancelled",
   setUp: incremental.setUp,
@@ -10,7 +10,7 @@ export const cancelled: Scenario = {
     const { scheduler } = await environment.source;
     await cancelAfterCommit(environment);
     await scheduler.run({ kind: "backup" });
-    // A server's fault may have ended it before it was cancelled; the next one is not to be.
+    // A server's fault may have ended it before it was cancelled. The next backup is not cancelled.
     environment.proxy.before = () => Promise.resolve();
     await scheduler.succeed({ kind: "backup" });
   },

@@ -2,7 +2,7 @@ import { bytesOf, createBucket, upload } from "../../e2e/support/objects.ts";
 import type { Environment } from "../environment/environment.ts";
 import type { Scenario } from "./scenario.ts";
 
-/** Two buckets, of which one has a name that no key can carry and an empty object. */
+/** Fills two buckets. One has an object whose name no key can contain, and an empty object. */
 export async function fillSource(environment: Environment): Promise<void> {
   const { project } = await environment.source;
   await createBucket(project, "one");
@@ -14,7 +14,7 @@ export async function fillSource(environment: Environment): Promise<void> {
       userMetadata: { n },
     });
   }
-  // Of users: Storage keeps the owner of what is written over.
+  // Objects of users: Storage keeps the owner of an overwritten object.
   await project.sql`
     update storage.objects set owner_id = 'a user' where name in ('folder/0', 'folder/2')`;
   await upload(project, "two", "empty", new Uint8Array(0));
@@ -22,7 +22,7 @@ export async function fillSource(environment: Environment): Promise<void> {
   await upload(project, "two", "z", "last");
 }
 
-/** The very first backup of a project, into an empty bucket. */
+/** The first backup of a project, into an empty bucket. */
 export const firstBackup: Scenario = {
   name: "first_backup",
   setUp: fillSource,

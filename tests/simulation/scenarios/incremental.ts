@@ -3,7 +3,7 @@ import type { Environment } from "../environment/environment.ts";
 import { fillSource } from "./first_backup.ts";
 import type { Scenario } from "./scenario.ts";
 
-/** Changes the source in every way that a backup tells apart. */
+/** Makes every kind of change that a backup distinguishes. */
 export async function changeSource(environment: Environment): Promise<void> {
   const { project } = await environment.source;
   const one = project.storage.from("one");
@@ -19,7 +19,7 @@ export async function changeSource(environment: Environment): Promise<void> {
   await upload(project, "three", "first", "in a new bucket");
 }
 
-/** A backup after a night in which something of everything happened. */
+/** A backup after changes of every kind. */
 export const incremental: Scenario = {
   name: "incremental",
   async setUp(environment) {

@@ -3,7 +3,7 @@ import type { Scenario } from "./scenario.ts";
 
 const PART_BYTES = 8 * 1024 * 1024;
 
-/** An object of three parts, beside a small one. */
+/** An object of three parts and a small one. */
 export const large: Scenario = {
   name: "large",
   focus: {

@@ -15,7 +15,7 @@ import { rewoundMidway } from "./rewound_midway.ts";
 import type { Scenario } from "./scenario.ts";
 import { scheduled } from "./scheduled.ts";
 
-/** All that lanes die in; a new job adds its own here. */
+/** All scenarios; a new job adds its own here. */
 export const SCENARIOS: readonly Scenario[] = [
   firstBackup,
   incremental,

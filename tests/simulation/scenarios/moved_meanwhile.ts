@@ -5,8 +5,8 @@ import { fillSource } from "./first_backup.ts";
 import type { Scenario } from "./scenario.ts";
 
 /**
- * An object that is moved, during the sweep, from where the sweep has yet to come to behind it.
- * Where a lane slept, the sweep may have been at both places: then it is where it was.
+ * During the scan an object is moved from a path that the scan has not reached to one that it has passed.
+ * If a worker was delayed, the scan may have passed both paths; the object is then listed under the old.
  */
 export const movedMeanwhile: Scenario = {
   name: "moved_meanwhile",
@@ -17,10 +17,10 @@ export const movedMeanwhile: Scenario = {
   },
   async act(environment) {
     const { project, scheduler } = await environment.source;
-    let sweeping = true;
+    let scanning = true;
     environment.proxy.before = async ({ action }) => {
-      if (action !== "finish_cursor" || !sweeping) return;
-      sweeping = false;
+      if (action !== "finish_cursor" || !scanning) return;
+      scanning = false;
       await ok(project.storage.from("two").move("z", "behind", { destinationBucket: "one" }));
     };
     await scheduler.succeed({ kind: "backup" });

@@ -3,7 +3,7 @@ import { assertInvariant } from "../invariants.ts";
 import { incremental } from "./incremental.ts";
 import type { Scenario } from "./scenario.ts";
 
-/** Back to the first snapshot, over what came since; then the next backup. */
+/** A restore of the first snapshot over later changes, and the next backup. */
 export const restoreInPlace: Scenario = {
   name: "restore_in_place",
   restores: true,
@@ -21,7 +21,7 @@ export const restoreInPlace: Scenario = {
   async check(environment, [first]) {
     const { project } = await environment.source;
     const since = new Set(["one/moved", "two/moved", "two/new", "three/first"]);
-    // What went wrong and was told is no broken promise.
+    // A failure that the restore reports is no violation.
     const reported = await reportedByRestores(project);
     await assertInvariant(
       "restores_exactly",
@@ -32,7 +32,7 @@ export const restoreInPlace: Scenario = {
     const objectPaths = new Set(rows.map(({ path }) => path));
     const lost = [...since].filter((objectPath) => !objectPaths.has(objectPath));
     await assertInvariant("target_kept", () => {
-      if (lost.length > 0) throw new Error(`${lost.join(", ")} is gone`);
+      if (lost.length > 0) throw new Error(`${lost.join(", ")} is missing`);
     });
   },
 };

@@ -6,13 +6,13 @@ import { assertInvariant } from "../invariants.ts";
 import { incremental } from "./incremental.ts";
 import type { Scenario } from "./scenario.ts";
 
-/** Objects whose bytes are lost: overwritten, moved, edited, of no bytes, and with an odd name. */
+/** The objects whose bytes are lost: overwritten, moved, edited, empty, and with an unusual name. */
 const LOST = [["one", "folder/0"], ["two", "moved"], ["one", "folder/2"], ["two", "empty"], [
   "two",
   "a b?c",
 ]] as const;
 
-/** Storage lost bytes and kept their rows, as where a database came back from its own backup. */
+/** Storage lost bytes and kept their rows, as after a restore of the database alone. */
 export const restoreLostBytes: Scenario = {
   name: "restore_lost_bytes",
   restores: true,
@@ -37,15 +37,15 @@ export const restoreLostBytes: Scenario = {
     const { proxy, options } = environment;
     const met = (...faultNames: FaultName[]) =>
       proxy.injected.some(({ fault }) => faultNames.includes(fault.faultName));
-    const spoilt = proxy.hadServerFault || met("flip_byte");
+    const corrupted = proxy.hadServerFault || met("flip_byte");
     await assertInvariant("restores_exactly", () => {
-      // Else it was told, and what is spoilt is the object's own from then on, and backed up as such.
-      if (!spoilt) assert.deepEqual([...reported], []);
+      // A corrupted object was reported; its bytes are backed up like any others.
+      if (!corrupted) assert.deepEqual([...reported], []);
       return assertRestored(project, initial!, reported);
     });
-    // What was put back is known to the catalog; what came late is not. Processes find S3 at another
-    // address than where the scene was made, and what no snapshot holds yet is forgotten then.
-    if (spoilt || met("sleep_before", "sleep_after") || options.processes) return;
+    // The catalog knows the restored bytes, except those of a delayed write. Processes reach S3 at another
+    // address than the saved state, so that the catalog drops what no snapshot holds yet.
+    if (corrupted || met("sleep_before", "sleep_after") || options.processes) return;
     await assertInvariant("no_work_lost", () => {
       const held = keysOf([initial!]);
       assert.deepEqual([...keysOf(since)].filter((key) => !held.has(key)), []);

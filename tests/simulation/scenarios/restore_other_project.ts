@@ -9,10 +9,10 @@ import type { Environment } from "../environment/environment.ts";
 import { incremental } from "./incremental.ts";
 import type { Scenario } from "./scenario.ts";
 
-/** What the other project has already: a name of the snapshot with other bytes, and one of its own. */
-const THERE = ["one/folder/2", "one/own"];
+/** What the other project has already: an object of the snapshot with other bytes, and one of its own. */
+const EXISTING = ["one/folder/2", "one/own"];
 
-/** Into another project, which knows nothing of the repository yet, and has something of its own. */
+/** A restore into another project, which does not know the repository yet and has objects of its own. */
 export const restoreOtherProject: Scenario = {
   name: "restore_other_project",
   restores: true,
@@ -58,18 +58,18 @@ export const restoreOtherProject: Scenario = {
   check: (environment, snapshots) => checkOtherProject(environment, snapshots),
 };
 
-/** Holds the other project to the newest snapshot; see `assertRestored` for `metadataKept`. */
+/** Compares the other project with the newest snapshot; see `assertRestored` for `metadataKept`. */
 export async function checkOtherProject(
   environment: Environment,
   snapshots: readonly Snapshot[],
   metadataKept = 0,
 ): Promise<void> {
   const { project } = await environment.participant("other");
-  // What went wrong and was told is no broken promise; what is not told must be right.
+  // A failure that the restore reports is no violation. Everything else must be right.
   const reported = await reportedByRestores(project);
   const stale = environment.proxy.injected.some(({ fault }) => fault.faultName === "stale_list");
-  const older = await placesOfOlder({ project, snapshots, stale });
-  const except = new Set([...THERE, ...reported, ...older]);
+  const older = await pathsOfOlder({ project, snapshots, stale });
+  const except = new Set([...EXISTING, ...reported, ...older]);
   await assertInvariant(
     "restores_exactly",
     () => assertRestored(project, snapshots.at(-1)!, except, metadataKept),
@@ -77,10 +77,10 @@ export async function checkOtherProject(
 }
 
 /**
- * Places that the newest snapshot does not list, of one before it that a restore took for the
- * newest, because a listing had not shown it, and said so. What that restore put stays.
+ * Paths that the newest snapshot does not list, of an older one that a restore took for the newest
+ * because of a stale listing, which it reported. The objects of that restore stay.
  */
-async function placesOfOlder({ project, snapshots, stale }: {
+async function pathsOfOlder({ project, snapshots, stale }: {
   project: SimulatedProject;
   snapshots: readonly Snapshot[];
   stale: boolean;
@@ -94,8 +94,8 @@ async function placesOfOlder({ project, snapshots, stale }: {
     .filter((objectPath) => !snapshots.at(-1)!.entries.has(objectPath));
 }
 
-/** The rows of what the other project had already. */
+/** The rows of the objects that the other project had already. */
 export async function rowsOf({ sql }: SimulatedProject) {
   const rows = await readRows(sql);
-  return THERE.map((objectPath) => rows.get(objectPath));
+  return EXISTING.map((objectPath) => rows.get(objectPath));
 }

@@ -6,9 +6,8 @@ import { checkOtherProject, restoreOtherProject, rowsOf } from "./restore_other_
 import type { Scenario } from "./scenario.ts";
 
 /**
- * The database of the project that is restored into is kept before one step and put back before a
- * later one: rows of what was put are gone with the run, and the bytes lie there. The next restore
- * makes it right.
+ * The database of the restored project is saved before one step and restored before a later one. The
+ * rows of written objects and the run are lost, their bytes remain. The next restore must repair that.
  */
 export const restoreRewound: Scenario = {
   ...restoreOtherProject,
@@ -17,10 +16,10 @@ export const restoreRewound: Scenario = {
   async act(environment) {
     const other = await environment.participant("other");
     const before = await rowsOf(other.project);
-    const putBack = planRewinding(environment, other);
+    const restoreMoment = planRewinding(environment, other);
     other.workers.start({ kind: "restore" });
     await other.scheduler.drive();
-    await putBack();
+    await restoreMoment();
     await other.scheduler.drive();
     await other.scheduler.succeed({ kind: "restore" });
     await assertInvariant(
@@ -29,8 +28,8 @@ export const restoreRewound: Scenario = {
     );
   },
   /**
-   * What a lane put after the database was put back under it looks like a user's: nobody else knows
-   * of it. Its bytes are right, its metadata are left alone, and the restore counts that.
+   * An object that a worker wrote after the database was restored looks like a user's. Its bytes are right,
+   * its metadata is kept, and the restore counts it.
    */
   async check(environment, snapshots) {
     const { project } = await environment.participant("other");

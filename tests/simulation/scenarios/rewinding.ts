@@ -1,27 +1,28 @@
 import type { Environment, Participant } from "../environment/environment.ts";
 
 /**
- * Has the database of a project be kept before one step and put back before a later one; returns
- * what puts it back at the latest. `look` is called just before that.
+ * Plans that a project's database is saved before one step and restored before a later one. Returns a
+ * function that restores it if that has not happened yet.
+ * @param before is called just before the restore
  */
 export function planRewinding(
   environment: Environment,
   { project }: Participant,
-  look: () => Promise<void> = () => Promise.resolve(),
+  before: () => Promise<void> = () => Promise.resolve(),
 ): () => Promise<void> {
-  const [kept, back] = environment.options.moments;
+  const [saved, restored] = environment.options.moments;
   const moment = `moment ${environment.servers.nextNumber()}`;
-  let [isKept, isBack] = [false, false];
-  const putBack = async () => {
-    if (!isKept || isBack) return;
-    isBack = true;
-    await look();
-    await project.putMomentBack(moment);
+  let [isSaved, isRestored] = [false, false];
+  const restoreMoment = async () => {
+    if (!isSaved || isRestored) return;
+    isRestored = true;
+    await before();
+    await project.restoreMoment(moment);
   };
-  environment.proxy.at(kept, async () => {
-    await project.keepMoment(moment);
-    isKept = true;
+  environment.proxy.at(saved, async () => {
+    await project.saveMoment(moment);
+    isSaved = true;
   });
-  environment.proxy.at(back, putBack);
-  return putBack;
+  environment.proxy.at(restored, restoreMoment);
+  return restoreMoment;
 }

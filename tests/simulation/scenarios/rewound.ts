@@ -4,7 +4,7 @@ import type { Environment } from "../environment/environment.ts";
 import { incremental } from "./incremental.ts";
 import type { Scenario } from "./scenario.ts";
 
-/** The database is put back to the moment before a backup, wherever that backup has got to. */
+/** The database is restored to the moment before a backup, at any step of that backup. */
 export const rewound: Scenario = {
   name: "rewound",
   forgets: true,
@@ -19,19 +19,19 @@ export const rewound: Scenario = {
       await refused(environment);
       await scheduler.succeed({ kind: "import" });
     }
-    await backUpInSpiteOfSleepers(environment);
+    await backUpDespiteDelays(environment);
   },
-  repeatAct: backUpInSpiteOfSleepers,
+  repeatAct: backUpDespiteDelays,
 };
 
-/** Backups, in spite of what servers answer, until one is refused for what it lacks. */
+/** Runs backups, despite servers' faults, until one is refused because the catalog lacks records. */
 async function refused(environment: Environment): Promise<void> {
   const { scheduler } = await environment.source;
   const { proxy } = environment;
   for (let attempt = 1;; attempt++) {
     const before = proxy.exchanges.length;
     const run = await scheduler.run({ kind: "backup" });
-    // A listing that does not know the newest records yet lets it begin; it may not seal.
+    // A stale listing without the newest records lets it begin, but not seal.
     const misled = proxy.injected.some(({ fault }) => MISLEADING.has(fault.faultName));
     const wrote = misled ? undefined : proxy.exchanges.slice(before)
       .find(({ party, method }) => party === "s3" && method !== "GET");
@@ -47,18 +47,18 @@ async function refused(environment: Environment): Promise<void> {
   }
 }
 
-/** Faults of a listing that take records out of it. */
+/** Faults that remove records from a listing. */
 const MISLEADING: ReadonlySet<FaultName> = new Set(["stale_list", "flipped_answer"]);
-/** So often a run is tried in bad weather; it clears up before the last one. */
+/** The most attempts of a run; before the last one the servers recover. */
 const MAX_ATTEMPTS = 5;
-/** Names of snapshots tell seconds: a backup in the very second of the forgotten one meets its name. */
+/** A snapshot's name contains seconds: a backup in the same second would get the name of the lost one. */
 const NEXT_SECOND_MS = 1000;
 
 /**
- * A lane that slept through the rewinding may wake and seal what the database has forgotten: then
- * the backup is refused, and succeeds once the log was imported.
+ * A worker that was delayed during the rewinding may resume and seal a snapshot that the database does not
+ * know. The backup is then refused, and succeeds after an import.
  */
-export async function backUpInSpiteOfSleepers(environment: Environment): Promise<void> {
+export async function backUpDespiteDelays(environment: Environment): Promise<void> {
   const { scheduler } = await environment.source;
   for (let attempt = 1; attempt < MAX_ATTEMPTS; attempt++) {
     const run = await scheduler.run({ kind: "backup" });

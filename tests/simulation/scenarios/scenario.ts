@@ -2,42 +2,43 @@ import type { Snapshot } from "../../e2e/support/repository_reader.ts";
 import type { Kind } from "../proxy/request_kinds.ts";
 import type { Environment } from "../environment/environment.ts";
 
-/** How a scenario is told in bad weather. */
+/** How a scenario runs with random faults. */
 export interface FaultFocus {
-  /** How often, compared with others. */
+  /** How often it is chosen, relative to others. */
   readonly weight: number;
-  /** The kinds of request that most faults strike. */
+  /** The kinds of request that most faults are injected into. */
   readonly on: readonly Kind[];
 }
 
-/** The storm of a scenario that has no request of its own. */
+/** The focus of a scenario without requests that others lack. */
 export const DEFAULT_FOCUS: FaultFocus = {
   weight: 1,
   on: ["storage GET", "s3 GET", "s3 LIST", "s3 PUT", "sql"],
 };
 
-/** Something that Holdfast does, during which anything may go wrong. */
+/** Work of Holdfast into which faults are injected. */
 export interface Scenario {
   readonly name: string;
-  /** Brings everything to where the scenario begins. Nothing goes wrong here. */
+  /** Creates the initial state, without faults. */
   setUp(environment: Environment): Promise<void>;
-  /** What is done while steps go wrong. */
+  /** The work into which faults are injected. */
   act(environment: Environment): Promise<void>;
-  /** What is done once bad weather is over; by default the subject is backed up again. */
+  /** The work that repeats after the first time, and after the servers have recovered; by default a backup
+   * of the subject. */
   repeatAct?(environment: Environment): Promise<void>;
-  /** What else happens before it is done again. */
+  /** Changes before the work is repeated. */
   changeBetweenRounds?(environment: Environment): Promise<void>;
-  /** How it is told in bad weather; by default as `SHOWERS` says. */
+  /** How it runs with random faults; `DEFAULT_FOCUS` where absent. */
   readonly focus?: FaultFocus;
-  /** What must have come of it, beyond what every scenario is held to. */
+  /** Further checks, beside those of every scenario. */
   check?(environment: Environment, snapshots: readonly Snapshot[]): Promise<void>;
-  /** The project whose backup it is; `source` by default. */
+  /** The project that is backed up; `source` by default. */
   readonly subject?: string;
-  /** Whether the newest snapshot must hold the source as it is at the end; true by default. */
+  /** Whether the newest snapshot must equal the source at the end; true by default. */
   readonly backsUp?: boolean;
-  /** Whether the database forgets what was committed; false by default. */
+  /** Whether the database loses committed work; false by default. */
   readonly forgets?: boolean;
-  /** Whether bytes may also be flipped on their way to Storage; false by default. */
+  /** Whether bytes sent to Storage may also be flipped; false by default. */
   readonly flips?: boolean;
   /** Whether Holdfast writes to a project's Storage; false by default. */
   readonly restores?: boolean;

@@ -2,7 +2,7 @@ import { fillSource } from "./first_backup.ts";
 import type { Environment } from "../environment/environment.ts";
 import type { Scenario } from "./scenario.ts";
 
-/** The schedule comes due twice, the second time while the first backup is on, and ticks come double. */
+/** The schedule is due twice, the second time during the first backup, and each tick runs twice. */
 export const scheduled: Scenario = {
   name: "scheduled",
   async setUp(environment) {
@@ -19,13 +19,13 @@ export const scheduled: Scenario = {
     await scheduler.drive();
     await scheduler.tick();
     await scheduler.drive();
-    // Where the repository can't be had, a run fails at its very beginning: the next due one does it.
-    if (await isUnwell(environment)) await scheduler.succeed({ kind: "backup" });
+    // If the repository is unavailable, the run fails at its start and the next due backup succeeds.
+    if (await failedByServer(environment)) await scheduler.succeed({ kind: "backup" });
   },
 };
 
-/** Whether nothing was sealed, for what a server did. */
-async function isUnwell({ proxy, source }: Environment): Promise<boolean> {
+/** Whether a server's fault prevented every snapshot. */
+async function failedByServer({ proxy, source }: Environment): Promise<boolean> {
   const { project } = await source;
   return proxy.hadServerFault && (await project.reader.snapshotIds()).length === 0;
 }

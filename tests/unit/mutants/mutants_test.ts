@@ -14,7 +14,7 @@ for (const [name, mutant] of Object.entries(MUTANTS)) {
       const path = await findFile(ROOT, edit.file);
       texts.set(path, edited(texts.get(path) ?? await Deno.readTextFile(path), edit));
     }
-    for (const promise of mutant.breaks) assert.ok(promise in INVARIANTS);
+    for (const promise of mutant.violates) assert.ok(promise in INVARIANTS);
     for (const name of mutant.scenarios) assert.ok(SCENARIOS.some((it) => it.name === name));
   });
 }

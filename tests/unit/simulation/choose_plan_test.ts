@@ -26,7 +26,7 @@ const steps = ACTIONS.map((text, index): Step => {
   return { number: index + 1, worker: 1, party, action, kind: kindOf(party, action) };
 });
 
-Deno.test("what goes wrong follows from the seed alone", () => {
+Deno.test("a plan follows from the seed alone", () => {
   for (let seed = 0; seed < 50; seed++) {
     assert.deepEqual(choosePlan(seed, steps, true), choosePlan(seed, steps, true));
     assert.deepEqual(choosePlan(seed, steps, true).options, chooseOptions(seed));
@@ -34,7 +34,7 @@ Deno.test("what goes wrong follows from the seed alone", () => {
   }
 });
 
-Deno.test("every step and every way is met, each kind of request about as often", () => {
+Deno.test("every step and every fault is chosen, each kind of request about as often", () => {
   const kinds = new Map<string, number>();
   const numbers = new Set<number>();
   const faultNames = new Set<string>();
@@ -56,7 +56,7 @@ Deno.test("every step and every way is met, each kind of request about as often"
   for (const [kind, count] of kinds) assert.ok(count > 120, `${kind}: ${count}`);
 });
 
-Deno.test("every scenario is told in good weather and in bad", () => {
+Deno.test("every scenario runs with and without random faults", () => {
   const reported = new Set<string>();
   for (let seed = 0; seed < 1200; seed++) {
     const { scenario: { name }, withRandomFaults } = chooseScenario(seed, SCENARIOS);

@@ -6,7 +6,7 @@ import { VirtualClock } from "../../simulation/environment/virtual_clock.ts";
 
 const URL_OF_OBJECT = "http://project.test/storage/v1/object/authenticated/a/b";
 
-/** What is answered under a fault where this is right; `missed`: there was nothing to spoil. */
+/** The response under a fault, given the correct one; `missed`: there was nothing to corrupt. */
 function under(
   fault: ServerFault,
   right: () => Response,
@@ -25,7 +25,7 @@ function under(
       signal,
       clock,
       send: () => Promise.resolve(right()),
-      follow: () => Promise.resolve(new Response("elsewhere")),
+      follow: () => Promise.resolve(new Response("redirected")),
       notApplied: () => void (notApplied = true),
     });
   return { answer, clock, notApplied: () => notApplied };
@@ -33,14 +33,14 @@ function under(
 
 const object = () => new Response("the bytes", { headers: { etag: '"e"', "content-length": "9" } });
 
-Deno.test("a busy server asks for time, or does not", async () => {
+Deno.test("a busy server may send Retry-After", async () => {
   for (const [fault, asks] of [["status_429", false], ["status_503_wait", true]] as const) {
     const response = await under(fault, object).answer();
     assert.equal(response.headers.has("retry-after"), asks, fault);
   }
 });
 
-Deno.test("a redirect is followed only by who asks for it", async () => {
+Deno.test("a redirect is followed only if the request asks for it", async () => {
   const statuses = await Promise.all(
     [1, 2, 3, 4].map(async (step) =>
       (await under("redirect", object, {}, { step }).answer()).status
@@ -48,10 +48,10 @@ Deno.test("a redirect is followed only by who asks for it", async () => {
   );
   assert.deepEqual(statuses.sort(), [302, 303, 307, 308]);
   const follows = under("redirect", object, { redirect: "follow" });
-  assert.equal(await (await follows.answer()).text(), "elsewhere");
+  assert.equal(await (await follows.answer()).text(), "redirected");
 });
 
-Deno.test("a stale body is as long as the right one, and a cache says so", async () => {
+Deno.test("a stale body has the right length and a cache's headers", async () => {
   const response = await under("stale_body", object).answer();
   assert.equal(response.headers.get("cf-cache-status"), "HIT");
   assert.notEqual(response.headers.get("etag"), '"e"');
@@ -60,7 +60,7 @@ Deno.test("a stale body is as long as the right one, and a cache says so", async
   assert.notEqual(text, "the bytes");
 });
 
-Deno.test("a stale listing lacks its last key, and an empty one can't be stale", async () => {
+Deno.test("a stale listing lacks its last key, and an empty one cannot be stale", async () => {
   const listing = "<L><Contents><Key>a</Key></Contents><Contents><Key>b</Key></Contents></L>";
   const stale = under("stale_list", () => new Response(listing));
   assert.equal(await (await stale.answer()).text(), "<L><Contents><Key>a</Key></Contents></L>");
@@ -69,7 +69,7 @@ Deno.test("a stale listing lacks its last key, and an empty one can't be stale",
   assert.ok(empty.notApplied());
 });
 
-Deno.test("an object is flipped in another way each time, and a part of one not at all", async () => {
+Deno.test("an object gets another flipped bit each time, a part of one none", async () => {
   const [one, other] = [1, 2].map((step) =>
     under("flipped_answer", object, {}, { kind: "storage GET", step })
   );
@@ -81,7 +81,7 @@ Deno.test("an object is flipped in another way each time, and a part of one not 
   assert.ok(part.notApplied());
 });
 
-Deno.test("a body that drips ends with the request's time, which passes at once", async () => {
+Deno.test("a slow body ends when the request times out, which takes no time", async () => {
   const { answer, clock } = under("slow_drip", object);
   const response = await answer();
   await assert.rejects(response.text(), { name: "TimeoutError" });
@@ -90,13 +90,13 @@ Deno.test("a body that drips ends with the request's time, which passes at once"
   await assert.rejects(none.answer(), { name: "TimeoutError" });
 });
 
-Deno.test("a wait that nothing would end is told", async () => {
+Deno.test("a wait that nothing would end is counted", async () => {
   const clock = new VirtualClock();
   await clock.passUntil(undefined, () => false);
   assert.equal(clock.endless, 1);
 });
 
-Deno.test("waits take no time, but count", async () => {
+Deno.test("waits take no time, but advance the clock", async () => {
   const clock = new VirtualClock();
   let rang = false;
   clock.after(500, () => void (rang = true));

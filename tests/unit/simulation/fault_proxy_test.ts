@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { FaultProxy } from "../../simulation/proxy/fault_proxy.ts";
 import { type Fault, WorkerDied } from "../../simulation/proxy/step.ts";
 
-/** A door with one lane, before which requests say what was done. */
+/** A proxy with one worker, whose requests record what was executed. */
 function doorWith(...faults: Fault[]) {
   const proxy = new FaultProxy();
   proxy.faults = faults;
@@ -29,7 +29,7 @@ Deno.test("requests pass one after the other and are numbered", async () => {
   assert.deepEqual(proxy.steps.map(({ number, action }) => [number, action]), [[1, "a"], [2, "b"]]);
 });
 
-Deno.test("a lane that dies before a step has done nothing and does nothing more", async () => {
+Deno.test("a worker that crashes before a step has executed nothing and executes nothing more", async () => {
   const { worker, done, ask } = doorWith({ step: 1, faultName: "die_before" });
   await assert.rejects(ask("a"), WorkerDied);
   await assert.rejects(ask("b"), WorkerDied);
@@ -37,21 +37,21 @@ Deno.test("a lane that dies before a step has done nothing and does nothing more
   assert.ok(worker.dead);
 });
 
-Deno.test("a lane that dies after a step has done it", async () => {
+Deno.test("a worker that crashes after a step has executed it", async () => {
   const { done, ask } = doorWith({ step: 1, faultName: "die_after" });
   await assert.rejects(ask("a"), WorkerDied);
   await assert.rejects(ask("b"), WorkerDied);
   assert.deepEqual(done, ["a"]);
 });
 
-Deno.test("a lane that loses a reply goes on", async () => {
+Deno.test("a worker that loses a response continues", async () => {
   const { done, ask } = doorWith({ step: 1, faultName: "lose_reply" });
   await assert.rejects(ask("a"), /no answer/);
   assert.equal(await ask("b"), "b done");
   assert.deepEqual(done, ["a", "b"]);
 });
 
-Deno.test("others go on while a lane sleeps, until so many steps have passed", async () => {
+Deno.test("others continue while a worker is delayed, until so many steps have passed", async () => {
   const { proxy, done, ask } = doorWith({ step: 1, faultName: "sleep_before", wakeAfter: 2 });
   const asleep = ask("a");
   await ask("b");
@@ -62,7 +62,7 @@ Deno.test("others go on while a lane sleeps, until so many steps have passed", a
   assert.deepEqual(done, ["b", "c", "a"]);
 });
 
-Deno.test("who sleeps after a step has done it, and is woken with all others", async () => {
+Deno.test("a worker delayed after a step has executed it, and resumes with all others", async () => {
   const { proxy, done, ask } = doorWith({ step: 1, faultName: "sleep_after" });
   const asleep = ask("a");
   await proxy.quiet();
@@ -72,14 +72,14 @@ Deno.test("who sleeps after a step has done it, and is woken with all others", a
   assert.ok(!proxy.wakeAll());
 });
 
-Deno.test("a server that is away lets nobody through until it is back, or all clears up", async () => {
+Deno.test("an unavailable server refuses requests until it is available or all servers recover", async () => {
   const { proxy, done, ask } = doorWith();
   assert.ok(!proxy.hadServerFault);
-  proxy.stayAway("sql", 3);
+  proxy.makeUnavailable("sql", 3);
   await assert.rejects(ask("a"), /no answer/);
   await assert.rejects(ask("b"), /no answer/);
   assert.equal(await ask("c"), "c done");
-  proxy.stayAway("sql", 100);
+  proxy.makeUnavailable("sql", 100);
   await assert.rejects(ask("d"), /no answer/);
   proxy.recover();
   assert.equal(await ask("e"), "e done");

@@ -4,7 +4,7 @@ import { SCENARIOS } from "../../simulation/scenarios/mod.ts";
 
 const known = { scenarios: SCENARIOS, mutants: ["fence_dropped"] };
 
-Deno.test("without arguments some seeds are told, from a first one that is new each time", () => {
+Deno.test("without arguments some seeds run, from a new first one each time", () => {
   const options = readOptions([], known, () => 0.5);
   assert.equal(options.seed, 500_000);
   assert.ok(options.seeds > 0);
@@ -21,7 +21,7 @@ Deno.test("a seed, a scenario and a fault can be named", () => {
   assert.deepEqual(options.fault, { step: 3, faultName: "die_after" });
 });
 
-Deno.test("a process is told which of the steps are its own", () => {
+Deno.test("a process gets its share of the steps", () => {
   assert.deepEqual(readOptions([], known).share, { index: 0, of: 1 });
   assert.deepEqual(readOptions(["--share", "1/3"], known).share, { index: 1, of: 3 });
   for (const share of ["2/2", "1", "a/b", "1/0"]) {
@@ -29,7 +29,7 @@ Deno.test("a process is told which of the steps are its own", () => {
   }
 });
 
-Deno.test("what does not exist is refused, with what does", () => {
+Deno.test("unknown names are refused with a list of the known ones", () => {
   assert.throws(() => readOptions(["--scenario", "none"], known), /there are first_backup/);
   assert.throws(() => readOptions(["--mutant", "none"], known), /there are fence_dropped/);
   assert.throws(() => readOptions(["--step", "3"], known), TypeError);

@@ -14,7 +14,7 @@ function message(type: string, content: string): Buffer {
   return Buffer.concat([head, body]);
 }
 
-Deno.test("messages are cut out of a stream wherever it is broken", () => {
+Deno.test("messages are cut out of a stream at any chunk boundary", () => {
   const all = Buffer.concat([
     message("P", "s1\0select 1\0\0\0"),
     message("S", ""),

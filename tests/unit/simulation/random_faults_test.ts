@@ -23,7 +23,7 @@ const strikesOf = (seed: number, kind: Kind, frequentOn: readonly Kind[], reques
   return Array.from({ length: requests }, (_, index) => randomFaults.next(step(index, kind)));
 };
 
-Deno.test("bad weather follows from its seed, and strikes with what a kind of request can meet", () => {
+Deno.test("random faults follow from the seed and are those that a kind of request can meet", () => {
   for (const kind of KINDS) {
     const strikes = strikesOf(5, kind, [kind]);
     assert.deepEqual(strikes, strikesOf(5, kind, [kind]));
@@ -32,14 +32,14 @@ Deno.test("bad weather follows from its seed, and strikes with what a kind of re
   }
 });
 
-Deno.test("a storm deals most faults of a kind in one telling, and rain few", () => {
+Deno.test("a kind in focus meets most of its faults in one run, any other few", () => {
   const frequentOn = new Set(strikesOf(1, "s3 put part", ["s3 put part"]));
-  const rainy = new Set(strikesOf(1, "s3 put part", []));
+  const inBackground = new Set(strikesOf(1, "s3 put part", []));
   assert.ok(frequentOn.size > 10, `${frequentOn.size}`);
-  assert.ok(rainy.size <= 4, `${rainy.size}`);
+  assert.ok(inBackground.size <= 4, `${inBackground.size}`);
 });
 
-Deno.test("weather that cleared up strikes nothing, and then nothing is to come", () => {
+Deno.test("a stopped schedule injects nothing and has no more faults", () => {
   const randomFaults = new RandomFaults(1, ["sql"]);
   assert.ok(randomFaults.hasMore);
   randomFaults.stop();
@@ -47,7 +47,7 @@ Deno.test("weather that cleared up strikes nothing, and then nothing is to come"
   for (let n = 0; n < 100; n++) assert.equal(randomFaults.next(step(n, "sql")), undefined);
 });
 
-Deno.test("each pair is either met or has a reason, and no reason is for nothing", () => {
+Deno.test("each pair can occur or has a reason why not", () => {
   for (const kind of KINDS) assert.ok(faultsOf(kind).length > 3, kind);
   for (const fault of RANDOM_FAULTS) {
     assert.ok(KINDS.some((kind) => exceptionFor(fault, kind) === undefined), fault);
@@ -57,7 +57,7 @@ Deno.test("each pair is either met or has a reason, and no reason is for nothing
   }
 });
 
-Deno.test("a pair that met too seldom falls short, one that can't meet does not", () => {
+Deno.test("a pair that met too rarely is reported, one that cannot occur is not", () => {
   const counts = new PairCounts();
   for (let n = 0; n < 20; n++) counts.add([{ step: step(n, "sql"), faultName: "disk_full" }]);
   const shortfalls = counts.shortfalls(20);
@@ -68,7 +68,7 @@ Deno.test("a pair that met too seldom falls short, one that can't meet does not"
   assert.ok(!counts.shortfalls(1).includes("reset met s3 PUT 1 times"));
 });
 
-Deno.test("kinds of request are told apart by method, path and query", () => {
+Deno.test("the kind of a request follows from method, path and query", () => {
   const cases: [Step["party"], string, Kind][] = [
     ["sql", "lease_cursor", "sql"],
     ["storage", "GET /storage/v1/object/authenticated/a/b", "storage GET"],

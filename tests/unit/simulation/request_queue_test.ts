@@ -17,11 +17,11 @@ async function order(queue: RequestQueue, names: string): Promise<string> {
   return order;
 }
 
-Deno.test("turns go in the order in which they were asked for", async () => {
+Deno.test("requests pass in the order of arrival", async () => {
   assert.equal(await order(new RequestQueue(), "abcd"), "abcd");
 });
 
-Deno.test("where chance decides every order happens, and follows from the seed", async () => {
+Deno.test("with a seed requests pass in every order, which follows from the seed", async () => {
   const orders = new Map<string, number>();
   for (let seed = 0; seed < 200; seed++) {
     const one = await order(new RequestQueue(new Random(seed)), "abc");
@@ -32,7 +32,7 @@ Deno.test("where chance decides every order happens, and follows from the seed",
   for (const [one, count] of orders) assert.ok(count > 10, `${one}: ${count}`);
 });
 
-Deno.test("a turn that is ended twice ends nobody else's", async () => {
+Deno.test("ending a request twice does not end another one", async () => {
   const queue = new RequestQueue();
   const end = await queue.take();
   const second = queue.take();
@@ -50,7 +50,7 @@ Deno.test("a turn that is ended twice ends nobody else's", async () => {
   await wait;
 });
 
-Deno.test("who asks again at once may go before those who wait", async () => {
+Deno.test("a request that follows at once may pass before waiting ones", async () => {
   const queue = new RequestQueue(new Random(1));
   let asked = "";
   const ask = async (name: string, times: number) => {
