@@ -1,12 +1,12 @@
 /**
- * `deno task soak`: users change a live project while backups, restores and imports run in bad
- * weather, and all that is written is held to what really was. The last line sums it up.
+ * `deno task soak`: users change a live project while backups, restores and imports run under random
+ * faults. Every snapshot and restore is compared with a reference model. The last line sums it up.
  */
 import { untilInterrupted } from "../stack/interrupt.ts";
-import { Ledger } from "./run/ledger.ts";
+import { Journal } from "./run/journal.ts";
 import { readOptions, type SoakOptions, USAGE } from "./run/options.ts";
 import { Soak } from "./run/soak.ts";
-import { isWhole, summarize } from "./run/summary.ts";
+import { passed, summarize } from "./run/summary.ts";
 
 Deno.exit(await run(optionsOrExit()));
 
@@ -19,11 +19,11 @@ async function run(options: SoakOptions): Promise<number> {
   console.log(`seed ${seed}`);
   const interruption = new AbortController();
   untilInterrupted().then(() => interruption.abort());
-  await using soak = await Soak.start(options, new Ledger(say));
+  await using soak = await Soak.start(options, new Journal(say));
   await soak.run(interruption.signal);
   for (const line of summarize(soak, minutesPassed())) console.log(line);
   if (interruption.signal.aborted) return 130;
-  if (isWhole(soak)) return 0;
+  if (passed(soak)) return 0;
   console.log(`seed ${seed}; again: ${again}`);
   return 1;
 }

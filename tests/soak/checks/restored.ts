@@ -1,14 +1,14 @@
 import assert from "node:assert/strict";
 import { isDeepStrictEqual } from "node:util";
-import { type ObjectRow, readObjects } from "../../support/project_reader.ts";
-import { digestOf, type Snapshot } from "../../support/repository_reader.ts";
-import { assertRestored } from "../../faults/checks/restored.ts";
-import { BrokenPromise, holds } from "../../faults/promises.ts";
-import type { Ledger } from "../run/ledger.ts";
-import type { SoakProject } from "../world/soak_project.ts";
+import { type ObjectRow, readObjects } from "../../e2e/support/project_reader.ts";
+import { digestOf, type Snapshot } from "../../e2e/support/repository_reader.ts";
+import { assertRestored } from "../../simulation/checks/restored.ts";
+import { assertInvariant, InvariantViolation } from "../../simulation/invariants.ts";
+import type { Journal } from "../run/journal.ts";
+import type { SoakProject } from "../environment/soak_project.ts";
 
-/** Whether a row says what it said, though its bytes were put again. */
-function saySame(before: ObjectRow, after: ObjectRow | undefined): boolean {
+/** Whether a row has the same metadata as before, although its bytes were written again. */
+function hasSameMetadata(before: ObjectRow, after: ObjectRow | undefined): boolean {
   const words = (
     { owner_id, user_metadata, created_at, updated_at, metadata }: ObjectRow,
   ) => [
@@ -22,64 +22,74 @@ function saySame(before: ObjectRow, after: ObjectRow | undefined): boolean {
   return after !== undefined && isDeepStrictEqual(words(before), words(after));
 }
 
-/** Holds the bytes at some places to what a snapshot lists. */
+/** Compares the bytes at some paths with what a snapshot lists. */
 async function assertBytes(
   project: SoakProject,
   { entries }: Snapshot,
-  places: readonly string[],
+  objectPaths: readonly string[],
 ): Promise<void> {
-  if (places.length === 0) return;
+  if (objectPaths.length === 0) return;
   const objects = await readObjects(project);
-  for (const place of places) {
-    const entry = entries.get(place);
+  for (const objectPath of objectPaths) {
+    const entry = entries.get(objectPath);
     if (entry?.key === undefined) continue;
-    assert.equal(objects.get(place)?.sha256, digestOf(await project.reader.bytes(entry)), place);
+    assert.equal(
+      objects.get(objectPath)?.sha256,
+      digestOf(await project.reader.bytes(entry)),
+      objectPath,
+    );
   }
 }
 
-/** A restore that succeeded, with what was there before. */
+/** A restore that succeeded, with the rows before and after it. */
 export interface DoneRestore {
   readonly run: string;
   readonly snapshot: Snapshot;
   readonly overwrite: "never" | "if-changed";
   readonly before: ReadonlyMap<string, ObjectRow>;
   readonly after: ReadonlyMap<string, ObjectRow>;
-  /** Where Storage had lost the bytes of a row: they come back, whatever is to be overwritten. */
+  /** The paths of rows whose bytes Storage had lost. A restore brings these back, whatever it may overwrite. */
   readonly lost?: readonly string[];
 }
 
 /**
- * Holds a project to what a restore into it was to give back, and to what it was to leave alone.
- * What the run says that it did not restore is counted and believed.
+ * Checks that a restore brought back what it should and changed nothing else. Objects that the run reports
+ * as not restored are counted and not checked.
  */
 export async function checkRestored(
   project: SoakProject,
   { run, snapshot, overwrite, before, after, lost = [] }: DoneRestore,
-  ledger: Ledger,
+  journal: Journal,
 ): Promise<void> {
-  const told = await project.sql<{ place: string }[]>`
-    select bucket_id || '/' || name as place from holdfast_private.failures
+  const reported = await project.sql<{ path: string }[]>`
+    select bucket_id || '/' || name as path from holdfast.failures
     where job = 'restore' and run = ${run}`;
-  const except = new Set(told.map(({ place }) => place));
-  const listed = (place: string) => snapshot.entries.has(place);
+  const except = new Set(reported.map(({ path }) => path));
+  const listed = (objectPath: string) => snapshot.entries.has(objectPath);
   const underTheirRows = new Set<string>();
-  for (const [place, row] of before) {
-    const mine = listed(place) && (overwrite !== "never" || lost.includes(place));
-    if (!mine && !isDeepStrictEqual(after.get(place), row)) {
-      const rows = JSON.stringify([row, after.get(place)]);
-      throw new BrokenPromise(
+  for (const [objectPath, row] of before) {
+    const mine = listed(objectPath) && (overwrite !== "never" || lost.includes(objectPath));
+    if (!mine && !isDeepStrictEqual(after.get(objectPath), row)) {
+      const rows = JSON.stringify([row, after.get(objectPath)]);
+      throw new InvariantViolation(
         "target_kept",
-        `${place} was touched by restore ${run} (${overwrite}): ${rows}`,
+        `${objectPath} was touched by restore ${run} (${overwrite}): ${rows}`,
       );
     }
-    if (!mine) except.add(place);
-    // Where nothing may be overwritten, lost bytes come back under their row, whatever that says.
-    if (mine && overwrite === "never" && saySame(row, after.get(place))) underTheirRows.add(place);
+    if (!mine) except.add(objectPath);
+    // If nothing may be overwritten, lost bytes are restored and the row's metadata is kept.
+    if (mine && overwrite === "never" && hasSameMetadata(row, after.get(objectPath))) {
+      underTheirRows.add(objectPath);
+    }
   }
-  await holds("restores_exactly", async () => {
+  await assertInvariant("restores_exactly", async () => {
     await assertRestored(project, snapshot, new Set([...except, ...underTheirRows]));
-    await assertBytes(project, snapshot, [...underTheirRows].filter((place) => !except.has(place)));
+    await assertBytes(
+      project,
+      snapshot,
+      [...underTheirRows].filter((objectPath) => !except.has(objectPath)),
+    );
   });
-  ledger.restoresChecked++;
-  ledger.restoresTold += told.length;
+  journal.restoresChecked++;
+  journal.objectsReported += reported.length;
 }

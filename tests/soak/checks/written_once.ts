@@ -1,25 +1,25 @@
-import { digestOf } from "../../support/repository_reader.ts";
-import type { Ledger } from "../run/ledger.ts";
-import type { SoakProject } from "../world/soak_project.ts";
-import type { Passed } from "../world/weather_door.ts";
+import { digestOf } from "../../e2e/support/repository_reader.ts";
+import type { Journal } from "../run/journal.ts";
+import type { SoakProject } from "../environment/soak_project.ts";
+import type { Passed } from "../environment/fault_proxy.ts";
 
-/** Watches that nothing in the repository is overwritten or deleted. */
+/** Checks that nothing in the repository is overwritten or deleted. */
 export class WrittenOnce {
   readonly #put = new Set<string>();
   #digests = new Map<string, string>();
 
-  constructor(readonly ledger: Ledger) {}
+  constructor(readonly journal: Journal) {}
 
-  /** Looks at a request that S3 carried out; its server honours If-None-Match. */
+  /** Checks a request that S3 executed. The server honours If-None-Match. */
   passed({ method, path, query, status }: Passed): void {
     if (status >= 300 || query.includes("uploadId=")) return;
-    if (method === "DELETE") this.ledger.break("written_once", `${path} was deleted`);
+    if (method === "DELETE") this.journal.break("written_once", `${path} was deleted`);
     if (method !== "PUT") return;
-    if (this.#put.has(path)) this.ledger.break("written_once", `${path} was put a second time`);
+    if (this.#put.has(path)) this.journal.break("written_once", `${path} was put a second time`);
     this.#put.add(path);
   }
 
-  /** Reads all that lies in the repository, and holds what lay there before to what it was. */
+  /** Reads the repository and compares it with what an earlier call read. */
   async compare({ reader }: SoakProject): Promise<void> {
     const now = new Map<string, string>();
     for (const key of await reader.keys()) {
@@ -28,13 +28,13 @@ export class WrittenOnce {
     }
     for (const [key, digest] of this.#digests) {
       if (now.get(key) === digest) continue;
-      const what = now.has(key) ? "has other bytes" : "is gone";
-      this.ledger.break("written_once", `${key} ${what}`);
+      const what = now.has(key) ? "has other bytes" : "is missing";
+      this.journal.break("written_once", `${key} ${what}`);
     }
     this.#digests = now;
   }
 
-  /** How much lies in the repository, as last read. */
+  /** The number of objects in the repository when it was last read. */
   get keys(): number {
     return this.#digests.size;
   }

@@ -1,5 +1,5 @@
-import { BrokenPromise } from "../../faults/promises.ts";
-import type { SoakProject } from "../world/soak_project.ts";
+import { InvariantViolation } from "../../simulation/invariants.ts";
+import type { SoakProject } from "../environment/soak_project.ts";
 
 /** The routes that start runs. */
 const ROUTES = {
@@ -11,7 +11,7 @@ const ROUTES = {
 /** The kinds of runs. */
 export type Kind = keyof typeof ROUTES;
 
-/** A run as its row says. */
+/** A run's row. */
 export interface RunRow {
   readonly id: string;
   readonly kind: Kind;
@@ -21,16 +21,16 @@ export interface RunRow {
   readonly result: Record<string, unknown> | null;
 }
 
-/** So often is a start tried that the weather spoils. */
+/** The most attempts of a start that random faults prevent. */
 const MAX_STARTS = 20;
 const RETRY_MILLISECONDS = 500;
 const POLL_MILLISECONDS = 250;
-/** A run that takes longer does not go on. */
+/** A run that takes longer is considered stuck. */
 const PATIENCE_MINUTES = 10;
 
 /**
- * Starts a run as an admin does, again and again until it is there, and answers its id.
- * @throws {BrokenPromise} `goes_on` where none can be started
+ * Starts a run as an admin does, with several attempts, and returns its id.
+ * @throws {InvariantViolation} `makes_progress` if none can be started
  */
 export async function start(project: SoakProject, kind: Kind, body?: unknown): Promise<string> {
   const key = await project.key(kind === "restore" ? "restore" : "operate");
@@ -44,7 +44,7 @@ export async function start(project: SoakProject, kind: Kind, body?: unknown): P
       body: body === undefined ? "" : JSON.stringify(body),
     });
     said = `${response.status} ${await response.text()}`;
-    // What was answered may be the weather's: the row tells.
+    // A random fault may have replaced the response: the row decides.
     const [run] = await project.sql<{ id: string }[]>`
       select id from holdfast_private.runs
       where kind = ${kind} and started_at >= ${now}::text::timestamptz and started_by <> 'schedule'
@@ -52,12 +52,15 @@ export async function start(project: SoakProject, kind: Kind, body?: unknown): P
     if (run) return run.id;
     await new Promise((resolve) => setTimeout(resolve, RETRY_MILLISECONDS));
   }
-  throw new BrokenPromise("goes_on", `no ${kind} could be started in ${project.name}: ${said}`);
+  throw new InvariantViolation(
+    "makes_progress",
+    `no ${kind} could be started in ${project.name}: ${said}`,
+  );
 }
 
 /**
  * Waits for the end of a run, while ticks keep it going.
- * @throws {BrokenPromise} `goes_on` where it does not end
+ * @throws {InvariantViolation} `makes_progress` if it does not end
  */
 export async function ended(project: SoakProject, id: string): Promise<RunRow> {
   const deadline = Date.now() + PATIENCE_MINUTES * 60_000;
@@ -66,7 +69,10 @@ export async function ended(project: SoakProject, id: string): Promise<RunRow> {
     if (!isOpen(run)) return run;
     await new Promise((resolve) => setTimeout(resolve, POLL_MILLISECONDS));
   }
-  throw new BrokenPromise("goes_on", `run ${id} has not ended after ${PATIENCE_MINUTES} minutes`);
+  throw new InvariantViolation(
+    "makes_progress",
+    `run ${id} has not ended after ${PATIENCE_MINUTES} minutes`,
+  );
 }
 
 /** Waits until no run is open in a project. */
@@ -94,12 +100,12 @@ function isOpen({ state }: RunRow): boolean {
   return state === "running" || state === "sealing";
 }
 
-/** So often may runs of a kind fail one after the other, if they say why. */
+/** The most consecutive runs of a kind that may fail, each with an error code. */
 const MAX_FAILED = 6;
 
 /**
  * Starts runs until one succeeds.
- * @throws {BrokenPromise} `goes_on` where too many fail, or one does not say why
+ * @throws {InvariantViolation} `makes_progress` if too many fail, or one has no error code
  */
 export async function succeed(
   project: SoakProject,
@@ -109,23 +115,26 @@ export async function succeed(
   for (let failed = 0; failed <= MAX_FAILED; failed++) {
     const run = await ended(project, await start(project, kind, body));
     if (run.state === "succeeded") return run;
-    // Somebody wanted it so.
+    // The soak cancels runs on purpose.
     if (run.state === "cancelled") continue;
     if (run.code === null) {
-      throw new BrokenPromise(
-        "goes_on",
-        `${kind} ${run.id} ended ${run.state} and does not say why`,
+      throw new InvariantViolation(
+        "makes_progress",
+        `${kind} ${run.id} ended ${run.state} without an error code`,
       );
     }
     if (failed === MAX_FAILED) {
       const why = `${run.code}, ${run.message}`;
-      throw new BrokenPromise("goes_on", `${MAX_FAILED + 1} times a ${kind} failed; last: ${why}`);
+      throw new InvariantViolation(
+        "makes_progress",
+        `${MAX_FAILED + 1} times a ${kind} failed; last: ${why}`,
+      );
     }
   }
   throw new Error("unreachable");
 }
 
-/** How many runs there were in projects, by kind and how they ended. */
+/** The number of runs in projects, by kind and state. */
 export async function countRuns(projects: readonly SoakProject[]): Promise<Map<string, number>> {
   const counts = new Map<string, number>();
   for (const { sql } of projects) {

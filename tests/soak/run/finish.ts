@@ -1,53 +1,59 @@
 import assert from "node:assert/strict";
-import { assertHolds } from "../../support/assert_snapshot.ts";
-import { assertNoSecrets } from "../../faults/checks/secrets.ts";
-import { BrokenPromise, holds } from "../../faults/promises.ts";
-import { Random } from "../../faults/run/random.ts";
-import { checkCatalog } from "../jobs/import_elsewhere.ts";
+import { assertHolds } from "../../e2e/support/assert_snapshot.ts";
+import { assertNoSecrets } from "../../simulation/checks/secrets.ts";
+import { assertInvariant, InvariantViolation } from "../../simulation/invariants.ts";
+import { Random } from "../../simulation/run/random.ts";
+import { checkCatalog } from "../jobs/import_other_project.ts";
 import { countRuns, noneOpen, succeed } from "../jobs/runs.ts";
-import { placeOf } from "../model/truth.ts";
+import { pathOf } from "../model/reference_model.ts";
 import type { Soak } from "./soak.ts";
 
-/** What can be looked at at any time: secrets and all bytes in the repository. */
-export async function checkAtRest({ source, other, writtenOnce, ledger }: Soak): Promise<void> {
+/** The checks that are possible at any time: secrets and all bytes in the repository. */
+export async function checkAtRest({ source, other, writtenOnce, journal }: Soak): Promise<void> {
   await writtenOnce.compare(source);
   for (const project of [source, other]) {
     const lines = project.functions.logs().map(({ text }) => text);
     const servers = { credentials: project.repository };
-    await ledger.guard(() => assertNoSecrets(servers, project, lines));
+    await journal.guard(() => assertNoSecrets(servers, project, lines));
   }
 }
 
-/** When nobody acts any more: a last backup must hold the project as it is, and all checks hold. */
+/** After all activity: a last backup must equal the project, and all checks must pass. */
 export async function finish(soak: Soak): Promise<void> {
-  const { source, other, ledger, checks, options } = soak;
-  await ledger.guard(async () => {
+  const { source, other, journal, checks, options } = soak;
+  await journal.guard(async () => {
     await noneOpen(source);
     await noneOpen(other);
     const { result } = await succeed(source, "backup");
-    await checks.look();
+    await checks.checkNew();
     const last = checks.checked.at(-1)!;
-    await holds("tells_the_truth", () => assert.equal(last.document.id, result?.["snapshot"]));
+    await assertInvariant(
+      "snapshot_accurate",
+      () => assert.equal(last.document.id, result?.["snapshot"]),
+    );
     await checkLast(soak);
     await checkCatalog(source, checks, new Random(options.seed), checks.checked.length);
   });
   await checkAtRest(soak);
-  ledger.runs = await countRuns([source, other]);
+  journal.runs = await countRuns([source, other]);
 }
 
-/** The last snapshot against Storage's rows and bytes, read now. */
-async function checkLast({ source, truth, checks }: Soak): Promise<void> {
+/** Compares the last snapshot with Storage's current rows and bytes. */
+async function checkLast({ source, model, checks }: Soak): Promise<void> {
   const last = checks.checked.at(-1)!;
-  const lost = truth.now().filter(({ bytesLost }) => bytesLost !== undefined)
-    .map(({ row }) => placeOf(row));
+  const lost = model.now().filter(({ bytesLost }) => bytesLost !== undefined)
+    .map(({ row }) => pathOf(row));
   if (lost.length === 0) {
-    await holds("tells_the_truth", () => assertHolds(source, last));
+    await assertInvariant("snapshot_accurate", () => assertHolds(source, last));
     return;
   }
-  const places = truth.now().map(({ row }) => placeOf(row)).sort();
-  await holds("tells_the_truth", () => assert.deepEqual([...last.entries.keys()].sort(), places));
-  for (const [place, { code }] of last.entries) {
-    if (code === undefined || lost.includes(place)) continue;
-    throw new BrokenPromise("tells_the_truth", `${place} could be had: ${code}`);
+  const objectPaths = model.now().map(({ row }) => pathOf(row)).sort();
+  await assertInvariant(
+    "snapshot_accurate",
+    () => assert.deepEqual([...last.entries.keys()].sort(), objectPaths),
+  );
+  for (const [objectPath, { code }] of last.entries) {
+    if (code === undefined || lost.includes(objectPath)) continue;
+    throw new InvariantViolation("snapshot_accurate", `${objectPath} was readable: ${code}`);
   }
 }

@@ -1,6 +1,6 @@
 import { delay } from "../../stack/delay.ts";
 
-/** Does something again and again, after a rest each time, until the signal comes. */
+/** Repeats something, with a pause before each time, until the signal aborts. */
 export async function repeat(
   signal: AbortSignal,
   restMilliseconds: () => number,
@@ -12,7 +12,7 @@ export async function repeat(
   }
 }
 
-/** What goes on at the same time; the first that fails ends all, and is what it fails with. */
+/** Waits for several loops. The first failure stops all of them and is thrown. */
 export async function together(
   stop: AbortController,
   all: readonly Promise<void>[],

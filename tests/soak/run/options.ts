@@ -4,19 +4,19 @@ import { parseArgs } from "node:util";
 export interface SoakOptions {
   readonly minutes: number;
   readonly seed: number;
-  /** Of all requests so many go wrong, per cent. */
+  /** The share of all requests that get a fault, in per cent. */
   readonly faults: number;
 }
 
 /** How the command is used. */
 export const USAGE = `deno task soak [options]
-  --minutes N   for so long users work (10); what is open then is brought to its end
-  --seed S      what is done and what goes wrong follow from it; by default a new one, and printed
-  --faults P    per cent of all requests that go wrong (5)`;
+  --minutes N   how long users work (10); open runs are completed after that
+  --seed S      the seed of operations and faults; by default a new one, which is printed
+  --faults P    per cent of all requests that get a fault (5)`;
 
-/** Seeds have so many digits, so that one is easily typed. */
+/** Seeds are short, so that they are easily typed. */
 const MAX_SEED = 1_000_000;
-/** With more, slices hardly get through one page. */
+/** With more faults, slices hardly complete a page. */
 const MAX_FAULTS = 20;
 
 /**

@@ -1,89 +1,89 @@
 import { type Stack, startStack } from "../../stack/stack.ts";
-import { Random } from "../../faults/run/random.ts";
+import { Random } from "../../simulation/run/random.ts";
 import { SnapshotChecks } from "../checks/snapshots.ts";
 import { WrittenOnce } from "../checks/written_once.ts";
-import { importElsewhere } from "../jobs/import_elsewhere.ts";
-import { cancel, kill } from "../jobs/mischief.ts";
-import { restoreElsewhere } from "../jobs/restore_elsewhere.ts";
-import { restoreHere } from "../jobs/restore_here.ts";
+import { importOtherProject } from "../jobs/import_other_project.ts";
+import { cancel, kill } from "../jobs/chaos.ts";
+import { restoreOtherProject } from "../jobs/restore_other_project.ts";
+import { restoreInPlace } from "../jobs/restore_in_place.ts";
 import { openRun } from "../jobs/runs.ts";
-import { Truth } from "../model/truth.ts";
+import { ReferenceModel } from "../model/reference_model.ts";
 import { Users } from "../users/users.ts";
-import { HeapWatch } from "../world/heap.ts";
-import { SoakProject } from "../world/soak_project.ts";
+import { HeapWatch } from "../environment/heap.ts";
+import { SoakProject } from "../environment/soak_project.ts";
 import { delay } from "../../stack/delay.ts";
-import { Ticker } from "../world/ticker.ts";
-import { Weather } from "../world/weather.ts";
-import { type Passed } from "../world/weather_door.ts";
+import { Ticker } from "../environment/ticker.ts";
+import { FaultSchedule } from "../environment/random_faults.ts";
+import { type Passed } from "../environment/fault_proxy.ts";
 import { checkAtRest, finish } from "./finish.ts";
-import type { Ledger } from "./ledger.ts";
+import type { Journal } from "./journal.ts";
 import { repeat, together } from "./loops.ts";
 import type { SoakOptions } from "./options.ts";
 
 const SECOND = 1_000;
 const MINUTE = 60 * SECOND;
-/** So long are the stretches of time whose heap levels are compared. */
-const STRETCH_MILLISECONDS = 10 * MINUTE;
+/** The length of the periods whose heap levels are compared. */
+const PERIOD_MILLISECONDS = 10 * MINUTE;
 
-/** A live project and one beside it, in the weather, and what is known of them. */
+/** A live project and another one, under random faults, with the reference model and the checks. */
 export class Soak implements AsyncDisposable {
-  readonly truth = new Truth();
+  readonly model = new ReferenceModel();
   readonly heap = new HeapWatch();
   readonly #random: Random;
-  #holdBackups = false;
+  #pauseBackups = false;
 
   private constructor(
     readonly options: SoakOptions,
-    readonly ledger: Ledger,
-    readonly weather: Weather,
+    readonly journal: Journal,
+    readonly randomFaults: FaultSchedule,
     readonly source: SoakProject,
     readonly other: SoakProject,
     readonly writtenOnce: WrittenOnce,
     private readonly disposal: AsyncDisposableStack,
   ) {
     this.#random = new Random(options.seed + 100);
-    this.users = new Users(source, this.truth, options.seed);
-    this.checks = new SnapshotChecks(source, this.truth, ledger, () => this.users.told());
+    this.users = new Users(source, this.model, options.seed);
+    this.checks = new SnapshotChecks(source, this.model, journal, () => this.users.recorded());
   }
 
   readonly users: Users;
   readonly checks: SnapshotChecks;
 
-  /** Starts everything; nobody acts yet. */
-  static async start(options: SoakOptions, ledger: Ledger): Promise<Soak> {
+  /** Starts the servers and both projects; nothing is active yet. */
+  static async start(options: SoakOptions, journal: Journal): Promise<Soak> {
     await using disposal = new AsyncDisposableStack();
     const stack: Stack = disposal.use(await startStack());
-    const weather = new Weather(options.seed + 200, options.faults / 100);
-    const writtenOnce = new WrittenOnce(ledger);
+    const randomFaults = new FaultSchedule(options.seed + 200, options.faults / 100);
+    const writtenOnce = new WrittenOnce(journal);
     const repository = await stack.createRepositoryBucket();
     const restoring = { now: () => false };
     const watchSource = (receiver: "storage" | "s3", request: Passed) => {
       if (receiver === "s3") writtenOnce.passed(request);
-      else if (!restoring.now()) checkUntouched(request, ledger);
+      else if (!restoring.now()) checkUntouched(request, journal);
     };
     const source = disposal.use(
-      await SoakProject.start(stack, "source", repository, weather, watchSource),
+      await SoakProject.start(stack, "source", repository, randomFaults, watchSource),
     );
     const readOnly = stack.repositoryBucket(repository.bucket, { permissions: "read" });
     const other = disposal.use(
-      await SoakProject.start(stack, "other", readOnly, weather, (receiver, request) => {
+      await SoakProject.start(stack, "other", readOnly, randomFaults, (receiver, request) => {
         if (receiver === "s3") writtenOnce.passed(request);
       }),
     );
     const soak = new Soak(
       options,
-      ledger,
-      weather,
+      journal,
+      randomFaults,
       source,
       other,
       writtenOnce,
       disposal.move(),
     );
-    restoring.now = () => soak.#holdBackups;
+    restoring.now = () => soak.#pauseBackups;
     return soak;
   }
 
-  /** Lets everybody act for as long as was asked for, or until the signal comes. */
+  /** Runs all activities for the given time, or until the signal aborts. */
   async run(interrupted: AbortSignal): Promise<void> {
     const ending = new AbortController();
     const timer = setTimeout(() => ending.abort(), this.options.minutes * MINUTE);
@@ -92,7 +92,7 @@ export class Soak implements AsyncDisposable {
     const ticking = new AbortController();
     await this.users.open();
     await this.source.sql`select holdfast.schedule('* * * * *', ${this.source.outerUrl})`;
-    this.weather.calm = false;
+    this.randomFaults.paused = false;
     const tickers = [this.source, this.other].map((project, number) =>
       new Ticker(project, new Random(this.options.seed + 300 + number)).work(ticking.signal)
     );
@@ -107,7 +107,7 @@ export class Soak implements AsyncDisposable {
     }
   }
 
-  /** All that acts and looks, and at its end what is checked when all is at rest. */
+  /** Runs users, jobs and checks, and then the checks that need an idle project. */
   async #act(signal: AbortSignal, ticking: AbortController): Promise<void> {
     const stop = new AbortController();
     const both = AbortSignal.any([signal, stop.signal]);
@@ -115,72 +115,72 @@ export class Soak implements AsyncDisposable {
       await together(stop, [
         this.users.work(both),
         this.#schedule(both),
-        this.#mischief(both),
-        this.#elsewhere(both),
-        repeat(both, () => SECOND, () => this.checks.look()),
+        this.#chaos(both),
+        this.#otherProject(both),
+        repeat(both, () => SECOND, () => this.checks.checkNew()),
         repeat(both, () => SECOND / 2, () => this.heap.look(this.source)),
-        this.#stretches(both),
+        this.#periods(both),
       ]);
-      this.weather.calm = true;
+      this.randomFaults.paused = true;
       await finish(this);
     } finally {
       ticking.abort();
     }
   }
 
-  /** Starts scheduled backups, and now and then restores into the project instead. */
+  /** Starts scheduled backups, and sometimes a restore into the project instead. */
   async #schedule(signal: AbortSignal): Promise<void> {
     const random = new Random(this.options.seed + 400);
     await repeat(signal, () => random.between(3, 8) * SECOND, async () => {
       if (!random.chance(0.06)) return await this.source.fire("holdfast backup");
-      this.#holdBackups = true;
-      const { source, users, checks, ledger } = this;
-      await ledger.guard(() => restoreHere(source, users, checks, random, ledger));
-      this.#holdBackups = false;
+      this.#pauseBackups = true;
+      const { source, users, checks, journal } = this;
+      await journal.guard(() => restoreInPlace(source, users, checks, random, journal));
+      this.#pauseBackups = false;
     });
   }
 
-  async #mischief(signal: AbortSignal): Promise<void> {
+  async #chaos(signal: AbortSignal): Promise<void> {
     const random = this.#random;
     await repeat(signal, () => random.between(5, 25) * SECOND, async () => {
-      const { source, ledger } = this;
-      await ledger.guard(async () => {
-        // Mostly while there is somebody to be killed at work.
+      const { source, journal } = this;
+      await journal.guard(async () => {
+        // Waits for a run, so that most kills hit an active process.
         for (let tries = 0; tries < 20 && !await openRun(source); tries++) await delay(200, signal);
-        await (random.chance(0.15) ? cancel(source, ledger) : kill(source, random, ledger));
+        await (random.chance(0.15) ? cancel(source, journal) : kill(source, random, journal));
       });
     });
   }
 
-  async #elsewhere(signal: AbortSignal): Promise<void> {
+  async #otherProject(signal: AbortSignal): Promise<void> {
     const random = new Random(this.options.seed + 500);
     await repeat(signal, () => random.between(10, 30) * SECOND, async () => {
-      const { other, checks, ledger } = this;
-      await ledger.guard(() =>
+      const { other, checks, journal } = this;
+      await journal.guard(() =>
         random.chance(0.35)
-          ? importElsewhere(other, checks, random, ledger)
-          : restoreElsewhere(other, checks, random, ledger)
+          ? importOtherProject(other, checks, random, journal)
+          : restoreOtherProject(other, checks, random, journal)
       );
     });
   }
 
-  /** Every ten minutes tells the heap's level, and looks through all that was written. */
-  async #stretches(signal: AbortSignal): Promise<void> {
+  /** Every ten minutes reports the heap's level and checks everything that was written. */
+  async #periods(signal: AbortSignal): Promise<void> {
     let begun = performance.now();
-    await repeat(signal, () => STRETCH_MILLISECONDS, async () => {
-      this.#tellHeap();
+    await repeat(signal, () => PERIOD_MILLISECONDS, async () => {
+      this.#reportHeap();
       await checkAtRest(this);
       begun = performance.now();
     });
-    // The last one, where all but a moment of it was lived through.
-    if (performance.now() - begun > 0.9 * STRETCH_MILLISECONDS) this.#tellHeap();
+    // The last period, if it was almost complete.
+    if (performance.now() - begun > 0.9 * PERIOD_MILLISECONDS) this.#reportHeap();
   }
 
-  #tellHeap(): void {
+  #reportHeap(): void {
     const level = this.heap.take();
     if (!level) return;
     const { median, most, peaks } = level;
-    this.ledger.say(
+    this.journal.say(
       `heap of slices at its peak: ${median.toFixed(1)} MB (median of ${peaks.length} isolates), ` +
         `${most.toFixed(1)} at most`,
     );
@@ -191,8 +191,8 @@ export class Soak implements AsyncDisposable {
   }
 }
 
-/** A backup only reads; what a restore left in a scratch bucket may be removed after it. */
-function checkUntouched({ method, path }: Passed, ledger: Ledger): void {
+/** Checks that a backup only reads. Deleting scratch buckets of earlier restores is allowed. */
+function checkUntouched({ method, path }: Passed, journal: Journal): void {
   if (method === "GET" || method === "HEAD" || path.includes("/bucket/holdfast-")) return;
-  ledger.break("source_untouched", `${method} ${path}`);
+  journal.break("source_untouched", `${method} ${path}`);
 }

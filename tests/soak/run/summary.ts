@@ -1,33 +1,35 @@
-import { isSteady } from "../world/heap.ts";
-import { totalOf } from "../world/weather.ts";
+import { isSteady } from "../environment/heap.ts";
+import { totalOf } from "../environment/random_faults.ts";
 import type { Soak } from "./soak.ts";
 
-/** Whether all held, the heap's level included. */
-export function isWhole({ ledger, heap }: Soak): boolean {
-  return ledger.broken.length === 0 && isSteady(heap.levels);
+/** Whether no invariant was violated and the heap's level is steady. */
+export function passed({ journal, heap }: Soak): boolean {
+  return journal.broken.length === 0 && isSteady(heap.levels);
 }
 
-/** What was dealt and done, in lines; the last one sums it up. */
+/** Lines about faults and operations; the last one sums them up. */
 export function summarize(soak: Soak, minutes: number): string[] {
-  const { ledger, weather, users, heap, checks } = soak;
-  const lines = [...weather.dealt].sort().map(([name, count]) => `  ${name}: ${count}`);
+  const { journal, randomFaults, users, heap, checks } = soak;
+  const lines = [...randomFaults.injectedFaults].sort().map(([name, count]) =>
+    `  ${name}: ${count}`
+  );
   const levels = heap.levels.map(({ median }) => median.toFixed(1)).join(", ");
-  lines.push(`  of ${counts(weather.requests)}`);
-  lines.push(`heap of slices, MB each ten minutes: ${levels || "too short to tell"}`);
+  lines.push(`  of ${counts(randomFaults.requests)}`);
+  lines.push(`heap of slices, MB each ten minutes: ${levels || "too short to measure"}`);
   if (!isSteady(heap.levels)) lines.push("the heap's level is not steady");
-  const faults = totalOf(weather.dealt);
-  const share = (100 * faults / Math.max(1, totalOf(weather.requests))).toFixed(1);
+  const faults = totalOf(randomFaults.injectedFaults);
+  const share = (100 * faults / Math.max(1, totalOf(randomFaults.requests))).toFixed(1);
   lines.push([
     `${minutes.toFixed(1)} minutes`,
     `${users.operations} operations of users`,
-    `runs: ${counts(ledger.runs)}`,
-    `${ledger.snapshotsChecked} snapshots checked (${checks.held.size} blobs, ` +
-    `${ledger.entriesMarked} entries marked)`,
-    `${faults} faults dealt (${share} % of requests)`,
-    `${ledger.kills} processes killed, ${ledger.cancels} runs cancelled`,
-    `${ledger.restoresChecked} restores checked (${ledger.restoresTold} objects told)`,
-    `${ledger.importsChecked} imports checked`,
-    `${ledger.broken.length} broken promises`,
+    `runs: ${counts(journal.runs)}`,
+    `${journal.snapshotsChecked} snapshots checked (${checks.held.size} blobs, ` +
+    `${journal.entriesMarked} entries marked)`,
+    `${faults} faults injected (${share} % of requests)`,
+    `${journal.kills} processes killed, ${journal.cancels} runs cancelled`,
+    `${journal.restoresChecked} restores checked (${journal.objectsReported} objects reported as not restored)`,
+    `${journal.importsChecked} imports checked`,
+    `${journal.broken.length} invariants violated`,
   ].join("; "));
   return lines;
 }

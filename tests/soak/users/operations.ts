@@ -1,9 +1,14 @@
-import type { ObjectRow } from "../../support/project_reader.ts";
-import { ok, upload } from "../../support/objects.ts";
-import { digestOf } from "../../support/repository_reader.ts";
-import type { Random } from "../../faults/run/random.ts";
-import { type Moment, type ObjectState, placeOf, type Truth } from "../model/truth.ts";
-import type { SoakProject } from "../world/soak_project.ts";
+import type { ObjectRow } from "../../e2e/support/project_reader.ts";
+import { ok, upload } from "../../e2e/support/objects.ts";
+import { digestOf } from "../../e2e/support/repository_reader.ts";
+import type { Random } from "../../simulation/run/random.ts";
+import {
+  type Moment,
+  type ObjectState,
+  pathOf,
+  type ReferenceModel,
+} from "../model/reference_model.ts";
+import type { SoakProject } from "../environment/soak_project.ts";
 import {
   BUCKETS,
   chooseBytes,
@@ -13,54 +18,54 @@ import {
   LASTING_BUCKETS,
   openBuckets,
 } from "./choices.ts";
-import type { Claims } from "./claims.ts";
+import type { Locks } from "./locks.ts";
 
-/** What users have to act with. */
-export interface UserScene {
+/** What an operation works with. */
+export interface UserContext {
   readonly project: SoakProject;
-  readonly truth: Truth;
-  readonly claims: Claims;
+  readonly model: ReferenceModel;
+  readonly locks: Locks;
   readonly random: Random;
 }
 
-/** Something that a user does; false where there was nothing to do it to. */
-export type Operation = (scene: UserScene) => Promise<boolean>;
+/** An operation of a user. Returns false if there was nothing to apply it to. */
+export type Operation = (environment: UserContext) => Promise<boolean>;
 
-/** Puts new bytes at a place, whatever is there. */
-export const put: Operation = (scene) => {
-  const { bucket, name } = choosePlace(scene.random, scene.truth);
-  return claiming(scene, [`${bucket}/${name}`], () => putAt(scene, bucket, name));
+/** Uploads new bytes to a path, free or not. */
+export const put: Operation = (environment) => {
+  const { bucket, name } = choosePlace(environment.random, environment.model);
+  return withLocks(environment, [`${bucket}/${name}`], () => putAt(environment, bucket, name));
 };
 
-/** Puts new bytes over an object. */
-export const overwrite: Operation = (scene) =>
-  withObject(scene, ({ row }) => overwriteAt(scene, row));
+/** Overwrites an object with new bytes. */
+export const overwrite: Operation = (environment) =>
+  withObject(environment, ({ row }) => overwriteAt(environment, row));
 
-/** Moves an object, to another bucket as often as not. */
-export const move: Operation = (scene) => relocate(scene, "move");
+/** Moves an object, often to another bucket. */
+export const move: Operation = (environment) => relocate(environment, "move");
 
-/** Copies an object, which gives another one. */
-export const copy: Operation = (scene) => relocate(scene, "copy");
+/** Copies an object. */
+export const copy: Operation = (environment) => relocate(environment, "copy");
 
-function relocate(scene: UserScene, how: "move" | "copy"): Promise<boolean> {
-  const state = chooseObject(scene.random, scene.truth);
-  const to = choosePlace(scene.random, scene.truth);
-  return toFreePlace(scene, state, to, async ({ row, sha256 }) => {
-    const files = scene.project.storage.from(row.bucket_id);
+function relocate(environment: UserContext, how: "move" | "copy"): Promise<boolean> {
+  const state = chooseObject(environment.random, environment.model);
+  const to = choosePlace(environment.random, environment.model);
+  return toFreePlace(environment, state, to, async ({ row, sha256 }) => {
+    const files = environment.project.storage.from(row.bucket_id);
     const options = { destinationBucket: to.bucket };
     const { at } = await timed<unknown>(() =>
       how === "move"
         ? ok(files.move(row.name, to.name, options))
         : ok(files.copy(row.name, to.name, options))
     );
-    scene.truth.appeared(await readRow(scene.project, to.bucket, to.name), sha256, at);
+    environment.model.appeared(await readRow(environment.project, to.bucket, to.name), sha256, at);
   });
 }
 
-/** Changes what Postgres alone knows of an object. */
-export const edit: Operation = (scene) =>
-  withObject(scene, async ({ row, sha256 }) => {
-    const { project, random, truth } = scene;
+/** Changes metadata of an object's row alone. */
+export const edit: Operation = (environment) =>
+  withObject(environment, async ({ row, sha256 }) => {
+    const { project, random, model } = environment;
     const userMetadata = JSON.stringify({ edited: random.between(0, 1_000_000) });
     const owner = random.chance(0.3) ? `user ${random.between(1, 9)}` : row.owner_id;
     const { at } = await timed(() =>
@@ -68,139 +73,141 @@ export const edit: Operation = (scene) =>
         update storage.objects set user_metadata = ${userMetadata}::text::jsonb, owner_id = ${owner}
         where id = ${row.id}`
     );
-    truth.appeared(await readRow(project, row.bucket_id, row.name), sha256, at);
+    model.appeared(await readRow(project, row.bucket_id, row.name), sha256, at);
   });
 
 /** Deletes an object. */
-export const remove: Operation = (scene) => withObject(scene, ({ row }) => removeAt(scene, row));
+export const remove: Operation = (environment) =>
+  withObject(environment, ({ row }) => removeAt(environment, row));
 
-/** Deletes an object and puts another one in its place at once. */
-export const recreate: Operation = (scene) =>
-  withObject(scene, async ({ row }) => {
-    await removeAt(scene, row);
-    await putAt(scene, row.bucket_id, row.name);
+/** Deletes an object and uploads another one to its path at once. */
+export const recreate: Operation = (environment) =>
+  withObject(environment, async ({ row }) => {
+    await removeAt(environment, row);
+    await putAt(environment, row.bucket_id, row.name);
   });
 
-/** Moves an object away and puts another one where it was. */
-export const replace: Operation = (scene) => {
-  const state = chooseObject(scene.random, scene.truth);
-  const to = choosePlace(scene.random, scene.truth);
-  return toFreePlace(scene, state, to, async ({ row, sha256 }) => {
+/** Moves an object and uploads another one to its old path. */
+export const replace: Operation = (environment) => {
+  const state = chooseObject(environment.random, environment.model);
+  const to = choosePlace(environment.random, environment.model);
+  return toFreePlace(environment, state, to, async ({ row, sha256 }) => {
     const { at } = await timed(() =>
       ok(
-        scene.project.storage.from(row.bucket_id).move(row.name, to.name, {
+        environment.project.storage.from(row.bucket_id).move(row.name, to.name, {
           destinationBucket: to.bucket,
         }),
       )
     );
-    scene.truth.appeared(await readRow(scene.project, to.bucket, to.name), sha256, at);
-    await putAt(scene, row.bucket_id, row.name);
+    environment.model.appeared(await readRow(environment.project, to.bucket, to.name), sha256, at);
+    await putAt(environment, row.bucket_id, row.name);
   });
 };
 
-/** Takes away the bytes of an object, as a backend that fails would; its row stays. */
-export const loseBytes: Operation = (scene) =>
-  withObject(scene, async ({ row }) => {
-    const { storage } = scene.project.project.parts;
+/** Deletes the bytes of an object and keeps its row, as a failing backend would. */
+export const loseBytes: Operation = (environment) =>
+  withObject(environment, async ({ row }) => {
+    const { storage } = environment.project.project.parts;
     const { at } = await timed(() => storage.loseBytes(row.bucket_id, row.name));
-    scene.truth.lostBytes(row.id, at);
+    environment.model.lostBytes(row.id, at);
   });
 
-/** Deletes or overwrites an object whose bytes are lost, as whoever notices does. */
-export const mendLost: Operation = (scene) => {
-  const lost = scene.truth.now().filter(({ bytesLost }) => bytesLost !== undefined);
+/** Deletes or overwrites an object whose bytes are lost, as a user who notices does. */
+export const repairLost: Operation = (environment) => {
+  const lost = environment.model.now().filter(({ bytesLost }) => bytesLost !== undefined);
   if (lost.length === 0) return Promise.resolve(false);
-  const { row } = scene.random.one(lost);
-  return claiming(
-    scene,
-    [placeOf(row)],
-    () => scene.random.chance(0.5) ? removeAt(scene, row) : overwriteAt(scene, row),
+  const { row } = environment.random.one(lost);
+  return withLocks(
+    environment,
+    [pathOf(row)],
+    () =>
+      environment.random.chance(0.5) ? removeAt(environment, row) : overwriteAt(environment, row),
   );
 };
 
-/** Makes a bucket that is not there. */
-export const makeBucket: Operation = async (scene) => {
-  const open = openBuckets(scene.truth);
+/** Creates a bucket that does not exist. */
+export const makeBucket: Operation = async (environment) => {
+  const open = openBuckets(environment.model);
   const closed = BUCKETS.filter((id) => !open.includes(id));
   if (closed.length === 0) return false;
-  const id = scene.random.one(closed);
-  if (!scene.claims.takeBucket(id)) return false;
+  const id = environment.random.one(closed);
+  if (!environment.locks.takeBucket(id)) return false;
   const { at } = await timed(() =>
-    ok(scene.project.storage.createBucket(id, { public: scene.random.chance(0.5) }))
+    ok(environment.project.storage.createBucket(id, { public: environment.random.chance(0.5) }))
   );
-  scene.truth.bucketMade(id, at);
-  scene.claims.giveBucket(id);
+  environment.model.bucketCreated(id, at);
+  environment.locks.giveBucket(id);
   return true;
 };
 
-/** Deletes a bucket with all that is in it. */
-export const deleteBucket: Operation = async (scene) => {
-  const { project, truth, claims, random } = scene;
-  const deletable = openBuckets(truth).filter((id) => !LASTING_BUCKETS.includes(id));
+/** Deletes a bucket with its objects. */
+export const deleteBucket: Operation = async (environment) => {
+  const { project, model, locks, random } = environment;
+  const deletable = openBuckets(model).filter((id) => !LASTING_BUCKETS.includes(id));
   if (deletable.length === 0) return false;
   const id = random.one(deletable);
-  if (!claims.takeBucket(id)) return false;
-  const inside = truth.now().filter(({ row }) => row.bucket_id === id);
+  if (!locks.takeBucket(id)) return false;
+  const inside = model.now().filter(({ row }) => row.bucket_id === id);
   const names = inside.map(({ row }) => row.name);
   if (names.length > 0) {
     const { at } = await timed(() => ok(project.storage.from(id).remove(names)));
-    for (const { row } of inside) truth.gone(row.id, at);
+    for (const { row } of inside) model.deleted(row.id, at);
   }
   const { at } = await timed(() => ok(project.storage.deleteBucket(id)));
-  truth.bucketGone(id, at);
-  claims.giveBucket(id);
+  model.bucketDeleted(id, at);
+  locks.giveBucket(id);
   return true;
 };
 
-async function putAt({ project, truth, random }: UserScene, bucket: string, name: string) {
+async function putAt({ project, model, random }: UserContext, bucket: string, name: string) {
   const bytes = chooseBytes(random);
   const { at } = await timed(() => upload(project, bucket, name, bytes, chooseOptions(random)));
-  truth.appeared(await readRow(project, bucket, name), digestOf(bytes), at);
+  model.appeared(await readRow(project, bucket, name), digestOf(bytes), at);
 }
 
-async function overwriteAt(scene: UserScene, { bucket_id: bucket, name }: ObjectRow) {
-  await putAt(scene, bucket, name);
+async function overwriteAt(environment: UserContext, { bucket_id: bucket, name }: ObjectRow) {
+  await putAt(environment, bucket, name);
 }
 
-async function removeAt({ project, truth }: UserScene, row: ObjectRow): Promise<void> {
+async function removeAt({ project, model }: UserContext, row: ObjectRow): Promise<void> {
   const { at } = await timed(() => ok(project.storage.from(row.bucket_id).remove([row.name])));
-  truth.gone(row.id, at);
+  model.deleted(row.id, at);
 }
 
 async function withObject(
-  scene: UserScene,
+  environment: UserContext,
   act: (state: ObjectState) => Promise<void>,
 ): Promise<boolean> {
-  const state = chooseObject(scene.random, scene.truth);
-  return state !== undefined && await claiming(scene, [placeOf(state.row)], () => act(state));
+  const state = chooseObject(environment.random, environment.model);
+  return state !== undefined && await withLocks(environment, [pathOf(state.row)], () => act(state));
 }
 
 async function toFreePlace(
-  scene: UserScene,
+  environment: UserContext,
   state: ObjectState | undefined,
   to: { bucket: string; name: string },
   act: (state: ObjectState) => Promise<void>,
 ): Promise<boolean> {
   const target = `${to.bucket}/${to.name}`;
-  if (!state || scene.truth.at(target)) return false;
-  return await claiming(scene, [placeOf(state.row), target], () => act(state));
+  if (!state || environment.model.at(target)) return false;
+  return await withLocks(environment, [pathOf(state.row), target], () => act(state));
 }
 
-async function claiming(
-  { claims }: UserScene,
-  places: readonly string[],
+async function withLocks(
+  { locks }: UserContext,
+  objectPaths: readonly string[],
   act: () => Promise<void>,
 ): Promise<boolean> {
-  if (!claims.take(...places)) return false;
+  if (!locks.take(...objectPaths)) return false;
   try {
     await act();
     return true;
   } finally {
-    claims.give(...places);
+    locks.give(...objectPaths);
   }
 }
 
-/** Does something, and says between which two readings of the clock. */
+/** Runs something and returns the readings of the clock before and after it. */
 export async function timed<Result>(
   act: () => Promise<Result>,
 ): Promise<{ readonly result: Result; readonly at: Moment }> {
@@ -209,7 +216,7 @@ export async function timed<Result>(
   return { result, at: { after, before: Date.now() } };
 }
 
-/** The row of the object at a place. */
+/** The row of the object at a path. */
 async function readRow({ sql }: SoakProject, bucket: string, name: string): Promise<ObjectRow> {
   const [row] = await sql<ObjectRow[]>`
     select id, bucket_id, name, version, owner, owner_id, metadata, user_metadata,

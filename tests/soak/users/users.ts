@@ -1,17 +1,17 @@
-import { Random } from "../../faults/run/random.ts";
-import type { Truth } from "../model/truth.ts";
-import type { SoakProject } from "../world/soak_project.ts";
+import { Random } from "../../simulation/run/random.ts";
+import type { ReferenceModel } from "../model/reference_model.ts";
+import type { SoakProject } from "../environment/soak_project.ts";
 import { BUCKETS, fullness } from "./choices.ts";
-import { Claims } from "./claims.ts";
+import { Locks } from "./locks.ts";
 import * as operations from "./operations.ts";
-import type { Operation, UserScene } from "./operations.ts";
+import type { Operation, UserContext } from "./operations.ts";
 
-/** So many act at once. */
+/** The number of concurrent users. */
 const USERS = 3;
-/** Between two things that a user does, milliseconds at most. */
+/** The longest pause between two operations of a user. */
 const REST_MILLISECONDS = 500;
 
-/** How often each is done, relative to all others. */
+/** The relative frequency of each operation. */
 const HABITS: readonly (readonly [weight: number, operation: Operation])[] = [
   [30, operations.overwrite],
   [14, operations.move],
@@ -22,50 +22,54 @@ const HABITS: readonly (readonly [weight: number, operation: Operation])[] = [
   [2, operations.makeBucket],
   [1, operations.deleteBucket],
   [1, operations.loseBytes],
-  [2, operations.mendLost],
+  [2, operations.repairLost],
 ];
 
-/** People at work in a project; what they do is told to the truth. */
+/** Users who change a project. Their changes are recorded in the reference model. */
 export class Users {
-  /** What was done so far. */
+  /** The number of operations so far. */
   operations = 0;
-  readonly claims = new Claims();
+  readonly locks = new Locks();
   readonly #underWay = new Set<Promise<unknown>>();
   #going = Promise.resolve();
   #resume = () => {};
 
-  constructor(readonly project: SoakProject, readonly truth: Truth, readonly seed: number) {}
+  constructor(
+    readonly project: SoakProject,
+    readonly model: ReferenceModel,
+    readonly seed: number,
+  ) {}
 
-  /** Makes the first buckets and acts until told to stop. Fails where an operation does. */
+  /** Runs operations until the signal aborts. Throws the error of a failed operation. */
   async work(signal: AbortSignal): Promise<void> {
     await Promise.all(
       Array.from({ length: USERS }, (_, number) => this.#workAlone(number, signal)),
     );
   }
 
-  /** Makes all buckets, before anybody else works. */
+  /** Creates all buckets, before other activity. */
   async open(): Promise<void> {
-    const scene = this.#scene(new Random(this.seed));
-    for (const _ of BUCKETS) await operations.makeBucket(scene);
+    const environment = this.#context(new Random(this.seed));
+    for (const _ of BUCKETS) await operations.makeBucket(environment);
   }
 
   async #workAlone(number: number, signal: AbortSignal): Promise<void> {
-    const scene = this.#scene(new Random(this.seed + 1 + number));
-    const { random } = scene;
+    const environment = this.#context(new Random(this.seed + 1 + number));
+    const { random } = environment;
     while (!signal.aborted) {
       await this.#going;
       if (signal.aborted) return;
-      const operation = choose(random, fullness(this.truth));
-      if (await this.track(operation(scene))) this.operations++;
+      const operation = choose(random, fullness(this.model));
+      if (await this.track(operation(environment))) this.operations++;
       await rest(random.between(0, REST_MILLISECONDS));
     }
   }
 
-  #scene(random: Random): UserScene {
-    return { project: this.project, truth: this.truth, claims: this.claims, random };
+  #context(random: Random): UserContext {
+    return { project: this.project, model: this.model, locks: this.locks, random };
   }
 
-  /** Something that changes the project, and is told to the truth before it ends. */
+  /** Tracks a change of the project, which records itself in the reference model before it ends. */
   async track<Result>(change: Promise<Result>): Promise<Result> {
     this.#underWay.add(change);
     try {
@@ -75,17 +79,17 @@ export class Users {
     }
   }
 
-  /** Resolves when the truth knows of all that has begun by now. */
-  async told(): Promise<void> {
+  /** Resolves when the reference model contains all changes that have begun. */
+  async recorded(): Promise<void> {
     await Promise.allSettled([...this.#underWay]);
   }
 
-  /** Lets nobody begin anything; resolves when all have ended what they did. */
+  /** Starts no further operations; resolves when all current ones have ended. */
   async pause(): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#going = promise;
     this.#resume = resolve;
-    await this.told();
+    await this.recorded();
   }
 
   resume(): void {
@@ -94,7 +98,7 @@ export class Users {
 }
 
 function choose(random: Random, full: number): Operation {
-  // Where there is little, more comes; where there is much, more goes.
+  // A project with few objects gets more uploads, one with many more deletions.
   const habits = [...HABITS, [30 * (1.5 - full), operations.put], [
     12 * full,
     operations.remove,

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { isSteady } from "../../soak/world/heap.ts";
+import { isSteady } from "../../soak/environment/heap.ts";
 
 /** Isolates whose peaks lie evenly, half of them within so much of the level. */
 const ISOLATES = 30;

@@ -1,0 +1,13 @@
+import { type Mutant, shared } from "./mutant.ts";
+
+/** See `what`. */
+export const mutant: Mutant = {
+  what: "a run begins to write though the log holds snapshots that the catalog lacks",
+  violates: ["rewind_refused"],
+  scenarios: ["rewound"],
+  edits: [{
+    file: shared("repository/open.ts"),
+    find: 'const news = newRecords.filter((record) => record.kind !== "owner");',
+    replace: 'const news = newRecords.filter((record) => String(record.kind) === "never");',
+  }],
+};

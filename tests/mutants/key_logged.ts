@@ -1,0 +1,13 @@
+import { type Mutant, shared } from "./mutant.ts";
+
+/** See `what`. */
+export const mutant: Mutant = {
+  what: "an error is logged together with the repository's secret key",
+  violates: ["no_secret"],
+  scenarios: ["first_backup"],
+  edits: [{
+    file: shared("log.ts"),
+    find: "hideSecrets(plainJson(facts))",
+    replace: 'JSON.stringify({ ...facts, key: Deno.env.get("HOLDFAST_S3_SECRET_ACCESS_KEY") })',
+  }],
+};

@@ -1,0 +1,13 @@
+import { type Mutant, shared } from "./mutant.ts";
+
+/** See `what`. */
+export const mutant: Mutant = {
+  what: "bytes are accepted for a row although their etag is another version's",
+  violates: ["snapshot_accurate"],
+  scenarios: ["first_backup", "incremental"],
+  edits: [{
+    file: shared("backup/read.ts"),
+    find: "if (rowEtag !== null && etag !== bareEtag(rowEtag)) {",
+    replace: "if (rowEtag !== null && etag === undefined) {",
+  }],
+};
