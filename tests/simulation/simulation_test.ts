@@ -1,11 +1,10 @@
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
+import { NIGHTLY_VARIABLE } from "../run/groups.ts";
 import { testArguments } from "./run/budget.ts";
 
 const MAIN = fileURLToPath(new URL("./main.ts", import.meta.url));
 
-/** Set to 1 by `deno task test --nightly`. */
-const NIGHTLY_VARIABLE = "HOLDFAST_TEST_NIGHTLY";
 /** Another first seed than the fixed one. */
 const SEED_VARIABLE = "HOLDFAST_TEST_SIMULATION_SEED";
 
@@ -15,7 +14,7 @@ Deno.test("every invariant holds under crashes, delays and server faults", async
     args: [
       ...["run", "--allow-all", "--no-check", MAIN],
       ...testArguments({
-        nightly: Deno.env.get(NIGHTLY_VARIABLE) === "1",
+        nightly: Deno.env.has(NIGHTLY_VARIABLE),
         seed: Deno.env.get(SEED_VARIABLE),
       }),
     ],

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { Snapshot } from "../../e2e/support/repository_reader.ts";
+import type { Snapshot } from "../../support/repository_reader.ts";
 import type { SimulatedProject } from "../environment/project.ts";
 
 /** Compares a project's catalog with the repository: the same snapshots, each with the same entries. */
@@ -8,7 +8,9 @@ export async function assertCatalog(
   snapshots: readonly Snapshot[],
 ): Promise<void> {
   const { sql } = project;
-  const known = await sql<{ id: string }[]>`select id from holdfast.snapshots order by sequence`;
+  const known = await sql<
+    { id: string }[]
+  >`select id from holdfast_private.snapshots order by sequence`;
   assert.deepEqual(known.map(({ id }) => id), snapshots.map(({ document }) => document.id));
   for (const snapshot of snapshots) await assertListed(project, snapshot);
 }
@@ -21,8 +23,8 @@ export async function assertListed(
   const rows = await sql`
     select e.bucket_id || '/' || e.name as path, e.version, e.key, e.size::int as size,
       encode(e.sha256, 'hex') as sha256, e.object_id as id
-    from holdfast.known_entries e
-    where e.repository = (select s.repository from holdfast.snapshots s where s.id = ${document.id})
+    from holdfast_private.known_entries e
+    where e.repository = (select s.repository from holdfast_private.snapshots s where s.id = ${document.id})
       and e.added_in <= ${document.sequence}
       and (e.removed_in is null or e.removed_in > ${document.sequence})
     order by (e.bucket_id || '/' || e.name) collate "C"`;

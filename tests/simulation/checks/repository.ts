@@ -1,8 +1,4 @@
-import {
-  digestOf,
-  type RepositoryReader,
-  type Snapshot,
-} from "../../e2e/support/repository_reader.ts";
+import { digestOf, type RepositoryReader, type Snapshot } from "../../support/repository_reader.ts";
 import type { Exchange } from "../proxy/fault_proxy.ts";
 import { assertInvariant, InvariantViolation } from "../invariants.ts";
 

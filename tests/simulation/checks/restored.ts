@@ -1,11 +1,7 @@
 import assert from "node:assert/strict";
 import { isDeepStrictEqual } from "node:util";
-import { type ProjectDoors, readObjects } from "../../e2e/support/project_reader.ts";
-import {
-  digestOf,
-  type RepositoryReader,
-  type Snapshot,
-} from "../../e2e/support/repository_reader.ts";
+import { type ProjectDoors, readObjects } from "../../support/project_reader.ts";
+import { digestOf, type RepositoryReader, type Snapshot } from "../../support/repository_reader.ts";
 
 /**
  * Compares all objects of a project with what a snapshot lists.
@@ -64,9 +60,9 @@ function timesOf<Times>({ created_at, updated_at }: { created_at: Times; updated
 export async function metadataKeptByLast({ sql }: Pick<ProjectDoors, "sql">): Promise<number> {
   const [row] = await sql<[{ kept: number }]>`
     select coalesce(sum((c.counters ->> 'objects_metadata_kept')::integer), 0)::integer as kept
-    from holdfast.cursors c
+    from holdfast_private.cursors c
     where c.run = (
-      select r.id from holdfast.runs r where r.kind = 'restore' order by r.started_at desc limit 1)`;
+      select r.id from holdfast_private.runs r where r.kind = 'restore' order by r.started_at desc limit 1)`;
   return row.kept;
 }
 
@@ -75,6 +71,6 @@ export async function reportedByRestores(
   { sql }: Pick<ProjectDoors, "sql">,
 ): Promise<Set<string>> {
   const rows = await sql<{ path: string }[]>`
-    select bucket_id || '/' || name as path from holdfast.failures where job = 'restore'`;
+    select bucket_id || '/' || name as path from holdfast_private.failures where job = 'restore'`;
   return new Set(rows.map(({ path }) => path));
 }

@@ -115,7 +115,6 @@ export class Environment implements AsyncDisposable {
     await s3.createBucket(BUCKET);
     const environment = new Environment(servers, options, folder, s3, start, state);
     environment.clock.aheadMs = options.aheadMs.functions;
-    environment.clock.install();
     for (const name of state?.projects ?? []) await environment.participant(name);
     return environment;
   }
@@ -183,10 +182,12 @@ export class Environment implements AsyncDisposable {
     const { conditionalWrites, workerCount } = this.options;
     // Holdfast has to probe what this S3 server honours.
     if (conditionalWrites === "none") {
-      await sql`update holdfast.repositories set conditional_writes = null`;
+      await sql`update holdfast_private.repositories set conditional_writes = null`;
     }
     if (workerCount > DEFAULT_LANES) {
-      await sql`update holdfast.settings set value = ${sql.json(workerCount)} where name = 'lanes'`;
+      await sql`update holdfast_private.settings set value = ${
+        sql.json(workerCount)
+      } where name = 'lanes'`;
     }
   }
 

@@ -1,13 +1,17 @@
 import { backupStages } from "../../../supabase/functions/_holdfast/backup/stages.ts";
 import { createBudget } from "../../../supabase/functions/_holdfast/engine/budget.ts";
 import { runSlice, type Stages } from "../../../supabase/functions/_holdfast/engine/slice.ts";
+import type { Transport } from "../../../supabase/functions/_holdfast/lib/http/transport.ts";
 import type { Database } from "../../../supabase/functions/_holdfast/project/database.ts";
 import { createObjectWriter } from "../../../supabase/functions/_holdfast/project/target.ts";
 import { createS3Store } from "../../../supabase/functions/_holdfast/repository/s3_store.ts";
 import { dropLeftScratchBuckets } from "../../../supabase/functions/_holdfast/restore/scratch.ts";
 import { restoreStages } from "../../../supabase/functions/_holdfast/restore/stages.ts";
 import { checkSnapshot } from "../../../supabase/functions/_holdfast/restore/choose.ts";
-import { readRepositorySettings } from "../../../supabase/functions/_holdfast/settings.ts";
+import {
+  readRepositorySettings,
+  runtimeEnvironment,
+} from "../../../supabase/functions/_holdfast/settings.ts";
 import type { FaultProxy } from "../proxy/fault_proxy.ts";
 import { type CallWatch, databaseClient, httpClient } from "../proxy/clients.ts";
 import { WorkerDied } from "../proxy/step.ts";
@@ -19,7 +23,7 @@ import type { FunctionName, Post, Start, Workers } from "./workers.ts";
 /** The clients of a worker. */
 interface WorkerClients {
   readonly database: Database;
-  readonly request: typeof fetch;
+  readonly transport: Transport;
 }
 
 /** How workers behave without faults. */
@@ -58,7 +62,7 @@ export class LocalWorkers implements Workers {
       await worker.database.call("enter_project", { project_url: this.project.url });
       await this.#slice(functionName, run, worker);
       if (functionName !== "holdfast-restore") return;
-      const writer = createObjectWriter(this.project.settings, worker.request);
+      const writer = createObjectWriter(this.project.settings, worker.transport);
       await dropLeftScratchBuckets(writer, worker.database);
     });
   }
@@ -77,8 +81,13 @@ export class LocalWorkers implements Workers {
     worker: WorkerClients,
   ): Promise<void> {
     const stages = functionName === "holdfast-restore" ? restoreStages : backupStages;
-    const made: Stages = stages(this.project.settings, worker.database, worker.request);
-    const budget = createBudget({ now: () => 0, cpu: () => 0 });
+    const made: Stages = stages({
+      environment: runtimeEnvironment,
+      project: this.project.settings,
+      database: worker.database,
+      transport: worker.transport,
+    });
+    const budget = createBudget({ clock: this.clock.forBudget(), cpu: () => 0 });
     if (this.options.shortSlices) budget.close();
     await runSlice(worker.database, functionName, made, run, budget);
   }
@@ -104,7 +113,7 @@ export class LocalWorkers implements Workers {
         this.#startOthers(call.name);
         return this.watch(call, send);
       }),
-      request: httpClient(this.proxy, state, { s3Origin, clock, readsBack }),
+      transport: { fetch: httpClient(this.proxy, state, { s3Origin, clock, readsBack }), clock },
     };
     work(worker).catch((error) => {
       // A function logs it.
@@ -118,9 +127,9 @@ export class LocalWorkers implements Workers {
 
 /** Starts a run and returns its id. */
 async function startRun(start: Start, url: string, worker: WorkerClients): Promise<string> {
-  const { database, request } = worker;
+  const { database, transport } = worker;
   if (start.kind === "restore") {
-    const store = createS3Store(readRepositorySettings(), request);
+    const store = createS3Store(readRepositorySettings(runtimeEnvironment), transport);
     await checkSnapshot(store, database, start.snapshot ?? "latest");
   }
   await database.call("enter_project", { project_url: url });

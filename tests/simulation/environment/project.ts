@@ -1,8 +1,8 @@
 import { join } from "node:path";
 import type { ProjectSettings } from "../../../supabase/functions/_holdfast/settings.ts";
-import type { ProjectDoors } from "../../e2e/support/project_reader.ts";
-import { RepositoryReader } from "../../e2e/support/repository_reader.ts";
-import type { S3Bucket } from "../../e2e/support/s3_bucket.ts";
+import type { ProjectDoors } from "../../support/project_reader.ts";
+import { RepositoryReader } from "../../support/repository_reader.ts";
+import type { S3Bucket } from "../../support/s3_bucket.ts";
 import { type ApiKeys, createApiKeys } from "../../stack/edge/api_keys.ts";
 import { type GatewayServices, startGateway } from "../../stack/edge/gateway.ts";
 import type { ProjectDatabase } from "../../stack/postgres/cluster.ts";
@@ -12,7 +12,7 @@ import { LocalBucket } from "./local_bucket.ts";
 import { BUCKET, REGION, type Servers } from "./servers.ts";
 import { BYPASS_HEADER } from "../processes/http_proxy.ts";
 import { copyFolder, type SavedState } from "./saved_state.ts";
-import { storageClient } from "../../e2e/support/storage_client.ts";
+import { storageClient } from "../../support/storage_client.ts";
 
 /** The name of a project's initial state. */
 const INITIAL = "initial";

@@ -45,7 +45,7 @@ export async function act(
 async function isPartial({ proxy, source }: Environment): Promise<boolean> {
   if (!proxy.hadServerFault) return false;
   const failures = await (await source).project.sql`
-    select from holdfast.failures where job = 'backup'`;
+    select from holdfast_private.failures where job = 'backup'`;
   return failures.length > 0;
 }
 

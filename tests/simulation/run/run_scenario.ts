@@ -1,4 +1,4 @@
-import { assertHolds } from "../../e2e/support/assert_snapshot.ts";
+import { assertHolds } from "../../support/assert_snapshot.ts";
 import { assertCatalog } from "../checks/catalog.ts";
 import { assertNoRowPassed, readHeld } from "../checks/progress.ts";
 import {

@@ -23,7 +23,7 @@ async function cancelAfterCommit({ proxy, source }: Environment): Promise<void> 
     if (committed === 1) {
       committed += 1;
       await sql`
-        select holdfast.cancel_run(id, 'test') from holdfast.runs where state = 'running'`;
+        select holdfast_private.cancel_run(id, 'test') from holdfast_private.runs where state = 'running'`;
     }
     if (action === "backup_commit" && committed === 0) committed += 1;
   };

@@ -1,4 +1,4 @@
-import { bytesOf, createBucket, upload } from "../../e2e/support/objects.ts";
+import { bytesOf, createBucket, upload } from "../../support/objects.ts";
 import type { Environment } from "../environment/environment.ts";
 import type { Scenario } from "./scenario.ts";
 

@@ -1,4 +1,4 @@
-import { bytesOf, createBucket, ok, upload } from "../../e2e/support/objects.ts";
+import { bytesOf, createBucket, ok, upload } from "../../support/objects.ts";
 import type { Environment } from "../environment/environment.ts";
 import { fillSource } from "./first_backup.ts";
 import type { Scenario } from "./scenario.ts";

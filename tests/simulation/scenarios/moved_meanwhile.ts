@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { ok } from "../../e2e/support/objects.ts";
+import { ok } from "../../support/objects.ts";
 import { assertInvariant } from "../invariants.ts";
 import { fillSource } from "./first_backup.ts";
 import type { Scenario } from "./scenario.ts";

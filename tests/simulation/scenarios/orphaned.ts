@@ -1,4 +1,4 @@
-import { bytesOf, upload } from "../../e2e/support/objects.ts";
+import { bytesOf, upload } from "../../support/objects.ts";
 import type { Environment } from "../environment/environment.ts";
 import { fillSource } from "./first_backup.ts";
 import type { Scenario } from "./scenario.ts";
@@ -34,8 +34,8 @@ async function orphan(environment: Environment, seed: number): Promise<void> {
     await project.bucket.put(key, bytes);
   }
   await project.sql`
-    insert into holdfast.uploads (run, repository, bucket_id, name, object, key, part_size, upload_id)
+    insert into holdfast_private.uploads (run, repository, bucket_id, name, object, key, part_size, upload_id)
     select null, r.id, 'one', 'deleted/' || n, '{}', 'data/one/deleted/' || n, 8388608,
       replace(gen_random_uuid()::text, '-', '')
-    from holdfast.repositories r, generate_series(1, ${UPLOADS}::integer) as n`;
+    from holdfast_private.repositories r, generate_series(1, ${UPLOADS}::integer) as n`;
 }

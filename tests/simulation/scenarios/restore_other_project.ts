@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
-import { createBucket, upload } from "../../e2e/support/objects.ts";
-import { readRows } from "../../e2e/support/project_reader.ts";
-import type { Snapshot } from "../../e2e/support/repository_reader.ts";
+import { createBucket, upload } from "../../support/objects.ts";
+import { readRows } from "../../support/project_reader.ts";
+import type { Snapshot } from "../../support/repository_reader.ts";
 import { assertRestored, reportedByRestores } from "../checks/restored.ts";
 import { assertInvariant } from "../invariants.ts";
 import type { SimulatedProject } from "../environment/project.ts";
@@ -87,7 +87,7 @@ async function pathsOfOlder({ project, snapshots, stale }: {
 }): Promise<string[]> {
   if (!stale) return [];
   const runs = await project.sql<{ snapshot: string }[]>`
-    select result ->> 'snapshot' as snapshot from holdfast.runs where kind = 'restore'`;
+    select result ->> 'snapshot' as snapshot from holdfast_private.runs where kind = 'restore'`;
   const restored = new Set(runs.map(({ snapshot }) => snapshot));
   return snapshots.filter(({ document }) => restored.has(document.id))
     .flatMap(({ entries }) => [...entries.keys()])

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { isDeepStrictEqual } from "node:util";
-import { type ObjectRow, readObjects } from "../../e2e/support/project_reader.ts";
-import { digestOf, type Snapshot } from "../../e2e/support/repository_reader.ts";
+import { type ObjectRow, readObjects } from "../../support/project_reader.ts";
+import { digestOf, type Snapshot } from "../../support/repository_reader.ts";
 import { assertRestored } from "../../simulation/checks/restored.ts";
 import { assertInvariant, InvariantViolation } from "../../simulation/invariants.ts";
 import type { Journal } from "../run/journal.ts";
@@ -62,7 +62,7 @@ export async function checkRestored(
   journal: Journal,
 ): Promise<void> {
   const reported = await project.sql<{ path: string }[]>`
-    select bucket_id || '/' || name as path from holdfast.failures
+    select bucket_id || '/' || name as path from holdfast_private.failures
     where job = 'restore' and run = ${run}`;
   const except = new Set(reported.map(({ path }) => path));
   const listed = (objectPath: string) => snapshot.entries.has(objectPath);

@@ -1,6 +1,6 @@
-import type { ProjectDoors } from "../../e2e/support/project_reader.ts";
-import { RepositoryReader } from "../../e2e/support/repository_reader.ts";
-import { S3Bucket } from "../../e2e/support/s3_bucket.ts";
+import type { ProjectDoors } from "../../support/project_reader.ts";
+import { RepositoryReader } from "../../support/repository_reader.ts";
+import { S3Bucket } from "../../support/s3_bucket.ts";
 import { openPostgresProxy } from "../../simulation/processes/postgres_proxy.ts";
 import type { Pass } from "../../simulation/processes/http_proxy.ts";
 import { LIMITS } from "../../stack/edge/isolate_limits.ts";
@@ -10,7 +10,7 @@ import { defaultSecrets } from "../../stack/secrets.ts";
 import type { RepositoryBucket, Stack } from "../../stack/stack.ts";
 import type { FaultSchedule } from "./random_faults.ts";
 import { openFaultProxy, type Passed } from "./fault_proxy.ts";
-import { storageClient } from "../../e2e/support/storage_client.ts";
+import { storageClient } from "../../support/storage_client.ts";
 
 /** Called with each executed request of a project's functions. */
 export type Watch = (receiver: "storage" | "s3", request: Passed) => void;

@@ -1,4 +1,4 @@
-import { readRows } from "../../e2e/support/project_reader.ts";
+import { readRows } from "../../support/project_reader.ts";
 import type { Random } from "../../simulation/run/random.ts";
 import { checkRestored } from "../checks/restored.ts";
 import type { SnapshotChecks } from "../checks/snapshots.ts";

@@ -1,4 +1,4 @@
-import type { ObjectRow } from "../../e2e/support/project_reader.ts";
+import type { ObjectRow } from "../../support/project_reader.ts";
 
 /**
  * When something happened: not before `after`, not after `before`. In milliseconds since 1970, measured

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { assertHolds } from "../../e2e/support/assert_snapshot.ts";
+import { assertHolds } from "../../support/assert_snapshot.ts";
 import { assertNoSecrets } from "../../simulation/checks/secrets.ts";
 import { assertInvariant, InvariantViolation } from "../../simulation/invariants.ts";
 import { Random } from "../../simulation/run/random.ts";

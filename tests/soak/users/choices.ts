@@ -1,4 +1,4 @@
-import type { UploadOptions } from "../../e2e/support/objects.ts";
+import type { UploadOptions } from "../../support/objects.ts";
 import type { Random } from "../../simulation/run/random.ts";
 import type { ObjectState, ReferenceModel } from "../model/reference_model.ts";
 
