@@ -143,6 +143,15 @@ export class Scheduler {
     }
   }
 
+  /** Ticks while random faults remain and scratch buckets of failed runs could not be deleted. */
+  async tidyUnderFaults(): Promise<void> {
+    for (let minute = 0; minute < LAST_FAULTY_MINUTE; minute++) {
+      if (!this.proxy.randomFaults?.hasMore || !await this.#isUntidy()) return;
+      await this.tick();
+      await this.settle();
+    }
+  }
+
   /** Makes every recorded failure due for its next attempt. */
   async passDays(): Promise<void> {
     await this.project

@@ -6,7 +6,7 @@ import { RandomFaults } from "./random_faults.ts";
 /** A scenario is repeated so often while random faults remain. */
 const MAX_ROUNDS = 4;
 /** In a steered run, where more faults are wanted. */
-const MAX_STEERED_ROUNDS = 8;
+const MAX_STEERED_ROUNDS = 12;
 
 /**
  * Runs a scenario under its faults. With random faults it is repeated until all of them were injected,
@@ -35,6 +35,9 @@ export async function act(
       await betweenRounds();
       await scenario.changeBetweenRounds?.(environment);
       await repeatAct(environment, scenario);
+    }
+    for (const { scheduler } of wanted ? await environment.participants() : []) {
+      await scheduler.tidyUnderFaults();
     }
     await recover(environment, scenario);
   }

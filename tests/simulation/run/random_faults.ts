@@ -15,6 +15,9 @@ interface Rate {
 const FOCUS: Rate = { share: 0.8, most: 16 };
 /** The same in a steered run, which goes on until its wanted pairs have met. */
 const STEERED_FOCUS: Rate = { share: 0.8, most: 64 };
+/** The same for kinds of which a run makes one request: it is to fail as often as it is retried. */
+const STEERED_RARE: Rate = { share: 0.95, most: 64 };
+const RARE_KINDS: readonly Kind[] = ["storage DELETE bucket", "s3 create upload"];
 /** For all other kinds. */
 const BACKGROUND: Rate = { share: 0.08, most: 2 };
 /** For calls to the database in focus: they are many, and each fault may end a slice. */
@@ -79,7 +82,8 @@ export class RandomFaults implements FaultSchedule {
   #rateOf(kind: Kind): Rate {
     if (!this.focus.includes(kind)) return BACKGROUND;
     if (kind === "sql") return SQL_FOCUS;
-    return this.wanted ? STEERED_FOCUS : FOCUS;
+    if (!this.wanted) return FOCUS;
+    return RARE_KINDS.includes(kind) ? STEERED_RARE : STEERED_FOCUS;
   }
 
   #draw(kind: Kind): RandomFault | undefined {
