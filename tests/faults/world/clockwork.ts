@@ -118,6 +118,10 @@ export class Clockwork {
       await sql`set local role postgres`;
       await sql`select holdfast_private.tick()`;
     });
+    await this.project.sql.begin(async (sql) => {
+      await sql`set local role postgres`;
+      await sql`select holdfast_private.housekeeping()`;
+    });
   }
 
   async expireLeases(): Promise<void> {

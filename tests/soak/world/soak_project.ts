@@ -109,7 +109,7 @@ export class SoakProject implements ProjectDoors, AsyncDisposable {
   }
 
   /** Has pg_cron run one of Holdfast's jobs now; nothing where it is not scheduled. */
-  async fire(job: "holdfast tick" | "holdfast backup"): Promise<void> {
+  async fire(job: "holdfast tick" | "holdfast housekeeping" | "holdfast backup"): Promise<void> {
     const known = await this.sql`select from cron.job where jobname = ${job}`;
     if (known.length > 0) await this.project.parts.cron?.fire(job);
   }
