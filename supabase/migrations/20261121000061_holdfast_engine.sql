@@ -879,6 +879,12 @@ as $$
 declare
   r holdfast_private.runs;
 begin
+  -- Few runs are paused. The row of one that is not stays free for its lanes, whose every heartbeat
+  -- and commit need it, until the tick commits.
+  if not exists (
+    select from holdfast_private.runs p where p.id = resume_if_due.run_id and p.paused_until is not null) then
+    return;
+  end if;
   select * into r from holdfast_private.runs where id = resume_if_due.run_id for update;
   if r.paused_until is not null and (not holdfast_private.is_paused(r)
     or (r.paused_code = 'paused_by_limit' and (holdfast_private.egress_limit_reached()).setting is null)) then

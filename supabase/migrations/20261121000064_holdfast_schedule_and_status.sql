@@ -155,6 +155,7 @@ begin
       hint = 'This version of pg_cron does not know all of it. Use numbers, *, -, / and commas.';
   end;
   perform cron.schedule('holdfast tick', '* * * * *', 'select holdfast_private.tick()');
+  perform cron.schedule('holdfast housekeeping', '* * * * *', 'select holdfast_private.housekeeping()');
   perform holdfast_private.record_audit(session_user::text, 'schedule',
     jsonb_build_object('cron_expression', schedule.cron_expression, 'project_url', schedule.project_url));
   return format('Backups start at %L in UTC, next on %s. Slices are posted to %s.', btrim(schedule.cron_expression),
@@ -174,10 +175,10 @@ declare
 begin
   perform pg_advisory_xact_lock(hashtext('holdfast'), hashtext('start_run'));
   running := exists (select from holdfast_private.runs r where r.state in ('running', 'sealing'));
-  -- A run that is on keeps its tick, which goes when the run has ended.
+  -- A run that is on keeps its tick and housekeeping, which go when the run has ended.
   select count(cron.unschedule(j.jobid)) into removed from cron.job j
   where j.username = current_user
-    and (j.jobname = 'holdfast backup' or (j.jobname = 'holdfast tick' and not running));
+    and (j.jobname = 'holdfast backup' or (j.jobname in ('holdfast tick', 'holdfast housekeeping') and not running));
   perform holdfast.set('backup_waiting', 'null');
   if removed = 0 then
     return 'Nothing was scheduled.';
@@ -192,7 +193,8 @@ comment on function holdfast.unschedule() is 'Removes the schedule and the tick,
 
 -- The tick, each minute: it posts what was lost, ends what is stuck, starts what is overdue and has
 -- cleared up what was left. All it knows is in the tables, so a tick more or less, or two at once,
--- change nothing.
+-- change nothing. What may take longer is a job of its own: what a statement locks, above all the rows
+-- of running runs, it locks until its end, and a lane that can't prolong its lease counts as dead.
 
 create function holdfast_private.maximum_age() returns interval
   language sql stable security definer set search_path = ''
@@ -225,7 +227,8 @@ declare
 begin
   -- By command and not by job: a job that was scheduled anew has another number.
   delete from cron.job_run_details d
-  where d.command in ('select holdfast_private.tick()', 'select holdfast.start_scheduled_backup()')
+  where d.command in ('select holdfast_private.tick()', 'select holdfast_private.housekeeping()',
+      'select holdfast.start_scheduled_backup()')
     and d.start_time < now() - interval '7 days';
   get diagnostics pruned = row_count;
   return pruned;
@@ -240,13 +243,15 @@ create function holdfast_private.ensure_tick() returns void
   language plpgsql security definer set search_path = ''
 as $$
 begin
-  if not exists (select from cron.job j where j.jobname = 'holdfast tick' and j.username = current_user) then
-    perform cron.schedule('holdfast tick', '* * * * *', 'select holdfast_private.tick()');
-  end if;
+  perform cron.schedule(wanted.jobname, '* * * * *', wanted.command)
+  from (values ('holdfast tick', 'select holdfast_private.tick()'),
+    ('holdfast housekeeping', 'select holdfast_private.housekeeping()')) as wanted (jobname, command)
+  where not exists (
+    select from cron.job j where j.jobname = wanted.jobname and j.username = current_user);
 end
 $$;
 comment on function holdfast_private.ensure_tick() is
-  'Makes the tick''s job where there is none: a run whose slices die would else stand still where nothing is scheduled, as in a project that is restored into.';
+  'Makes the jobs of the tick and of housekeeping where they are not: a run whose slices die would else stand still where nothing is scheduled, as in a project that is restored into.';
 
 -- Who drops the tick, and who starts what needs it, must not pass each other unseen: the one would see no
 -- run yet, the other a job whose deletion is not committed. All of them hold the lock of start_run until
@@ -264,12 +269,13 @@ begin
     and holdfast_private.maximum_age() is null and holdfast_private.setting('backup_waiting') = 'null'
     and holdfast_private.left_scratch_buckets() = '[]'
     and not exists (select from holdfast_private.overwrites w where w.put is not null) then
-    perform cron.unschedule(j.jobid) from cron.job j where j.jobname = 'holdfast tick' and j.username = current_user;
+    perform cron.unschedule(j.jobid) from cron.job j
+    where j.jobname in ('holdfast tick', 'holdfast housekeeping') and j.username = current_user;
   end if;
 end
 $$;
 comment on function holdfast_private.drop_idle_tick() is
-  'Removes the tick''s job where nothing is scheduled, nothing runs and nothing is to be cleared up; leaves it to the next tick where something is being started.';
+  'Removes the jobs of the tick and of housekeeping where nothing is scheduled, nothing runs and nothing is to be cleared up; leaves it to the next tick where something is being started.';
 
 create function holdfast_private.tick() returns jsonb
   language plpgsql security definer set search_path = ''
@@ -280,7 +286,6 @@ declare
   stuck uuid[] := '{}';
   started uuid;
   refused text;
-  mended jsonb;
 begin
   for id in select r.id from holdfast_private.runs r where r.state in ('running', 'sealing') loop
     perform holdfast_private.resume_if_due(id);
@@ -301,21 +306,32 @@ begin
   if holdfast_private.left_scratch_buckets() <> '[]' then
     perform holdfast_private.post_work('holdfast-restore', '{}');
   end if;
+  perform holdfast_private.drop_idle_tick();
+  return jsonb_strip_nulls(jsonb_build_object('posted', posted, 'stuck', to_jsonb(nullif(stuck, '{}')),
+    'started', started, 'refused', refused));
+end
+$$;
+comment on function holdfast_private.tick() is
+  'What pg_cron runs each minute: posts a slice for each free lane, ends stuck runs, starts a backup that waits or is overdue, and has scratch buckets removed. Returns what it did.';
+
+create function holdfast_private.housekeeping() returns jsonb
+  language plpgsql security definer set search_path = ''
+as $$
+declare
+  mended jsonb;
+begin
   begin
     mended := holdfast_private.mend_overwrites();
   exception when others then
-    -- Nothing posted above may be rolled back.
     mended := jsonb_build_object('not_mended', sqlerrm);
   end;
-  perform holdfast_private.drop_idle_tick();
-  return mended || jsonb_strip_nulls(jsonb_build_object('posted', posted, 'stuck', to_jsonb(nullif(stuck, '{}')),
-    'started', started, 'refused', refused,
+  return mended || jsonb_strip_nulls(jsonb_build_object(
     -- pg_cron's table has no index that would serve.
     'pruned', case when extract(minute from now()) = 0 then holdfast_private.prune_job_runs() end));
 end
 $$;
-comment on function holdfast_private.tick() is
-  'What pg_cron runs each minute: posts a slice for each free lane, ends stuck runs, starts a backup that waits or is overdue, has scratch buckets removed and mends what came late. Returns what it did.';
+comment on function holdfast_private.housekeeping() is
+  'What pg_cron runs each minute beside the tick: mends what came late, and once an hour removes old records of Holdfast''s own jobs. It locks no run. Returns what it did.';
 
 -- functions/run_reports.sql
 

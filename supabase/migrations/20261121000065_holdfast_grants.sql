@@ -90,6 +90,7 @@ grant execute on function
   -- listings.sql
   holdfast_private.seal_page(bigint, uuid, integer),
   -- seal.sql
+  holdfast_private.seal_count(bigint, uuid, integer),
   holdfast_private.seal_facts(bigint, uuid),
   holdfast_private.rival_would_collide(bigint, uuid),
   holdfast_private.freeze_snapshot(bigint, uuid, text),
@@ -100,7 +101,8 @@ grant execute on function
   holdfast_private.start_import(text, jsonb),
   holdfast_private.repository_prepared(bigint, uuid, jsonb, text),
   holdfast_private.import_begin(bigint, uuid),
-  holdfast_private.import_page(bigint, uuid, integer, jsonb, jsonb, jsonb),
+  holdfast_private.import_page(bigint, uuid, integer, jsonb, jsonb),
+  holdfast_private.import_close(bigint, uuid, integer, jsonb, integer),
   holdfast_private.import_record(bigint, uuid, jsonb, jsonb),
   holdfast_private.import_done(bigint, uuid),
   -- restore_plan.sql

@@ -80,7 +80,7 @@ Deno.test("what keeps a late upload from being mended keeps no backup from going
   await project
     .sql`alter table storage.objects add constraint no_words check (user_metadata = '{}') not valid`;
   const [row] = await project.sql<
-    { tick: Record<string, unknown> }[]
-  >`select holdfast_private.tick()`;
-  assert.match(String(row!.tick.not_mended), /no_words/);
+    { housekeeping: Record<string, unknown> }[]
+  >`select holdfast_private.housekeeping()`;
+  assert.match(String(row!.housekeeping.not_mended), /no_words/);
 });

@@ -11,6 +11,7 @@ export async function schedule(project: TestProject): Promise<void> {
 
 /** Lets a minute pass, as far as the tick is concerned: all that it posts is sent and answered. */
 export async function tick(project: TestProject): Promise<void> {
+  await project.client.fireCron("holdfast housekeeping");
   await project.client.fireCron("holdfast tick");
   await project.client.drainNet();
 }

@@ -48,7 +48,7 @@ comment on function holdfast_private.import_begin(bigint, uuid) is
   'Which repository an import is of, and how far it is: its position, the newest snapshot in the catalog with the keys of its parts, and the last record it holds.';
 
 create function holdfast_private.import_page(cursor_id bigint, owner uuid, sequence integer, lines jsonb,
-  replaces jsonb, new_position jsonb) returns void
+  new_position jsonb) returns void
   language plpgsql security definer set search_path = ''
 as $$
 declare
@@ -68,20 +68,59 @@ begin
   where x.op = 'remove' and e.repository = repo and e.bucket_id = x.bucket_id and e.name = x.name
     and e.removed_in is null and e.added_in <= import_page.sequence;
 
-  -- A full listing says by its silence what is gone: between the keys that this page covers.
-  if replaces is not null then
-    update holdfast_private.entries e set removed_in = import_page.sequence
-    where e.repository = repo and e.removed_in is null and e.added_in < import_page.sequence
-      and (e.bucket_id, e.name) > (replaces ->> 'after_bucket', replaces ->> 'after_name')
-      and (replaces ->> 'to_bucket' is null
-        or (e.bucket_id, e.name) <= (replaces ->> 'to_bucket', replaces ->> 'to_name'));
-  end if;
   perform holdfast_private.commit_cursor(c.id, import_page.owner, new_position || '{"begun": true}',
     jsonb_build_object('entries_imported', jsonb_array_length(lines)));
 end
 $$;
-comment on function holdfast_private.import_page(bigint, uuid, integer, jsonb, jsonb, jsonb) is
-  'Applies lines of a listing to the catalog as a sequence; replaces bounds what a full listing closes.';
+comment on function holdfast_private.import_page(bigint, uuid, integer, jsonb, jsonb) is
+  'Applies lines of a listing to the catalog as a sequence. What a page of a full listing covers is closed before: import_close.';
+
+-- A full listing says by its silence what is gone: between the keys that a page of it covers. That may be
+-- all that the catalog holds, so it is closed step by step, before the page opens what it lists.
+create function holdfast_private.import_close(cursor_id bigint, owner uuid, sequence integer, covers jsonb,
+  max_rows integer default 20000) returns boolean
+  language plpgsql security definer set search_path = '' set plan_cache_mode = force_custom_plan
+  -- The order is the primary key's, and a step ends after its rows.
+  set enable_seqscan = off set enable_bitmapscan = off set enable_sort = off
+as $$
+declare
+  c holdfast_private.cursors := holdfast_private.require_lease(import_close.cursor_id, import_close.owner);
+  repo integer := (select r.repository from holdfast_private.runs r where r.id = c.run);
+  -- A name may have several entries: a step may end between them.
+  after jsonb := coalesce(c.position -> 'closed', jsonb_build_object(
+    'bucket_id', covers -> 'after_bucket', 'name', covers -> 'after_name', 'added_in', 2147483647));
+  step jsonb;
+begin
+  if after ? 'all' then
+    return true;
+  end if;
+  if not c.position ? 'begun' then
+    perform holdfast_private.forget_unsealed(repo);
+  end if;
+  with page as materialized (
+    select e.bucket_id, e.name, e.added_in, e.removed_in from holdfast_private.entries e
+    where e.repository = repo
+      and (e.bucket_id, e.name, e.added_in) > (after ->> 'bucket_id', after ->> 'name', (after ->> 'added_in')::integer)
+      and (covers ->> 'to_bucket' is null
+        or (e.bucket_id, e.name) <= (covers ->> 'to_bucket', covers ->> 'to_name'))
+    order by e.bucket_id, e.name, e.added_in limit import_close.max_rows
+  ), closed as (
+    update holdfast_private.entries e set removed_in = import_close.sequence
+    from page p
+    where p.removed_in is null and p.added_in < import_close.sequence
+      and e.repository = repo and e.bucket_id = p.bucket_id and e.name = p.name and e.added_in = p.added_in
+  )
+  select case when (select count(*) from page) < import_close.max_rows then '{"all": true}' else (
+    select jsonb_build_object('bucket_id', l.bucket_id, 'name', l.name, 'added_in', l.added_in)
+    from page l order by l.bucket_id desc, l.name desc, l.added_in desc limit 1) end
+  into step;
+  perform holdfast_private.commit_cursor(c.id, import_close.owner,
+    c.position || jsonb_build_object('begun', true, 'closed', step), '{}');
+  return step ? 'all';
+end
+$$;
+comment on function holdfast_private.import_close(bigint, uuid, integer, jsonb, integer) is
+  'Closes some of what a page of a full listing covers, and commits how far it got; returns whether that was all.';
 
 create function holdfast_private.import_record(cursor_id bigint, owner uuid, record jsonb, document jsonb) returns void
   language plpgsql security definer set search_path = ''

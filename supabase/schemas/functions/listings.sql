@@ -117,6 +117,8 @@ as $$
   -- and never more lines of changes than a full listing has.
   select case
     when (base).sequence is null then 'full'
+    -- Totals go on from those of the snapshot before.
+    when not ((base).document -> 'totals') ?& '{objects,bytes,assumed}' then 'full'
     when (select count(*) >= 30
         or sum((p ->> 'entries')::bigint) > greatest(10000, ((base).document #>> '{totals,objects}')::bigint)
       from jsonb_array_elements((base).document -> 'parts') p where p ->> 'kind' = 'changes') then 'full'
@@ -124,6 +126,42 @@ as $$
 $$;
 comment on function holdfast_private.listing_kind(holdfast_private.snapshots) is
   'Whether the snapshot after this one lists everything or only what changed.';
+
+create function holdfast_private.totals_before(base holdfast_private.snapshots) returns jsonb
+  language sql stable set search_path = ''
+as $$
+  select case when holdfast_private.listing_kind(base) = 'full' then '{"objects": 0, "bytes": 0, "assumed": 0}'
+    else jsonb_build_object('objects', (base).document #> '{totals,objects}', 'bytes', (base).document #> '{totals,bytes}',
+      'assumed', (base).document #> '{totals,assumed}') end
+$$;
+comment on function holdfast_private.totals_before(holdfast_private.snapshots) is
+  'The totals to which a listing''s pages add: none for a full one, else those of the snapshot before.';
+
+create function holdfast_private.listing_totals(repository integer, since integer, upto integer,
+  after_bucket text, after_name text, to_bucket text, to_name text) returns jsonb
+  language plpgsql stable security definer set search_path = '' set plan_cache_mode = force_custom_plan
+  -- Of a page's entries each blob is looked up; joined, all of the repository's would be read.
+  set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off
+as $$
+begin
+  return (
+    select jsonb_build_object('objects', coalesce(sum(change.sign), 0),
+      'bytes', coalesce(sum(change.sign * change.size), 0),
+      'assumed', coalesce(sum(change.sign) filter (where change.assumed), 0))
+    from (
+      select 1 as sign, e.size, e.assumed from holdfast_private.known_entries e
+      where e.repository = listing_totals.repository
+        and e.added_in > coalesce(since, 0) and e.added_in <= upto and (e.removed_in is null or e.removed_in > upto)
+        and (e.bucket_id, e.name) > (after_bucket, after_name) and (e.bucket_id, e.name) <= (to_bucket, to_name)
+      union all
+      select -1, e.size, e.assumed from holdfast_private.known_entries e
+      where e.repository = listing_totals.repository
+        and e.removed_in > since and e.removed_in <= upto and e.added_in <= since
+        and (e.bucket_id, e.name) > (after_bucket, after_name) and (e.bucket_id, e.name) <= (to_bucket, to_name)) as change);
+end
+$$;
+comment on function holdfast_private.listing_totals(integer, integer, integer, text, text, text, text) is
+  'What the names of one page add to a snapshot''s totals after one sequence up to another; since is null for a full listing.';
 
 create function holdfast_private.seal_page(cursor_id bigint, owner uuid, max_lines integer) returns jsonb
   language plpgsql security definer set search_path = ''
@@ -138,6 +176,7 @@ declare
   -- A slice packs a page in memory: an object's metadata may be of any size, one line goes alone.
   max_bytes constant bigint := 16 * 1024 * 1024;
   page jsonb;
+  totals jsonb := coalesce(c.position -> 'totals', holdfast_private.totals_before(base));
 begin
   select jsonb_build_object('count', count(*), 'text', string_agg(l.line, E'\n' order by l.bucket_id, l.name),
     'bucket_id', (array_agg(l.bucket_id order by l.bucket_id desc, l.name desc))[1],
@@ -155,9 +194,14 @@ begin
       where kind = 'changes') as listed
     window upto as (order by listed.bucket_id, listed.name rows unbounded preceding)) as l
   where l.bytes <= max_bytes or l.line_number = 1;
-  return page || jsonb_build_object('kind', kind, 'parts', coalesce(c.position -> 'parts', '[]'),
+  if (page ->> 'count')::integer > 0 then
+    totals := holdfast_private.add_counters(totals, holdfast_private.listing_totals(r.repository,
+      case when kind = 'changes' then (base).sequence end, r.sequence, after_bucket, after_name,
+      page ->> 'bucket_id', page ->> 'name'));
+  end if;
+  return page || jsonb_build_object('totals', totals, 'kind', kind, 'parts', coalesce(c.position -> 'parts', '[]'),
     'inherited', case when kind = 'changes' then (base).document -> 'parts' else '[]' end);
 end
 $$;
 comment on function holdfast_private.seal_page(bigint, uuid, integer) is
-  'The next lines to list, whether as a full listing or as changes, the parts written so far and those inherited.';
+  'The next lines to list, whether as a full listing or as changes, the parts written so far and those inherited, and the totals with this page, to be committed with it.';

@@ -128,10 +128,10 @@ comment on function holdfast_private.left_by_upload(text, text, text, jsonb, tex
   'Whether a row is as the upload of a restore leaves it that was written down and never committed.';
 
 -- An upload may come late over what another lane has restored and patched, or be the last that a run did.
--- The tick finds such rows among those that were written down, and has them say again what they said.
+-- Housekeeping finds such rows among those that were written down, and has them say again what they said.
 --
 -- What a restore wrote down and never did stays for seven days, for the next restore to know. For as long
--- the tick took the same bytes for an upload that came late, and gave a user's own the words of before. And
+-- it took the same bytes for an upload that came late, and gave a user's own the words of before. And
 -- it took what a later restore had just put for one: that found other words there than a slice leaves, and
 -- left them. So a later restore has what it puts to itself, and what may still come late is to say its words.
 create function holdfast_private.mend_overwrites() returns jsonb
@@ -181,7 +181,7 @@ begin
       mended := mended + 1;
     exception when others then
       -- A trigger of the project's, or somebody who holds the row: the next minute tries again, and
-      -- nothing else of the tick's is kept from going on.
+      -- nothing else is kept from going on.
       not_mended := format('%s/%s: %s', late ->> 'bucket_id', late ->> 'name', sqlerrm);
     end;
   end loop;

@@ -71,6 +71,7 @@ begin
       hint = 'This version of pg_cron does not know all of it. Use numbers, *, -, / and commas.';
   end;
   perform cron.schedule('holdfast tick', '* * * * *', 'select holdfast_private.tick()');
+  perform cron.schedule('holdfast housekeeping', '* * * * *', 'select holdfast_private.housekeeping()');
   perform holdfast_private.record_audit(session_user::text, 'schedule',
     jsonb_build_object('cron_expression', schedule.cron_expression, 'project_url', schedule.project_url));
   return format('Backups start at %L in UTC, next on %s. Slices are posted to %s.', btrim(schedule.cron_expression),
@@ -90,10 +91,10 @@ declare
 begin
   perform pg_advisory_xact_lock(hashtext('holdfast'), hashtext('start_run'));
   running := exists (select from holdfast_private.runs r where r.state in ('running', 'sealing'));
-  -- A run that is on keeps its tick, which goes when the run has ended.
+  -- A run that is on keeps its tick and housekeeping, which go when the run has ended.
   select count(cron.unschedule(j.jobid)) into removed from cron.job j
   where j.username = current_user
-    and (j.jobname = 'holdfast backup' or (j.jobname = 'holdfast tick' and not running));
+    and (j.jobname = 'holdfast backup' or (j.jobname in ('holdfast tick', 'holdfast housekeeping') and not running));
   perform holdfast.set('backup_waiting', 'null');
   if removed = 0 then
     return 'Nothing was scheduled.';

@@ -1,52 +1,47 @@
 -- Sealing: list what changed since the last sealed snapshot, freeze the exact bytes of
 -- snapshot.json, and mark the run sealed once they and the log record are in the repository.
 
-create function holdfast_private.snapshot_totals(repository integer, base holdfast_private.snapshots, upto integer) returns jsonb
-  language plpgsql stable security definer set search_path = '' set plan_cache_mode = force_custom_plan
+create function holdfast_private.seal_count(cursor_id bigint, owner uuid, max_rows integer default 20000) returns boolean
+  language plpgsql security definer set search_path = '' set plan_cache_mode = force_custom_plan
 as $$
 declare
-  since integer := (base).sequence;
-  known jsonb := (base).document -> 'totals';
-  counted jsonb;
-  wanting jsonb;
+  c holdfast_private.cursors := holdfast_private.require_lease(seal_count.cursor_id, seal_count.owner);
+  r holdfast_private.runs := (select runs from holdfast_private.runs where runs.id = c.run);
+  so_far jsonb := c.position -> 'wanting';
+  step jsonb;
 begin
-  -- What could not be had is counted from its index; why, the failures know.
-  select jsonb_build_object(
-      'unavailable', count(*) filter (where e.blob is null and f.class is distinct from 'failed'),
-      'failed', count(*) filter (where e.blob is null and f.class = 'failed'),
-      'stale', count(*) filter (where e.blob is not null))
-  into wanting
-  from holdfast_private.entries e
-    left join holdfast_private.failures f on f.job = 'backup' and f.bucket_id = e.bucket_id and f.name = e.name
-  where e.repository = snapshot_totals.repository and e.wanted_version is not null and e.removed_in is null;
-
-  -- A full listing counts all; in between, what changed is added to what the snapshot before states.
-  if known ? 'assumed' and holdfast_private.listing_kind(base) = 'changes' then
-    select jsonb_build_object(
-        'objects', (known ->> 'objects')::bigint + coalesce(sum(change.sign), 0),
-        'bytes', (known ->> 'bytes')::bigint + coalesce(sum(change.sign * change.size), 0),
-        'assumed', (known ->> 'assumed')::bigint + coalesce(sum(change.sign) filter (where change.assumed), 0))
-    into counted from (
-      select 1 as sign, e.size, e.assumed from holdfast_private.known_entries e
-      where e.repository = snapshot_totals.repository and e.added_in > since and e.added_in <= upto
-        and (e.removed_in is null or e.removed_in > upto)
-      union all
-      select -1, e.size, e.assumed from holdfast_private.known_entries e
-      where e.repository = snapshot_totals.repository and e.removed_in > since and e.removed_in <= upto
-        and e.added_in <= since) as change;
-    return counted || wanting;
+  if so_far is null then
+    perform holdfast_private.forget_failures(holdfast_private.plan_scope(r.plan));
+    perform holdfast_private.forget_settled_failures(r.repository);
+    so_far := '{"unavailable": 0, "failed": 0, "stale": 0}';
+  elsif so_far ? 'counted' then
+    return true;
   end if;
-  select jsonb_build_object('objects', count(*), 'bytes', coalesce(sum(e.size), 0),
-      'assumed', count(*) filter (where e.assumed))
-  into counted
-  from holdfast_private.known_entries e
-  where e.repository = snapshot_totals.repository and e.added_in <= upto
-    and (e.removed_in is null or e.removed_in > upto);
-  return counted || wanting;
+  -- What could not be had is counted from its index; why, the failures know.
+  with page as materialized (
+    select e.bucket_id, e.name, e.blob from holdfast_private.entries e
+    where e.repository = r.repository and e.wanted_version is not null and e.removed_in is null
+      and (e.bucket_id, e.name) > (coalesce(so_far ->> 'bucket_id', ''), coalesce(so_far ->> 'name', ''))
+    order by e.bucket_id, e.name limit seal_count.max_rows
+  )
+  select jsonb_build_object(
+      'unavailable', (so_far ->> 'unavailable')::bigint
+        + count(*) filter (where p.blob is null and f.class is distinct from 'failed'),
+      'failed', (so_far ->> 'failed')::bigint + count(*) filter (where p.blob is null and f.class = 'failed'),
+      'stale', (so_far ->> 'stale')::bigint + count(*) filter (where p.blob is not null))
+    || case when count(*) < seal_count.max_rows then '{"counted": true}' else (
+      select jsonb_build_object('bucket_id', l.bucket_id, 'name', l.name)
+      from page l order by l.bucket_id desc, l.name desc limit 1) end
+  into step
+  from page p
+    left join holdfast_private.failures f on f.job = 'backup' and f.bucket_id = p.bucket_id and f.name = p.name;
+  perform holdfast_private.commit_cursor(c.id, seal_count.owner,
+    coalesce(c.position, '{}') || jsonb_build_object('wanting', step), '{}');
+  return step ? 'counted';
 end
 $$;
-comment on function holdfast_private.snapshot_totals(integer, holdfast_private.snapshots, integer) is
-  'Totals of a snapshot. They cost what changed since the snapshot before; all is counted again with each full listing.';
+comment on function holdfast_private.seal_count(bigint, uuid, integer) is
+  'Counts some of what could not be had and commits that; returns whether it was all. The first call forgets failures that are of no concern any more.';
 
 create function holdfast_private.seal_facts(cursor_id bigint, owner uuid) returns jsonb
   language plpgsql security definer set search_path = ''
@@ -57,8 +52,6 @@ declare
   base holdfast_private.snapshots := holdfast_private.last_snapshot(r.repository);
   scope holdfast_private.scope := holdfast_private.plan_scope(r.plan);
 begin
-  perform holdfast_private.forget_failures(scope);
-  perform holdfast_private.forget_settled_failures(r.repository);
   return jsonb_build_object(
     'sealed_at', holdfast_private.utc(clock_timestamp()), 'started_at', holdfast_private.utc(r.started_at),
     'repository_id', (select o.repository_id from holdfast_private.repositories o where o.id = r.repository),
@@ -69,11 +62,12 @@ begin
       from holdfast_private.source_buckets(scope) b),
     'policies', (select coalesce(jsonb_agg(to_jsonb(p) order by p.tablename, p.policyname), '[]')
       from pg_catalog.pg_policies p where p.schemaname = 'storage' and p.tablename in ('objects', 'buckets')),
-    'totals', holdfast_private.snapshot_totals(r.repository, base, r.sequence));
+    'totals', coalesce(c.position -> 'totals', holdfast_private.totals_before(base))
+      || ((c.position -> 'wanting') - '{bucket_id,name,counted}'::text[]));
 end
 $$;
 comment on function holdfast_private.seal_facts(bigint, uuid) is
-  'What snapshot.json says beside its parts: times, state, buckets, policies, totals.';
+  'What snapshot.json says beside its parts: times, state, buckets, policies, totals. Those were counted page by page, by seal_page and seal_count.';
 
 create function holdfast_private.rival_would_collide(cursor_id bigint, owner uuid) returns boolean
   language plpgsql security definer set search_path = ''

@@ -339,6 +339,6 @@ async function expireLeases({ owner }: SqlProject) {
 }
 
 async function tick({ owner }: SqlProject): Promise<{ posted: number; stuck?: string[] }> {
-  const [{ summary }] = await owner`select holdfast_private.tick() - 'pruned' as summary`;
+  const [{ summary }] = await owner`select holdfast_private.tick() as summary`;
   return summary;
 }

@@ -6,19 +6,26 @@ import { raised, type SqlProject, sqlTest } from "./support/project.ts";
 const URL = "https://abcdefghijklmnopqrst.supabase.co";
 const MINUTE_MS = 60_000;
 
-sqlTest("scheduling makes two jobs of the owner's, and again changes the time", async (project) => {
-  const said = await schedule(project, "0 2 * * *", URL);
-  assert.match(said, /^Backups start at '0 2 \* \* \*' in UTC, next on \d{4}-\d\d-\d\d at 02:00\./);
-  assert.match(said, new RegExp(`posted to ${URL}\\.$`));
-  const expected = (time: string) => [
-    ["holdfast backup", time, "select holdfast.start_scheduled_backup()", "postgres"],
-    ["holdfast tick", "* * * * *", "select holdfast_private.tick()", "postgres"],
-  ];
-  assert.deepEqual(await jobs(project), expected("0 2 * * *"));
-  await schedule(project, " 30 3 * * mon-fri ");
-  assert.deepEqual(await jobs(project), expected("30 3 * * mon-fri"));
-  assert.equal(await projectUrl(project), URL);
-});
+sqlTest(
+  "scheduling makes three jobs of the owner's, and again changes the time",
+  async (project) => {
+    const said = await schedule(project, "0 2 * * *", URL);
+    assert.match(
+      said,
+      /^Backups start at '0 2 \* \* \*' in UTC, next on \d{4}-\d\d-\d\d at 02:00\./,
+    );
+    assert.match(said, new RegExp(`posted to ${URL}\\.$`));
+    const expected = (time: string) => [
+      ["holdfast backup", time, "select holdfast.start_scheduled_backup()", "postgres"],
+      ["holdfast housekeeping", "* * * * *", "select holdfast_private.housekeeping()", "postgres"],
+      ["holdfast tick", "* * * * *", "select holdfast_private.tick()", "postgres"],
+    ];
+    assert.deepEqual(await jobs(project), expected("0 2 * * *"));
+    await schedule(project, " 30 3 * * mon-fri ");
+    assert.deepEqual(await jobs(project), expected("30 3 * * mon-fri"));
+    assert.equal(await projectUrl(project), URL);
+  },
+);
 
 sqlTest("without a URL the exact call is shown, and no job is made", async (project) => {
   const error = await raised(schedule(project, "0 2 * * *"));
@@ -102,7 +109,11 @@ sqlTest("unscheduling removes what is there", async (project) => {
   await schedule(project, "0 2 * * *");
   await project.owner`select holdfast.start_scheduled_backup()`;
   assert.match(await unschedule(project), /The run that is on goes on\.$/);
-  assert.deepEqual((await jobs(project)).map(([name]) => name), ["holdfast tick", "mine"]);
+  assert.deepEqual((await jobs(project)).map(([name]) => name), [
+    "holdfast housekeeping",
+    "holdfast tick",
+    "mine",
+  ]);
 });
 
 sqlTest("both are told in the audit", async (project) => {

@@ -95,6 +95,8 @@ async function somebodyWaits(sql: postgres.ISql): Promise<boolean> {
 }
 
 async function hasTick({ owner }: SqlProject): Promise<boolean> {
-  const rows = await owner`select from cron.job where jobname = 'holdfast tick'`;
+  const rows = await owner`
+    select jobname from cron.job where jobname in ('holdfast tick', 'holdfast housekeeping')`;
+  assert.ok(rows.length !== 1, "the tick and housekeeping come and go together");
   return rows.length > 0;
 }

@@ -121,6 +121,10 @@ export class Scheduler {
       await sql`set local role postgres`;
       await sql`select holdfast_private.tick()`;
     });
+    await this.project.sql.begin(async (sql) => {
+      await sql`set local role postgres`;
+      await sql`select holdfast_private.housekeeping()`;
+    });
   }
 
   async expireLeases(): Promise<void> {

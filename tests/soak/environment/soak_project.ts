@@ -110,8 +110,13 @@ export class SoakProject implements ProjectDoors, AsyncDisposable {
     return this.project.parts.functions;
   }
 
+<<<<<<< HEAD:tests/soak/environment/soak_project.ts
   /** Runs one of Holdfast's pg_cron jobs now, if it is scheduled. */
   async fire(job: "holdfast tick" | "holdfast backup"): Promise<void> {
+=======
+  /** Has pg_cron run one of Holdfast's jobs now; nothing where it is not scheduled. */
+  async fire(job: "holdfast tick" | "holdfast housekeeping" | "holdfast backup"): Promise<void> {
+>>>>>>> sql:tests/soak/world/soak_project.ts
     const known = await this.sql`select from cron.job where jobname = ${job}`;
     if (known.length > 0) await this.project.parts.cron?.fire(job);
   }

@@ -32,8 +32,11 @@ export class Ticker {
     const twice = this.random.chance(DOUBLED_SHARE);
     if (twice) this.doubled++;
     this.ticks++;
-    const fire = () => this.project.fire("holdfast tick");
-    await Promise.all(twice ? [fire(), fire()] : [fire()]);
+    const fire = () =>
+      ["holdfast tick" as const, "holdfast housekeeping" as const].map((job) =>
+        this.project.fire(job)
+      );
+    await Promise.all(twice ? [...fire(), ...fire()] : fire());
   }
 }
 

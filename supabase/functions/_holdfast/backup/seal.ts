@@ -35,6 +35,8 @@ interface SealPage {
   readonly kind: "full" | "changes";
   readonly parts: readonly ListPart[];
   readonly inherited: readonly ListPart[];
+  /** Of the snapshot, as far as this page. */
+  readonly totals: unknown;
 }
 
 interface SealFacts {
@@ -61,6 +63,7 @@ export function sealStage(store: RepositoryStore, projectUrl: string): Stage {
         max_lines: LINES_PER_PART,
       });
       if (page.count === 0 || page.text === null) {
+        if (!await countWanting(lease, context)) return "more";
         const document = await compose(page, lease, context, projectUrl);
         await context.commit("freeze_snapshot", lease, { document });
         await publish(document, lease, context, store);
@@ -93,7 +96,12 @@ async function writePart(
   };
   context.budget.charge(page.count / 10, text.length);
   await context.commit("commit_cursor", lease, {
-    new_position: { bucket_id: page.bucket_id, name: page.name, parts: [...page.parts, part] },
+    new_position: {
+      bucket_id: page.bucket_id,
+      name: page.name,
+      parts: [...page.parts, part],
+      totals: page.totals,
+    },
     done: { s3_requests: 1 },
   });
 }
@@ -106,6 +114,14 @@ async function assertHolds(store: RepositoryStore, key: string, sha256: string):
     "repository_damaged",
     `${key} is there with other bytes than its digest's`,
   );
+}
+
+/** Counts what could not be had, step by step; false where the budget is spent before. */
+async function countWanting(lease: Lease, context: SliceContext): Promise<boolean> {
+  while (!await context.commit<boolean>("seal_count", lease)) {
+    if (context.budget.spent()) return false;
+  }
+  return true;
 }
 
 async function compose(

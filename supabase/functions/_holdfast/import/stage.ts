@@ -158,7 +158,7 @@ async function importParts(
   const startsOver = parts.length === document.parts.length;
   // A full listing that has no part: of nothing.
   if (position.part === undefined && startsOver && parts[0]?.kind !== "full") {
-    await clear(document.sequence, lease, context);
+    if (!await clear(document.sequence, lease, context)) return false;
   }
   for (let index = position.part ?? 0; index < parts.length; index++) {
     const part = parts[index];
@@ -179,10 +179,10 @@ async function importParts(
         lines: atEnd ? 0 : taken + page.length,
         ...(last && part.kind === "full" ? { bucket_id: last.bucket_id, name: last.name } : {}),
       };
+      if (covers && !await closeCovered(document.sequence, covers, lease, context)) return false;
       await context.commit("import_page", lease, {
         sequence: document.sequence,
         lines: page,
-        replaces: covers,
         new_position: position,
       });
       context.budget.charge(page.length / 10, 0);
@@ -193,17 +193,35 @@ async function importParts(
 }
 
 /** Closes everything, as a full listing without a line would if there were a part for it. */
-async function clear(sequence: number, lease: Lease, context: SliceContext): Promise<void> {
-  await context.commit("import_page", lease, {
-    sequence,
-    lines: [],
-    replaces: coverage({}, undefined, true),
-    new_position: { sequence },
-  });
+async function clear(sequence: number, lease: Lease, context: SliceContext): Promise<boolean> {
+  if (!await closeCovered(sequence, coverage({}, undefined, true), lease, context)) return false;
+  await context.commit("import_page", lease, { sequence, lines: [], new_position: { sequence } });
+  return true;
 }
 
-/** The keys that a page of a full listing speaks for; to_bucket is null behind its last line. */
-function coverage(before: ImportPosition, last: CatalogLine | undefined, toEnd: boolean): unknown {
+/** Closes what a page of a full listing covers, step by step; false where the budget is spent before. */
+async function closeCovered(
+  sequence: number,
+  covers: Coverage,
+  lease: Lease,
+  context: SliceContext,
+): Promise<boolean> {
+  while (!await context.commit<boolean>("import_close", lease, { sequence, covers })) {
+    if (context.budget.spent()) return false;
+  }
+  return true;
+}
+
+/** The keys that a page of a full listing speaks for. */
+interface Coverage {
+  readonly after_bucket: string;
+  readonly after_name: string;
+  /** Null behind the last line of all. */
+  readonly to_bucket: string | null;
+  readonly to_name: string | null;
+}
+
+function coverage(before: ImportPosition, last: CatalogLine | undefined, toEnd: boolean): Coverage {
   return {
     after_bucket: before.bucket_id ?? "",
     after_name: before.name ?? "",

@@ -106,6 +106,9 @@ async function followGone(lane: Lane, lease: Lease, options: BackupOptions): Pro
   return followed;
 }
 
+/** So few that tests meet more than one step. */
+const COUNTED_AT_ONCE = 3;
+
 interface SealPage {
   count: number;
   text: string;
@@ -114,6 +117,7 @@ interface SealPage {
   kind: ListPart["kind"];
   parts: ListPart[];
   inherited: ListPart[];
+  totals: Record<string, number>;
 }
 
 /** Writes the listing in parts of `maxLines`, freezes the document and seals the run. */
@@ -131,7 +135,7 @@ export async function seal(
       return await freeze(lane, lease, [...page.inherited, ...page.parts]);
     }
     const parts = [...page.parts, repository.putPart(page.kind, page.text)];
-    const position = { bucket_id: page.bucket_id, name: page.name, parts };
+    const position = { bucket_id: page.bucket_id, name: page.name, parts, totals: page.totals };
     await sql`select holdfast_private.commit_cursor(${lease.cursor}, ${owner}, ${
       lane.json(position)
     }, '{}')`;
@@ -140,6 +144,11 @@ export async function seal(
 
 async function freeze(lane: Lane, lease: Lease, parts: ListPart[]): Promise<SnapshotDocument> {
   const { sql, owner } = lane;
+  let counted = false;
+  while (!counted) {
+    [{ counted }] = await sql<{ counted: boolean }[]>`
+      select holdfast_private.seal_count(${lease.cursor}, ${owner}, ${COUNTED_AT_ONCE}) as counted`;
+  }
   const [{ facts }] = await sql<{ facts: Omit<SnapshotDocument, "id" | "parts"> }[]>`
     select holdfast_private.seal_facts(${lease.cursor}, ${owner}) as facts`;
   const document = { id: `snapshot-${facts.sequence}`, ...facts, parts };
