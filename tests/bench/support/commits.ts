@@ -1,8 +1,6 @@
 /** First backups by SQL alone: what committing costs when nothing has to be copied. */
-import {
-  connectDatabase,
-  type Database,
-} from "../../../supabase/functions/_holdfast/project/database.ts";
+import type { Database } from "../../../supabase/functions/_holdfast/lib/database.ts";
+import { connectDatabase } from "../../../supabase/functions/_holdfast/project/database.ts";
 import type {
   BackupItem,
   BackupResult,

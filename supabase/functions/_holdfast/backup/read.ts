@@ -3,7 +3,7 @@ import type { Clock } from "../engine/clock.ts";
 import { backoffMs, LONGEST_DELAY_MS } from "../engine/retry.ts";
 import { freeBytes } from "../free.ts";
 import { contentRangeOf } from "../project/content_range.ts";
-import type { Database } from "../project/database.ts";
+import type { Database } from "../lib/database.ts";
 import {
   bareEtag,
   type ByteRange,

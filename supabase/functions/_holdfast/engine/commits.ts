@@ -1,5 +1,5 @@
 /** What a lane calls while it holds a cursor, one call after the other. */
-import type { Database, Fence } from "../project/database.ts";
+import type { Database, Fence } from "../lib/database.ts";
 import type { Budget } from "./budget.ts";
 import type { Lease, SliceContext } from "./slice.ts";
 

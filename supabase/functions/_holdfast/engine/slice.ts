@@ -1,8 +1,7 @@
 /** The loop that every job shares: lease a cursor, let its stage work, hand on what is left. */
-import { HoldfastError, messageOf } from "../errors.ts";
-import type { ErrorCode } from "../errors.ts";
+import { type ErrorCode, HoldfastError, messageOf } from "../errors.ts";
 import { logError, logNotice, logUnexpected } from "../log.ts";
-import type { Database } from "../project/database.ts";
+import type { Database } from "../lib/database.ts";
 import type { Budget } from "./budget.ts";
 import { committer } from "./commits.ts";
 import { LONGEST_DELAY_MS } from "./retry.ts";

@@ -4,7 +4,7 @@ import type { Budget } from "../engine/budget.ts";
 import type { Clock } from "../engine/clock.ts";
 import { HoldfastError } from "../errors.ts";
 import { logError, logUnexpected } from "../log.ts";
-import type { Database } from "../project/database.ts";
+import type { Database } from "../lib/database.ts";
 import { type Environment, readBudgetSettings, readProjectSettings } from "../settings.ts";
 import type { Services } from "../transfer/services.ts";
 import { answerJson } from "./answer.ts";

@@ -2,7 +2,7 @@
 import { timingSafeEqual } from "node:crypto";
 import type { MiddlewareHandler } from "hono";
 import { HoldfastError } from "../errors.ts";
-import type { Database } from "../project/database.ts";
+import type { Database } from "../lib/database.ts";
 import { fromHex } from "../repository/keys.ts";
 
 /** What a key may do; docs/SECURITY.md says which routes that is. */

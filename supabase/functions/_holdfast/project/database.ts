@@ -2,6 +2,7 @@
 import postgres from "postgres";
 import { HoldfastError, isErrorCode } from "../errors.ts";
 import { parseExactly } from "../json.ts";
+import type { Database, Fence } from "../lib/database.ts";
 
 /** Longest that one statement may run: a window of 50,000 rows read from a cold disk. */
 const STATEMENT_TIMEOUT_MS = 60_000;
@@ -38,27 +39,6 @@ const READING: ReadonlySet<string> = new Set([
   "list_runs",
   "list_snapshots",
 ]);
-
-/**
- * What a lane knows of its cursor. A call that is given it fails with `lease_lost` where the
- * database knows of no commit as late as that, and notes the last one after the call. Where a call
- * failed it may have been committed all the same: then the database knows of a later one.
- */
-export interface Fence {
-  readonly cursor: number;
-  /** UTC, to the microsecond; null where nothing is known yet, and all goes. */
-  committedAt: string | null;
-}
-
-/** The one way to Postgres: every call is one statement, so one transaction. */
-export interface Database {
-  /**
-   * Calls holdfast.<name> with named arguments and returns its result, JSON parsed.
-   * @throws HoldfastError with the code that the SQL raised, or `database_…`.
-   */
-  call<Result>(name: string, parameters: Record<string, unknown>, fence?: Fence): Promise<Result>;
-  close(): Promise<void>;
-}
 
 /** Connects, lazily, as holdfast_worker. */
 export function connectDatabase(databaseUrl: string): Database {

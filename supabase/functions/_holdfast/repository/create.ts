@@ -1,6 +1,6 @@
 /** Making a repository, and learning whether its server honours conditional writes. */
 import { HoldfastError } from "../errors.ts";
-import type { Database } from "../project/database.ts";
+import type { Database } from "../lib/database.ts";
 import { FORMAT_VERSION } from "../version.ts";
 import { MAX_RECORD_BYTES, putDocument } from "./documents.ts";
 import { formatDocument, type Identity } from "./formats.ts";

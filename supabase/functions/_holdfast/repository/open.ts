@@ -1,6 +1,6 @@
 /** Opening a repository: who it is, whose it is, and whether its log and the catalog agree. */
 import { HoldfastError } from "../errors.ts";
-import type { Database } from "../project/database.ts";
+import type { Database } from "../lib/database.ts";
 import type { RepositorySettings } from "../settings.ts";
 import { adoptSnapshot } from "./adopt.ts";
 import { createRepository, honoursConditions, type Writer } from "./create.ts";

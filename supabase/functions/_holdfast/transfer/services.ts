@@ -1,6 +1,6 @@
 /** What jobs are composed with, made once by an app. */
 import type { Transport } from "../lib/http/transport.ts";
-import type { Database } from "../project/database.ts";
+import type { Database } from "../lib/database.ts";
 import type { Environment, ProjectSettings } from "../settings.ts";
 
 /**

@@ -6,7 +6,7 @@ import {
   type Stage,
 } from "../../../../../supabase/functions/_holdfast/engine/slice.ts";
 import { createBudget } from "../../../../../supabase/functions/_holdfast/engine/budget.ts";
-import type { Database } from "../../../../../supabase/functions/_holdfast/project/database.ts";
+import type { Database } from "../../../../../supabase/functions/_holdfast/lib/database.ts";
 import { TestClock } from "../../test_clock.ts";
 
 function lease(changes: Partial<Lease> = {}): Lease {
