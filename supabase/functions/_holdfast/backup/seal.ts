@@ -1,6 +1,6 @@
 /** Sealing: list parts, then snapshot.json and its log record, written last of all. */
 import { gzipSync } from "node:zlib";
-import type { Lease, SliceContext, Stage } from "../engine/slice.ts";
+import type { Lease, SliceContext, Stage } from "../engine/types.ts";
 import { HoldfastError } from "../errors.ts";
 import {
   MAX_DOCUMENT_BYTES,

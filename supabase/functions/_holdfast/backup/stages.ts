@@ -1,6 +1,6 @@
 /** The backup job: its stages, and what each needs of the outside. */
 import type { Services } from "../transfer/services.ts";
-import type { Lease, SliceContext, Stage, Stages } from "../engine/slice.ts";
+import type { Lease, SliceContext, Stage, Stages } from "../engine/types.ts";
 import { createObjectReader, storageAnswers } from "../project/storage.ts";
 import { forgetInSteps } from "../repository/forget.ts";
 import { openForWriting, type RepositoryFacts } from "../repository/open.ts";

@@ -1,6 +1,7 @@
 /** The sweep of one bucket's range, and the look at names that are gone. */
 import type { Budget } from "../engine/budget.ts";
-import { firstObjectKills, type Lease, type SliceContext, type Stage } from "../engine/slice.ts";
+import type { Lease, SliceContext, Stage } from "../engine/types.ts";
+import { firstObjectKills } from "../engine/slice.ts";
 import type { CopyContext } from "./copy.ts";
 import type { BackupItem, BackupResult, Counters } from "./items.ts";
 import { actOnPage, cutPage, pageObjects, passKiller } from "./page.ts";

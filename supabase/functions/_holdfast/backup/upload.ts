@@ -1,5 +1,6 @@
 /** One object above one part: its upload begins, goes on, begins anew where it has to, and ends. */
-import { firstObjectKills, type Lease, type SliceContext, type Stage } from "../engine/slice.ts";
+import type { Lease, SliceContext, Stage } from "../engine/types.ts";
+import { firstObjectKills } from "../engine/slice.ts";
 import { HoldfastError, messageOf } from "../errors.ts";
 import { logError } from "../log.ts";
 import { dataKey } from "../repository/keys.ts";

@@ -1,7 +1,7 @@
 /** Sending an upload's parts: ranged GETs held to one etag or version, each part a row. */
 import { mapPool } from "../engine/pool.ts";
 import { Semaphore } from "../engine/semaphore.ts";
-import type { Lease, SliceContext } from "../engine/slice.ts";
+import type { Lease, SliceContext } from "../engine/types.ts";
 import { freeBytes } from "../free.ts";
 import { hexDigest } from "../repository/keys.ts";
 import type { UploadedPart } from "../repository/store.ts";

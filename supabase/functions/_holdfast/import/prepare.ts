@@ -1,5 +1,5 @@
 /** Preparing a run that reads a repository, one's own or another's. */
-import type { Stage } from "../engine/slice.ts";
+import type { Stage } from "../engine/types.ts";
 import { openRepository, type RepositoryFacts } from "../repository/open.ts";
 import { placeOf } from "../repository/place.ts";
 import type { RepositoryStore } from "../repository/store.ts";

@@ -1,7 +1,7 @@
 /** Import: the repository's log and listings, replayed into the catalog. Moves no bytes. */
 import { HoldfastError } from "../errors.ts";
 import type { Clock } from "../engine/clock.ts";
-import type { Lease, SliceContext, Stage } from "../engine/slice.ts";
+import type { Lease, SliceContext, Stage } from "../engine/types.ts";
 import { MAX_DOCUMENT_BYTES, MAX_SNAPSHOT_BYTES } from "../repository/documents.ts";
 import { forgetInSteps } from "../repository/forget.ts";
 import {

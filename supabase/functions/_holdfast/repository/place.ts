@@ -1,5 +1,5 @@
 /** Where a repository lies, and that a run keeps to it. */
-import type { Lease } from "../engine/slice.ts";
+import type { Lease } from "../engine/types.ts";
 import { HoldfastError } from "../errors.ts";
 import type { RepositorySettings } from "../settings.ts";
 
