@@ -1,6 +1,7 @@
 /** Copying one object of up to one part: GET, SHA-256, PUT. */
 import { freeBytes } from "../free.ts";
-import { dataKey, hexDigest } from "../repository/keys.ts";
+import { hexDigest } from "../lib/codecs/hex.ts";
+import { dataKey } from "../repository/keys.ts";
 import type { RepositoryStore } from "../repository/store.ts";
 import type { BackupItem, BackupResult, StoredBytes } from "./items.ts";
 import { type Doubt, type ReadContext, readObject, type RequestCount } from "./read.ts";

@@ -16,7 +16,8 @@ import {
   type SnapshotDocument,
   snapshotSchema,
 } from "../repository/formats.ts";
-import { hexDigest, listKey, logKey, snapshotId, snapshotKey } from "../repository/keys.ts";
+import { hexDigest } from "../lib/codecs/hex.ts";
+import { listKey, logKey, snapshotId, snapshotKey } from "../repository/keys.ts";
 import { assertNoNews } from "../repository/open.ts";
 import type { RepositoryStore } from "../repository/store.ts";
 import { abortLeftUploads } from "./left_uploads.ts";

@@ -3,7 +3,7 @@ import { mapPool } from "../engine/pool.ts";
 import { Semaphore } from "../engine/semaphore.ts";
 import type { Lease, SliceContext } from "../engine/types.ts";
 import { freeBytes } from "../free.ts";
-import { hexDigest } from "../repository/keys.ts";
+import { hexDigest } from "../lib/codecs/hex.ts";
 import type { UploadedPart } from "../repository/store.ts";
 import { complete } from "./completion.ts";
 import { type CopyContext, type CopyRequests, findElsewhere } from "./copy.ts";

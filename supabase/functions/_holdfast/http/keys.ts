@@ -3,7 +3,7 @@ import { timingSafeEqual } from "node:crypto";
 import type { MiddlewareHandler } from "hono";
 import { HoldfastError } from "../errors.ts";
 import type { Database } from "../lib/database.ts";
-import { fromHex } from "../repository/keys.ts";
+import { fromHex } from "../lib/codecs/hex.ts";
 
 /** What a key may do; docs/SECURITY.md says which routes that is. */
 export type Scope = "worker" | "look" | "operate" | "restore";

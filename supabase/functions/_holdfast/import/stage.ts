@@ -11,7 +11,8 @@ import {
   type SnapshotDocument,
   snapshotSchema,
 } from "../repository/formats.ts";
-import { hexDigest, snapshotKey } from "../repository/keys.ts";
+import { hexDigest } from "../lib/codecs/hex.ts";
+import { snapshotKey } from "../repository/keys.ts";
 import { type KnownRepository, readNews } from "../repository/log.ts";
 import type { RepositoryStore } from "../repository/store.ts";
 import { unpackText } from "../repository/unpack.ts";

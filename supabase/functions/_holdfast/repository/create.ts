@@ -4,7 +4,8 @@ import type { Database } from "../lib/database.ts";
 import { FORMAT_VERSION } from "../version.ts";
 import { MAX_RECORD_BYTES, putDocument } from "./documents.ts";
 import { formatDocument, type Identity } from "./formats.ts";
-import { hexDigest, HOLDFAST_KEY } from "./keys.ts";
+import { hexDigest } from "../lib/codecs/hex.ts";
+import { HOLDFAST_KEY } from "./keys.ts";
 import type { Place } from "./place.ts";
 import type { RepositoryStore } from "./store.ts";
 

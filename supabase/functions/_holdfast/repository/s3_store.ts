@@ -3,7 +3,7 @@ import { HoldfastError } from "../errors.ts";
 import type { Transport } from "../lib/http/transport.ts";
 import { bareEtag } from "../project/storage.ts";
 import type { RepositorySettings } from "../settings.ts";
-import { hexDigest } from "./keys.ts";
+import { hexDigest } from "../lib/codecs/hex.ts";
 import { parseS3Error } from "./s3_errors.ts";
 import { isListing, listQuery, parseKeys } from "./s3_list.ts";
 import { onlyIfAbsent, openS3Door, type S3Request } from "./s3_request.ts";

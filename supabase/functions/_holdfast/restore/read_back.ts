@@ -9,7 +9,7 @@ import { contentRangeOf } from "../project/content_range.ts";
 import type { ByteRange, ObjectReader, StorageRead } from "../project/storage.ts";
 import type { ObjectPlace } from "../project/target.ts";
 import { compositeDigest, digestStream } from "../repository/digest.ts";
-import { hexDigest } from "../repository/keys.ts";
+import { hexDigest } from "../lib/codecs/hex.ts";
 import type { HeldItem } from "./items.ts";
 
 /** An object up to this size is read by one GET; above it by ranges, each with a request's time. */

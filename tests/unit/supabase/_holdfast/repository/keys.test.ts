@@ -2,15 +2,17 @@ import assert from "node:assert/strict";
 import { createHash, randomUUID } from "node:crypto";
 import fc from "fast-check";
 import {
-  dataKey,
   fromHex,
   hexDigest,
+  toHex,
+} from "../../../../../supabase/functions/_holdfast/lib/codecs/hex.ts";
+import {
+  dataKey,
   listKey,
   logKey,
   sequenceOfLogKey,
   snapshotId,
   snapshotKey,
-  toHex,
 } from "../../../../../supabase/functions/_holdfast/repository/keys.ts";
 import { anyText } from "../../any_text.ts";
 
