@@ -5,7 +5,7 @@ import type { Clock } from "../engine/clock.ts";
 import { backoffMs, LONGEST_DELAY_MS } from "../engine/retry.ts";
 import { HoldfastError, messageOf } from "../errors.ts";
 import type { Transport } from "../lib/http/transport.ts";
-import { retryAfter } from "../project/storage.ts";
+import { retryAfter } from "../lib/http/retry_after.ts";
 import type { RepositorySettings } from "../settings.ts";
 import { requestBody } from "./request_body.ts";
 import { createHideKey, mayPass, parseS3Error, s3Error, wasSpoilt } from "./s3_errors.ts";

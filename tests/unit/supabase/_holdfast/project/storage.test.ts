@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
+import { bareEtag } from "../../../../../supabase/functions/_holdfast/lib/http/etag.ts";
+import { retryAfter } from "../../../../../supabase/functions/_holdfast/lib/http/retry_after.ts";
 import {
-  bareEtag,
   createObjectReader,
   letGo,
-  retryAfter,
   storageAnswers,
 } from "../../../../../supabase/functions/_holdfast/project/storage.ts";
 import { createTraffic } from "../../../../../supabase/functions/_holdfast/engine/traffic.ts";
