@@ -1,9 +1,8 @@
 /** The restore job: its stages, and what each needs of the outside. */
-import { type Budget, pageClock } from "../engine/budget.ts";
+import { type Budget, pageClock, pageObjects } from "../engine/budget.ts";
 import { mapPool } from "../engine/pool.ts";
 import type { Lease, SliceContext, Stage, Stages } from "../engine/types.ts";
 import { firstObjectKills } from "../engine/slice.ts";
-import { pageObjects } from "../backup/page.ts";
 import { createObjectReader } from "../project/storage.ts";
 import { createObjectWriter } from "../project/target.ts";
 import { assertPlaceOfRun } from "../repository/place.ts";

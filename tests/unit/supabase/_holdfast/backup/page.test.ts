@@ -4,19 +4,16 @@ import fc from "fast-check";
 import type { BackupItem } from "../../../../../supabase/functions/_holdfast/backup/items.ts";
 import type { CopyContext } from "../../../../../supabase/functions/_holdfast/backup/copy.ts";
 import {
-  actOnPage,
-  cutPage,
+  createBudget,
+  PAGE_BYTES,
+  PAGE_OBJECTS,
   pageObjects,
-} from "../../../../../supabase/functions/_holdfast/backup/page.ts";
+} from "../../../../../supabase/functions/_holdfast/engine/budget.ts";
+import { actOnPage, cutPage } from "../../../../../supabase/functions/_holdfast/backup/page.ts";
 import { HoldfastError } from "../../../../../supabase/functions/_holdfast/errors.ts";
 import type { StorageRead } from "../../../../../supabase/functions/_holdfast/project/storage.ts";
 import { TestClock } from "../../test_clock.ts";
 import { PART_BYTES } from "../../../../../supabase/functions/_holdfast/backup/parts.ts";
-import {
-  createBudget,
-  PAGE_BYTES,
-  PAGE_OBJECTS,
-} from "../../../../../supabase/functions/_holdfast/engine/budget.ts";
 
 function item(name: string, size: number | null, blob: number | null = null): BackupItem {
   const [bucket_id, object_id, version] = ["b", "o", "v"];
