@@ -11,18 +11,7 @@ import type { BackupItem, BackupResult, Counters, ObjectFailure } from "./items.
 import { outageOf } from "./outage.ts";
 import { type PartRange, partRanges } from "./parts.ts";
 import { readObject } from "./read.ts";
-
-/** An upload as its row says. */
-export interface UploadState {
-  readonly object: BackupItem;
-  readonly key: string;
-  readonly part_size: number;
-  /** Null until it has begun. */
-  readonly upload_id: string | null;
-  /** Times that it began anew. */
-  readonly restarts: number;
-  readonly parts: readonly UploadedPart[];
-}
+import type { UploadState } from "./types.ts";
 
 /** What one step of an upload came to. */
 export type UploadStep =
