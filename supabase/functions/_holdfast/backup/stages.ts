@@ -4,7 +4,7 @@ import type { Lease, SliceContext, Stage, Stages } from "../engine/types.ts";
 import { createObjectReader, storageAnswers } from "../project/storage.ts";
 import { forgetInSteps } from "../repository/forget.ts";
 import { openForWriting, type RepositoryFacts } from "../repository/open.ts";
-import { assertPlaceOfRun } from "../repository/place.ts";
+import { assertPlaceOfRun, type RepositoryPlace } from "../repository/place.ts";
 import { createS3Store } from "../repository/s3_store.ts";
 import type { RepositoryStore } from "../repository/store.ts";
 import {
@@ -27,7 +27,7 @@ export function backupStages({ project, database, environment, transport }: Serv
     (make: (outside: CopyContext, repository: RepositorySettings) => Stage): Stage =>
     (lease, context) => {
       const repository = readRepositorySettings(environment);
-      assertPlaceOfRun(lease, repository);
+      assertPlaceOfRun(lease.plan["place"] as RepositoryPlace | undefined, repository);
       const outside: CopyContext = {
         clock: transport.clock,
         database,

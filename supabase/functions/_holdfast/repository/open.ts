@@ -15,11 +15,11 @@ import {
 } from "./formats.ts";
 import { HOLDFAST_KEY, logKey } from "./keys.ts";
 import { type KnownRepository, readNews, readRecord } from "./log.ts";
-import { isSamePlace, type Place, placeOf } from "./place.ts";
+import { isSamePlace, placeOf, type RepositoryPlace } from "./place.ts";
 import type { RepositoryStore } from "./store.ts";
 
 /** What the catalog is told of a repository that was opened. */
-export interface RepositoryFacts extends Place {
+export interface RepositoryFacts extends RepositoryPlace {
   readonly repository_id: string;
   readonly format_version: number;
   readonly owner_project: string | null;
@@ -108,7 +108,7 @@ export async function openForWriting(
 }
 
 /** Whether the server was seen to honour conditions; null where it is another one, or never was asked. */
-function asKnown(known: KnownRepository | null, place: Place): boolean | null {
+function asKnown(known: KnownRepository | null, place: RepositoryPlace): boolean | null {
   return known && isSamePlace(known, place) ? known.conditional_writes : null;
 }
 

@@ -5,7 +5,7 @@ import type { Lease, SliceContext, Stage, Stages } from "../engine/types.ts";
 import { firstObjectKills } from "../engine/slice.ts";
 import { createObjectReader } from "../project/storage.ts";
 import { createObjectWriter } from "../project/target.ts";
-import { assertPlaceOfRun } from "../repository/place.ts";
+import { assertPlaceOfRun, type RepositoryPlace } from "../repository/place.ts";
 import { createS3Store } from "../repository/s3_store.ts";
 import type { Services } from "../transfer/services.ts";
 import { readRepositorySettings, type RepositorySettings } from "../settings.ts";
@@ -25,7 +25,7 @@ export function restoreStages({ project, database, environment, transport }: Ser
   type Make = (outside: RestoreContext, repository: RepositorySettings) => Stage;
   const within = (make: Make): Stage => (lease, context) => {
     const repository = readRepositorySettings(environment);
-    assertPlaceOfRun(lease, repository);
+    assertPlaceOfRun(lease.plan["place"] as RepositoryPlace | undefined, repository);
     const reader = createObjectReader(project, transport, context.budget.traffic);
     const writer = createObjectWriter(project, transport);
     const isWell = createProbe(writer, reader, scratchBucket(lease.run));
