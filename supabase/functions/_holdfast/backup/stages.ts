@@ -12,15 +12,13 @@ import {
   readRepositorySettings,
   type RepositorySettings,
 } from "../settings.ts";
-import { prepareReading } from "../import/prepare.ts";
-import { importStage } from "../import/stage.ts";
 import type { CopyContext } from "./copy.ts";
 import { sealStage } from "./seal.ts";
 import { spoiltReads } from "./spoilt.ts";
 import { closeStage, goneStage, sweepStage } from "./sweep.ts";
 import { uploadStage } from "./upload.ts";
 
-/** The stages of the runs that holdfast-backup works on: backups and imports. */
+/** The stages of a backup. */
 export function backupStages({ project, database, environment, transport }: Services): Stages {
   // Settings are read when a stage begins, so that a wrong one fails the run with its name.
   const within =
@@ -47,10 +45,6 @@ export function backupStages({ project, database, environment, transport }: Serv
     "backup.upload": within(uploadStage),
     "backup.gone": within(goneStage),
     "backup.close": closeStage,
-    "import.prepare": within(({ store }, repository) =>
-      prepareReading(store, repository, "import")
-    ),
-    "import.import": within(({ store, clock }) => importStage(store, project.url, clock)),
     "backup.seal": within(({ store }) => sealStage(store, project.url)),
   };
 }
