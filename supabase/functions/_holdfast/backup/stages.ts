@@ -7,11 +7,8 @@ import { openForWriting, type RepositoryFacts } from "../repository/open.ts";
 import { assertPlaceOfRun, type RepositoryPlace } from "../repository/place.ts";
 import { createS3Store } from "../repository/s3_store.ts";
 import type { RepositoryStore } from "../repository/store.ts";
-import {
-  checkBackupSettings,
-  readRepositorySettings,
-  type RepositorySettings,
-} from "../settings.ts";
+import { readRepositorySettings, type RepositorySettings } from "../config/environment.ts";
+import { checkBackupSettings } from "../settings.ts";
 import type { CopyContext } from "./copy.ts";
 import { sealStage } from "./seal.ts";
 import { spoiltReads } from "./spoilt.ts";

@@ -7,7 +7,7 @@ import { createS3Store } from "../repository/s3_store.ts";
 import { checkSnapshot } from "../restore/choose.ts";
 import { dropLeftScratchBuckets } from "../restore/scratch.ts";
 import { restoreStages } from "../restore/stages.ts";
-import { readRepositorySettings } from "../settings.ts";
+import { readRepositorySettings } from "../config/environment.ts";
 import { answerJson } from "./answer.ts";
 import { type App, type AppOptions, createApp } from "./app.ts";
 import { readBody } from "./body.ts";

@@ -1,5 +1,5 @@
 /** The import's stages, and what each needs of the outside. */
-import { readRepositorySettings, type RepositorySettings } from "../settings.ts";
+import { readRepositorySettings, type RepositorySettings } from "../config/environment.ts";
 import type { Stage, Stages } from "../engine/types.ts";
 import { assertPlaceOfRun, type RepositoryPlace } from "../repository/place.ts";
 import { createS3Store } from "../repository/s3_store.ts";

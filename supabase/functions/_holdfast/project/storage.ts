@@ -6,7 +6,7 @@ import { HoldfastError, messageOf } from "../errors.ts";
 import { bareEtag } from "../lib/http/etag.ts";
 import { retryAfter } from "../lib/http/retry_after.ts";
 import type { Transport } from "../lib/http/transport.ts";
-import type { ProjectSettings } from "../settings.ts";
+import type { ProjectSettings } from "../config/environment.ts";
 import { objectUrl } from "./object_url.ts";
 import { parseRefusal } from "./storage_refusal.ts";
 

@@ -7,7 +7,7 @@ import { HoldfastError, messageOf } from "../errors.ts";
 import { parseIfJson } from "../json.ts";
 import { REDIRECTS } from "../redirects.ts";
 import type { Transport } from "../lib/http/transport.ts";
-import type { ProjectSettings } from "../settings.ts";
+import type { ProjectSettings } from "../config/environment.ts";
 import { objectUrl } from "./object_url.ts";
 import { retryAfter } from "../lib/http/retry_after.ts";
 import { authorization, bucketsAnswer, MAX_REFUSAL_BYTES } from "./storage.ts";

@@ -1,7 +1,7 @@
 /** Opening a repository: who it is, whose it is, and whether its log and the catalog agree. */
 import { HoldfastError } from "../errors.ts";
 import type { Database } from "../lib/database.ts";
-import type { RepositorySettings } from "../settings.ts";
+import type { RepositorySettings } from "../config/environment.ts";
 import { adoptSnapshot } from "./adopt.ts";
 import { createRepository, honoursConditions, type Writer } from "./create.ts";
 import { MAX_RECORD_BYTES, putUnlessThere } from "./documents.ts";

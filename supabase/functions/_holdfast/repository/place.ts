@@ -1,5 +1,5 @@
 /** Where a repository lies, and that a run keeps to it. */
-import type { RepositorySettings } from "../settings.ts";
+import type { RepositorySettings } from "../config/environment.ts";
 import { HoldfastError } from "../errors.ts";
 
 /** Where a repository lies. */

@@ -6,7 +6,7 @@ import { backoffMs, LONGEST_DELAY_MS } from "../engine/retry.ts";
 import { HoldfastError, messageOf } from "../errors.ts";
 import type { Transport } from "../lib/http/transport.ts";
 import { retryAfter } from "../lib/http/retry_after.ts";
-import type { RepositorySettings } from "../settings.ts";
+import type { RepositorySettings } from "../config/environment.ts";
 import { requestBody } from "./request_body.ts";
 import { createHideKey, mayPass, parseS3Error, s3Error, wasSpoilt } from "./s3_errors.ts";
 import { createSigner, encodeKey } from "./sigv4.ts";

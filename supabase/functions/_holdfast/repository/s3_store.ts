@@ -2,7 +2,7 @@
 import { HoldfastError } from "../errors.ts";
 import type { Transport } from "../lib/http/transport.ts";
 import { bareEtag } from "../lib/http/etag.ts";
-import type { RepositorySettings } from "../settings.ts";
+import type { RepositorySettings } from "../config/environment.ts";
 import { hexDigest } from "../lib/codecs/hex.ts";
 import { parseS3Error } from "./s3_errors.ts";
 import { isListing, listQuery, parseKeys } from "./s3_list.ts";

@@ -4,7 +4,7 @@
  */
 import type { Clock } from "../engine/clock.ts";
 import { HoldfastError } from "../errors.ts";
-import type { RepositorySettings } from "../settings.ts";
+import type { RepositorySettings } from "../config/environment.ts";
 import { hexDigest } from "../lib/codecs/hex.ts";
 import { parseS3Error, wasSpoilt } from "./s3_errors.ts";
 import { isTruncated } from "./s3_list.ts";

@@ -8,7 +8,7 @@ import { createObjectWriter } from "../project/target.ts";
 import { assertPlaceOfRun, type RepositoryPlace } from "../repository/place.ts";
 import { createS3Store } from "../repository/s3_store.ts";
 import type { Services } from "../transfer/services.ts";
-import { readRepositorySettings } from "../settings.ts";
+import { readRepositorySettings } from "../config/environment.ts";
 import type { BucketPlan } from "./create.ts";
 import { restoreEntry } from "./entry.ts";
 import { bucketsStage, limitsOf, type SnapshotBucket } from "./buckets.ts";

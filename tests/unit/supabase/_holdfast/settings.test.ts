@@ -3,11 +3,11 @@ import { inspect } from "node:util";
 import fc from "fast-check";
 import { HoldfastError } from "../../../../supabase/functions/_holdfast/errors.ts";
 import {
-  checkBackupSettings,
   readBudgetSettings,
   readProjectSettings,
   readRepositorySettings,
-} from "../../../../supabase/functions/_holdfast/settings.ts";
+} from "../../../../supabase/functions/_holdfast/config/environment.ts";
+import { checkBackupSettings } from "../../../../supabase/functions/_holdfast/settings.ts";
 import { anyText } from "../any_text.ts";
 
 type Variables = Record<string, string | undefined>;

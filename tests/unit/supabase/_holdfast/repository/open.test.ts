@@ -9,7 +9,7 @@ import {
   HOLDFAST_KEY,
   logKey,
 } from "../../../../../supabase/functions/_holdfast/repository/keys.ts";
-import type { RepositorySettings } from "../../../../../supabase/functions/_holdfast/settings.ts";
+import type { RepositorySettings } from "../../../../../supabase/functions/_holdfast/config/environment.ts";
 import { MemoryStore } from "../../memory_store.ts";
 import { storeWithLog, withoutNewest } from "./log_store.ts";
 
