@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { Snapshot } from "../../support/repository_reader.ts";
+import type { Snapshot } from "../../stack/repository_reader.ts";
 import type { FaultsProject } from "../world/project.ts";
 
 /** Holds a project's catalog to the repository: the same snapshots, each with the same entries. */

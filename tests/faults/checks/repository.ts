@@ -1,4 +1,4 @@
-import { digestOf, type RepositoryReader, type Snapshot } from "../../support/repository_reader.ts";
+import { digestOf, type RepositoryReader, type Snapshot } from "../../stack/repository_reader.ts";
 import type { Exchange } from "../door/door.ts";
 import { BrokenPromise, holds } from "../promises.ts";
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { isDeepStrictEqual } from "node:util";
 import { type ProjectDoors, readObjects } from "../../support/project_reader.ts";
-import { digestOf, type RepositoryReader, type Snapshot } from "../../support/repository_reader.ts";
+import { digestOf, type RepositoryReader, type Snapshot } from "../../stack/repository_reader.ts";
 
 /**
  * Holds all that a project has to what a snapshot lists; `except` are places not looked at. So many

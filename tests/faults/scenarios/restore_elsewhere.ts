@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { createBucket, upload } from "../../support/objects.ts";
 import { readRows } from "../../support/project_reader.ts";
-import type { Snapshot } from "../../support/repository_reader.ts";
+import type { Snapshot } from "../../stack/repository_reader.ts";
 import { assertRestored, toldByRestores } from "../checks/restored.ts";
 import { holds } from "../promises.ts";
 import type { FaultsProject } from "../world/project.ts";

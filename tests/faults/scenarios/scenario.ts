@@ -1,4 +1,4 @@
-import type { Snapshot } from "../../support/repository_reader.ts";
+import type { Snapshot } from "../../stack/repository_reader.ts";
 import type { Kind } from "../door/kinds.ts";
 import type { Scene } from "../world/scene.ts";
 

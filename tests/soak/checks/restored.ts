@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { isDeepStrictEqual } from "node:util";
 import { type ObjectRow, readObjects } from "../../support/project_reader.ts";
-import { digestOf, type Snapshot } from "../../support/repository_reader.ts";
+import { digestOf, type Snapshot } from "../../stack/repository_reader.ts";
 import { assertRestored } from "../../faults/checks/restored.ts";
 import { BrokenPromise, holds } from "../../faults/promises.ts";
 import type { Ledger } from "../run/ledger.ts";

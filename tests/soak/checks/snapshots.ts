@@ -1,4 +1,4 @@
-import { digestOf, type Snapshot } from "../../support/repository_reader.ts";
+import { digestOf, type Snapshot } from "../../stack/repository_reader.ts";
 import { holds } from "../../faults/promises.ts";
 import type { Truth } from "../model/truth.ts";
 import { untruthsOf } from "../model/untruths.ts";

@@ -1,4 +1,4 @@
-import { digestOf } from "../../support/repository_reader.ts";
+import { digestOf } from "../../stack/repository_reader.ts";
 import type { Ledger } from "../run/ledger.ts";
 import type { SoakProject } from "../world/soak_project.ts";
 import type { Passed } from "../world/weather_door.ts";

@@ -1,4 +1,4 @@
-import type { SnapshotDocument } from "../../support/repository_reader.ts";
+import type { SnapshotDocument } from "../../stack/repository_reader.ts";
 import type { Moment } from "./truth.ts";
 
 /** From a run's start to its seal, milliseconds since 1970. */

@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from "node:util";
 import { factsOfEntry, factsOfRow } from "../../support/entry_facts.ts";
-import type { Entry, Snapshot } from "../../support/repository_reader.ts";
+import type { Entry, Snapshot } from "../../stack/repository_reader.ts";
 import type { PromiseName } from "../../faults/promises.ts";
 import { mayTouch, type Span, spanOf, surelyCovers } from "./span.ts";
 import { type ObjectState, placeOf, type Truth } from "./truth.ts";

@@ -1,6 +1,6 @@
 import type { ProjectDoors } from "../../support/project_reader.ts";
-import { RepositoryReader } from "../../support/repository_reader.ts";
-import { S3Bucket } from "../../support/s3_bucket.ts";
+import { RepositoryReader } from "../../stack/repository_reader.ts";
+import { S3Bucket } from "../../stack/s3_bucket.ts";
 import { openPostgresDoor } from "../../faults/processes/postgres_door.ts";
 import type { Pass } from "../../faults/processes/http_door.ts";
 import { LIMITS } from "../../stack/edge/isolate_limits.ts";
