@@ -1,7 +1,6 @@
 /** Cutting what a window holds into pages, and acting on one page. */
 import { type Budget, PAGE_BYTES, pageClock } from "../engine/budget.ts";
 import { mapPool } from "../engine/pool.ts";
-import type { Lease } from "../engine/types.ts";
 import { type ErrorCode, HoldfastError, messageOf } from "../errors.ts";
 import { logUnexpected } from "../log.ts";
 import { isOfDatabase } from "../project/database.ts";

@@ -6,8 +6,6 @@ import type { CopyContext } from "../../../../../supabase/functions/_holdfast/ba
 import {
   createBudget,
   PAGE_BYTES,
-  PAGE_OBJECTS,
-  pageObjects,
 } from "../../../../../supabase/functions/_holdfast/engine/budget.ts";
 import { actOnPage, cutPage } from "../../../../../supabase/functions/_holdfast/backup/page.ts";
 import { HoldfastError } from "../../../../../supabase/functions/_holdfast/errors.ts";
@@ -64,11 +62,6 @@ Deno.test("an object of unknown size counts as a whole part, one that is held as
   assert.equal(cutPage(unknown, 500).length, fit);
   const held = unknown.map((one) => ({ ...one, blob: 1 }));
   assert.equal(cutPage(held, 500).length, fit + 5);
-});
-
-Deno.test("a careful lane has pages of one object", () => {
-  assert.equal(pageObjects({ careful: false }), PAGE_OBJECTS);
-  assert.equal(pageObjects({ careful: true }), 1);
 });
 
 /** What Storage answers for a name, and what a PUT to the repository comes to. */
