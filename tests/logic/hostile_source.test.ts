@@ -6,7 +6,7 @@ import { letRead, slowRead, untilRead } from "../support/hold.ts";
 import { bytesOf, createBucket, ok, upload } from "../support/objects.ts";
 import { readObjects, readRows, restorable } from "../support/project_reader.ts";
 import { TestProject } from "../support/project.ts";
-import { digestOf } from "../support/repository_reader.ts";
+import { digestOf } from "../stack/repository_reader.ts";
 
 const MIB = 1024 * 1024;
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { createBucket, upload } from "../support/objects.ts";
 import { TestProject } from "../support/project.ts";
-import { digestOf } from "../support/repository_reader.ts";
+import { digestOf } from "../stack/repository_reader.ts";
 
 async function projectWithBackup(): Promise<TestProject> {
   const project = await TestProject.create();

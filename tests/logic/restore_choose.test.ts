@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { createBucket, upload } from "../support/objects.ts";
 import { readObjects } from "../support/project_reader.ts";
 import { TestProject } from "../support/project.ts";
-import { digestOf } from "../support/repository_reader.ts";
+import { digestOf } from "../stack/repository_reader.ts";
 
 /** A project whose file `a` says in each of three snapshots which one it is. */
 async function createSource(): Promise<TestProject> {

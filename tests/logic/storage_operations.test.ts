@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { assertHolds } from "../support/assert_snapshot.ts";
 import { createBucket, ok, upload } from "../support/objects.ts";
 import { TestProject } from "../support/project.ts";
-import type { Snapshot } from "../support/repository_reader.ts";
+import type { Snapshot } from "../stack/repository_reader.ts";
 
 type Storage = TestProject["storage"];
 

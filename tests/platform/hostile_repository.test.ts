@@ -4,7 +4,7 @@ import { endedByLimit } from "../stack/edge/isolates.ts";
 import { forge, type Forgery, type Unfit } from "../support/forge.ts";
 import { createBucket, upload } from "../support/objects.ts";
 import { ONE_PROCESS, type RunRow, TestProject } from "../support/project.ts";
-import { digestOf } from "../support/repository_reader.ts";
+import { digestOf } from "../stack/repository_reader.ts";
 
 /** Restores a forged repository into a fresh project; the run is returned however it ended. */
 async function restoreForged(

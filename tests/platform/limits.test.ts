@@ -8,7 +8,7 @@ import { uploadMany } from "../support/many.ts";
 import { createBucket } from "../support/objects.ts";
 import { readObjects, restorable } from "../support/project_reader.ts";
 import { createRepository, type RepositoryBucket, TestProject } from "../support/project.ts";
-import { RepositoryReader } from "../support/repository_reader.ts";
+import { RepositoryReader } from "../stack/repository_reader.ts";
 import { expireLeases, schedule, tick, tickToTheEnd } from "../support/tick.ts";
 
 const MIB = 1024 * 1024;

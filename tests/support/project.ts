@@ -7,8 +7,8 @@ import { connect, type Connection } from "../stack/postgres/connection.ts";
 import type { ProjectClient } from "../stack/project_client.ts";
 import { eventually } from "./eventually.ts";
 import type { ProjectDoors } from "./project_reader.ts";
-import { RepositoryReader, type Snapshot } from "./repository_reader.ts";
-import { S3Bucket } from "./s3_bucket.ts";
+import { RepositoryReader, type Snapshot } from "../stack/repository_reader.ts";
+import { S3Bucket } from "../stack/s3_bucket.ts";
 import { storageClient } from "./storage_client.ts";
 import { tickToTheEnd } from "./tick.ts";
 

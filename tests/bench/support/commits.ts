@@ -1,14 +1,13 @@
 /** First backups by SQL alone: what committing costs when nothing has to be copied. */
-import {
-  connectDatabase,
-  type Database,
-} from "../../../supabase/functions/_holdfast/project/database.ts";
+import type { Database } from "../../../supabase/functions/_holdfast/lib/database.ts";
+import { connectDatabase } from "../../../supabase/functions/_holdfast/project/database.ts";
 import type {
   BackupItem,
   BackupResult,
 } from "../../../supabase/functions/_holdfast/backup/items.ts";
 import { PAGE_OBJECTS } from "../../../supabase/functions/_holdfast/engine/budget.ts";
-import { dataKey, hexDigest } from "../../../supabase/functions/_holdfast/repository/keys.ts";
+import { hexDigest } from "../../../supabase/functions/_holdfast/lib/codecs/hex.ts";
+import { dataKey } from "../../../supabase/functions/_holdfast/repository/keys.ts";
 import type { Connection } from "../../stack/postgres/connection.ts";
 import type { Bench } from "../bench.ts";
 import { addRows } from "./catalog.ts";

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { bytesOf, createBucket, upload } from "../../support/objects.ts";
 import { readObjects } from "../../support/project_reader.ts";
 import { TestProject } from "../../support/project.ts";
-import { digestOf } from "../../support/repository_reader.ts";
+import { digestOf } from "../../stack/repository_reader.ts";
 
 const MIB = 1024 * 1024;
 /** Names that no file system has as they are, or that are in each other's way as a file and a folder. */

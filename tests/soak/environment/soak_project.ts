@@ -1,8 +1,15 @@
 import type { ProjectDoors } from "../../support/project_reader.ts";
+<<<<<<< HEAD:tests/soak/environment/soak_project.ts
 import { RepositoryReader } from "../../support/repository_reader.ts";
 import { S3Bucket } from "../../support/s3_bucket.ts";
 import { openPostgresProxy } from "../../simulation/processes/postgres_proxy.ts";
 import type { Pass } from "../../simulation/processes/http_proxy.ts";
+=======
+import { RepositoryReader } from "../../stack/repository_reader.ts";
+import { S3Bucket } from "../../stack/s3_bucket.ts";
+import { openPostgresDoor } from "../../faults/processes/postgres_door.ts";
+import type { Pass } from "../../faults/processes/http_door.ts";
+>>>>>>> layers:tests/soak/world/soak_project.ts
 import { LIMITS } from "../../stack/edge/isolate_limits.ts";
 import { connect, type Connection } from "../../stack/postgres/connection.ts";
 import type { Project } from "../../stack/project.ts";

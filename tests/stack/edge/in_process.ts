@@ -6,10 +6,8 @@ import { createApiApp } from "../../../supabase/functions/_holdfast/http/api_app
 import type { AppOptions } from "../../../supabase/functions/_holdfast/http/app.ts";
 import { createBackupApp } from "../../../supabase/functions/_holdfast/http/backup_app.ts";
 import { createRestoreApp } from "../../../supabase/functions/_holdfast/http/restore_app.ts";
-import {
-  connectDatabase,
-  type Database,
-} from "../../../supabase/functions/_holdfast/project/database.ts";
+import type { Database } from "../../../supabase/functions/_holdfast/lib/database.ts";
+import { connectDatabase } from "../../../supabase/functions/_holdfast/project/database.ts";
 import { CURRENT_DENO } from "../process/deno_versions.ts";
 import type { FunctionLease, FunctionsHost } from "./functions.ts";
 import { FunctionLogs } from "./logs.ts";

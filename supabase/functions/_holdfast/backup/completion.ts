@@ -4,7 +4,7 @@ import { compositeDigest, multipartEtag } from "../repository/digest.ts";
 import { dataKey } from "../repository/keys.ts";
 import type { RepositoryStore, UploadedPart } from "../repository/store.ts";
 import type { StoredBytes } from "./items.ts";
-import type { UploadState } from "./upload_parts.ts";
+import type { UploadState } from "./types.ts";
 
 /** The bytes are stored; or the upload has to begin anew, at `beginAt`. */
 export type Completion = { readonly stored: StoredBytes } | { readonly beginAt: string };

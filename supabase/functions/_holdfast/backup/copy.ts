@@ -1,8 +1,10 @@
 /** Copying one object of up to one part: GET, SHA-256, PUT. */
 import { freeBytes } from "../free.ts";
-import { dataKey, hexDigest } from "../repository/keys.ts";
+import { hexDigest } from "../lib/codecs/hex.ts";
+import { dataKey } from "../repository/keys.ts";
 import type { RepositoryStore } from "../repository/store.ts";
 import type { BackupItem, BackupResult, StoredBytes } from "./items.ts";
+import type { OutageContext } from "./outage.ts";
 import { type Doubt, type ReadContext, readObject, type RequestCount } from "./read.ts";
 import { goesByParts, partSizeFor } from "./parts.ts";
 
@@ -12,12 +14,8 @@ const MAX_MOVES = 5;
 const MAX_COPIES = 9;
 
 /** What copying needs of the outside. */
-export interface CopyContext extends ReadContext {
+export interface CopyContext extends ReadContext, OutageContext {
   readonly store: RepositoryStore;
-  /** Leases of the cursor since its last commit, this one included. */
-  readonly attempts: number;
-  /** Whether Storage answers anything at all. */
-  readonly storageAnswers: () => Promise<boolean>;
 }
 
 /** What copying an object came to; `doubt`: its failure may be Storage's as a whole. */

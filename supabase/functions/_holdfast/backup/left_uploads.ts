@@ -1,6 +1,6 @@
 /** Aborting the multipart uploads that nothing will finish: what S3 keeps of them costs money. */
 import { mapPool } from "../engine/pool.ts";
-import type { Lease, SliceContext } from "../engine/slice.ts";
+import type { Lease, SliceContext } from "../engine/types.ts";
 import { HoldfastError } from "../errors.ts";
 import { logError } from "../log.ts";
 import { DATA_PREFIX } from "../repository/keys.ts";

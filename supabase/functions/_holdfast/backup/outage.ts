@@ -1,7 +1,7 @@
 /** Telling an outage from an object whose bytes Storage can't give. */
 import { HoldfastError } from "../errors.ts";
-import { letGo } from "../project/storage.ts";
-import type { CopyContext } from "./copy.ts";
+import type { Database } from "../lib/database.ts";
+import { letGo, type ObjectReader } from "../project/storage.ts";
 import type { BackupItem } from "./items.ts";
 import type { FailedRead } from "./read.ts";
 
@@ -9,6 +9,16 @@ import type { FailedRead } from "./read.ts";
 const PATIENT_LEASES = 5;
 /** Objects that are read again, at most. */
 const MAX_WITNESSES = 3;
+
+/** What telling an outage needs of the outside. */
+export interface OutageContext {
+  readonly reader: ObjectReader;
+  readonly database: Database;
+  /** Leases of the cursor since its last commit, this one included. */
+  readonly attempts: number;
+  /** Whether Storage answers anything at all. */
+  readonly storageAnswers: () => Promise<boolean>;
+}
 
 /** What is known to be readable: it was read before. */
 type Witness = Pick<BackupItem, "bucket_id" | "name">;
@@ -33,7 +43,7 @@ type Witness = Pick<BackupItem, "bucket_id" | "name">;
 export async function outageOf(
   failures: readonly Pick<FailedRead, "failure" | "doubt">[],
   read: readonly Witness[],
-  outside: CopyContext,
+  outside: OutageContext,
 ): Promise<HoldfastError | undefined> {
   const doubtful = failures.filter(({ doubt }) => doubt !== undefined);
   if (doubtful.length === 0) return undefined;
@@ -46,7 +56,7 @@ export async function outageOf(
 async function areTheirOwn(
   read: readonly Witness[],
   patient: boolean,
-  outside: CopyContext,
+  outside: OutageContext,
 ): Promise<boolean> {
   const { database } = outside;
   const witnesses = read.length > 0

@@ -1,7 +1,6 @@
 /** Cutting what a window holds into pages, and acting on one page. */
-import { type Budget, PAGE_BYTES, PAGE_OBJECTS, pageClock } from "../engine/budget.ts";
+import { type Budget, PAGE_BYTES, pageClock } from "../engine/budget.ts";
 import { mapPool } from "../engine/pool.ts";
-import type { Lease } from "../engine/slice.ts";
 import { type ErrorCode, HoldfastError, messageOf } from "../errors.ts";
 import { logUnexpected } from "../log.ts";
 import { isOfDatabase } from "../project/database.ts";
@@ -9,11 +8,6 @@ import { type CopyContext, copyObject, type CopyOutcome, type CopyRequests } fro
 import type { BackupItem, BackupResult, Counters, ObjectFailure } from "./items.ts";
 import { outageOf } from "./outage.ts";
 import { goesByParts, PART_BYTES } from "./parts.ts";
-
-/** Objects on a page: one where what kills lanes is to be found out. */
-export function pageObjects(lease: Pick<Lease, "careful">): number {
-  return lease.careful ? 1 : PAGE_OBJECTS;
-}
 
 /** The first items that make one page, by number and by bytes to copy; at least one. */
 export function cutPage(items: readonly BackupItem[], maxObjects: number): BackupItem[] {

@@ -3,14 +3,9 @@ import type { Clock } from "../engine/clock.ts";
 import { backoffMs, LONGEST_DELAY_MS } from "../engine/retry.ts";
 import { freeBytes } from "../free.ts";
 import { contentRangeOf } from "../project/content_range.ts";
-import type { Database } from "../project/database.ts";
-import {
-  bareEtag,
-  type ByteRange,
-  letGo,
-  type ObjectReader,
-  type StorageRead,
-} from "../project/storage.ts";
+import type { Database } from "../lib/database.ts";
+import { bareEtag } from "../lib/http/etag.ts";
+import { type ByteRange, letGo, type ObjectReader, type StorageRead } from "../project/storage.ts";
 import { plainText } from "../plain.ts";
 import { hideSecrets } from "../secrets.ts";
 import type { BackupItem, ObjectFailure } from "./items.ts";

@@ -1,6 +1,6 @@
 /** Sealing: list parts, then snapshot.json and its log record, written last of all. */
 import { gzipSync } from "node:zlib";
-import type { Lease, SliceContext, Stage } from "../engine/slice.ts";
+import type { Lease, SliceContext, Stage } from "../engine/types.ts";
 import { HoldfastError } from "../errors.ts";
 import {
   MAX_DOCUMENT_BYTES,
@@ -16,7 +16,8 @@ import {
   type SnapshotDocument,
   snapshotSchema,
 } from "../repository/formats.ts";
-import { hexDigest, listKey, logKey, snapshotId, snapshotKey } from "../repository/keys.ts";
+import { hexDigest } from "../lib/codecs/hex.ts";
+import { listKey, logKey, snapshotId, snapshotKey } from "../repository/keys.ts";
 import { assertNoNews } from "../repository/open.ts";
 import type { RepositoryStore } from "../repository/store.ts";
 import { abortLeftUploads } from "./left_uploads.ts";

@@ -1,33 +1,28 @@
 /** The backup job: its stages, and what each needs of the outside. */
 import type { Services } from "../transfer/services.ts";
-import type { Lease, SliceContext, Stage, Stages } from "../engine/slice.ts";
+import type { Lease, SliceContext, Stage, Stages } from "../engine/types.ts";
 import { createObjectReader, storageAnswers } from "../project/storage.ts";
 import { forgetInSteps } from "../repository/forget.ts";
 import { openForWriting, type RepositoryFacts } from "../repository/open.ts";
-import { assertPlaceOfRun } from "../repository/place.ts";
+import { assertPlaceOfRun, type RepositoryPlace } from "../repository/place.ts";
 import { createS3Store } from "../repository/s3_store.ts";
 import type { RepositoryStore } from "../repository/store.ts";
-import {
-  checkBackupSettings,
-  readRepositorySettings,
-  type RepositorySettings,
-} from "../settings.ts";
-import { prepareReading } from "../import/prepare.ts";
-import { importStage } from "../import/stage.ts";
+import { readRepositorySettings, type RepositorySettings } from "../config/environment.ts";
+import { checkBackupSettings } from "../settings.ts";
 import type { CopyContext } from "./copy.ts";
 import { sealStage } from "./seal.ts";
 import { spoiltReads } from "./spoilt.ts";
 import { closeStage, goneStage, sweepStage } from "./sweep.ts";
 import { uploadStage } from "./upload.ts";
 
-/** The stages of the runs that holdfast-backup works on: backups and imports. */
+/** The stages of a backup. */
 export function backupStages({ project, database, environment, transport }: Services): Stages {
   // Settings are read when a stage begins, so that a wrong one fails the run with its name.
   const within =
     (make: (outside: CopyContext, repository: RepositorySettings) => Stage): Stage =>
     (lease, context) => {
       const repository = readRepositorySettings(environment);
-      assertPlaceOfRun(lease, repository);
+      assertPlaceOfRun(lease.plan["place"] as RepositoryPlace | undefined, repository);
       const outside: CopyContext = {
         clock: transport.clock,
         database,
@@ -47,10 +42,6 @@ export function backupStages({ project, database, environment, transport }: Serv
     "backup.upload": within(uploadStage),
     "backup.gone": within(goneStage),
     "backup.close": closeStage,
-    "import.prepare": within(({ store }, repository) =>
-      prepareReading(store, repository, "import")
-    ),
-    "import.import": within(({ store, clock }) => importStage(store, project.url, clock)),
     "backup.seal": within(({ store }) => sealStage(store, project.url)),
   };
 }

@@ -1,9 +1,10 @@
 /** The sweep of one bucket's range, and the look at names that are gone. */
-import type { Budget } from "../engine/budget.ts";
-import { firstObjectKills, type Lease, type SliceContext, type Stage } from "../engine/slice.ts";
+import { type Budget, pageObjects } from "../engine/budget.ts";
+import type { Lease, SliceContext, Stage } from "../engine/types.ts";
+import { firstObjectKills } from "../engine/slice.ts";
 import type { CopyContext } from "./copy.ts";
 import type { BackupItem, BackupResult, Counters } from "./items.ts";
-import { actOnPage, cutPage, pageObjects, passKiller } from "./page.ts";
+import { actOnPage, cutPage, passKiller } from "./page.ts";
 
 /** Differences that one comparison returns; they are acted on page by page. */
 const MAX_ITEMS = 2_000;

@@ -1,5 +1,6 @@
 /** One object above one part: its upload begins, goes on, begins anew where it has to, and ends. */
-import { firstObjectKills, type Lease, type SliceContext, type Stage } from "../engine/slice.ts";
+import type { Lease, SliceContext, Stage } from "../engine/types.ts";
+import { firstObjectKills } from "../engine/slice.ts";
 import { HoldfastError, messageOf } from "../errors.ts";
 import { logError } from "../log.ts";
 import { dataKey } from "../repository/keys.ts";
@@ -7,7 +8,8 @@ import type { CopyContext } from "./copy.ts";
 import type { BackupItem, BackupResult, Counters, ObjectFailure } from "./items.ts";
 import { actOnPage, KILLED } from "./page.ts";
 import { goesByParts, partSizeFor } from "./parts.ts";
-import { sendParts, type UploadState, type UploadStep } from "./upload_parts.ts";
+import type { UploadState } from "./types.ts";
+import { sendParts, type UploadStep } from "./upload_parts.ts";
 
 /** Times that an upload begins anew in one run; then the object is left to the next. */
 const MAX_RESTARTS = 5;

@@ -1,9 +1,9 @@
 /** Sending an upload's parts: ranged GETs held to one etag or version, each part a row. */
 import { mapPool } from "../engine/pool.ts";
 import { Semaphore } from "../engine/semaphore.ts";
-import type { Lease, SliceContext } from "../engine/slice.ts";
+import type { Lease, SliceContext } from "../engine/types.ts";
 import { freeBytes } from "../free.ts";
-import { hexDigest } from "../repository/keys.ts";
+import { hexDigest } from "../lib/codecs/hex.ts";
 import type { UploadedPart } from "../repository/store.ts";
 import { complete } from "./completion.ts";
 import { type CopyContext, type CopyRequests, findElsewhere } from "./copy.ts";
@@ -11,18 +11,7 @@ import type { BackupItem, BackupResult, Counters, ObjectFailure } from "./items.
 import { outageOf } from "./outage.ts";
 import { type PartRange, partRanges } from "./parts.ts";
 import { readObject } from "./read.ts";
-
-/** An upload as its row says. */
-export interface UploadState {
-  readonly object: BackupItem;
-  readonly key: string;
-  readonly part_size: number;
-  /** Null until it has begun. */
-  readonly upload_id: string | null;
-  /** Times that it began anew. */
-  readonly restarts: number;
-  readonly parts: readonly UploadedPart[];
-}
+import type { UploadState } from "./types.ts";
 
 /** What one step of an upload came to. */
 export type UploadStep =

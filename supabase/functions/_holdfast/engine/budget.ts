@@ -44,6 +44,13 @@ export const PAGE_OBJECTS = 500;
 export const PAGE_BYTES = 64 * 1024 * 1024;
 export const PAGE_MS = 5_000;
 
+/**
+ * How many objects a page may hold: one where it has to be found out which object kills lanes.
+ */
+export function pageObjects({ careful }: { readonly careful: boolean }): number {
+  return careful ? 1 : PAGE_OBJECTS;
+}
+
 /** A clock for one page, which begins now: whether its time is up. */
 export function pageClock(clock: Clock): () => boolean {
   const deadline = clock.now() + PAGE_MS;

@@ -1,7 +1,7 @@
 /** What a lane calls while it holds a cursor, one call after the other. */
-import type { Database, Fence } from "../project/database.ts";
+import type { Database, Fence } from "../lib/database.ts";
 import type { Budget } from "./budget.ts";
-import type { Lease, SliceContext } from "./slice.ts";
+import type { Lease, SliceContext } from "./types.ts";
 
 /** Makes a lane's `commit`: under its name on its leases, behind a fence of each lease. */
 export function committer(

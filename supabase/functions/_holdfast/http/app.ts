@@ -4,8 +4,12 @@ import type { Budget } from "../engine/budget.ts";
 import type { Clock } from "../engine/clock.ts";
 import { HoldfastError } from "../errors.ts";
 import { logError, logUnexpected } from "../log.ts";
-import type { Database } from "../project/database.ts";
-import { type Environment, readBudgetSettings, readProjectSettings } from "../settings.ts";
+import type { Database } from "../lib/database.ts";
+import {
+  type Environment,
+  readBudgetSettings,
+  readProjectSettings,
+} from "../config/environment.ts";
 import type { Services } from "../transfer/services.ts";
 import { answerJson } from "./answer.ts";
 import { type KeyedEnv, requireScope, type Scope } from "./keys.ts";

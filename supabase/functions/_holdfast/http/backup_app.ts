@@ -2,7 +2,9 @@
 import type { Hono } from "hono";
 import { z } from "zod";
 import { backupStages } from "../backup/stages.ts";
-import { checkBackupSettings, readRepositorySettings } from "../settings.ts";
+import { importStages } from "../import/stages.ts";
+import { readRepositorySettings } from "../config/environment.ts";
+import { checkBackupSettings } from "../settings.ts";
 import { type App, type AppOptions, createApp } from "./app.ts";
 import { readBody } from "./body.ts";
 import type { KeyedEnv } from "./keys.ts";
@@ -16,7 +18,10 @@ const takeOverSchema = z.strictObject({
 /** The routes of holdfast-backup. */
 export function createBackupApp(options: AppOptions): Hono<KeyedEnv> {
   const app = createApp("holdfast-backup", options);
-  const stages = () => backupStages(app.services());
+  const stages = () => {
+    const services = app.services();
+    return { ...backupStages(services), ...importStages(services) };
+  };
   addWorkRoute(app, stages);
   addRunRoutes(app, "operate");
 

@@ -3,7 +3,7 @@ import { z } from "zod";
 import { joinBytes } from "../bounded.ts";
 import type { Clock } from "../engine/clock.ts";
 import { HoldfastError } from "../errors.ts";
-import { faultsOf } from "../settings.ts";
+import { faultsOf } from "../config/faults.ts";
 
 /** No request to Holdfast needs more. */
 const MAX_BODY_BYTES = 64 * 1024;

@@ -3,7 +3,7 @@
 import { createBudget, threadCpu } from "../engine/budget.ts";
 import { systemClock } from "../engine/clock.ts";
 import { connectDatabase } from "../project/database.ts";
-import { runtimeEnvironment } from "../settings.ts";
+import { runtimeEnvironment } from "../config/environment.ts";
 import type { AppOptions } from "./app.ts";
 
 /** The options of the one app of this isolate. Its budget begins now. */

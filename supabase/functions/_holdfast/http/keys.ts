@@ -2,8 +2,8 @@
 import { timingSafeEqual } from "node:crypto";
 import type { MiddlewareHandler } from "hono";
 import { HoldfastError } from "../errors.ts";
-import type { Database } from "../project/database.ts";
-import { fromHex } from "../repository/keys.ts";
+import type { Database } from "../lib/database.ts";
+import { fromHex } from "../lib/codecs/hex.ts";
 
 /** What a key may do; docs/SECURITY.md says which routes that is. */
 export type Scope = "worker" | "look" | "operate" | "restore";

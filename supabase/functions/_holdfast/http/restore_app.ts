@@ -1,12 +1,13 @@
 /** Starts restores and works as a lane of one. Deployed, keyed and revoked alone. */
 import type { Hono } from "hono";
 import { z } from "zod";
+import { importStages } from "../import/stages.ts";
 import { createObjectWriter } from "../project/target.ts";
 import { createS3Store } from "../repository/s3_store.ts";
 import { checkSnapshot } from "../restore/choose.ts";
 import { dropLeftScratchBuckets } from "../restore/scratch.ts";
 import { restoreStages } from "../restore/stages.ts";
-import { readRepositorySettings } from "../settings.ts";
+import { readRepositorySettings } from "../config/environment.ts";
 import { answerJson } from "./answer.ts";
 import { type App, type AppOptions, createApp } from "./app.ts";
 import { readBody } from "./body.ts";
@@ -34,7 +35,10 @@ const bodySchema = z.strictObject({
 /** The routes of holdfast-restore. */
 export function createRestoreApp(options: AppOptions): Hono<KeyedEnv> {
   const app = createApp("holdfast-restore", options);
-  const stages = () => restoreStages(app.services());
+  const stages = () => {
+    const services = app.services();
+    return { ...importStages(services, "restore"), ...restoreStages(services) };
+  };
   addWorkRoute(app, stages, () => {
     const { database, project, transport } = app.services();
     return dropLeftScratchBuckets(createObjectWriter(project, transport), database);

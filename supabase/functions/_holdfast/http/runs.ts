@@ -1,6 +1,7 @@
 /** Routes that every function with runs has: work, show, cancel. */
 import { z } from "zod";
-import { runSlice, type Stages } from "../engine/slice.ts";
+import type { Stages } from "../engine/types.ts";
+import { runSlice } from "../engine/slice.ts";
 import { HoldfastError } from "../errors.ts";
 import { answerJson } from "./answer.ts";
 import { accepted, type App } from "./app.ts";

@@ -1,9 +1,9 @@
 /** Preparing a run that reads a repository, one's own or another's. */
-import type { Stage } from "../engine/slice.ts";
+import type { Stage } from "../engine/types.ts";
 import { openRepository, type RepositoryFacts } from "../repository/open.ts";
 import { placeOf } from "../repository/place.ts";
 import type { RepositoryStore } from "../repository/store.ts";
-import type { RepositorySettings } from "../settings.ts";
+import type { RepositorySettings } from "../config/environment.ts";
 
 /** Opens the repository, records it in the catalog as far as it knows it, and begins a stage. */
 export function prepareReading(

@@ -1,7 +1,7 @@
 /** Import: the repository's log and listings, replayed into the catalog. Moves no bytes. */
 import { HoldfastError } from "../errors.ts";
 import type { Clock } from "../engine/clock.ts";
-import type { Lease, SliceContext, Stage } from "../engine/slice.ts";
+import type { Lease, SliceContext, Stage } from "../engine/types.ts";
 import { MAX_DOCUMENT_BYTES, MAX_SNAPSHOT_BYTES } from "../repository/documents.ts";
 import { forgetInSteps } from "../repository/forget.ts";
 import {
@@ -11,7 +11,8 @@ import {
   type SnapshotDocument,
   snapshotSchema,
 } from "../repository/formats.ts";
-import { hexDigest, snapshotKey } from "../repository/keys.ts";
+import { hexDigest } from "../lib/codecs/hex.ts";
+import { snapshotKey } from "../repository/keys.ts";
 import { type KnownRepository, readNews } from "../repository/log.ts";
 import type { RepositoryStore } from "../repository/store.ts";
 import { unpackText } from "../repository/unpack.ts";

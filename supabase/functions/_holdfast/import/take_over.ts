@@ -1,6 +1,6 @@
 /** Taking a repository over from the project that owned it, once its log has been imported. */
 import type { Clock } from "../engine/clock.ts";
-import type { Lease } from "../engine/slice.ts";
+import type { Lease } from "../engine/types.ts";
 import { HoldfastError } from "../errors.ts";
 import { putUnlessThere } from "../repository/documents.ts";
 import { formatDocument, type LogRecord } from "../repository/formats.ts";

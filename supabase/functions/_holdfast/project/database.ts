@@ -2,6 +2,7 @@
 import postgres from "postgres";
 import { HoldfastError, isErrorCode } from "../errors.ts";
 import { parseExactly } from "../json.ts";
+import type { Database, Fence } from "../lib/database.ts";
 
 /** Longest that one statement may run: a window of 50,000 rows read from a cold disk. */
 const STATEMENT_TIMEOUT_MS = 60_000;
@@ -39,6 +40,7 @@ const READING: ReadonlySet<string> = new Set([
   "list_snapshots",
 ]);
 
+<<<<<<< HEAD
 /**
  * What a lane knows of its cursor. A call that is given it fails with `lease_lost` where the
  * database knows of no commit as late as that, and notes the last one after the call. Where a call
@@ -60,6 +62,8 @@ export interface Database {
   close(): Promise<void>;
 }
 
+=======
+>>>>>>> layers
 /** Connects, lazily, as holdfast_worker. */
 export function connectDatabase(databaseUrl: string): Database {
   let sql = connect(databaseUrl);

@@ -3,8 +3,10 @@ import type { Clock } from "../engine/clock.ts";
 import type { Traffic } from "../engine/traffic.ts";
 import { readStart } from "../bounded.ts";
 import { HoldfastError, messageOf } from "../errors.ts";
+import { bareEtag } from "../lib/http/etag.ts";
+import { retryAfter } from "../lib/http/retry_after.ts";
 import type { Transport } from "../lib/http/transport.ts";
-import type { ProjectSettings } from "../settings.ts";
+import type { ProjectSettings } from "../config/environment.ts";
 import { objectUrl } from "./object_url.ts";
 import { parseRefusal } from "./storage_refusal.ts";
 
@@ -228,18 +230,4 @@ async function judgeDoubtedKey(
 
 function keyRefused(message: string): HoldfastError {
   return new HoldfastError("storage_key_refused", `${message}.`);
-}
-
-/** An etag without quotes and without the mark of a weak one, as rows and answers differ in both. */
-export function bareEtag(etag: string | null): string {
-  return (etag ?? "").replace(/^W\//, "").replaceAll('"', "");
-}
-
-/** Milliseconds that a Retry-After header asks for, in either of its forms. */
-export function retryAfter(response: Response, clock: Clock): number | undefined {
-  const value = response.headers.get("retry-after");
-  if (!value) return undefined;
-  const seconds = Number(value);
-  const ms = Number.isFinite(seconds) ? seconds * 1000 : Date.parse(value) - clock.date().getTime();
-  return Number.isFinite(ms) ? Math.max(0, ms) : undefined;
 }

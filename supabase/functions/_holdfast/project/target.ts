@@ -7,9 +7,10 @@ import { HoldfastError, messageOf } from "../errors.ts";
 import { parseIfJson } from "../json.ts";
 import { REDIRECTS } from "../redirects.ts";
 import type { Transport } from "../lib/http/transport.ts";
-import type { ProjectSettings } from "../settings.ts";
+import type { ProjectSettings } from "../config/environment.ts";
 import { objectUrl } from "./object_url.ts";
-import { authorization, bucketsAnswer, MAX_REFUSAL_BYTES, retryAfter } from "./storage.ts";
+import { retryAfter } from "../lib/http/retry_after.ts";
+import { authorization, bucketsAnswer, MAX_REFUSAL_BYTES } from "./storage.ts";
 import { parseRefusal } from "./storage_refusal.ts";
 
 const MAX_TRIES = 4;

@@ -1,6 +1,6 @@
 /** A snapshot that counts, though its run failed before it knew. */
 import { logNotice } from "../log.ts";
-import type { Database } from "../project/database.ts";
+import type { Database } from "../lib/database.ts";
 import type { LogRecord } from "./formats.ts";
 
 /**

@@ -1,11 +1,12 @@
 /** Making a repository, and learning whether its server honours conditional writes. */
 import { HoldfastError } from "../errors.ts";
-import type { Database } from "../project/database.ts";
+import type { Database } from "../lib/database.ts";
 import { FORMAT_VERSION } from "../version.ts";
 import { MAX_RECORD_BYTES, putDocument } from "./documents.ts";
 import { formatDocument, type Identity } from "./formats.ts";
-import { hexDigest, HOLDFAST_KEY } from "./keys.ts";
-import type { Place } from "./place.ts";
+import { hexDigest } from "../lib/codecs/hex.ts";
+import { HOLDFAST_KEY } from "./keys.ts";
+import type { RepositoryPlace } from "./place.ts";
 import type { RepositoryStore } from "./store.ts";
 
 /** The run that writes, of which all lanes write the same: one may sleep and write over the other. */
@@ -24,7 +25,7 @@ export interface Writer {
 export async function createRepository(
   store: RepositoryStore,
   database: Database,
-  place: Place,
+  place: RepositoryPlace,
   { run, startedAt }: Writer,
 ): Promise<boolean | null> {
   if (await database.call<string | null>("repository_at", place) !== null) {

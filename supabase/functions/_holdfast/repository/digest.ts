@@ -1,7 +1,7 @@
 /** Hashing a stream as a blob's digest is made: whole, or composite over its parts. */
 import { createHash } from "node:crypto";
 import { freeBytes } from "../free.ts";
-import { fromHex, hexDigest } from "./keys.ts";
+import { fromHex, hexDigest } from "../lib/codecs/hex.ts";
 
 /** What a stream of bytes came to. */
 export interface StreamDigest {

@@ -1,6 +1,6 @@
 /** Putting the repository's small documents. */
 import { HoldfastError } from "../errors.ts";
-import { hexDigest } from "./keys.ts";
+import { hexDigest } from "../lib/codecs/hex.ts";
 import type { RepositoryStore } from "./store.ts";
 
 const encoder = new TextEncoder();

@@ -1,5 +1,4 @@
 /** Taking the catalog back to what was sealed, in transactions that end in time. */
-import type { Budget } from "../engine/budget.ts";
 
 /** Entries that one transaction forgets. */
 const FORGET_ROWS = 20_000;
@@ -9,7 +8,7 @@ const FORGET_ROWS = 20_000;
  * entries and tells how many there were.
  */
 export async function forgetInSteps(
-  budget: Pick<Budget, "spent">,
+  budget: { spent(): boolean },
   forget: (maxRows: number) => Promise<number>,
 ): Promise<boolean> {
   while (await forget(FORGET_ROWS) > 0) {

@@ -3,7 +3,7 @@ import { z } from "zod";
 import { HoldfastError } from "../errors.ts";
 import { MAX_SNAPSHOT_BYTES } from "./documents.ts";
 import { isStorable } from "../json.ts";
-import { faultsOf } from "../settings.ts";
+import { faultsOf } from "../config/faults.ts";
 import { FORMAT_VERSION } from "../version.ts";
 
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/);

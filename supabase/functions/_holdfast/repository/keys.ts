@@ -1,4 +1,5 @@
 /** Keys below the repository's prefix. docs/FORMAT.md is normative. */
+import { hexDigest } from "../lib/codecs/hex.ts";
 
 /** Digits of a sequence in a log key: as many as keep the keys in the order of the sequences. */
 const SEQUENCE_DIGITS = 16;
@@ -10,8 +11,6 @@ const MAX_PLAIN_SEGMENT_BYTES = 250;
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 
 const encoder = new TextEncoder();
-/** Each byte as two hexadecimal digits. */
-const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, "0"));
 
 /** The repository's identity document. */
 export const HOLDFAST_KEY = "holdfast.json";
@@ -76,25 +75,4 @@ function isPlain(bucket: string, name: string, version: string, key: string): bo
 /** Bytes of a text in UTF-8; those of most names are their characters, which cost nothing to count. */
 function utf8Length(text: string): number {
   return /^[ -~]*$/.test(text) ? text.length : encoder.encode(text).length;
-}
-
-/** SHA-256 as hex. Off the main thread, as crypto.subtle is. */
-export async function hexDigest(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
-  return toHex(new Uint8Array(await crypto.subtle.digest("SHA-256", bytes)));
-}
-
-/** Bytes as lower-case hex. */
-export function toHex(bytes: Uint8Array): string {
-  let hex = "";
-  for (const byte of bytes) hex += HEX[byte];
-  return hex;
-}
-
-/** Bytes of a hex text. */
-export function fromHex(hex: string): Uint8Array<ArrayBuffer> {
-  const bytes = new Uint8Array(hex.length / 2);
-  for (let index = 0; index < bytes.length; index++) {
-    bytes[index] = parseInt(hex.slice(index * 2, index * 2 + 2), 16);
-  }
-  return bytes;
 }

@@ -1,18 +1,18 @@
 /** Reading the log: the records past those that the catalog holds. */
-import { MAX_OBJECTS_IN_FLIGHT } from "../engine/budget.ts";
 import { mapPool, type PoolLimits } from "../engine/pool.ts";
 import { HoldfastError } from "../errors.ts";
 import { MAX_RECORD_BYTES } from "./documents.ts";
 import { type LogRecord, parseDocument, recordSchema } from "./formats.ts";
 import { LOG_PREFIX, logKey, sequenceOfLogKey } from "./keys.ts";
-import type { Place } from "./place.ts";
+import type { RepositoryPlace } from "./place.ts";
 import type { RepositoryStore } from "./store.ts";
 
-/** A log may have a thousand records on a page. */
-const RECORDS_AT_ONCE: PoolLimits<unknown> = { items: MAX_OBJECTS_IN_FLIGHT };
+/** Records that are read at once; a page of the log's listing may have a thousand. */
+const MAX_RECORDS_IN_FLIGHT = 32;
+const RECORDS_AT_ONCE: PoolLimits<unknown> = { items: MAX_RECORDS_IN_FLIGHT };
 
 /** What the catalog knows of a repository, and where backups went to last. */
-export interface KnownRepository extends Place {
+export interface KnownRepository extends RepositoryPlace {
   readonly id: number;
   readonly last_record: number;
   readonly owner_project: string | null;

@@ -1,7 +1,7 @@
 /** Opening a repository: who it is, whose it is, and whether its log and the catalog agree. */
 import { HoldfastError } from "../errors.ts";
-import type { Database } from "../project/database.ts";
-import type { RepositorySettings } from "../settings.ts";
+import type { Database } from "../lib/database.ts";
+import type { RepositorySettings } from "../config/environment.ts";
 import { adoptSnapshot } from "./adopt.ts";
 import { createRepository, honoursConditions, type Writer } from "./create.ts";
 import { MAX_RECORD_BYTES, putUnlessThere } from "./documents.ts";
@@ -15,11 +15,11 @@ import {
 } from "./formats.ts";
 import { HOLDFAST_KEY, logKey } from "./keys.ts";
 import { type KnownRepository, readNews, readRecord } from "./log.ts";
-import { isSamePlace, type Place, placeOf } from "./place.ts";
+import { isSamePlace, placeOf, type RepositoryPlace } from "./place.ts";
 import type { RepositoryStore } from "./store.ts";
 
 /** What the catalog is told of a repository that was opened. */
-export interface RepositoryFacts extends Place {
+export interface RepositoryFacts extends RepositoryPlace {
   readonly repository_id: string;
   readonly format_version: number;
   readonly owner_project: string | null;
@@ -108,7 +108,7 @@ export async function openForWriting(
 }
 
 /** Whether the server was seen to honour conditions; null where it is another one, or never was asked. */
-function asKnown(known: KnownRepository | null, place: Place): boolean | null {
+function asKnown(known: KnownRepository | null, place: RepositoryPlace): boolean | null {
   return known && isSamePlace(known, place) ? known.conditional_writes : null;
 }
 

@@ -1,6 +1,6 @@
 /** What lies in a repository for the day on which nothing of Holdfast is left: a text and a script. */
-import type { RepositorySettings } from "../settings.ts";
 import { putDocument } from "./documents.ts";
+import type { RepositoryAddress } from "./place.ts";
 import { recoveryScript } from "./recovery_script.ts";
 import type { RepositoryStore } from "./store.ts";
 
@@ -8,20 +8,17 @@ import type { RepositoryStore } from "./store.ts";
 const GUIDE_KEY = "RECOVERY-v1.md";
 const SCRIPT_KEY = "recover-v1.sh";
 
-/** Where the repository lies, for whoever will read it without Holdfast. */
-export type RepositoryPlace = Pick<
-  RepositorySettings,
-  "endpoint" | "region" | "bucket" | "prefix" | "forcePathStyle"
->;
-
 /** Puts both; where others are, of another Holdfast or another endpoint, they are as good. */
-export async function putRecovery(store: RepositoryStore, place: RepositoryPlace): Promise<void> {
-  await putDocument(store, SCRIPT_KEY, recoveryScript(place));
-  await putDocument(store, GUIDE_KEY, recoveryGuide(place));
+export async function putRecovery(
+  store: RepositoryStore,
+  address: RepositoryAddress,
+): Promise<void> {
+  await putDocument(store, SCRIPT_KEY, recoveryScript(address));
+  await putDocument(store, GUIDE_KEY, recoveryGuide(address));
 }
 
 /** RECOVERY-v1.md, filled in. */
-export function recoveryGuide({ endpoint, region, bucket, prefix }: RepositoryPlace): string {
+export function recoveryGuide({ endpoint, region, bucket, prefix }: RepositoryAddress): string {
   return `# How to get these files back
 
 This folder of the bucket is a Holdfast repository: an off-site backup of the Storage of a Supabase

@@ -1,9 +1,9 @@
 /** recover-v1.sh: restores a snapshot into a folder by the AWS CLI, gzip, jq and openssl. */
-import type { RepositoryPlace } from "./recovery.ts";
+import type { RepositoryAddress } from "./place.ts";
 
 /** The script, filled in. It holds no key: the AWS CLI has its own ways to find one. */
-export function recoveryScript(place: RepositoryPlace): string {
-  const { endpoint, region, bucket, prefix, forcePathStyle } = place;
+export function recoveryScript(address: RepositoryAddress): string {
+  const { endpoint, region, bucket, prefix, forcePathStyle } = address;
   return SCRIPT
     .replace("@ENDPOINT@", () => quoted(endpoint))
     .replace("@REGION@", () => quoted(region))

@@ -1,7 +1,7 @@
 /** What an S3 server's refusals mean to Holdfast. */
 import { type ErrorCode, HoldfastError } from "../errors.ts";
 import { REDIRECTS } from "../redirects.ts";
-import type { RepositorySettings } from "../settings.ts";
+import type { RepositorySettings } from "../config/environment.ts";
 import { element, encodeText } from "./s3_xml.ts";
 
 /** What a server says goes into logs and rows; what is longer is not from S3. */

@@ -1,9 +1,9 @@
 /** A RepositoryStore on any S3 server: every request goes by fetch, with a light signer. */
 import { HoldfastError } from "../errors.ts";
 import type { Transport } from "../lib/http/transport.ts";
-import { bareEtag } from "../project/storage.ts";
-import type { RepositorySettings } from "../settings.ts";
-import { hexDigest } from "./keys.ts";
+import { bareEtag } from "../lib/http/etag.ts";
+import type { RepositorySettings } from "../config/environment.ts";
+import { hexDigest } from "../lib/codecs/hex.ts";
 import { parseS3Error } from "./s3_errors.ts";
 import { isListing, listQuery, parseKeys } from "./s3_list.ts";
 import { onlyIfAbsent, openS3Door, type S3Request } from "./s3_request.ts";

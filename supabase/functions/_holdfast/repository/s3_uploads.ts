@@ -4,8 +4,8 @@
  */
 import type { Clock } from "../engine/clock.ts";
 import { HoldfastError } from "../errors.ts";
-import type { RepositorySettings } from "../settings.ts";
-import { hexDigest } from "./keys.ts";
+import type { RepositorySettings } from "../config/environment.ts";
+import { hexDigest } from "../lib/codecs/hex.ts";
 import { parseS3Error, wasSpoilt } from "./s3_errors.ts";
 import { isTruncated } from "./s3_list.ts";
 import { onlyIfAbsent, type S3Door, type S3Request } from "./s3_request.ts";

@@ -1,5 +1,5 @@
 /** Making the snapshot's buckets in the target, and knowing what their limits would refuse. */
-import type { Lease, SliceContext, Stage } from "../engine/slice.ts";
+import type { Lease, SliceContext, Stage } from "../engine/types.ts";
 import { HoldfastError } from "../errors.ts";
 import type { BucketOutcome } from "../project/target.ts";
 import type { RestoreItem } from "./items.ts";

@@ -1,6 +1,6 @@
 /** Refusing a snapshot that does not exist before a run is started for it. */
 import { HoldfastError } from "../errors.ts";
-import type { Database } from "../project/database.ts";
+import type { Database } from "../lib/database.ts";
 import { openRepository } from "../repository/open.ts";
 import type { RepositoryStore } from "../repository/store.ts";
 

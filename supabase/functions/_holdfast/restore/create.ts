@@ -1,7 +1,7 @@
 /** Restoring an entry of which the target has nothing: straight to its place, or by move. */
 import { HoldfastError } from "../errors.ts";
 import type { ObjectPlace, WriteOutcome } from "../project/target.ts";
-import { hexDigest } from "../repository/keys.ts";
+import { hexDigest } from "../lib/codecs/hex.ts";
 import type { HeldItem, Overwrite, RestoreItem, RestoreResult } from "./items.ts";
 import {
   BUFFERED_BYTES,

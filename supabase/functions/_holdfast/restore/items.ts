@@ -1,4 +1,5 @@
 /** What a restore passes to and from the database about one entry of a snapshot. */
+import type { StoredBytes } from "../backup/items.ts";
 
 /** What the target has under an entry's name. */
 export interface TargetObject {
@@ -37,12 +38,7 @@ export interface RestoreItem {
 }
 
 /** An entry whose bytes are held. */
-export type HeldItem = RestoreItem & {
-  readonly blob: number;
-  readonly key: string;
-  readonly size: number;
-  readonly sha256: string;
-};
+export type HeldItem = RestoreItem & StoredBytes & { readonly blob: number };
 
 /** What became of an entry. */
 export interface RestoreResult {

@@ -2,11 +2,11 @@
 import type { Clock } from "../engine/clock.ts";
 import { HoldfastError } from "../errors.ts";
 import { freeBytes } from "../free.ts";
-import type { Database } from "../project/database.ts";
+import type { Database } from "../lib/database.ts";
 import type { ObjectReader } from "../project/storage.ts";
 import type { ObjectPlace, ObjectWriter, WriteOutcome } from "../project/target.ts";
 import { digestStream } from "../repository/digest.ts";
-import { hexDigest } from "../repository/keys.ts";
+import { hexDigest } from "../lib/codecs/hex.ts";
 import type { RepositoryStore } from "../repository/store.ts";
 import type { HeldItem, RestoreItem } from "./items.ts";
 import type { IsWell } from "./probe.ts";

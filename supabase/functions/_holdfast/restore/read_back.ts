@@ -1,4 +1,5 @@
 /** Reading an object of the target, and comparing it with a blob by digest. */
+import type { StoredBytes } from "../backup/items.ts";
 import { partRanges } from "../backup/parts.ts";
 import { readBytes, TooLongError } from "../bounded.ts";
 import type { Clock } from "../engine/clock.ts";
@@ -9,8 +10,7 @@ import { contentRangeOf } from "../project/content_range.ts";
 import type { ByteRange, ObjectReader, StorageRead } from "../project/storage.ts";
 import type { ObjectPlace } from "../project/target.ts";
 import { compositeDigest, digestStream } from "../repository/digest.ts";
-import { hexDigest } from "../repository/keys.ts";
-import type { HeldItem } from "./items.ts";
+import { hexDigest } from "../lib/codecs/hex.ts";
 
 /** An object up to this size is read by one GET; above it by ranges, each with a request's time. */
 const RANGE_BYTES = 8 * 1024 * 1024;
@@ -44,7 +44,7 @@ export interface CompareContext {
  * @throws HoldfastError `storage_unreachable`: Storage gave no answer about it, and may be out
  */
 export async function compare(
-  item: HeldItem,
+  item: StoredBytes,
   place: ObjectPlace,
   { reader, clock, attempts }: CompareContext,
 ): Promise<Comparison> {
@@ -61,7 +61,7 @@ export async function compare(
 
 /** The same for what was put there a moment ago: that it differs is believed of no single read. */
 export async function compareAgain(
-  item: HeldItem,
+  item: StoredBytes,
   place: ObjectPlace,
   outside: CompareContext,
 ): Promise<Comparison> {
@@ -75,7 +75,7 @@ export async function compareAgain(
 /** What reading needs: the target, and the time for waits between reads. */
 type Source = Pick<CompareContext, "reader" | "clock">;
 
-function isSame(item: HeldItem, place: ObjectPlace, source: Source): Promise<boolean> {
+function isSame(item: StoredBytes, place: ObjectPlace, source: Source): Promise<boolean> {
   return item.size > RANGE_BYTES
     ? hasDigestInRanges(item, place, source)
     : hasDigest(item, place, source);
@@ -92,7 +92,7 @@ class Unreadable extends Error {
 class Differs extends Error {}
 
 async function hasDigest(
-  item: HeldItem,
+  item: StoredBytes,
   place: ObjectPlace,
   source: Source,
 ): Promise<boolean> {
@@ -109,7 +109,7 @@ async function hasDigest(
 }
 
 /** In one piece: piece by piece it costs half as much CPU again. */
-async function isBlobWhole(item: HeldItem, response: Response): Promise<boolean> {
+async function isBlobWhole(item: StoredBytes, response: Response): Promise<boolean> {
   let bytes: Uint8Array<ArrayBuffer>;
   try {
     bytes = await readBytes(response, item.size);
@@ -125,7 +125,7 @@ async function isBlobWhole(item: HeldItem, response: Response): Promise<boolean>
 }
 
 async function hasDigestInRanges(
-  item: HeldItem,
+  item: StoredBytes,
   place: ObjectPlace,
   source: Source,
 ): Promise<boolean> {
@@ -138,7 +138,7 @@ async function hasDigestInRanges(
 }
 
 async function digestOfRanges(
-  item: HeldItem,
+  item: StoredBytes,
   place: ObjectPlace,
   source: Source,
 ): Promise<string> {
@@ -230,7 +230,7 @@ export type Presence = "there" | "gone" | "unknown";
  * @throws HoldfastError `storage_unreachable`: Storage gave no answer about it, and may be out
  */
 export async function hasBytes(
-  { size }: Pick<HeldItem, "size">,
+  { size }: Pick<StoredBytes, "size">,
   { bucket, name }: ObjectPlace,
   { reader, clock, attempts }: CompareContext,
 ): Promise<Presence> {

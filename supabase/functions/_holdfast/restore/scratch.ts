@@ -1,7 +1,7 @@
 /** The private bucket that a restore's objects may go through, and those that restores left. */
 import { HoldfastError } from "../errors.ts";
 import { logError } from "../log.ts";
-import type { Database } from "../project/database.ts";
+import type { Database } from "../lib/database.ts";
 import type { ObjectWriter } from "../project/target.ts";
 
 /** Name of the bucket of a run; backups pass it by. */

@@ -1,37 +1,28 @@
 /** The restore job: its stages, and what each needs of the outside. */
-import { type Budget, pageClock } from "../engine/budget.ts";
+import { type Budget, pageClock, pageObjects } from "../engine/budget.ts";
 import { mapPool } from "../engine/pool.ts";
-import {
-  firstObjectKills,
-  type Lease,
-  type SliceContext,
-  type Stage,
-  type Stages,
-} from "../engine/slice.ts";
-import { pageObjects } from "../backup/page.ts";
+import type { Lease, SliceContext, Stage, Stages } from "../engine/types.ts";
+import { firstObjectKills } from "../engine/slice.ts";
 import { createObjectReader } from "../project/storage.ts";
 import { createObjectWriter } from "../project/target.ts";
-import { assertPlaceOfRun } from "../repository/place.ts";
+import { assertPlaceOfRun, type RepositoryPlace } from "../repository/place.ts";
 import { createS3Store } from "../repository/s3_store.ts";
 import type { Services } from "../transfer/services.ts";
-import { readRepositorySettings, type RepositorySettings } from "../settings.ts";
+import { readRepositorySettings } from "../config/environment.ts";
 import type { BucketPlan } from "./create.ts";
 import { restoreEntry } from "./entry.ts";
 import { bucketsStage, limitsOf, type SnapshotBucket } from "./buckets.ts";
-import { importStage } from "../import/stage.ts";
 import type { Overwrite, RestoreItem, RestoreResult } from "./items.ts";
-import { prepareReading } from "../import/prepare.ts";
 import { createProbe, doubtingWriter } from "./probe.ts";
 import type { RestoreContext } from "./put.ts";
 import { passKiller } from "./results.ts";
 import { scratchBucket } from "./scratch.ts";
 
-/** The stages of a restore run in one project. */
+/** The stages of a restore behind its import, whose stages are those of the import. */
 export function restoreStages({ project, database, environment, transport }: Services): Stages {
-  type Make = (outside: RestoreContext, repository: RepositorySettings) => Stage;
-  const within = (make: Make): Stage => (lease, context) => {
+  const within = (make: (outside: RestoreContext) => Stage): Stage => (lease, context) => {
     const repository = readRepositorySettings(environment);
-    assertPlaceOfRun(lease, repository);
+    assertPlaceOfRun(lease.plan["place"] as RepositoryPlace | undefined, repository);
     const reader = createObjectReader(project, transport, context.budget.traffic);
     const writer = createObjectWriter(project, transport);
     const isWell = createProbe(writer, reader, scratchBucket(lease.run));
@@ -46,13 +37,9 @@ export function restoreStages({ project, database, environment, transport }: Ser
         context.commit("restore_overwrites", lease, { bucket_id: bucket, name, version, keeps }),
       attempts: lease.attempts,
     };
-    return make(outside, repository)(lease, context);
+    return make(outside)(lease, context);
   };
   return {
-    "restore.prepare": within(({ store }, repository) =>
-      prepareReading(store, repository, "import")
-    ),
-    "restore.import": within(({ store, clock }) => importStage(store, project.url, clock)),
     "restore.plan": planStage,
     "restore.buckets": within(bucketsStage),
     "restore.objects": within(objectsStage),

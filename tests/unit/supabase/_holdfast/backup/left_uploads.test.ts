@@ -3,7 +3,7 @@ import { abortLeftUploads } from "../../../../../supabase/functions/_holdfast/ba
 import type {
   Lease,
   SliceContext,
-} from "../../../../../supabase/functions/_holdfast/engine/slice.ts";
+} from "../../../../../supabase/functions/_holdfast/engine/types.ts";
 import {
   HOLDFAST_KEY,
   logKey,

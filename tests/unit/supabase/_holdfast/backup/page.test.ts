@@ -4,19 +4,14 @@ import fc from "fast-check";
 import type { BackupItem } from "../../../../../supabase/functions/_holdfast/backup/items.ts";
 import type { CopyContext } from "../../../../../supabase/functions/_holdfast/backup/copy.ts";
 import {
-  actOnPage,
-  cutPage,
-  pageObjects,
-} from "../../../../../supabase/functions/_holdfast/backup/page.ts";
+  createBudget,
+  PAGE_BYTES,
+} from "../../../../../supabase/functions/_holdfast/engine/budget.ts";
+import { actOnPage, cutPage } from "../../../../../supabase/functions/_holdfast/backup/page.ts";
 import { HoldfastError } from "../../../../../supabase/functions/_holdfast/errors.ts";
 import type { StorageRead } from "../../../../../supabase/functions/_holdfast/project/storage.ts";
 import { TestClock } from "../../test_clock.ts";
 import { PART_BYTES } from "../../../../../supabase/functions/_holdfast/backup/parts.ts";
-import {
-  createBudget,
-  PAGE_BYTES,
-  PAGE_OBJECTS,
-} from "../../../../../supabase/functions/_holdfast/engine/budget.ts";
 
 function item(name: string, size: number | null, blob: number | null = null): BackupItem {
   const [bucket_id, object_id, version] = ["b", "o", "v"];
@@ -67,11 +62,6 @@ Deno.test("an object of unknown size counts as a whole part, one that is held as
   assert.equal(cutPage(unknown, 500).length, fit);
   const held = unknown.map((one) => ({ ...one, blob: 1 }));
   assert.equal(cutPage(held, 500).length, fit + 5);
-});
-
-Deno.test("a careful lane has pages of one object", () => {
-  assert.equal(pageObjects({ careful: false }), PAGE_OBJECTS);
-  assert.equal(pageObjects({ careful: true }), 1);
 });
 
 /** What Storage answers for a name, and what a PUT to the repository comes to. */

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import type { BackupItem } from "../../../../../supabase/functions/_holdfast/backup/items.ts";
 import { readObject } from "../../../../../supabase/functions/_holdfast/backup/read.ts";
 import { spoiltReads } from "../../../../../supabase/functions/_holdfast/backup/spoilt.ts";
-import type { Database } from "../../../../../supabase/functions/_holdfast/project/database.ts";
+import type { Database } from "../../../../../supabase/functions/_holdfast/lib/database.ts";
 import type {
   ObjectReader,
   StorageRead,

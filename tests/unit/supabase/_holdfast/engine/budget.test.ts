@@ -4,7 +4,9 @@ import {
   CPU_MS,
   createBudget,
   PAGE_MS,
+  PAGE_OBJECTS,
   pageClock,
+  pageObjects,
 } from "../../../../../supabase/functions/_holdfast/engine/budget.ts";
 import { TestClock } from "../../test_clock.ts";
 
@@ -165,4 +167,9 @@ Deno.test("a page's clock is up after its time", () => {
   assert.equal(up(), false);
   clock.advance(1);
   assert.equal(up(), true);
+});
+
+Deno.test("a careful lane has pages of one object", () => {
+  assert.equal(pageObjects({ careful: false }), PAGE_OBJECTS);
+  assert.equal(pageObjects({ careful: true }), 1);
 });

@@ -1,12 +1,9 @@
 import assert from "node:assert/strict";
 import { createBudget } from "../../../../../supabase/functions/_holdfast/engine/budget.ts";
 import { committer } from "../../../../../supabase/functions/_holdfast/engine/commits.ts";
-import type { Lease } from "../../../../../supabase/functions/_holdfast/engine/slice.ts";
+import type { Lease } from "../../../../../supabase/functions/_holdfast/engine/types.ts";
 import { HoldfastError } from "../../../../../supabase/functions/_holdfast/errors.ts";
-import type {
-  Database,
-  Fence,
-} from "../../../../../supabase/functions/_holdfast/project/database.ts";
+import type { Database, Fence } from "../../../../../supabase/functions/_holdfast/lib/database.ts";
 import { TestClock } from "../../test_clock.ts";
 
 Deno.test("calls go one after the other, each behind what the one before it left", async () => {

@@ -1,12 +1,9 @@
 import assert from "node:assert/strict";
 import { HoldfastError } from "../../../../../supabase/functions/_holdfast/errors.ts";
-import {
-  type Lease,
-  runSlice,
-  type Stage,
-} from "../../../../../supabase/functions/_holdfast/engine/slice.ts";
+import type { Lease, Stage } from "../../../../../supabase/functions/_holdfast/engine/types.ts";
+import { runSlice } from "../../../../../supabase/functions/_holdfast/engine/slice.ts";
 import { createBudget } from "../../../../../supabase/functions/_holdfast/engine/budget.ts";
-import type { Database } from "../../../../../supabase/functions/_holdfast/project/database.ts";
+import type { Database } from "../../../../../supabase/functions/_holdfast/lib/database.ts";
 import { TestClock } from "../../test_clock.ts";
 
 function lease(changes: Partial<Lease> = {}): Lease {

@@ -4,7 +4,7 @@ import fc from "fast-check";
 import { HoldfastError } from "../../../../../supabase/functions/_holdfast/errors.ts";
 import { requireKey, type Scope } from "../../../../../supabase/functions/_holdfast/http/keys.ts";
 import { problemResponse } from "../../../../../supabase/functions/_holdfast/http/problem.ts";
-import type { Database } from "../../../../../supabase/functions/_holdfast/project/database.ts";
+import type { Database } from "../../../../../supabase/functions/_holdfast/lib/database.ts";
 
 const ID = "0123456789ab";
 const KEY = `hf_operate_${ID}_${"c".repeat(64)}`;

@@ -1,14 +1,11 @@
 import assert from "node:assert/strict";
 import {
-  bareEtag,
   createObjectReader,
   letGo,
-  retryAfter,
   storageAnswers,
 } from "../../../../../supabase/functions/_holdfast/project/storage.ts";
 import { createTraffic } from "../../../../../supabase/functions/_holdfast/engine/traffic.ts";
 import { type Answer, FakeTransport } from "../../fake_transport.ts";
-import { TestClock } from "../../test_clock.ts";
 
 const PROJECT = { url: "https://abc.supabase.co", secretKey: "sb_secret_1" };
 
@@ -164,24 +161,6 @@ Deno.test("a server that is busy says when to come again", async () => {
   const answer = await read(error({ statusCode: "503" }, 503, { "retry-after": "3" }));
   assert.ok(answer.kind === "failed");
   assert.equal(answer.retryAfterMs, 3_000);
-});
-
-Deno.test("Retry-After is read in both of its forms, and nonsense is none", () => {
-  const clock = new TestClock();
-  const after = (value: string) =>
-    retryAfter(new Response("", { headers: { "retry-after": value } }), clock);
-  assert.equal(after("0"), 0);
-  assert.equal(after("1.5"), 1_500);
-  assert.equal(after("-5"), 0);
-  assert.equal(after("Fri, 01 Jan 2021 00:00:00 GMT"), 0);
-  assert.equal(after(new Date(clock.date().getTime() + 60_000).toUTCString()), 60_000);
-  for (const nonsense of ["soon", "Infinity", "NaN"]) assert.equal(after(nonsense), undefined);
-  assert.equal(retryAfter(new Response(""), clock), undefined);
-});
-
-Deno.test("an etag is the same with and without quotes and the mark of a weak one", () => {
-  for (const etag of ["e-1", '"e-1"', 'W/"e-1"']) assert.equal(bareEtag(etag), "e-1");
-  assert.equal(bareEtag(null), "");
 });
 
 Deno.test("what Storage says of the object is told from what may be an outage", async () => {

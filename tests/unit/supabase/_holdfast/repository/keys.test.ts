@@ -3,14 +3,11 @@ import { createHash, randomUUID } from "node:crypto";
 import fc from "fast-check";
 import {
   dataKey,
-  fromHex,
-  hexDigest,
   listKey,
   logKey,
   sequenceOfLogKey,
   snapshotId,
   snapshotKey,
-  toHex,
 } from "../../../../../supabase/functions/_holdfast/repository/keys.ts";
 import { anyText } from "../../any_text.ts";
 
@@ -166,12 +163,4 @@ Deno.test("a snapshot's id is its time to the second and its sequence", () => {
   assert.equal(snapshotId("2026-11-21T02:00:07Z", 1), "20261121T020007Z-1");
   assert.equal(snapshotKey("20261121T020007Z-2"), "snapshots/20261121T020007Z-2.json");
   assert.equal(listKey("ab"), "lists/ab.ndjson.gz");
-});
-
-Deno.test("bytes survive the way through hex", async () => {
-  await fc.assert(fc.asyncProperty(fc.uint8Array(), async (bytes) => {
-    const copy = new Uint8Array(bytes);
-    assert.deepEqual(fromHex(toHex(copy)), copy);
-    assert.equal(await hexDigest(copy), createHash("sha256").update(bytes).digest("hex"));
-  }));
 });

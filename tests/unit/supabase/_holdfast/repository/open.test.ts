@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { Database } from "../../../../../supabase/functions/_holdfast/project/database.ts";
+import type { Database } from "../../../../../supabase/functions/_holdfast/lib/database.ts";
 import type { LogRecord } from "../../../../../supabase/functions/_holdfast/repository/formats.ts";
 import {
   assertNoNews,
@@ -9,7 +9,7 @@ import {
   HOLDFAST_KEY,
   logKey,
 } from "../../../../../supabase/functions/_holdfast/repository/keys.ts";
-import type { RepositorySettings } from "../../../../../supabase/functions/_holdfast/settings.ts";
+import type { RepositorySettings } from "../../../../../supabase/functions/_holdfast/config/environment.ts";
 import { MemoryStore } from "../../memory_store.ts";
 import { storeWithLog, withoutNewest } from "./log_store.ts";
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { HoldfastError } from "../../../../../supabase/functions/_holdfast/errors.ts";
 import { createS3Store } from "../../../../../supabase/functions/_holdfast/repository/s3_store.ts";
-import type { RepositorySettings } from "../../../../../supabase/functions/_holdfast/settings.ts";
+import type { RepositorySettings } from "../../../../../supabase/functions/_holdfast/config/environment.ts";
 import { type Answer, FakeTransport } from "../../fake_transport.ts";
 
 /** Of a bucket on a server that answers what a test says. */

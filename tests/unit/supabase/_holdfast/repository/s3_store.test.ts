@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { HoldfastError } from "../../../../../supabase/functions/_holdfast/errors.ts";
 import { createS3Store } from "../../../../../supabase/functions/_holdfast/repository/s3_store.ts";
 import type { RepositoryStore } from "../../../../../supabase/functions/_holdfast/repository/store.ts";
-import type { RepositorySettings } from "../../../../../supabase/functions/_holdfast/settings.ts";
+import type { RepositorySettings } from "../../../../../supabase/functions/_holdfast/config/environment.ts";
 import type { Answer } from "../../fake_transport.ts";
 import { TestClock } from "../../test_clock.ts";
 import { open, refused, SETTINGS, xml } from "./s3_fixture.ts";

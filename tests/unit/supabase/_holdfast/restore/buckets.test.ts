@@ -7,7 +7,7 @@ import {
 import type {
   Lease,
   SliceContext,
-} from "../../../../../supabase/functions/_holdfast/engine/slice.ts";
+} from "../../../../../supabase/functions/_holdfast/engine/types.ts";
 import type { BucketOutcome } from "../../../../../supabase/functions/_holdfast/project/target.ts";
 import type { RestoreContext } from "../../../../../supabase/functions/_holdfast/restore/put.ts";
 import type { RestoreItem } from "../../../../../supabase/functions/_holdfast/restore/items.ts";

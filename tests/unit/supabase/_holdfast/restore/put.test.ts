@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { Database } from "../../../../../supabase/functions/_holdfast/project/database.ts";
+import type { Database } from "../../../../../supabase/functions/_holdfast/lib/database.ts";
 import type { ObjectReader } from "../../../../../supabase/functions/_holdfast/project/storage.ts";
 import type { ObjectWriter } from "../../../../../supabase/functions/_holdfast/project/target.ts";
 import type { RepositoryStore } from "../../../../../supabase/functions/_holdfast/repository/store.ts";

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { Database } from "../../../../../supabase/functions/_holdfast/project/database.ts";
+import type { Database } from "../../../../../supabase/functions/_holdfast/lib/database.ts";
 import type {
   ByteRange,
   ObjectReader,
