@@ -1,12 +1,6 @@
-<<<<<<< HEAD:tests/simulation/checks/repository.ts
-import { digestOf, type RepositoryReader, type Snapshot } from "../../support/repository_reader.ts";
+import { digestOf, type RepositoryReader, type Snapshot } from "../../stack/repository_reader.ts";
 import type { Exchange } from "../proxy/fault_proxy.ts";
 import { assertInvariant, InvariantViolation } from "../invariants.ts";
-=======
-import { digestOf, type RepositoryReader, type Snapshot } from "../../stack/repository_reader.ts";
-import type { Exchange } from "../door/door.ts";
-import { BrokenPromise, holds } from "../promises.ts";
->>>>>>> layers:tests/faults/checks/repository.ts
 
 /** The digests of all objects in a repository, by key. */
 export type Fingerprint = ReadonlyMap<string, string>;

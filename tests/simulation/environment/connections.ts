@@ -1,7 +1,5 @@
-import {
-  connectDatabase,
-  type Database,
-} from "../../../supabase/functions/_holdfast/project/database.ts";
+import type { Database } from "../../../supabase/functions/_holdfast/lib/database.ts";
+import { connectDatabase } from "../../../supabase/functions/_holdfast/project/database.ts";
 
 /**
  * The workers' connections to PostgreSQL. The next worker reuses a connection that one has given back:

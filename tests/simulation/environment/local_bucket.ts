@@ -1,4 +1,4 @@
-import { type BucketPlace, S3Bucket } from "../../support/s3_bucket.ts";
+import { type BucketPlace, S3Bucket } from "../../stack/s3_bucket.ts";
 import { S3Error } from "../../stack/s3/errors.ts";
 import type { S3Server } from "../../stack/s3/types.ts";
 

@@ -1,8 +1,11 @@
 import { backupStages } from "../../../supabase/functions/_holdfast/backup/stages.ts";
 import { createBudget } from "../../../supabase/functions/_holdfast/engine/budget.ts";
-import { runSlice, type Stages } from "../../../supabase/functions/_holdfast/engine/slice.ts";
+import { runSlice } from "../../../supabase/functions/_holdfast/engine/slice.ts";
+import type { Stages } from "../../../supabase/functions/_holdfast/engine/types.ts";
+import { importStages } from "../../../supabase/functions/_holdfast/import/stages.ts";
+import type { Services } from "../../../supabase/functions/_holdfast/transfer/services.ts";
 import type { Transport } from "../../../supabase/functions/_holdfast/lib/http/transport.ts";
-import type { Database } from "../../../supabase/functions/_holdfast/project/database.ts";
+import type { Database } from "../../../supabase/functions/_holdfast/lib/database.ts";
 import { createObjectWriter } from "../../../supabase/functions/_holdfast/project/target.ts";
 import { createS3Store } from "../../../supabase/functions/_holdfast/repository/s3_store.ts";
 import { dropLeftScratchBuckets } from "../../../supabase/functions/_holdfast/restore/scratch.ts";
@@ -11,7 +14,7 @@ import { checkSnapshot } from "../../../supabase/functions/_holdfast/restore/cho
 import {
   readRepositorySettings,
   runtimeEnvironment,
-} from "../../../supabase/functions/_holdfast/settings.ts";
+} from "../../../supabase/functions/_holdfast/config/environment.ts";
 import type { FaultProxy } from "../proxy/fault_proxy.ts";
 import { type CallWatch, databaseClient, httpClient } from "../proxy/clients.ts";
 import { WorkerDied } from "../proxy/step.ts";
@@ -80,13 +83,15 @@ export class LocalWorkers implements Workers {
     run: string | null,
     worker: WorkerClients,
   ): Promise<void> {
-    const stages = functionName === "holdfast-restore" ? restoreStages : backupStages;
-    const made: Stages = stages({
+    const services: Services = {
       environment: runtimeEnvironment,
       project: this.project.settings,
       database: worker.database,
       transport: worker.transport,
-    });
+    };
+    const made: Stages = functionName === "holdfast-restore"
+      ? { ...importStages(services, "restore"), ...restoreStages(services) }
+      : { ...backupStages(services), ...importStages(services) };
     const budget = createBudget({ clock: this.clock.forBudget(), cpu: () => 0 });
     if (this.options.shortSlices) budget.close();
     await runSlice(worker.database, functionName, made, run, budget);

@@ -1,8 +1,8 @@
 import { join } from "node:path";
-import type { ProjectSettings } from "../../../supabase/functions/_holdfast/settings.ts";
+import type { ProjectSettings } from "../../../supabase/functions/_holdfast/config/environment.ts";
 import type { ProjectDoors } from "../../support/project_reader.ts";
-import { RepositoryReader } from "../../support/repository_reader.ts";
-import type { S3Bucket } from "../../support/s3_bucket.ts";
+import { RepositoryReader } from "../../stack/repository_reader.ts";
+import type { S3Bucket } from "../../stack/s3_bucket.ts";
 import { type ApiKeys, createApiKeys } from "../../stack/edge/api_keys.ts";
 import { type GatewayServices, startGateway } from "../../stack/edge/gateway.ts";
 import type { ProjectDatabase } from "../../stack/postgres/cluster.ts";

@@ -1,5 +1,5 @@
 import { HoldfastError } from "../../../supabase/functions/_holdfast/errors.ts";
-import type { Database } from "../../../supabase/functions/_holdfast/project/database.ts";
+import type { Database } from "../../../supabase/functions/_holdfast/lib/database.ts";
 import { flip, FLIPPED } from "../fault_catalogue/corrupt_responses.ts";
 import { respondWithFault } from "../fault_catalogue/http_faults.ts";
 import { errorFor } from "../fault_catalogue/sql_faults.ts";

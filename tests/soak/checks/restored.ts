@@ -1,19 +1,11 @@
 import assert from "node:assert/strict";
 import { isDeepStrictEqual } from "node:util";
 import { type ObjectRow, readObjects } from "../../support/project_reader.ts";
-<<<<<<< HEAD
-import { digestOf, type Snapshot } from "../../support/repository_reader.ts";
+import { digestOf, type Snapshot } from "../../stack/repository_reader.ts";
 import { assertRestored } from "../../simulation/checks/restored.ts";
 import { assertInvariant, InvariantViolation } from "../../simulation/invariants.ts";
 import type { Journal } from "../run/journal.ts";
 import type { SoakProject } from "../environment/soak_project.ts";
-=======
-import { digestOf, type Snapshot } from "../../stack/repository_reader.ts";
-import { assertRestored } from "../../faults/checks/restored.ts";
-import { BrokenPromise, holds } from "../../faults/promises.ts";
-import type { Ledger } from "../run/ledger.ts";
-import type { SoakProject } from "../world/soak_project.ts";
->>>>>>> layers
 
 /** Whether a row has the same metadata as before, although its bytes were written again. */
 function hasSameMetadata(before: ObjectRow, after: ObjectRow | undefined): boolean {

@@ -1,18 +1,9 @@
-<<<<<<< HEAD
-import { digestOf, type Snapshot } from "../../support/repository_reader.ts";
+import { digestOf, type Snapshot } from "../../stack/repository_reader.ts";
 import { assertInvariant } from "../../simulation/invariants.ts";
 import type { ReferenceModel } from "../model/reference_model.ts";
 import { violationsOf } from "../model/violations.ts";
 import type { Journal } from "../run/journal.ts";
 import type { SoakProject } from "../environment/soak_project.ts";
-=======
-import { digestOf, type Snapshot } from "../../stack/repository_reader.ts";
-import { holds } from "../../faults/promises.ts";
-import type { Truth } from "../model/truth.ts";
-import { untruthsOf } from "../model/untruths.ts";
-import type { Ledger } from "../run/ledger.ts";
-import type { SoakProject } from "../world/soak_project.ts";
->>>>>>> layers
 
 /** At most so many violations are reported of one snapshot; the others are usually alike. */
 const MAX_REPORTED = 5;

@@ -1,14 +1,7 @@
-<<<<<<< HEAD
-import { digestOf } from "../../support/repository_reader.ts";
+import { digestOf } from "../../stack/repository_reader.ts";
 import type { Journal } from "../run/journal.ts";
 import type { SoakProject } from "../environment/soak_project.ts";
 import type { Passed } from "../environment/fault_proxy.ts";
-=======
-import { digestOf } from "../../stack/repository_reader.ts";
-import type { Ledger } from "../run/ledger.ts";
-import type { SoakProject } from "../world/soak_project.ts";
-import type { Passed } from "../world/weather_door.ts";
->>>>>>> layers
 
 /** Checks that nothing in the repository is overwritten or deleted. */
 export class WrittenOnce {

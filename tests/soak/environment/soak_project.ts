@@ -1,15 +1,8 @@
 import type { ProjectDoors } from "../../support/project_reader.ts";
-<<<<<<< HEAD:tests/soak/environment/soak_project.ts
-import { RepositoryReader } from "../../support/repository_reader.ts";
-import { S3Bucket } from "../../support/s3_bucket.ts";
-import { openPostgresProxy } from "../../simulation/processes/postgres_proxy.ts";
-import type { Pass } from "../../simulation/processes/http_proxy.ts";
-=======
 import { RepositoryReader } from "../../stack/repository_reader.ts";
 import { S3Bucket } from "../../stack/s3_bucket.ts";
-import { openPostgresDoor } from "../../faults/processes/postgres_door.ts";
-import type { Pass } from "../../faults/processes/http_door.ts";
->>>>>>> layers:tests/soak/world/soak_project.ts
+import { openPostgresProxy } from "../../simulation/processes/postgres_proxy.ts";
+import type { Pass } from "../../simulation/processes/http_proxy.ts";
 import { LIMITS } from "../../stack/edge/isolate_limits.ts";
 import { connect, type Connection } from "../../stack/postgres/connection.ts";
 import type { Project } from "../../stack/project.ts";
@@ -117,13 +110,8 @@ export class SoakProject implements ProjectDoors, AsyncDisposable {
     return this.project.parts.functions;
   }
 
-<<<<<<< HEAD:tests/soak/environment/soak_project.ts
   /** Runs one of Holdfast's pg_cron jobs now, if it is scheduled. */
-  async fire(job: "holdfast tick" | "holdfast backup"): Promise<void> {
-=======
-  /** Has pg_cron run one of Holdfast's jobs now; nothing where it is not scheduled. */
   async fire(job: "holdfast tick" | "holdfast housekeeping" | "holdfast backup"): Promise<void> {
->>>>>>> sql:tests/soak/world/soak_project.ts
     const known = await this.sql`select from cron.job where jobname = ${job}`;
     if (known.length > 0) await this.project.parts.cron?.fire(job);
   }

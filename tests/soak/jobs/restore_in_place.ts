@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from "node:util";
 import { type ObjectRow, readRows } from "../../support/project_reader.ts";
-import type { Snapshot } from "../../support/repository_reader.ts";
+import type { Snapshot } from "../../stack/repository_reader.ts";
 import type { Random } from "../../simulation/run/random.ts";
 import { checkRestored } from "../checks/restored.ts";
 import type { SnapshotChecks } from "../checks/snapshots.ts";

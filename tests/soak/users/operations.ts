@@ -1,7 +1,6 @@
 import type { ObjectRow } from "../../support/project_reader.ts";
 import { ok, upload } from "../../support/objects.ts";
-<<<<<<< HEAD
-import { digestOf } from "../../support/repository_reader.ts";
+import { digestOf } from "../../stack/repository_reader.ts";
 import type { Random } from "../../simulation/run/random.ts";
 import {
   type Moment,
@@ -10,12 +9,6 @@ import {
   type ReferenceModel,
 } from "../model/reference_model.ts";
 import type { SoakProject } from "../environment/soak_project.ts";
-=======
-import { digestOf } from "../../stack/repository_reader.ts";
-import type { Random } from "../../faults/run/random.ts";
-import { type Moment, type ObjectState, placeOf, type Truth } from "../model/truth.ts";
-import type { SoakProject } from "../world/soak_project.ts";
->>>>>>> layers
 import {
   BUCKETS,
   chooseBytes,
