@@ -6,7 +6,7 @@ import { type Group, selectGroups } from "./run/groups.ts";
 import { readOptions, usage } from "./run/options.ts";
 import { describeMissing, findParts, requiredParts } from "./run/parts.ts";
 import { type GroupRuns, runGroups } from "./run/run_groups.ts";
-import { untilInterrupted } from "./stack/interrupt.ts";
+import { untilInterrupted } from "../stack/interrupt.ts";
 
 try {
   Deno.exit(await run());

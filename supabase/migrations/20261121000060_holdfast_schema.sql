@@ -83,13 +83,13 @@ insert into holdfast_private.settings (name, value, description) values
   ('include', '["**"]', 'Globs over bucket/name; an object must match one of them.'),
   ('exclude', '[]', 'Globs over bucket/name; an object that matches one is left out.'),
   ('max_object_bytes', 'null', 'Objects larger than this are left out; null means no limit.'),
-  ('lanes', '2', 'How many slices may work at once.'),
+  ('workers', '2', 'How many slices may work at once.'),
   ('maximum_age_hours', 'null',
     'The tick starts a backup when the last snapshot is older than this; null means never.'),
   ('max_bytes_per_second', 'null',
-    'Bytes that all lanes together read from Storage in a second, on average; null means no limit.'),
+    'Bytes that all workers together read from Storage in a second, on average; null means no limit.'),
   ('max_requests_per_second', 'null',
-    'Requests that all lanes together send to Storage in a second, on average; null means no limit.'),
+    'Requests that all workers together send to Storage in a second, on average; null means no limit.'),
   ('max_egress_bytes_per_day', 'null',
     'Bytes read from Storage in a day (UTC) after which a run pauses until the next; null means no limit.'),
   ('max_egress_bytes_per_month', 'null',
@@ -132,7 +132,7 @@ alter table holdfast_private.repositories enable row level security;
 -- The two large tables are shaped by what a row costs: 8-byte columns first, then 4, then what needs
 -- no alignment, so that nothing is padded; and what is mostly a UUID or an MD5 is kept as its 16
 -- bytes, beside a text column for the odd one. Read them through the view holdfast_private.known_entries,
--- which puts all of it together again. No hash of an object's row is kept: a sweep compares the
+-- which puts all of it together again. No hash of an object's row is kept: a scan compares the
 -- columns themselves (holdfast_private.same_metadata), which costs less than hashing both sides did, takes no
 -- room, and can't take two rows for the same. Neither refers to repositories by a foreign key: that
 -- alone is a third of what committing an object costs, and the number comes from there anyway.
@@ -211,7 +211,7 @@ comment on column holdfast_private.entries.etag_md5 is 'The row''s ETag where it
 comment on column holdfast_private.entries.assumed is
   'True while its bytes are known only by object id, etag and size, as after a move.';
 comment on column holdfast_private.entries.bucket_id is 'Storage bucket of the object.';
-comment on column holdfast_private.entries.name is 'Name of the object. Compared by bytes, as the sweep does.';
+comment on column holdfast_private.entries.name is 'Name of the object. Compared by bytes, as the scan does.';
 comment on column holdfast_private.entries.version_text is 'The same where it is anything but a UUID.';
 comment on column holdfast_private.entries.type is 'The object''s content type.';
 comment on column holdfast_private.entries.cache_control is 'The object''s cache-control.';
@@ -333,8 +333,8 @@ create table holdfast_private.cursors (
   position jsonb not null default '{}',
   counters jsonb not null default '{}',
   attempts integer not null default 0,
-  deaths integer not null default 0,
-  careful integer not null default 0,
+  crashes integer not null default 0,
+  isolation_mode integer not null default 0,
   lease_owner uuid,
   lease_expires_at timestamptz,
   isolate_loaded_at timestamptz,
@@ -345,17 +345,17 @@ comment on table holdfast_private.cursors is 'Pieces of runs: position, lease an
 comment on column holdfast_private.cursors.id is 'Its number.';
 comment on column holdfast_private.cursors.run is 'The run it is a piece of.';
 comment on column holdfast_private.cursors.stage is 'The step of the job that it does.';
-comment on column holdfast_private.cursors.bucket_id is 'Storage bucket that it sweeps, for stages that sweep one.';
+comment on column holdfast_private.cursors.bucket_id is 'Storage bucket that it scans, for stages that scan one.';
 comment on column holdfast_private.cursors.range_from is 'First name of its range, inclusive.';
 comment on column holdfast_private.cursors.range_to is 'Last name of its range, inclusive; null means to the end.';
 comment on column holdfast_private.cursors.position is 'How far it is; opaque to the engine.';
 comment on column holdfast_private.cursors.counters is 'What it did so far, by name; summed for the run.';
 comment on column holdfast_private.cursors.attempts is 'Leases since the last commit.';
-comment on column holdfast_private.cursors.deaths is 'Of these, the ones that ran out without a word from their lane.';
-comment on column holdfast_private.cursors.careful is 'So many commits to come are of one object each: something among them killed two lanes.';
-comment on column holdfast_private.cursors.lease_owner is 'The lane that holds it.';
+comment on column holdfast_private.cursors.crashes is 'Of these, the ones that ran out without a word from their worker.';
+comment on column holdfast_private.cursors.isolation_mode is 'So many commits to come are of one object each: something among them killed two workers.';
+comment on column holdfast_private.cursors.lease_owner is 'The worker that holds it.';
 comment on column holdfast_private.cursors.lease_expires_at is 'Until when, by this database''s clock.';
-comment on column holdfast_private.cursors.isolate_loaded_at is 'When the isolate was loaded in which the lane works or worked.';
+comment on column holdfast_private.cursors.isolate_loaded_at is 'When the isolate was loaded in which the worker works or worked.';
 comment on column holdfast_private.cursors.committed_at is 'When it last made progress.';
 comment on column holdfast_private.cursors.finished_at is 'When it was done.';
 alter table holdfast_private.cursors enable row level security;
@@ -391,12 +391,12 @@ comment on column holdfast_private.uploads.run is
 comment on column holdfast_private.uploads.repository is 'The repository it goes to.';
 comment on column holdfast_private.uploads.bucket_id is 'Storage bucket of the object.';
 comment on column holdfast_private.uploads.name is 'Name of the object.';
-comment on column holdfast_private.uploads.object is 'The row as it was when the sweep met it; the source is held to it.';
+comment on column holdfast_private.uploads.object is 'The row as it was when the scan met it; the source is held to it.';
 comment on column holdfast_private.uploads.key is 'Key it will have, below the repository''s prefix.';
 comment on column holdfast_private.uploads.part_size is 'Bytes of each part but the last.';
 comment on column holdfast_private.uploads.upload_id is 'S3''s id of the upload, once it has begun.';
 comment on column holdfast_private.uploads.restarts is 'How often it began anew in its run: the object was overwritten, or S3 forgot the upload.';
-comment on column holdfast_private.uploads.started_at is 'When the sweep met it.';
+comment on column holdfast_private.uploads.started_at is 'When the scan met it.';
 alter table holdfast_private.uploads enable row level security;
 
 create index uploads_object on holdfast_private.uploads (repository, bucket_id, name);
@@ -465,7 +465,7 @@ comment on index holdfast_private.failures_run is 'One row an object and run.';
 
 create table holdfast_private.keys (
   id text primary key check (id ~ '^[0-9a-f]{12}$'),
-  scope text not null check (scope in ('worker', 'look', 'operate', 'restore')),
+  scope text not null check (scope in ('worker', 'read', 'operate', 'restore')),
   name text not null,
   digest bytea not null check (length(digest) = 32),
   created_at timestamptz not null default now(),
@@ -509,34 +509,34 @@ create table holdfast_private.egress (
   primary key (day, kind)
 );
 comment on table holdfast_private.egress is
-  'What was read from Storage, by day: bytes that are copied, and those that a restore reads back. Counted when what was read is committed; a lane that dies takes with it the count of at most one page or part.';
+  'What was read from Storage, by day: bytes that are copied, and those that a restore reads back. Counted when what was read is committed; a worker that dies takes with it the count of at most one page or part.';
 comment on column holdfast_private.egress.day is 'The day, in UTC.';
 comment on column holdfast_private.egress.kind is 'The kind of run that read them.';
 comment on column holdfast_private.egress.bytes is 'Bytes, those of reads that had to be repeated included.';
 alter table holdfast_private.egress enable row level security;
 
--- tables/slice_lives.sql
+-- tables/isolate_lifetimes.sql
 
 -- How long an isolate of a function lives. The platform does not say: it is 60 s where one hosts
 -- oneself, 150 or 400 s at Supabase. So slices begin short, and last longer where that went well.
 
-create table holdfast_private.slice_lives (
+create table holdfast_private.isolate_lifetimes (
   function_name text primary key,
   seconds integer not null check (seconds >= 40),
   killed_at timestamptz,
   killed_after integer
 );
-comment on table holdfast_private.slice_lives is 'For how long the isolates of each function are used, by how earlier slices ended.';
-comment on column holdfast_private.slice_lives.function_name is 'The Edge Function.';
-comment on column holdfast_private.slice_lives.seconds is 'After so many seconds from its load, an isolate leases no more.';
-comment on column holdfast_private.slice_lives.killed_at is 'When a lane last died in an isolate older than is sure.';
-comment on column holdfast_private.slice_lives.killed_after is 'How old that isolate was when it was last heard of.';
-alter table holdfast_private.slice_lives enable row level security;
+comment on table holdfast_private.isolate_lifetimes is 'For how long the isolates of each function are used, by how earlier slices ended.';
+comment on column holdfast_private.isolate_lifetimes.function_name is 'The Edge Function.';
+comment on column holdfast_private.isolate_lifetimes.seconds is 'After so many seconds from its load, an isolate leases no more.';
+comment on column holdfast_private.isolate_lifetimes.killed_at is 'When a worker last died in an isolate older than is sure.';
+comment on column holdfast_private.isolate_lifetimes.killed_after is 'How old that isolate was when it was last heard of.';
+alter table holdfast_private.isolate_lifetimes enable row level security;
 
 -- tables/overwrites.sql
 
--- What a restore writes over. No condition guards an overwriting upload: one that comes late, from a lane
--- that slept or died meanwhile, takes the row's user metadata along, which another lane had put back. So it
+-- What a restore writes over. No condition guards an overwriting upload: one that comes late, from a worker
+-- that slept or died meanwhile, takes the row's user metadata along, which another worker had put back. So it
 -- is written down before it is sent. Nothing else tells such a row from one that a user wrote.
 
 create table holdfast_private.overwrites (
@@ -552,20 +552,20 @@ create table holdfast_private.overwrites (
   primary key (run, bucket_id, name)
 );
 comment on table holdfast_private.overwrites is
-  'Objects that a restore is about to write over. A committed one goes with its page, unless another lane may still be at it.';
+  'Objects that a restore is about to write over. A committed one goes with its page, unless another worker may still be at it.';
 comment on column holdfast_private.overwrites.run is 'The restore.';
 comment on column holdfast_private.overwrites.bucket_id is 'Bucket of the object.';
 comment on column holdfast_private.overwrites.name is 'Name of the object.';
 comment on column holdfast_private.overwrites.version is 'The version that was there before the first upload.';
 comment on column holdfast_private.overwrites.metadata is 'What its row said then. An upload keeps the owner and drops user metadata.';
 comment on column holdfast_private.overwrites.keeps is 'Whether the row is to say that again, since only its bytes were lost; else it is to say what the snapshot lists.';
-comment on column holdfast_private.overwrites.doubtful_at is 'When the lane that wrote it down was found to have fallen before it committed: its upload may still come.';
+comment on column holdfast_private.overwrites.doubtful_at is 'When the worker that wrote it down was found to have fallen before it committed: its upload may still come.';
 comment on column holdfast_private.overwrites.put is 'The version whose row was patched last; null until a page with it is committed.';
 comment on column holdfast_private.overwrites.etag is 'The etag of that version: an upload of the same bytes has the same.';
 alter table holdfast_private.overwrites enable row level security;
 
-create index overwrites_place on holdfast_private.overwrites (bucket_id, name);
-comment on index holdfast_private.overwrites_place is 'Finds what restores wrote down of an object.';
+create index overwrites_location on holdfast_private.overwrites (bucket_id, name);
+comment on index holdfast_private.overwrites_location is 'Finds what restores wrote down of an object.';
 
 create index overwrites_doubtful on holdfast_private.overwrites (doubtful_at) where put is not null;
 comment on index holdfast_private.overwrites_doubtful is 'Finds committed ones whose upload may still come.';

@@ -128,7 +128,7 @@ begin
   from holdfast_private.settings s join (values
     ('buckets', 'null or a list of bucket ids'), ('include', 'a list of at least one glob'),
     ('exclude', 'a list of globs'), ('max_object_bytes', 'null or a whole number above 0'),
-    ('lanes', 'a whole number from 1 to 16'), ('maximum_age_hours', 'null or a number above 0'),
+    ('workers', 'a whole number from 1 to 16'), ('maximum_age_hours', 'null or a number above 0'),
     ('max_bytes_per_second', 'null or a whole number above 0'),
     ('max_requests_per_second', 'null or a number above 0'),
     ('max_egress_bytes_per_day', 'null or a whole number above 0'),
@@ -139,8 +139,8 @@ begin
       (s.name = 'buckets' and s.value = 'null') or (jsonb_typeof(s.value) = 'array'
         and not jsonb_path_exists(s.value, '$[*] ? (@.type() != "string" || @ == "")')
         and not (s.name = 'include' and s.value = '[]'))
-    when s.name not in ('include', 'exclude', 'lanes') and s.value = 'null' then true
-    when s.name = 'lanes' then s.value #>> '{}' ~ '^([1-9]|1[0-6])$' and jsonb_typeof(s.value) = 'number'
+    when s.name not in ('include', 'exclude', 'workers') and s.value = 'null' then true
+    when s.name = 'workers' then s.value #>> '{}' ~ '^([1-9]|1[0-6])$' and jsonb_typeof(s.value) = 'number'
     when s.name in ('max_object_bytes', 'max_bytes_per_second', 'max_egress_bytes_per_day', 'max_egress_bytes_per_month') then
       s.value #>> '{}' ~ '^[1-9][0-9]{0,15}$' and jsonb_typeof(s.value) = 'number'
     else jsonb_path_exists(s.value, 'strict $ ? (@.type() == "number" && @ > 0)') end;
@@ -170,9 +170,9 @@ declare
   public_id text := substr(replace(gen_random_uuid()::text, '-', ''), 1, 12);
   key text := 'hf_' || scope || '_' || public_id || '_' || random;
 begin
-  if scope not in ('look', 'operate', 'restore', 'worker') then
+  if scope not in ('read', 'operate', 'restore', 'worker') then
     raise exception 'scope_unknown' using errcode = 'HF000',
-      detail = format('There is no scope %L.', scope), hint = 'Use look, operate or restore.';
+      detail = format('There is no scope %L.', scope), hint = 'Use read, operate or restore.';
   end if;
   insert into holdfast_private.keys (id, scope, name, digest)
   values (public_id, scope, create_key.name, sha256(convert_to(key, 'UTF8')));
@@ -187,7 +187,7 @@ exception when unique_violation then
 end
 $$;
 comment on function holdfast.create_key(text, text) is
-  'Makes a key of a scope (look, operate, restore) and returns it. It is shown once: only its digest is stored.';
+  'Makes a key of a scope (read, operate, restore) and returns it. It is shown once: only its digest is stored.';
 
 create function holdfast.revoke_key(name text) returns void
   language plpgsql security definer set search_path = ''
@@ -336,7 +336,7 @@ comment on function holdfast_private.plan_scope(jsonb) is
 -- itself, by the whole form of their ids.
 create function holdfast_private.is_own_bucket(bucket_id text) returns boolean
   language sql immutable parallel safe
--- The first half costs a sweep nothing for a name that begins otherwise.
+-- The first half costs a scan nothing for a name that begins otherwise.
 return left(bucket_id, 9) = 'holdfast-'
   and bucket_id ~ '^holdfast-(scratch|drill)-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$';
 comment on function holdfast_private.is_own_bucket(text) is
@@ -658,46 +658,46 @@ $$;
 comment on function holdfast_private.record_failures(uuid, text, jsonb) is
   'Records each result''s failure, and forgets the failures of those that succeeded.';
 
-create function holdfast_private.forget_failures(scope holdfast_private.scope) returns void
+create function holdfast_private.remove_failures(scope holdfast_private.scope) returns void
   language sql security definer set search_path = ''
 as $$
   delete from holdfast_private.failures f where f.job = 'backup' and not exists (
     select from holdfast_private.source_objects o where o.bucket_id = f.bucket_id collate "default" and o.name = f.name
-      and holdfast_private.in_scope(forget_failures.scope, o.bucket_id, o.name, o.size)
+      and holdfast_private.in_scope(remove_failures.scope, o.bucket_id, o.name, o.size)
     -- Looks each up. As a join, it would read all of the project's objects for a table without statistics.
     offset 0)
 $$;
-comment on function holdfast_private.forget_failures(holdfast_private.scope) is
+comment on function holdfast_private.remove_failures(holdfast_private.scope) is
   'Forgets failures of objects that are gone or out of scope: they are nobody''s concern any more.';
 
 -- Failures of objects that are held by now. A database that was put back has the failures of then, and
--- after an import what came since is held; a restore puts back what failed before. No sweep meets an object
+-- after an import what came since is held; a restore puts back what failed before. No scan meets an object
 -- again that is held as it is, so its failure would stay, and every snapshot be partial for ever.
-create function holdfast_private.forget_settled_failures(repository integer) returns void
+create function holdfast_private.remove_resolved_failures(repository integer) returns void
   language sql security definer set search_path = '' set plan_cache_mode = force_custom_plan
 as $$
   delete from holdfast_private.failures f
   where f.job = 'backup' and exists (
     select from holdfast_private.known_entries e join holdfast_private.source_objects o
       on o.bucket_id = e.bucket_id collate "default" and o.name = e.name and o.version = e.version
-    where e.repository = forget_settled_failures.repository and e.bucket_id = f.bucket_id and e.name = f.name
+    where e.repository = remove_resolved_failures.repository and e.bucket_id = f.bucket_id and e.name = f.name
       and e.removed_in is null and e.blob is not null and e.wanted_version is null
-    -- Looks each up, as forget_failures does.
+    -- Looks each up, as remove_failures does.
     offset 0)
 $$;
-comment on function holdfast_private.forget_settled_failures(integer) is
+comment on function holdfast_private.remove_resolved_failures(integer) is
   'Forgets failures of objects that the repository holds as they are now.';
 
 -- functions/repositories.sql
 
 -- What is known of repositories, and the sequences that runs take in them.
 
-create function holdfast_private.place_of(facts jsonb) returns jsonb
+create function holdfast_private.location_of(facts jsonb) returns jsonb
   language sql immutable set search_path = ''
 as $$
   select jsonb_build_object('endpoint', facts -> 'endpoint', 'bucket', facts -> 'bucket', 'prefix', facts -> 'prefix')
 $$;
-comment on function holdfast_private.place_of(jsonb) is 'Of what was found of a repository, where it lies.';
+comment on function holdfast_private.location_of(jsonb) is 'Of what was found of a repository, where it lies.';
 
 -- A run keeps to the place that it began at, and what was copied to another place is not held at this
 -- one: secrets can change at any time, and a bucket may be copied while something in it is unsealed.
@@ -711,7 +711,7 @@ create function holdfast_private.known_repository(repository_id uuid) returns js
 as $$
   select jsonb_build_object('id', r.id, 'last_record', r.last_record, 'owner_project', r.owner_project,
     'conditional_writes', r.conditional_writes, 'endpoint', r.endpoint, 'bucket', r.bucket, 'prefix', r.prefix,
-    'unanswered_records', (
+    'unconfirmed_records', (
       select coalesce(jsonb_agg(u.sequence order by u.sequence), '[]') from holdfast_private.runs u
       where u.repository = r.id and u.kind = 'backup' and u.state = 'failed' and u.sequence > r.last_record
         and exists (select from holdfast_private.cursors c where c.run = u.id and c.stage = 'seal')))
@@ -845,7 +845,7 @@ begin
     return false;
   end if;
   again := holdfast_private.is_paused(r) and r.paused_code = pause_run.code;
-  -- Lanes that were under way find the same limit or server one after the other: the longest counts.
+  -- Workers that were under way find the same limit or server one after the other: the longest counts.
   if holdfast_private.is_paused(r) and r.paused_until >= pause_run.until then
     return false;
   end if;
@@ -879,7 +879,7 @@ as $$
 declare
   r holdfast_private.runs;
 begin
-  -- Few runs are paused. The row of one that is not stays free for its lanes, whose every heartbeat
+  -- Few runs are paused. The row of one that is not stays free for its workers, whose every heartbeat
   -- and commit need it, until the tick commits.
   if not exists (
     select from holdfast_private.runs p where p.id = resume_if_due.run_id and p.paused_until is not null) then
@@ -895,13 +895,13 @@ $$;
 comment on function holdfast_private.resume_if_due(uuid) is
   'Ends a run''s pause where its time has come, or its limit was raised.';
 
--- functions/slice_lives.sql
+-- functions/isolate_lifetimes.sql
 
 -- How long slices may last: short at first, and longer where that went well.
 
-create function holdfast_private.sure_slice_seconds() returns integer
+create function holdfast_private.guaranteed_slice_seconds() returns integer
   language sql immutable set search_path = '' as $$ select 40 $$;
-comment on function holdfast_private.sure_slice_seconds() is 'What any platform grants an isolate: the shortest limit is self-hosting''s 60 s.';
+comment on function holdfast_private.guaranteed_slice_seconds() is 'What any platform grants an isolate: the shortest limit is self-hosting''s 60 s.';
 
 create function holdfast_private.longest_slice_seconds() returns integer
   language sql immutable set search_path = '' as $$ select 320 $$;
@@ -911,8 +911,8 @@ create function holdfast_private.slice_seconds(function_name text) returns integ
   language sql stable security definer set search_path = ''
 as $$
   select coalesce(
-    (select l.seconds from holdfast_private.slice_lives l where l.function_name = slice_seconds.function_name),
-    holdfast_private.sure_slice_seconds())
+    (select l.seconds from holdfast_private.isolate_lifetimes l where l.function_name = slice_seconds.function_name),
+    holdfast_private.guaranteed_slice_seconds())
 $$;
 comment on function holdfast_private.slice_seconds(text) is 'How long an isolate of a function may be used from its load on, seconds.';
 
@@ -927,32 +927,32 @@ begin
     or known >= holdfast_private.longest_slice_seconds() then
     return;
   end if;
-  insert into holdfast_private.slice_lives as l (function_name, seconds)
+  insert into holdfast_private.isolate_lifetimes as l (function_name, seconds)
   values (slice_survived.function_name, least(holdfast_private.longest_slice_seconds(), ceil(known * 1.5)))
-  on conflict on constraint slice_lives_pkey do update
-  -- Where lanes died, what they died of is not tried again for a week: the project may get another plan.
+  on conflict on constraint isolate_lifetimes_pkey do update
+  -- Where workers died, what they died of is not tried again for a week: the project may get another plan.
   set seconds = case when l.killed_at > now() - interval '7 days'
       then greatest(l.seconds, least(excluded.seconds, floor(l.killed_after * 0.8)))
       else excluded.seconds end;
 end
 $$;
 comment on function holdfast_private.slice_survived(text, numeric) is
-  'A slice used its isolate to the end of the time that it had and lived: the next ones get half as much again, up to four fifths of the longest limit, and of what lanes lately died at.';
+  'A slice used its isolate to the end of the time that it had and lived: the next ones get half as much again, up to four fifths of the longest limit, and of what workers lately died at.';
 
 create function holdfast_private.slice_killed(function_name text, isolate_seconds numeric) returns void
   language sql security definer set search_path = ''
 as $$
-  insert into holdfast_private.slice_lives as l (function_name, seconds, killed_at, killed_after)
-  select slice_killed.function_name, holdfast_private.sure_slice_seconds(), now(), floor(slice_killed.isolate_seconds)
-  where slice_killed.isolate_seconds > holdfast_private.sure_slice_seconds()
+  insert into holdfast_private.isolate_lifetimes as l (function_name, seconds, killed_at, killed_after)
+  select slice_killed.function_name, holdfast_private.guaranteed_slice_seconds(), now(), floor(slice_killed.isolate_seconds)
+  where slice_killed.isolate_seconds > holdfast_private.guaranteed_slice_seconds()
   on conflict (function_name) do update
-  set seconds = greatest(holdfast_private.sure_slice_seconds(), least(l.seconds, floor(excluded.killed_after * 0.8))),
+  set seconds = greatest(holdfast_private.guaranteed_slice_seconds(), least(l.seconds, floor(excluded.killed_after * 0.8))),
     killed_at = excluded.killed_at,
     killed_after = case when l.killed_at > now() - interval '7 days'
       then least(l.killed_after, excluded.killed_after) else excluded.killed_after end
 $$;
 comment on function holdfast_private.slice_killed(text, numeric) is
-  'A lane died in an isolate that was last heard of at this age: from now on they are used for less. A younger one died of something else.';
+  'A worker died in an isolate that was last heard of at this age: from now on they are used for less. A younger one died of something else.';
 
 -- functions/runs.sql
 
@@ -963,15 +963,15 @@ create function holdfast_private.function_of(kind text) returns text
 as $$ select case when kind = 'restore' then 'holdfast-restore' else 'holdfast-backup' end $$;
 comment on function holdfast_private.function_of(text) is 'The Edge Function that works on a kind of run.';
 
--- The plan of a restore has no settings in it, and so a restore had two lanes whatever the setting said.
-create function holdfast_private.plan_lanes(plan jsonb) returns integer
+-- The plan of a restore has no settings in it, and so a restore had two workers whatever the setting said.
+create function holdfast_private.plan_workers(plan jsonb) returns integer
   language sql stable security definer set search_path = ''
 as $$
   -- A wrong value must not stop the slice that will report it.
-  select case when lanes ~ '^[1-9][0-9]?$' then lanes::integer else 2 end
-  from (select coalesce(plan #>> '{settings,lanes}', holdfast_private.setting('lanes') #>> '{}') as lanes) as asked
+  select case when workers ~ '^[1-9][0-9]?$' then workers::integer else 2 end
+  from (select coalesce(plan #>> '{settings,workers}', holdfast_private.setting('workers') #>> '{}') as workers) as asked
 $$;
-comment on function holdfast_private.plan_lanes(jsonb) is
+comment on function holdfast_private.plan_workers(jsonb) is
   'How many slices may work on a run at once: as its plan says, else as the setting does now.';
 
 create function holdfast_private.start_run(kind text, plan jsonb, started_by text) returns uuid
@@ -1015,7 +1015,7 @@ comment on function holdfast_private.is_running(uuid) is 'Whether a run has not 
 create function holdfast_private.last_progress(r holdfast_private.runs) returns timestamptz
   language sql stable security definer set search_path = ''
 as $$
-  -- Commits alone are progress: a lane that is killed again and again leases, too.
+  -- Commits alone are progress: a worker that is killed again and again leases, too.
   select greatest((r).started_at, (r).resumed_at, max(c.committed_at))
   from holdfast_private.cursors c where c.run = (r).id
 $$;
@@ -1047,7 +1047,7 @@ as $$
 declare
   c holdfast_private.cursors;
 begin
-  -- Two lanes that fail at once must not both hold the run and wait for each other.
+  -- Two workers that fail at once must not both hold the run and wait for each other.
   perform from holdfast_private.runs r
   where r.id = (select cc.run from holdfast_private.cursors cc where cc.id = fail_run.cursor_id)
   for update;
@@ -1114,16 +1114,16 @@ comment on function holdfast_private.end_if_stuck(uuid) is
 
 -- How work is posted to the functions.
 
-create function holdfast_private.free_lanes(r holdfast_private.runs) returns integer
+create function holdfast_private.free_workers(r holdfast_private.runs) returns integer
   language sql stable security definer set search_path = ''
 as $$
-  -- What kills its lane kills all lanes in its isolate: which object it is can be found out only alone.
-  select case when coalesce(max(c.careful), 0) > 0 then 1 else holdfast_private.plan_lanes((free_lanes.r).plan) end
+  -- What kills its worker kills all workers in its isolate: which object it is can be found out only alone.
+  select case when coalesce(max(c.isolation_mode), 0) > 0 then 1 else holdfast_private.plan_workers((free_workers.r).plan) end
     - count(*) filter (where c.lease_expires_at > clock_timestamp())
-  from holdfast_private.cursors c where c.run = (free_lanes.r).id and c.finished_at is null
+  from holdfast_private.cursors c where c.run = (free_workers.r).id and c.finished_at is null
 $$;
-comment on function holdfast_private.free_lanes(holdfast_private.runs) is
-  'How many more lanes may work on a run; while a cursor is careful, there is one lane.';
+comment on function holdfast_private.free_workers(holdfast_private.runs) is
+  'How many more workers may work on a run; while a cursor is careful, there is one worker.';
 
 create function holdfast_private.post_work(function_name text, body jsonb) returns boolean
   language plpgsql security definer set search_path = ''
@@ -1158,27 +1158,27 @@ $$;
 comment on function holdfast_private.post_slice(uuid) is
   'Asks for a slice of a run over HTTP, once this transaction commits; false where the URL is not in Vault, or the run is paused.';
 
-create function holdfast_private.post_free_lanes(run_id uuid) returns integer
+create function holdfast_private.post_free_workers(run_id uuid) returns integer
   language plpgsql security definer set search_path = ''
 as $$
 declare
   wanted integer;
 begin
-  select least(holdfast_private.free_lanes(r),
+  select least(holdfast_private.free_workers(r),
     count(*) filter (where c.lease_expires_at is null or c.lease_expires_at <= clock_timestamp()))
   into wanted
   from holdfast_private.runs r join holdfast_private.cursors c on c.run = r.id and c.finished_at is null
-  where r.id = post_free_lanes.run_id group by r.id;
+  where r.id = post_free_workers.run_id group by r.id;
   for posted in 1 .. coalesce(wanted, 0) loop
-    if not holdfast_private.post_slice(post_free_lanes.run_id) then
+    if not holdfast_private.post_slice(post_free_workers.run_id) then
       return 0;
     end if;
   end loop;
   return greatest(coalesce(wanted, 0), 0);
 end
 $$;
-comment on function holdfast_private.post_free_lanes(uuid) is
-  'Posts a slice for each lane of a run that is not busy, as far as there are cursors to lease; returns how many.';
+comment on function holdfast_private.post_free_workers(uuid) is
+  'Posts a slice for each worker of a run that is not busy, as far as there are cursors to lease; returns how many.';
 
 -- Where slices are posted to is nowhere that a cloud keeps for itself, as for the repository's endpoint.
 create function holdfast_private.save_project_url(url text) returns void
@@ -1212,7 +1212,7 @@ comment on function holdfast_private.save_project_url(text) is
 
 -- functions/leases.sql
 
--- Leases. Every write of a lane names its lease and is refused when the lease is lost, so a lane that
+-- Leases. Every write of a worker names its lease and is refused when the lease is lost, so a worker that
 -- wakes late can do no harm.
 
 create function holdfast_private.lease_seconds() returns integer
@@ -1223,20 +1223,20 @@ comment on function holdfast_private.lease_seconds() is
 create function holdfast_private.page_objects() returns integer
   language sql immutable set search_path = '' as $$ select 500 $$;
 comment on function holdfast_private.page_objects() is
-  'The most objects that one commit is of; after two deaths, so many commits are of one object each.';
+  'The most objects that one commit is of; after two crashes, so many commits are of one object each.';
 
-create function holdfast_private.lane_limits(plan jsonb) returns jsonb
+create function holdfast_private.worker_limits(plan jsonb) returns jsonb
   language sql stable security definer set search_path = ''
 as $$
-  -- Lanes know nothing of each other: each keeps to its part, though the others may be idle.
+  -- Workers know nothing of each other: each keeps to its part, though the others may be idle.
   select jsonb_build_object(
-    'bytes_per_second', (holdfast_private.limit_setting('max_bytes_per_second') / holdfast_private.plan_lanes(plan))::float,
-    'requests_per_second', (holdfast_private.limit_setting('max_requests_per_second') / holdfast_private.plan_lanes(plan))::float,
+    'bytes_per_second', (holdfast_private.limit_setting('max_bytes_per_second') / holdfast_private.plan_workers(plan))::float,
+    'requests_per_second', (holdfast_private.limit_setting('max_requests_per_second') / holdfast_private.plan_workers(plan))::float,
     'egress', holdfast_private.limit_setting('max_egress_bytes_per_day') is not null
       or holdfast_private.limit_setting('max_egress_bytes_per_month') is not null)
 $$;
-comment on function holdfast_private.lane_limits(jsonb) is
-  'What one lane may read from Storage: its part of what is set, null for no limit; and whether egress is limited.';
+comment on function holdfast_private.worker_limits(jsonb) is
+  'What one worker may read from Storage: its part of what is set, null for no limit; and whether egress is limited.';
 
 create function holdfast_private.lease_cursor(owner uuid, function_name text, run uuid default null,
   isolate_seconds numeric default null)
@@ -1251,42 +1251,42 @@ begin
     and holdfast_private.function_of(runs.kind) = lease_cursor.function_name
     and (lease_cursor.run is null or runs.id = lease_cursor.run)
   for update;
-  if not found or holdfast_private.is_paused(r) or holdfast_private.free_lanes(r) <= 0 then
+  if not found or holdfast_private.is_paused(r) or holdfast_private.free_workers(r) <= 0 then
     return null;
   end if;
   perform holdfast_private.resume_run(r.id);
   select cc.* into c from holdfast_private.cursors cc
   where cc.run = r.id and cc.finished_at is null
     and (cc.lease_expires_at is null or cc.lease_expires_at <= clock_timestamp())
-  order by cc.careful > 0 desc, cc.id limit 1 for update skip locked;
+  order by cc.isolation_mode > 0 desc, cc.id limit 1 for update skip locked;
   if not found then
     return null;
   end if;
-  -- A lane that ends in any other way gives up its name.
-  c.deaths := c.deaths + (c.lease_owner is not null)::integer;
+  -- A worker that ends in any other way gives up its name.
+  c.crashes := c.crashes + (c.lease_owner is not null)::integer;
   if c.lease_owner is not null then
     -- The last that was heard of it prolonged the lease.
     perform holdfast_private.slice_killed(lease_cursor.function_name, extract(epoch from
       c.lease_expires_at - make_interval(secs => holdfast_private.lease_seconds()) - c.isolate_loaded_at));
   end if;
-  if c.deaths >= 2 and c.careful = 0 then
-    c.careful := holdfast_private.page_objects();
+  if c.crashes >= 2 and c.isolation_mode = 0 then
+    c.isolation_mode := holdfast_private.page_objects();
   end if;
   update holdfast_private.cursors cc
-  set lease_owner = lease_cursor.owner, attempts = attempts + 1, deaths = c.deaths, careful = c.careful,
+  set lease_owner = lease_cursor.owner, attempts = attempts + 1, crashes = c.crashes, isolation_mode = c.isolation_mode,
     lease_expires_at = clock_timestamp() + make_interval(secs => holdfast_private.lease_seconds()),
     isolate_loaded_at = clock_timestamp() - make_interval(secs => lease_cursor.isolate_seconds::float)
   where cc.id = c.id;
   return jsonb_build_object(
     'cursor', c.id, 'run', r.id, 'kind', r.kind, 'stage', c.stage, 'bucket_id', c.bucket_id,
-    'position', c.position, 'attempts', c.attempts + 1, 'deaths', c.deaths, 'careful', c.careful > 0, 'plan', r.plan,
+    'position', c.position, 'attempts', c.attempts + 1, 'crashes', c.crashes, 'isolation_mode', c.isolation_mode > 0, 'plan', r.plan,
     'repository', r.repository, 'sequence', r.sequence, 'frozen', r.frozen,
-    'started_at', holdfast_private.utc(r.started_at), 'limits', holdfast_private.lane_limits(r.plan),
+    'started_at', holdfast_private.utc(r.started_at), 'limits', holdfast_private.worker_limits(r.plan),
     'slice_seconds', holdfast_private.slice_seconds(lease_cursor.function_name));
 end
 $$;
 comment on function holdfast_private.lease_cursor(uuid, text, uuid, numeric) is
-  'Leases one free cursor of a running run of this function, to a lane in an isolate of this age; null where none is free, all lanes are busy or the run is paused.';
+  'Leases one free cursor of a running run of this function, to a worker in an isolate of this age; null where none is free, all workers are busy or the run is paused.';
 
 create function holdfast_private.require_lease(cursor_id bigint, owner uuid) returns holdfast_private.cursors
   language plpgsql security definer set search_path = ''
@@ -1308,13 +1308,13 @@ begin
   if not found then
     raise exception 'lease_lost' using errcode = 'HF000',
       detail = format('Cursor %s is no longer leased to this slice.', require_lease.cursor_id),
-      hint = 'Nothing to do: what was not committed is done again by the lane that has it.';
+      hint = 'Nothing to do: what was not committed is done again by the worker that has it.';
   end if;
   return c;
 end
 $$;
 comment on function holdfast_private.require_lease(bigint, uuid) is
-  'The cursor, locked, if this lane still holds it and its run still runs; else raises lease_lost.';
+  'The cursor, locked, if this worker still holds it and its run still runs; else raises lease_lost.';
 
 create function holdfast_private.heartbeat(cursor_id bigint, owner uuid) returns void
   language plpgsql security definer set search_path = ''
@@ -1330,7 +1330,7 @@ comment on function holdfast_private.heartbeat(bigint, uuid) is 'Keeps a lease d
 
 -- functions/releases.sql
 
--- How a lane gives a cursor back before it is done.
+-- How a worker gives a cursor back before it is done.
 
 create function holdfast_private.release_cursor(cursor_id bigint, owner uuid, rest_seconds numeric default 0) returns boolean
   language plpgsql security definer set search_path = ''
@@ -1338,7 +1338,7 @@ as $$
 declare
   c holdfast_private.cursors := holdfast_private.require_lease(release_cursor.cursor_id, release_cursor.owner);
 begin
-  -- A lane that rests keeps its place, so that no other reads in its stead.
+  -- A worker that rests keeps its place, so that no other reads in its stead.
   update holdfast_private.cursors set lease_owner = null, attempts = greatest(attempts - 1, 0),
     lease_expires_at = case when release_cursor.rest_seconds > 0
       then clock_timestamp() + make_interval(secs => release_cursor.rest_seconds::float) end
@@ -1349,7 +1349,7 @@ begin
 end
 $$;
 comment on function holdfast_private.release_cursor(bigint, uuid, numeric) is
-  'Gives a cursor back with work left in it, which is not a death, and asks for the next slice in the same transaction; or lets the lane rest so long that what it read comes to no more than it may, and leaves it to the tick.';
+  'Gives a cursor back with work left in it, which is not a death, and asks for the next slice in the same transaction; or lets the worker rest so long that what it read comes to no more than it may, and leaves it to the tick.';
 
 create function holdfast_private.pause_cursor(cursor_id bigint, owner uuid) returns jsonb
   language plpgsql security definer set search_path = ''
@@ -1357,19 +1357,19 @@ as $$
 declare
   c holdfast_private.cursors;
   reached record;
-  news boolean := false;
+  newly_paused boolean := false;
 begin
-  -- The run first, for update: two lanes that find the limit at once must not wait for each other.
+  -- The run first, for update: two workers that find the limit at once must not wait for each other.
   perform from holdfast_private.runs r
   where r.id = (select cc.run from holdfast_private.cursors cc where cc.id = pause_cursor.cursor_id) for update;
   c := holdfast_private.require_lease(pause_cursor.cursor_id, pause_cursor.owner);
   select * into reached from holdfast_private.egress_limit_reached();
   if reached.setting is not null then
-    news := holdfast_private.pause_run(c.run, reached.until, 'paused_by_limit', format(
+    newly_paused := holdfast_private.pause_run(c.run, reached.until, 'paused_by_limit', format(
       '%s is reached: %s of %s bytes were read from Storage.', reached.setting, reached.used, reached.allowed));
   end if;
   perform holdfast_private.release_cursor(c.id, pause_cursor.owner);
-  return jsonb_build_object('news', news) || coalesce(
+  return jsonb_build_object('newly_paused', newly_paused) || coalesce(
     (select holdfast_private.pause_summary(r) from holdfast_private.runs r where r.id = c.run), '{}');
 end
 $$;
@@ -1384,7 +1384,7 @@ begin
   return (holdfast_private.egress_limit_reached()).setting is null;
 end
 $$;
-comment on function holdfast_private.may_read(bigint, uuid) is 'Whether a lane may read a page or part more: no limit of egress is reached.';
+comment on function holdfast_private.may_read(bigint, uuid) is 'Whether a worker may read a page or part more: no limit of egress is reached.';
 
 create function holdfast_private.longest_wait() returns interval
   language sql immutable set search_path = '' as $$ select interval '1 hour' $$;
@@ -1411,11 +1411,11 @@ begin
 end
 $$;
 comment on function holdfast_private.leave_cursor(bigint, uuid, numeric, text, text) is
-  'Leaves a cursor until its lease runs out, after a failure that may pass: it is no death, and nobody tries again at once. Where a server said for how long it wants to be left alone, no lane asks it before.';
+  'Leaves a cursor until its lease runs out, after a failure that may pass: it is no death, and nobody tries again at once. Where a server said for how long it wants to be left alone, no worker asks it before.';
 
 -- functions/commits.sql
 
--- What a lane has done: committed with the cursor that did it.
+-- What a worker has done: committed with the cursor that did it.
 
 create function holdfast_private.add_counters(a jsonb, b jsonb) returns jsonb
   language sql immutable set search_path = ''
@@ -1434,12 +1434,12 @@ declare
   c holdfast_private.cursors := holdfast_private.require_lease(commit_cursor.cursor_id, commit_cursor.owner);
 begin
   update holdfast_private.cursors
-  set position = commit_cursor.new_position, attempts = 0, deaths = 0, careful = greatest(careful - 1, 0),
+  set position = commit_cursor.new_position, attempts = 0, crashes = 0, isolation_mode = greatest(isolation_mode - 1, 0),
     committed_at = clock_timestamp(),
     counters = holdfast_private.add_counters(counters, commit_cursor.done),
     lease_expires_at = clock_timestamp() + make_interval(secs => holdfast_private.lease_seconds())
   where id = commit_cursor.cursor_id;
-  -- Last of all: lanes wait for each other at the day's row until they have committed.
+  -- Last of all: workers wait for each other at the day's row until they have committed.
   perform holdfast_private.add_egress(c.run, commit_cursor.done);
 end
 $$;
@@ -1450,9 +1450,9 @@ create function holdfast_private.stage_after(kind text, stage text) returns text
   language sql immutable set search_path = ''
 as $$
   select case kind || '.' || stage
-    when 'backup.prepare' then 'gone' -- a project without a bucket: nothing to sweep
-    when 'backup.objects' then 'gone'
-    when 'backup.gone' then 'close'
+    when 'backup.prepare' then 'missing' -- a project without a bucket: nothing to scan
+    when 'backup.objects' then 'missing'
+    when 'backup.missing' then 'close'
     when 'backup.close' then 'seal'
     when 'restore.prepare' then 'plan'
     when 'restore.import' then 'plan'
@@ -1477,13 +1477,13 @@ begin
     lease_owner = null, lease_expires_at = null
   where id = c.id;
   perform holdfast_private.add_egress(c.run, finish_cursor.done);
-  -- The lock makes the last of several lanes see that it is the last.
+  -- The lock makes the last of several workers see that it is the last.
   perform pg_advisory_xact_lock(hashtext('holdfast'), hashtext(c.run::text));
   if exists (select from holdfast_private.cursors cc where cc.run = c.run and cc.finished_at is null) then
     return;
   end if;
   select * into r from holdfast_private.runs where id = c.run;
-  -- Uploads run beside the stage that met them; the stage to follow is the sweep's.
+  -- Uploads run beside the stage that met them; the stage to follow is the scan's.
   select cc.stage into last_stage from holdfast_private.cursors cc
   where cc.run = c.run and cc.stage <> 'upload' order by cc.id desc limit 1;
   insert into holdfast_private.cursors (run, stage)
@@ -1493,27 +1493,27 @@ $$;
 comment on function holdfast_private.finish_cursor(bigint, uuid, jsonb) is
   'Ends a cursor; when it was the run''s last, the next stage begins in the same transaction.';
 
--- A lane remembers what it committed last, and goes on from there. A database that was put back to an
--- earlier moment, or a standby that took over without the newest commits, may still know the lane's
--- lease; what the lane committed next would then leave out what lies between.
-create function holdfast_private.expect_commit(cursor_id bigint, committed_at text) returns boolean
+-- A worker remembers what it committed last, and goes on from there. A database that was put back to an
+-- earlier moment, or a standby that took over without the newest commits, may still know the worker's
+-- lease; what the worker committed next would then leave out what lies between.
+create function holdfast_private.check_fencing_token(cursor_id bigint, committed_at text) returns boolean
   language plpgsql security definer set search_path = ''
 as $$
 begin
-  -- A later one than the lane knows of is its own: a commit whose answer was lost.
-  if expect_commit.committed_at is not null and not exists (
+  -- A later one than the worker knows of is its own: a commit whose answer was lost.
+  if check_fencing_token.committed_at is not null and not exists (
     select from holdfast_private.cursors c
-    where c.id = expect_commit.cursor_id and c.committed_at >= expect_commit.committed_at::timestamptz
+    where c.id = check_fencing_token.cursor_id and c.committed_at >= check_fencing_token.committed_at::timestamptz
   ) then
     raise exception 'lease_lost' using errcode = 'HF000',
-      detail = format('Cursor %s is not where this slice left it: the database was put back.', expect_commit.cursor_id),
-      hint = 'Nothing to do: the lane that leases it next goes on from where it is.';
+      detail = format('Cursor %s is not where this slice left it: the database was put back.', check_fencing_token.cursor_id),
+      hint = 'Nothing to do: the worker that leases it next goes on from where it is.';
   end if;
   return true;
 end
 $$;
-comment on function holdfast_private.expect_commit(bigint, text) is
-  'True where the last commit of a cursor is the one that the lane knows of or a later one, or it knows of none; else raises lease_lost.';
+comment on function holdfast_private.check_fencing_token(bigint, text) is
+  'True where the last commit of a cursor is the one that the worker knows of or a later one, or it knows of none; else raises lease_lost.';
 
 -- Volatile, so that it sees what the statement that calls it has just committed to.
 create function holdfast_private.committed_at(cursor_id bigint) returns text
@@ -1527,7 +1527,7 @@ comment on function holdfast_private.committed_at(bigint) is
 -- Which project this database serves. A clone or a branch carries its origin's rows along, and must
 -- neither go on with the origin's runs nor post to the origin.
 
-create function holdfast_private.enter_project(project_url text) returns integer
+create function holdfast_private.bind_project(project_url text) returns integer
   language plpgsql security definer set search_path = ''
 as $$
 declare
@@ -1535,7 +1535,7 @@ declare
   stray holdfast_private.runs;
   cancelled integer := 0;
 begin
-  if before is not distinct from enter_project.project_url then
+  if before is not distinct from bind_project.project_url then
     return 0;
   end if;
   if before is not null then
@@ -1547,12 +1547,12 @@ begin
     delete from vault.secrets where name = 'holdfast_project_url' and exists (
       select from vault.decrypted_secrets d where d.id = secrets.id and d.decrypted_secret = before);
   end if;
-  perform holdfast.set('project_url', to_jsonb(enter_project.project_url));
+  perform holdfast.set('project_url', to_jsonb(bind_project.project_url));
   if not exists (select from vault.secrets where name = 'holdfast_project_url') then
-    perform vault.create_secret(enter_project.project_url, 'holdfast_project_url', 'Holdfast: where to post slices');
+    perform vault.create_secret(bind_project.project_url, 'holdfast_project_url', 'Holdfast: where to post slices');
   end if;
   return cancelled;
 end
 $$;
-comment on function holdfast_private.enter_project(text) is
+comment on function holdfast_private.bind_project(text) is
   'Called by the functions with their own SUPABASE_URL. Where it is another than before, left-over runs are cancelled; returns how many.';

@@ -2,7 +2,7 @@
 
 -- functions/backup_start.sql
 
--- The backup job's start: prepare, and cut the sweep into cursors.
+-- The backup job's start: prepare, and cut the scan into cursors.
 
 create function holdfast_private.start_backup(started_by text) returns uuid
   language plpgsql security definer set search_path = ''
@@ -15,44 +15,44 @@ end
 $$;
 comment on function holdfast_private.start_backup(text) is 'Starts a backup with the settings as they are now.';
 
-create function holdfast_private.sweep_buckets(scope holdfast_private.scope, repository integer) returns setof text
+create function holdfast_private.scan_buckets(scope holdfast_private.scope, repository integer) returns setof text
   language sql stable security definer set search_path = ''
 as $$
   -- Buckets that have open entries come along though they are gone: their entries must be closed.
   with recursive held as (
     (select e.bucket_id from holdfast_private.entries e
-      where e.repository = sweep_buckets.repository order by e.bucket_id limit 1)
+      where e.repository = scan_buckets.repository order by e.bucket_id limit 1)
     union all
     select (select e.bucket_id from holdfast_private.entries e
-      where e.repository = sweep_buckets.repository and e.bucket_id > held.bucket_id
+      where e.repository = scan_buckets.repository and e.bucket_id > held.bucket_id
       order by e.bucket_id limit 1)
     from held where held.bucket_id is not null
   )
-  select b.id collate "C" from holdfast_private.source_buckets(sweep_buckets.scope) b
+  select b.id collate "C" from holdfast_private.source_buckets(scan_buckets.scope) b
   union
   select held.bucket_id from held where held.bucket_id is not null
 $$;
-comment on function holdfast_private.sweep_buckets(holdfast_private.scope, integer) is
+comment on function holdfast_private.scan_buckets(holdfast_private.scope, integer) is
   'Ids of the buckets that a backup has to look at.';
 
-create function holdfast_private.backup_forget(cursor_id bigint, owner uuid, repository_id uuid, place jsonb, max_rows integer)
+create function holdfast_private.backup_rollback(cursor_id bigint, owner uuid, repository_id uuid, location jsonb, max_rows integer)
   returns integer language plpgsql security definer set search_path = ''
 as $$
 declare
-  c holdfast_private.cursors := holdfast_private.require_lease(backup_forget.cursor_id, backup_forget.owner);
+  c holdfast_private.cursors := holdfast_private.require_lease(backup_rollback.cursor_id, backup_rollback.owner);
   elsewhere integer := (
     select r.id from holdfast_private.repositories r
-    where r.repository_id = backup_forget.repository_id
-      and holdfast_private.place_of(to_jsonb(r)) <> holdfast_private.place_of(backup_forget.place));
+    where r.repository_id = backup_rollback.repository_id
+      and holdfast_private.location_of(to_jsonb(r)) <> holdfast_private.location_of(backup_rollback.location));
 begin
   if elsewhere is null then
     return 0;
   end if;
-  perform holdfast_private.heartbeat(c.id, backup_forget.owner);
-  return holdfast_private.forget_some(elsewhere, backup_forget.max_rows);
+  perform holdfast_private.heartbeat(c.id, backup_rollback.owner);
+  return holdfast_private.rollback_unsealed_step(elsewhere, backup_rollback.max_rows);
 end
 $$;
-comment on function holdfast_private.backup_forget(bigint, uuid, uuid, jsonb, integer) is
+comment on function holdfast_private.backup_rollback(bigint, uuid, uuid, jsonb, integer) is
   'Where backups went to another place so far, forgets some of what was copied there and never sealed; returns how much, 0 when nothing is left.';
 
 create function holdfast_private.backup_prepared(cursor_id bigint, owner uuid, facts jsonb) returns integer
@@ -65,20 +65,20 @@ declare
   sequence integer := holdfast_private.take_sequence(c.run, repository);
 begin
   update holdfast_private.runs r
-  set plan = r.plan || jsonb_build_object('place', holdfast_private.place_of(backup_prepared.facts)) where r.id = c.run;
+  set plan = r.plan || jsonb_build_object('location', holdfast_private.location_of(backup_prepared.facts)) where r.id = c.run;
   insert into holdfast_private.cursors (run, stage, bucket_id)
   select c.run, 'objects', bucket_id
-  from holdfast_private.sweep_buckets(holdfast_private.plan_scope(plan), repository) as bucket_id order by bucket_id;
+  from holdfast_private.scan_buckets(holdfast_private.plan_scope(plan), repository) as bucket_id order by bucket_id;
   perform holdfast_private.finish_cursor(c.id, backup_prepared.owner);
   return sequence;
 end
 $$;
 comment on function holdfast_private.backup_prepared(bigint, uuid, jsonb) is
-  'Ends the prepare stage: records the repository, takes the run''s sequence, cuts the sweep into cursors.';
+  'Ends the prepare stage: records the repository, takes the run''s sequence, cuts the scan into cursors.';
 
--- functions/backup_sweep.sql
+-- functions/backup_scan.sql
 
--- The sweep: windows of names, compared and given out page by page.
+-- The scan: windows of names, compared and given out page by page.
 
 create function holdfast_private.window_end(repository integer, bucket_id text, from_name text, range_to text, rows integer)
   returns text language plpgsql stable security definer set search_path = '' set plan_cache_mode = force_custom_plan
@@ -178,7 +178,7 @@ create function holdfast_private.window_differs(repository integer, scope holdfa
   to_name text) returns boolean
   language plpgsql stable security definer set search_path = '' set plan_cache_mode = force_custom_plan
   -- Two indexes in one order: it costs the same a row at any size, keeps nothing in memory or on
-  -- disk, and ends where the first difference is. And lanes are the parallelism.
+  -- disk, and ends where the first difference is. And workers are the parallelism.
   set enable_seqscan = off set enable_bitmapscan = off set enable_hashjoin = off
   set max_parallel_workers_per_gather = 0
 as $$
@@ -253,7 +253,7 @@ comment on function holdfast_private.backup_page(bigint, uuid, integer, integer)
 
 -- functions/backup_commit.sql
 
--- What became of a page of the sweep.
+-- What became of a page of the scan.
 
 create function holdfast_private.mark_moved(r holdfast_private.runs, results jsonb) returns void
   language sql security definer set search_path = ''
@@ -261,7 +261,7 @@ create function holdfast_private.mark_moved(r holdfast_private.runs, results jso
   set plan_cache_mode = force_custom_plan set enable_hashjoin = off set enable_mergejoin = off
   set enable_seqscan = off
 as $$
-  -- The same object under two names means that it was moved during the sweep: one of them is gone.
+  -- The same object under two names means that it was moved during the scan: one of them is gone.
   update holdfast_private.entries e set missing_in = (r).sequence
   from jsonb_to_recordset(mark_moved.results) as x (bucket_id text, name text, object_id uuid)
   where e.repository = (r).repository and holdfast_private.object_hash(e.object_id) = holdfast_private.object_hash(x.object_id)
@@ -269,7 +269,7 @@ as $$
     and (e.bucket_id, e.name) <> (x.bucket_id, x.name) and e.missing_in is distinct from (r).sequence
 $$;
 comment on function holdfast_private.mark_moved(holdfast_private.runs, jsonb) is
-  'Marks the entries of these objects that have other names, to be looked at when the sweep is done.';
+  'Marks the entries of these objects that have other names, to be looked at when the scan is done.';
 
 create function holdfast_private.record_results(r holdfast_private.runs, results jsonb) returns void
   language plpgsql security definer set search_path = ''
@@ -317,21 +317,21 @@ begin
 end
 $$;
 comment on function holdfast_private.backup_commit(bigint, uuid, jsonb, text, jsonb) is
-  'Commits a page of the sweep: results, names no longer found, position and counters, in one transaction. Results may be of names behind to_name, up to which nothing is passed over; null where nothing is passed at all.';
+  'Commits a page of the scan: results, names no longer found, position and counters, in one transaction. Results may be of names behind to_name, up to which nothing is passed over; null where nothing is passed at all.';
 
 -- An object that is moved while it is read for the first time: no name of it was ever held, so none is
--- found missing, and where it went to the sweep may have been already.
-create function holdfast_private.object_elsewhere(object_id uuid) returns jsonb
+-- found missing, and where it went to the scan may have been already.
+create function holdfast_private.find_object_by_id(object_id uuid) returns jsonb
   language sql stable security definer set search_path = ''
 as $$
   select i.item
-  from holdfast_private.runs r join holdfast_private.source_objects o on o.id = object_elsewhere.object_id
+  from holdfast_private.runs r join holdfast_private.source_objects o on o.id = find_object_by_id.object_id
     cross join lateral holdfast_private.backup_item(r.repository, o.id, o.bucket_id, o.name, o.version, o.size, o.etag,
       o.metadata) as i
   where r.kind = 'backup' and r.state = 'running'
     and holdfast_private.in_scope(holdfast_private.plan_scope(r.plan), o.bucket_id, o.name, o.size)
 $$;
-comment on function holdfast_private.object_elsewhere(uuid) is
+comment on function holdfast_private.find_object_by_id(uuid) is
   'An object by its id, under whichever name it has now, as a slice of the running backup acts on it; null where it is gone or out of scope.';
 
 -- Is Storage out, or does it lack the bytes of one object? Both may look the same to whoever reads
@@ -360,40 +360,40 @@ $$;
 comment on function holdfast_private.readable_objects(integer) is
   'Some objects of the project whose bytes the running run''s repository holds as they are now: Storage gave them once.';
 
-create function holdfast_private.storage_was_doubted() returns boolean
+create function holdfast_private.has_storage_failure() returns boolean
   language sql stable security definer set search_path = ''
 as $$
   select exists (
     select from holdfast_private.runs r join holdfast_private.failures f on f.run = r.id
     where r.state = 'running' and f.code = 'storage_failed')
 $$;
-comment on function holdfast_private.storage_was_doubted() is
+comment on function holdfast_private.has_storage_failure() is
   'Whether the running run already passed an object that Storage did not give, instead of waiting for it.';
 
--- functions/strays.sql
+-- functions/moved_since_start.sql
 
--- Objects that no sweep met: new since the last snapshot, and moved during the sweep from where it
+-- Objects that no scan met: new since the last snapshot, and moved during the scan from where it
 -- had yet to come to where it had been. No entry knows them, so no name of theirs is found missing.
 -- A move sets updated_at, which finds them; what is copied of them is decided by the row, as ever.
-create function holdfast_private.stray_blocks() returns bigint
+create function holdfast_private.moved_scan_blocks() returns bigint
   language sql immutable set search_path = '' as $$ select 32768 $$;
-comment on function holdfast_private.stray_blocks() is
-  'Blocks of storage.objects that one statement looks through for strays: a quarter of a GB, seconds from a cold disk.';
+comment on function holdfast_private.moved_scan_blocks() is
+  'Blocks of storage.objects that one statement looks through for moved_since_start: a quarter of a GB, seconds from a cold disk.';
 
-create function holdfast_private.stray_passes() returns integer
+create function holdfast_private.moved_scan_passes() returns integer
   language sql immutable set search_path = '' as $$ select 5 $$;
-comment on function holdfast_private.stray_passes() is
+comment on function holdfast_private.moved_scan_passes() is
   'Times that the table is looked through at most: again where the last time found any, for they may have moved on.';
 
-create function holdfast_private.strays(r holdfast_private.runs, from_block bigint, max_items integer) returns jsonb
+create function holdfast_private.moved_since_start(r holdfast_private.runs, from_block bigint, max_items integer) returns jsonb
   language plpgsql stable security definer set search_path = '' set plan_cache_mode = force_custom_plan
   -- What was changed since is few: each is looked up, and nothing is hashed whole for it.
   set enable_hashjoin = off set enable_mergejoin = off
 as $$
 declare
-  scope holdfast_private.scope := holdfast_private.plan_scope((strays.r).plan);
+  scope holdfast_private.scope := holdfast_private.plan_scope((moved_since_start.r).plan);
   first_row tid := format('(%s,0)', from_block)::tid;
-  behind_last tid := format('(%s,0)', from_block + holdfast_private.stray_blocks())::tid;
+  behind_last tid := format('(%s,0)', from_block + holdfast_private.moved_scan_blocks())::tid;
 begin
   return (
     select coalesce(jsonb_agg(i.item), '[]') from (
@@ -401,8 +401,8 @@ begin
         select s.id from storage.objects s
         where s.ctid >= first_row and s.ctid < behind_last
           -- The time is the start of a transaction, and a move's is short.
-          and s.updated_at >= (strays.r).started_at - interval '1 minute'
-          and (s.created_at < (strays.r).started_at or s.created_at is null)
+          and s.updated_at >= (moved_since_start.r).started_at - interval '1 minute'
+          and (s.created_at < (moved_since_start.r).started_at or s.created_at is null)
         -- Before the view below is joined, or its rows would be read in its own order.
         offset 0) as changed
         join holdfast_private.source_objects o on o.id = changed.id
@@ -410,44 +410,44 @@ begin
         and not exists (
           select from holdfast_private.entries e
           where holdfast_private.object_hash(e.object_id) = holdfast_private.object_hash(o.id) and e.object_id = o.id
-            and e.repository = (strays.r).repository and e.removed_in is null
+            and e.repository = (moved_since_start.r).repository and e.removed_in is null
             -- A name that is about to be closed keeps nothing.
-            and e.missing_in is distinct from (strays.r).sequence)
+            and e.missing_in is distinct from (moved_since_start.r).sequence)
         and not exists (
           select from holdfast_private.known_entries h
-          where h.repository = (strays.r).repository and h.bucket_id = o.bucket_id and h.name = o.name
+          where h.repository = (moved_since_start.r).repository and h.bucket_id = o.bucket_id and h.name = o.name
             and h.removed_in is null and o.version in (h.version, h.wanted_version))
         and not exists (
           select from holdfast_private.uploads u
-          where u.run = (strays.r).id and u.bucket_id = o.bucket_id and u.name = o.name)
-      limit strays.max_items) as stray
-      cross join lateral holdfast_private.backup_item((strays.r).repository, stray.id, stray.bucket_id, stray.name,
+          where u.run = (moved_since_start.r).id and u.bucket_id = o.bucket_id and u.name = o.name)
+      limit moved_since_start.max_items) as stray
+      cross join lateral holdfast_private.backup_item((moved_since_start.r).repository, stray.id, stray.bucket_id, stray.name,
         stray.version, stray.size, stray.etag, stray.metadata) as i);
 end
 $$;
-comment on function holdfast_private.strays(holdfast_private.runs, bigint, integer) is
+comment on function holdfast_private.moved_since_start(holdfast_private.runs, bigint, integer) is
   'Objects that were there when a run began, changed since and are not held under any name: of so many blocks of storage.objects.';
 
-create function holdfast_private.stray_page(r holdfast_private.runs, last_position jsonb, max_items integer) returns jsonb
+create function holdfast_private.moved_page(r holdfast_private.runs, last_position jsonb, max_items integer) returns jsonb
   language plpgsql stable security definer set search_path = ''
 as $$
 declare
-  pass integer := coalesce((last_position ->> 'stray_pass')::integer, 1);
-  block bigint := coalesce((last_position ->> 'stray_block')::bigint, 0);
-  found_any boolean := coalesce((last_position ->> 'stray_found')::boolean, false);
+  pass integer := coalesce((last_position ->> 'moved_scan_pass')::integer, 1);
+  block bigint := coalesce((last_position ->> 'moved_scan_block')::bigint, 0);
+  found_any boolean := coalesce((last_position ->> 'moved_scan_found')::boolean, false);
   blocks bigint := pg_catalog.pg_relation_size('storage.objects') / current_setting('block_size')::bigint;
   items jsonb;
   found_here integer;
 begin
-  if pass > holdfast_private.stray_passes() then
+  if pass > holdfast_private.moved_scan_passes() then
     return jsonb_build_object('items', '[]'::jsonb, 'position', null);
   end if;
-  items := holdfast_private.strays(stray_page.r, block, stray_page.max_items);
+  items := holdfast_private.moved_since_start(moved_page.r, block, moved_page.max_items);
   found_here := jsonb_array_length(items);
   found_any := found_any or found_here > 0;
   -- A full page may not have been all.
-  if found_here < stray_page.max_items then
-    block := block + holdfast_private.stray_blocks();
+  if found_here < moved_page.max_items then
+    block := block + holdfast_private.moved_scan_blocks();
   end if;
   if block >= blocks then
     pass := pass + 1;
@@ -458,35 +458,35 @@ begin
     found_any := false;
   end if;
   return jsonb_build_object('items', items, 'position', jsonb_build_object(
-    'stray_pass', pass, 'stray_block', block, 'stray_found', found_any));
+    'moved_scan_pass', pass, 'moved_scan_block', block, 'moved_scan_found', found_any));
 end
 $$;
-comment on function holdfast_private.stray_page(holdfast_private.runs, jsonb, integer) is
-  'The next strays and the position to commit; null when the table was looked through and none was left.';
+comment on function holdfast_private.moved_page(holdfast_private.runs, jsonb, integer) is
+  'The next moved_since_start and the position to commit; null when the table was looked through and none was left.';
 
--- functions/gone_names.sql
+-- functions/missing_names.sql
 
--- Names that a sweep no longer found. Each is looked up by object id: an object that lives under
+-- Names that a scan no longer found. Each is looked up by object id: an object that lives under
 -- another name is backed up there first, and only then is the old name closed.
 
-create function holdfast_private.gone_page(cursor_id bigint, owner uuid, max_items integer) returns jsonb
+create function holdfast_private.missing_page(cursor_id bigint, owner uuid, max_items integer) returns jsonb
   language plpgsql security definer set search_path = ''
 as $$
 declare
-  c holdfast_private.cursors := holdfast_private.require_lease(gone_page.cursor_id, gone_page.owner);
+  c holdfast_private.cursors := holdfast_private.require_lease(missing_page.cursor_id, missing_page.owner);
   r holdfast_private.runs := (select runs from holdfast_private.runs where runs.id = c.run);
   scope holdfast_private.scope := holdfast_private.plan_scope(r.plan);
   last_position jsonb;
   items jsonb;
 begin
-  if c.position ? 'stray_pass' then
-    return holdfast_private.stray_page(r, c.position, gone_page.max_items);
+  if c.position ? 'moved_scan_pass' then
+    return holdfast_private.moved_page(r, c.position, missing_page.max_items);
   end if;
   with marked as (
     select e.bucket_id, e.name, e.object_id from holdfast_private.entries e
     where e.repository = r.repository and e.missing_in = r.sequence and e.removed_in is null
       and (e.bucket_id, e.name) > (coalesce(c.position ->> 'bucket_id', ''), coalesce(c.position ->> 'name', ''))
-    order by e.bucket_id, e.name limit gone_page.max_items
+    order by e.bucket_id, e.name limit missing_page.max_items
   ), living as (
     select distinct on (o.id) o.* from marked m join holdfast_private.source_objects o on o.id = m.object_id
     where holdfast_private.in_scope(scope, o.bucket_id, o.name, o.size)
@@ -503,29 +503,29 @@ begin
         l.metadata) as i)
   into last_position, items;
   if last_position is null then
-    return holdfast_private.stray_page(r, '{}', gone_page.max_items);
+    return holdfast_private.moved_page(r, '{}', missing_page.max_items);
   end if;
   return jsonb_build_object('items', items, 'position', last_position);
 end
 $$;
-comment on function holdfast_private.gone_page(bigint, uuid, integer) is
-  'Marked names after the cursor, then strays: objects that live elsewhere and are not held there, and the position to commit; null at the end.';
+comment on function holdfast_private.missing_page(bigint, uuid, integer) is
+  'Marked names after the cursor, then moved_since_start: objects that live elsewhere and are not held there, and the position to commit; null at the end.';
 
-create function holdfast_private.gone_commit(cursor_id bigint, owner uuid, results jsonb, new_position jsonb, done jsonb)
+create function holdfast_private.missing_commit(cursor_id bigint, owner uuid, results jsonb, new_position jsonb, done jsonb)
   returns void language plpgsql security definer set search_path = ''
 as $$
 declare
-  c holdfast_private.cursors := holdfast_private.require_lease(gone_commit.cursor_id, gone_commit.owner);
+  c holdfast_private.cursors := holdfast_private.require_lease(missing_commit.cursor_id, missing_commit.owner);
   r holdfast_private.runs := (select runs from holdfast_private.runs where runs.id = c.run);
 begin
-  perform holdfast_private.record_results(r, gone_commit.results);
-  perform holdfast_private.commit_cursor(c.id, gone_commit.owner, gone_commit.new_position, gone_commit.done);
+  perform holdfast_private.record_results(r, missing_commit.results);
+  perform holdfast_private.commit_cursor(c.id, missing_commit.owner, missing_commit.new_position, missing_commit.done);
 end
 $$;
-comment on function holdfast_private.gone_commit(bigint, uuid, jsonb, jsonb, jsonb) is 'Commits a page of the gone stage.';
+comment on function holdfast_private.missing_commit(bigint, uuid, jsonb, jsonb, jsonb) is 'Commits a page of the gone stage.';
 
--- Closing names of objects that moved more than once during the sweep: it met one under its second
--- name, and then that went on to a third, behind the sweep. The first was kept, since nothing is held
+-- Closing names of objects that moved more than once during the scan: it met one under its second
+-- name, and then that went on to a third, behind the scan. The first was kept, since nothing is held
 -- under the third; but what is held under the second was so during the run, and the first was not.
 --
 -- An object moves away, and another one takes its name whose bytes can't be had: the entry under that name
@@ -556,7 +556,7 @@ begin
           and holdfast_private.in_scope(scope, s.bucket_id, s.name, s.size)) then 'kept'
       when o.id is null then 'removed'
       when not holdfast_private.in_scope(scope, o.bucket_id, o.name, o.size) then 'excluded'
-      -- Of the names that an object had during the sweep one is enough: one that the sweep met last
+      -- Of the names that an object had during the scan one is enough: one that the scan met last
       -- it found after it looked here, where the object was not any more.
       when exists (
         select from holdfast_private.entries h
@@ -629,7 +629,7 @@ as $$
   from (select id from adopted union all select id from begun) as u
 $$;
 comment on function holdfast_private.begin_uploads(holdfast_private.runs, jsonb) is
-  'Makes a row and a cursor for each object above one part; the sweep passes it, a lane uploads it. An upload that an ended run left is taken over where the object is still the same.';
+  'Makes a row and a cursor for each object above one part; the scan passes it, a worker uploads it. An upload that an ended run left is taken over where the object is still the same.';
 
 create function holdfast_private.upload_state(cursor_id bigint, owner uuid) returns jsonb
   language plpgsql security definer set search_path = ''
@@ -708,7 +708,7 @@ begin
   if upload_done.result is not null then
     perform holdfast_private.record_results(r, jsonb_build_array(upload_done.result));
   else
-    -- The sweep met the name while its object was there.
+    -- The scan met the name while its object was there.
     update holdfast_private.entries e set missing_in = r.sequence from holdfast_private.uploads u
     where u.id = (c.position ->> 'upload')::bigint and e.repository = r.repository
       and e.bucket_id = u.bucket_id and e.name = u.name and e.removed_in is null and e.added_in < r.sequence;
@@ -720,11 +720,11 @@ $$;
 comment on function holdfast_private.upload_done(bigint, uuid, jsonb, jsonb) is
   'Ends an upload with its result (held or failed; null where the object is gone, whose name is then marked) and finishes its cursor.';
 
-create function holdfast_private.left_uploads(cursor_id bigint, owner uuid, max_uploads integer) returns jsonb
+create function holdfast_private.orphaned_uploads(cursor_id bigint, owner uuid, max_uploads integer) returns jsonb
   language plpgsql security definer set search_path = ''
 as $$
 declare
-  c holdfast_private.cursors := holdfast_private.require_lease(left_uploads.cursor_id, left_uploads.owner);
+  c holdfast_private.cursors := holdfast_private.require_lease(orphaned_uploads.cursor_id, orphaned_uploads.owner);
   repository_id integer := (select r.repository from holdfast_private.runs r where r.id = c.run);
 begin
   return jsonb_build_object(
@@ -733,12 +733,12 @@ begin
       from (
         select u.* from holdfast_private.uploads u
         where u.repository = repository_id and not holdfast_private.is_running(u.run)
-        order by u.id limit left_uploads.max_uploads) as l),
+        order by u.id limit orphaned_uploads.max_uploads) as l),
     'began', exists (select from holdfast_private.cursors cc where cc.run = c.run and cc.stage = 'upload'));
 end
 $$;
-comment on function holdfast_private.left_uploads(bigint, uuid, integer) is
-  'Uploads that ended runs left in the repository, and whether this run had any: asked when a sweep is done, which would have taken over what can still be finished.';
+comment on function holdfast_private.orphaned_uploads(bigint, uuid, integer) is
+  'Uploads that ended runs left in the repository, and whether this run had any: asked when a scan is done, which would have taken over what can still be finished.';
 
 create function holdfast_private.unknown_uploads(cursor_id bigint, owner uuid, ids jsonb) returns jsonb
   language plpgsql security definer set search_path = ''
@@ -751,21 +751,21 @@ begin
 end
 $$;
 comment on function holdfast_private.unknown_uploads(bigint, uuid, jsonb) is
-  'Which of S3''s ids of uploads stand in no row: their lanes died before they could write them down.';
+  'Which of S3''s ids of uploads stand in no row: their workers died before they could write them down.';
 
-create function holdfast_private.forget_uploads(cursor_id bigint, owner uuid, gone jsonb, done jsonb) returns void
+create function holdfast_private.remove_uploads(cursor_id bigint, owner uuid, missing jsonb, done jsonb) returns void
   language plpgsql security definer set search_path = ''
 as $$
 declare
-  c holdfast_private.cursors := holdfast_private.require_lease(forget_uploads.cursor_id, forget_uploads.owner);
+  c holdfast_private.cursors := holdfast_private.require_lease(remove_uploads.cursor_id, remove_uploads.owner);
 begin
   delete from holdfast_private.uploads u
-  using jsonb_array_elements_text(forget_uploads.gone) as g (id)
+  using jsonb_array_elements_text(remove_uploads.missing) as g (id)
   where u.id = g.id::bigint and not holdfast_private.is_running(u.run);
-  perform holdfast_private.commit_cursor(c.id, forget_uploads.owner, c.position, forget_uploads.done);
+  perform holdfast_private.commit_cursor(c.id, remove_uploads.owner, c.position, remove_uploads.done);
 end
 $$;
-comment on function holdfast_private.forget_uploads(bigint, uuid, jsonb, jsonb) is
+comment on function holdfast_private.remove_uploads(bigint, uuid, jsonb, jsonb) is
   'Removes the rows, by number, of uploads that were aborted, with the counters of doing so.';
 
 create function holdfast_private.object_now(bucket_id text, name text) returns jsonb
@@ -808,14 +808,14 @@ as $$
 $$;
 comment on function holdfast_private.save_snapshot(integer, jsonb) is 'Adds a sealed snapshot to the catalog.';
 
-create function holdfast_private.adopt_snapshot(repository integer, record jsonb) returns boolean
+create function holdfast_private.recover_unconfirmed_snapshot(repository integer, record jsonb) returns boolean
   language plpgsql security definer set search_path = ''
 as $$
 declare
   r holdfast_private.runs;
 begin
   select runs.* into r from holdfast_private.runs
-  where runs.repository = adopt_snapshot.repository and runs.kind = 'backup' and runs.state = 'failed'
+  where runs.repository = recover_unconfirmed_snapshot.repository and runs.kind = 'backup' and runs.state = 'failed'
     and runs.sequence = (record ->> 'sequence')::integer
     and encode(sha256(convert_to(runs.frozen, 'UTF8')), 'hex') = record ->> 'sha256';
   -- What another run has put into the catalog since is in no snapshot: to tell it apart wants an import.
@@ -831,7 +831,7 @@ begin
   return true;
 end
 $$;
-comment on function holdfast_private.adopt_snapshot(integer, jsonb) is
+comment on function holdfast_private.recover_unconfirmed_snapshot(integer, jsonb) is
   'Lets a snapshot join the catalog by the record that its failed run left in the log; false where the record is of no such run, or the catalog has moved on.';
 
 create function holdfast_private.resolve_snapshot(repository integer, wanted text) returns jsonb
@@ -893,10 +893,10 @@ as $$
   )
   select l.b from listed l where coalesce(l.b ->> 'type', 'STANDARD') = 'STANDARD'
   union all
-  -- A bucket that was deleted between the sweep and the seal: its objects are in the snapshot.
+  -- A bucket that was deleted between the scan and the seal: its objects are in the snapshot.
   select jsonb_build_object('id', held, 'name', held, 'public', false, 'file_size_limit', null,
     'allowed_mime_types', null)
-  from holdfast_private.sweep_buckets(row('{}', null, null, null)::holdfast_private.scope, snapshot_buckets.repository) held
+  from holdfast_private.scan_buckets(row('{}', null, null, null)::holdfast_private.scope, snapshot_buckets.repository) held
   where not exists (select from listed l where l.b ->> 'id' = held) and exists (
     select from holdfast_private.entries e
     where e.repository = snapshot_buckets.repository and e.bucket_id = held
@@ -1142,8 +1142,8 @@ declare
   step jsonb;
 begin
   if so_far is null then
-    perform holdfast_private.forget_failures(holdfast_private.plan_scope(r.plan));
-    perform holdfast_private.forget_settled_failures(r.repository);
+    perform holdfast_private.remove_failures(holdfast_private.plan_scope(r.plan));
+    perform holdfast_private.remove_resolved_failures(r.repository);
     so_far := '{"unavailable": 0, "failed": 0, "stale": 0}';
   elsif so_far ? 'counted' then
     return true;
@@ -1200,11 +1200,11 @@ $$;
 comment on function holdfast_private.seal_facts(bigint, uuid) is
   'What snapshot.json says beside its parts: times, state, buckets, policies, totals. Those were counted page by page, by seal_page and seal_count.';
 
-create function holdfast_private.rival_would_collide(cursor_id bigint, owner uuid) returns boolean
+create function holdfast_private.is_next_log_record(cursor_id bigint, owner uuid) returns boolean
   language plpgsql security definer set search_path = ''
 as $$
 declare
-  c holdfast_private.cursors := holdfast_private.require_lease(rival_would_collide.cursor_id, rival_would_collide.owner);
+  c holdfast_private.cursors := holdfast_private.require_lease(is_next_log_record.cursor_id, is_next_log_record.owner);
 begin
   return (
     select coalesce(o.conditional_writes, false) and r.sequence = o.last_record + 1
@@ -1212,8 +1212,8 @@ begin
     from holdfast_private.runs r join holdfast_private.repositories o on o.id = r.repository where r.id = c.run);
 end
 $$;
-comment on function holdfast_private.rival_would_collide(bigint, uuid) is
-  'Whether another writer since this run compared heads would have written the very record that this run is about to write: then the server''s refusal tells, and the log need not be listed again (see assertNoRival in open.ts).';
+comment on function holdfast_private.is_next_log_record(bigint, uuid) is
+  'Whether another writer since this run compared heads would have written the very record that this run is about to write: then the server''s refusal tells, and the log need not be listed again (see assertNoOtherWriter in open.ts).';
 
 create function holdfast_private.freeze_snapshot(cursor_id bigint, owner uuid, document text) returns void
   language plpgsql security definer set search_path = ''

@@ -1,23 +1,23 @@
 -- Made of supabase/schemas by `deno task migration --baseline`: change it there.
 
--- functions/forget_unsealed.sql
+-- functions/rollback_unsealed.sql
 
-create function holdfast_private.forget_unsealed(repository integer) returns void
+create function holdfast_private.rollback_unsealed(repository integer) returns void
   language plpgsql security definer set search_path = ''
 as $$
 declare
-  base integer := coalesce((holdfast_private.last_snapshot(forget_unsealed.repository)).sequence, 0);
+  base integer := coalesce((holdfast_private.last_snapshot(rollback_unsealed.repository)).sequence, 0);
 begin
   -- What was stored is there, and its keys are known by these entries alone.
   update holdfast_private.blobs b set key = holdfast_private.plain_key(e.bucket_id, e.name, e.version)
   from holdfast_private.known_entries e
-  where e.repository = forget_unsealed.repository and e.added_in > base and b.id = e.blob and b.key is null;
-  delete from holdfast_private.entries e where e.repository = forget_unsealed.repository and e.added_in > base;
+  where e.repository = rollback_unsealed.repository and e.added_in > base and b.id = e.blob and b.key is null;
+  delete from holdfast_private.entries e where e.repository = rollback_unsealed.repository and e.added_in > base;
   update holdfast_private.entries e set removed_in = null
-  where e.repository = forget_unsealed.repository and e.removed_in > base;
+  where e.repository = rollback_unsealed.repository and e.removed_in > base;
 end
 $$;
-comment on function holdfast_private.forget_unsealed(integer) is
+comment on function holdfast_private.rollback_unsealed(integer) is
   'Takes the catalog back to its newest snapshot. What was never sealed here would seem to belong to the snapshots that are about to come.';
 
 -- What a large backup copied and never sealed may be millions of entries: an import forgets them step by
@@ -26,18 +26,18 @@ comment on function holdfast_private.forget_unsealed(integer) is
 -- What is forgotten can't be adopted: the snapshot of a run that failed may count, for its record got into
 -- the log, and its entries must be there then. Without them it would be the base of a catalog that lacks
 -- what it lists, and the next snapshot's totals would not be those of its listing.
-create function holdfast_private.forget_some(repository integer, max_rows integer) returns integer
+create function holdfast_private.rollback_unsealed_step(repository integer, max_rows integer) returns integer
   language plpgsql security definer set search_path = '' set plan_cache_mode = force_custom_plan
 as $$
 declare
-  base integer := coalesce((holdfast_private.last_snapshot(forget_some.repository)).sequence, 0);
+  base integer := coalesce((holdfast_private.last_snapshot(rollback_unsealed_step.repository)).sequence, 0);
   latest tid[] := array(
     select e.ctid from holdfast_private.entries e
-    where e.repository = forget_some.repository and e.added_in > base limit forget_some.max_rows);
+    where e.repository = rollback_unsealed_step.repository and e.added_in > base limit rollback_unsealed_step.max_rows);
   seen integer;
 begin
   update holdfast_private.runs r set frozen = null
-  where r.repository = forget_some.repository and r.kind = 'backup' and r.state = 'failed'
+  where r.repository = rollback_unsealed_step.repository and r.kind = 'backup' and r.state = 'failed'
     and r.frozen is not null;
   if cardinality(latest) > 0 then
     -- What was stored is there, and its keys are known by these entries alone.
@@ -49,28 +49,28 @@ begin
   update holdfast_private.entries e set removed_in = null
   where e.ctid = any (array(
     select o.ctid from holdfast_private.entries o
-    where o.repository = forget_some.repository and o.removed_in > base limit forget_some.max_rows));
+    where o.repository = rollback_unsealed_step.repository and o.removed_in > base limit rollback_unsealed_step.max_rows));
   get diagnostics seen = row_count;
   return seen;
 end
 $$;
-comment on function holdfast_private.forget_some(integer, integer) is
+comment on function holdfast_private.rollback_unsealed_step(integer, integer) is
   'Takes the catalog back to its newest snapshot by so many entries, and returns how many those were; 0 when it is there. The snapshot of a run that failed is none that could join it after that.';
 
-create function holdfast_private.import_forget(cursor_id bigint, owner uuid, max_rows integer) returns integer
+create function holdfast_private.import_rollback(cursor_id bigint, owner uuid, max_rows integer) returns integer
   language plpgsql security definer set search_path = ''
 as $$
 declare
-  c holdfast_private.cursors := holdfast_private.require_lease(import_forget.cursor_id, import_forget.owner);
+  c holdfast_private.cursors := holdfast_private.require_lease(import_rollback.cursor_id, import_rollback.owner);
 begin
   if c.position ? 'begun' then
     return 0;
   end if;
-  perform holdfast_private.heartbeat(c.id, import_forget.owner);
-  return holdfast_private.forget_some((select r.repository from holdfast_private.runs r where r.id = c.run), import_forget.max_rows);
+  perform holdfast_private.heartbeat(c.id, import_rollback.owner);
+  return holdfast_private.rollback_unsealed_step((select r.repository from holdfast_private.runs r where r.id = c.run), import_rollback.max_rows);
 end
 $$;
-comment on function holdfast_private.import_forget(bigint, uuid, integer) is
+comment on function holdfast_private.import_rollback(bigint, uuid, integer) is
   'Forgets some of what was never sealed, before the first page of an import; returns how much, 0 when nothing is left.';
 
 -- functions/import.sql
@@ -94,7 +94,7 @@ declare
 begin
   update holdfast_private.runs r
   set repository = coalesce(known, holdfast_private.save_repository(facts)),
-    plan = r.plan || jsonb_build_object('place', holdfast_private.place_of(facts))
+    plan = r.plan || jsonb_build_object('location', holdfast_private.location_of(facts))
   where r.id = c.run;
   insert into holdfast_private.cursors (run, stage) values (c.run, next_stage);
   perform holdfast_private.finish_cursor(c.id, repository_prepared.owner);
@@ -135,7 +135,7 @@ begin
   -- Once, before the first page: an import's own entries lie above the base too. And not before
   -- there is one: a log without news leaves alone what a backup copied and has not sealed yet.
   if not c.position ? 'begun' then
-    perform holdfast_private.forget_unsealed(repo);
+    perform holdfast_private.rollback_unsealed(repo);
   end if;
   perform holdfast_private.put_entries(repo, import_page.sequence, lines);
 
@@ -172,7 +172,7 @@ begin
     return true;
   end if;
   if not c.position ? 'begun' then
-    perform holdfast_private.forget_unsealed(repo);
+    perform holdfast_private.rollback_unsealed(repo);
   end if;
   with page as materialized (
     select e.bucket_id, e.name, e.added_in, e.removed_in from holdfast_private.entries e
@@ -208,7 +208,7 @@ declare
 begin
   if import_record.document is not null then
     if not c.position ? 'begun' then
-      perform holdfast_private.forget_unsealed(repo);
+      perform holdfast_private.rollback_unsealed(repo);
     end if;
     c.position := '{"begun": true}';
     perform holdfast_private.save_snapshot(repo, import_record.document);
@@ -253,7 +253,7 @@ as $$
 $$;
 comment on function holdfast_private.start_restore(jsonb, text) is 'Starts a restore, or with dry_run the plan of one.';
 
--- What a restore would do is counted window by window, as a sweep goes: one statement over millions of
+-- What a restore would do is counted window by window, as a scan goes: one statement over millions of
 -- entries would not end within the time that it may take, and the restore would never begin.
 create function holdfast_private.restore_window(repository integer, sequence integer, bucket_id text, from_name text,
   to_name text) returns jsonb
@@ -337,8 +337,8 @@ begin
       compared := holdfast_private.restore_window(r.repository, (snapshot ->> 'sequence')::integer, bucket, from_name, to_name);
       totals := holdfast_private.add_counters(totals, compared -> 'totals');
       would_overwrite := (
-        select coalesce(jsonb_agg(w.place order by w.n), '[]')
-        from jsonb_array_elements(would_overwrite || (compared -> 'would_overwrite')) with ordinality as w (place, n)
+        select coalesce(jsonb_agg(w.location order by w.n), '[]')
+        from jsonb_array_elements(would_overwrite || (compared -> 'would_overwrite')) with ordinality as w (location, n)
         where w.n <= 100);
       from_name := to_name || chr(1);
     end if;
@@ -405,20 +405,20 @@ comment on function holdfast_private.restore_planned(bigint, uuid) is
 -- Buckets that an earlier restore made and ended before it could give them their settings: no size limit, no
 -- owner. To the next one they were a user's, left as they are. And a bucket's name that another has by now,
 -- which ended a restore before it put anything.
-create function holdfast_private.left_by_restore(bucket_id text, created_at timestamptz) returns boolean
+create function holdfast_private.created_by_failed_restore(bucket_id text, created_at timestamptz) returns boolean
   language sql stable security definer set search_path = ''
 as $$
   select exists (
     select from holdfast_private.cursors c join holdfast_private.runs r on r.id = c.run
     where r.kind = 'restore' and r.state in ('failed', 'cancelled') and c.stage = 'buckets' and c.finished_at is null
-      and (c.position -> 'made' ? left_by_restore.bucket_id or c.position -> 'asked' ? left_by_restore.bucket_id)
-      and left_by_restore.created_at between (c.position ->> 'since')::timestamptz
+      and (c.position -> 'made' ? created_by_failed_restore.bucket_id or c.position -> 'asked' ? created_by_failed_restore.bucket_id)
+      and created_by_failed_restore.created_at between (c.position ->> 'since')::timestamptz
         and r.ended_at + interval '3 minutes')
 $$;
-comment on function holdfast_private.left_by_restore(text, timestamptz) is
+comment on function holdfast_private.created_by_failed_restore(text, timestamptz) is
   'Whether a bucket may be one that a restore asked for which ended before it patched the row.';
 
-create function holdfast_private.as_asked(bucket jsonb, wanted jsonb) returns boolean
+create function holdfast_private.matches_request(bucket jsonb, wanted jsonb) returns boolean
   language sql immutable set search_path = ''
 as $$
   select bucket ->> 'name' = bucket ->> 'id' and bucket ->> 'owner_id' is null
@@ -428,27 +428,27 @@ as $$
     and coalesce(nullif(bucket -> 'allowed_mime_types', '[]'), 'null')
       = coalesce(nullif(wanted -> 'allowed_mime_types', '[]'), 'null')
 $$;
-comment on function holdfast_private.as_asked(jsonb, jsonb) is
+comment on function holdfast_private.matches_request(jsonb, jsonb) is
   'Whether a bucket''s row is as Storage makes it that was asked for one of these settings.';
 
 -- Which buckets a restore made itself. Another's may come to be at any time, from a project's migrations
 -- above all: its settings are not a restore's to touch, and nothing in it may be written over. So a
 -- restore says which buckets it is about to ask for, and afterwards which it made.
-create function holdfast_private.restore_asks(cursor_id bigint, owner uuid, made jsonb, asked jsonb) returns void
+create function holdfast_private.record_bucket_intent(cursor_id bigint, owner uuid, made jsonb, asked jsonb) returns void
   language plpgsql security definer set search_path = ''
 as $$
 declare
-  c holdfast_private.cursors := holdfast_private.require_lease(restore_asks.cursor_id, restore_asks.owner);
+  c holdfast_private.cursors := holdfast_private.require_lease(record_bucket_intent.cursor_id, record_bucket_intent.owner);
   new_position jsonb := jsonb_build_object('since', clock_timestamp()) || c.position
-    || jsonb_build_object('made', restore_asks.made, 'asked', restore_asks.asked);
+    || jsonb_build_object('made', record_bucket_intent.made, 'asked', record_bucket_intent.asked);
 begin
   -- To ask again for the same is no progress: an outage is waited for so long and no longer.
   if not (c.position @> new_position and new_position @> c.position) then
-    perform holdfast_private.commit_cursor(c.id, restore_asks.owner, new_position, '{}');
+    perform holdfast_private.commit_cursor(c.id, record_bucket_intent.owner, new_position, '{}');
   end if;
 end
 $$;
-comment on function holdfast_private.restore_asks(bigint, uuid, jsonb, jsonb) is
+comment on function holdfast_private.record_bucket_intent(bigint, uuid, jsonb, jsonb) is
   'Commits the ids of the buckets that a restore made so far, and of those it is about to ask for or had no answer about.';
 
 create function holdfast_private.restore_buckets(cursor_id bigint, owner uuid) returns jsonb
@@ -463,7 +463,7 @@ begin
       'made', case
         when t.id is null then 'no'
         when c.position -> 'made' ? (b ->> 'id') then 'yes'
-        when c.position -> 'asked' ? (b ->> 'id') or holdfast_private.left_by_restore(t.id, t.created_at) then 'perhaps'
+        when c.position -> 'asked' ? (b ->> 'id') or holdfast_private.created_by_failed_restore(t.id, t.created_at) then 'perhaps'
         else 'no' end) order by b ->> 'id'), '[]')
     from holdfast_private.snapshot_buckets(r.repository, (r.result ->> 'sequence')::integer) b
       left join storage.buckets t on t.id = b ->> 'id');
@@ -492,8 +492,8 @@ begin
     created_at = coalesce((b ->> 'created_at')::timestamptz, t.created_at)
   from jsonb_array_elements(buckets) b
   where t.id = b ->> 'id' and (b ->> 'made' = 'yes' or b ->> 'made' = 'perhaps'
-    and (t.created_at >= (c.position ->> 'since')::timestamptz or holdfast_private.left_by_restore(t.id, t.created_at))
-    and holdfast_private.as_asked(to_jsonb(t), b));
+    and (t.created_at >= (c.position ->> 'since')::timestamptz or holdfast_private.created_by_failed_restore(t.id, t.created_at))
+    and holdfast_private.matches_request(to_jsonb(t), b));
   update holdfast_private.runs r
   set result = r.result || jsonb_build_object('buckets_refused', (
     select jsonb_object_agg(b ->> 'id', b ->> 'refused')
@@ -512,7 +512,7 @@ comment on function holdfast_private.restore_begin(bigint, uuid, jsonb) is
 
 -- Scratch buckets of restores that were cancelled, or that failed: a restore that ends well removes
 -- its own.
-create function holdfast_private.left_scratch_buckets() returns jsonb
+create function holdfast_private.orphaned_scratch_buckets() returns jsonb
   language sql stable security definer set search_path = ''
 as $$
   -- Only of runs that this database knows: another project may have made what bears a like name.
@@ -520,7 +520,7 @@ as $$
   from storage.buckets b join holdfast_private.runs r on b.id = 'holdfast-scratch-' || r.id
   where r.kind = 'restore' and r.state not in ('running', 'sealing')
 $$;
-comment on function holdfast_private.left_scratch_buckets() is
+comment on function holdfast_private.orphaned_scratch_buckets() is
   'Ids of the scratch buckets that restores left which have ended: the tick asks holdfast-restore to remove them.';
 
 -- functions/restore_overwrites.sql
@@ -548,7 +548,7 @@ as $$
 declare
   c holdfast_private.cursors := holdfast_private.require_lease(restore_overwrites.cursor_id, restore_overwrites.owner);
   r holdfast_private.runs := (select runs from holdfast_private.runs where runs.id = c.run);
-  -- A version may be edited under the lane's eyes: what is to go must still be in a snapshot.
+  -- A version may be edited under the worker's eyes: what is to go must still be in a snapshot.
   said jsonb := (select o.metadata from holdfast_private.source_objects o
     where o.bucket_id = restore_overwrites.bucket_id and o.name = restore_overwrites.name
       and o.version = restore_overwrites.version
@@ -571,17 +571,17 @@ begin
 end
 $$;
 comment on function holdfast_private.restore_overwrites(bigint, uuid, text, text, text, boolean) is
-  'Writes down that a lane is about to write over a version of an object; false where another one is there by now, or it was edited and no snapshot holds that.';
+  'Writes down that a worker is about to write over a version of an object; false where another one is there by now, or it was edited and no snapshot holds that.';
 
-create function holdfast_private.wanted_words(run_id uuid, results jsonb) returns jsonb
+create function holdfast_private.metadata_to_restore(run_id uuid, results jsonb) returns jsonb
   language sql stable security definer set search_path = ''
 as $$
   select coalesce(jsonb_agg(case when w.keeps then x || jsonb_build_object('metadata', w.metadata) else x end), '[]')
-  from jsonb_array_elements(wanted_words.results) x
+  from jsonb_array_elements(metadata_to_restore.results) x
     left join lateral (
       -- This run's own, or what a run left that has ended.
       select w.keeps, w.metadata from holdfast_private.overwrites w join holdfast_private.runs r on r.id = w.run
-      where w.bucket_id = x ->> 'bucket_id' and w.name = x ->> 'name' and (w.run = wanted_words.run_id
+      where w.bucket_id = x ->> 'bucket_id' and w.name = x ->> 'name' and (w.run = metadata_to_restore.run_id
         or (w.put is null and exists (
           select from holdfast_private.source_objects o
           where o.bucket_id = x ->> 'bucket_id' and o.name = x ->> 'name'
@@ -589,10 +589,10 @@ as $$
             -- An upload over a row leaves its time; one that somebody made anew has another.
             and o.created_at is not distinct from (w.metadata ->> 'created_at')::timestamptz
             and o.updated_at between r.started_at and r.ended_at + interval '15 minutes')))
-      order by w.run = wanted_words.run_id desc, w.keeps desc limit 1) as w on true
+      order by w.run = metadata_to_restore.run_id desc, w.keeps desc limit 1) as w on true
   where x ->> 'restored_version' is not null
 $$;
-comment on function holdfast_private.wanted_words(uuid, jsonb) is
+comment on function holdfast_private.metadata_to_restore(uuid, jsonb) is
   'Of a page''s results those that were put, each with what its row is to say: what it said before where only bytes were lost, else what the snapshot lists.';
 
 create function holdfast_private.take_over_overwrites(run_id uuid, patched jsonb) returns void
@@ -614,7 +614,7 @@ $$;
 comment on function holdfast_private.take_over_overwrites(uuid, jsonb) is
   'Makes a restore''s own what earlier ones wrote down of objects whose rows it patches: an upload of theirs that still comes is to say what it says.';
 
-create function holdfast_private.settle_overwrites(run_id uuid, results jsonb) returns void
+create function holdfast_private.resolve_overwrites(run_id uuid, results jsonb) returns void
   language sql security definer set search_path = ''
 as $$
   -- A late one may have come since the bytes were read back: then the row says another etag by now. Where
@@ -623,55 +623,55 @@ as $$
     etag = case when x.restored_version is null then w.metadata ->> 'etag' else coalesce(x.restored_etag, (
       select o.etag from holdfast_private.source_objects o
       where o.bucket_id = x.bucket_id and o.name = x.name and o.version = x.restored_version)) end
-  from jsonb_to_recordset(settle_overwrites.results)
+  from jsonb_to_recordset(resolve_overwrites.results)
     as x (bucket_id text, name text, restored_version text, restored_etag text)
-  where w.run = settle_overwrites.run_id and w.bucket_id = x.bucket_id and w.name = x.name
+  where w.run = resolve_overwrites.run_id and w.bucket_id = x.bucket_id and w.name = x.name
     and w.doubtful_at is not null and (x.restored_version is not null or w.keeps);
   -- What landed and could not be patched is for the next restore, as is what never was committed.
   delete from holdfast_private.overwrites w
-  using jsonb_to_recordset(settle_overwrites.results) as x (bucket_id text, name text, restored_version text)
-  where w.run = settle_overwrites.run_id and w.bucket_id = x.bucket_id and w.name = x.name
+  using jsonb_to_recordset(resolve_overwrites.results) as x (bucket_id text, name text, restored_version text)
+  where w.run = resolve_overwrites.run_id and w.bucket_id = x.bucket_id and w.name = x.name
     and w.put is null and w.doubtful_at is null
     and (x.restored_version is not null or exists (
       select from holdfast_private.source_objects o
       where o.bucket_id = x.bucket_id and o.name = x.name and o.version = w.version));
 $$;
-comment on function holdfast_private.settle_overwrites(uuid, jsonb) is
-  'Takes out what a page has written over; what another lane may still be at stays, with what was put.';
+comment on function holdfast_private.resolve_overwrites(uuid, jsonb) is
+  'Takes out what a page has written over; what another worker may still be at stays, with what was put.';
 
-create function holdfast_private.left_by_upload(bucket_id text, name text, version text, user_metadata jsonb, owner_id text,
+create function holdfast_private.written_by_failed_restore(bucket_id text, name text, version text, user_metadata jsonb, owner_id text,
   updated_at timestamptz) returns boolean
   language sql stable security definer set search_path = ''
 as $$
-  select coalesce(left_by_upload.user_metadata, '{}') = '{}' and exists (
+  select coalesce(written_by_failed_restore.user_metadata, '{}') = '{}' and exists (
     select from holdfast_private.overwrites w join holdfast_private.runs r on r.id = w.run
-    where w.bucket_id = left_by_upload.bucket_id and w.name = left_by_upload.name
-      and w.version <> left_by_upload.version
-      and (left_by_upload.owner_id is null or left_by_upload.owner_id = w.metadata ->> 'owner_id')
-      and left_by_upload.updated_at >= r.started_at
-      and left_by_upload.updated_at <= coalesce(r.ended_at, clock_timestamp()) + interval '15 minutes')
+    where w.bucket_id = written_by_failed_restore.bucket_id and w.name = written_by_failed_restore.name
+      and w.version <> written_by_failed_restore.version
+      and (written_by_failed_restore.owner_id is null or written_by_failed_restore.owner_id = w.metadata ->> 'owner_id')
+      and written_by_failed_restore.updated_at >= r.started_at
+      and written_by_failed_restore.updated_at <= coalesce(r.ended_at, clock_timestamp()) + interval '15 minutes')
 $$;
-comment on function holdfast_private.left_by_upload(text, text, text, jsonb, text, timestamptz) is
+comment on function holdfast_private.written_by_failed_restore(text, text, text, jsonb, text, timestamptz) is
   'Whether a row is as the upload of a restore leaves it that was written down and never committed.';
 
--- An upload may come late over what another lane has restored and patched, or be the last that a run did.
+-- An upload may come late over what another worker has restored and patched, or be the last that a run did.
 -- Housekeeping finds such rows among those that were written down, and has them say again what they said.
 --
 -- What a restore wrote down and never did stays for seven days, for the next restore to know. For as long
 -- it took the same bytes for an upload that came late, and gave a user's own the words of before. And
 -- it took what a later restore had just put for one: that found other words there than a slice leaves, and
 -- left them. So a later restore has what it puts to itself, and what may still come late is to say its words.
-create function holdfast_private.mend_overwrites() returns jsonb
+create function holdfast_private.repair_overwritten_metadata() returns jsonb
   language plpgsql security definer set search_path = '' set lock_timeout = '1s'
 as $$
 declare
-  late jsonb;
-  mended integer := 0;
-  not_mended text;
+  delayed jsonb;
+  repaired integer := 0;
+  not_repaired text;
 begin
   -- The same bytes once more, and not a word of a user's beside them: an upload that came late, or one of
   -- a run that ended before it could say so, where the row is to say what it said.
-  for late in
+  for delayed in
     select jsonb_build_object('run', w.run, 'bucket_id', w.bucket_id, 'name', w.name, 'etag', o.etag,
       'restored_version', o.version, 'metadata', case when w.keeps then w.metadata else e.metadata end)
     from holdfast_private.overwrites w join holdfast_private.runs r on r.id = w.run
@@ -701,15 +701,15 @@ begin
       and (o.owner_id is null or o.owner_id in (w.metadata ->> 'owner_id', e.metadata ->> 'owner_id'))
   loop
     begin
-      perform holdfast_private.patch_objects(jsonb_build_array(late));
-      update holdfast_private.overwrites w set put = late ->> 'restored_version', etag = late ->> 'etag',
+      perform holdfast_private.patch_objects(jsonb_build_array(delayed));
+      update holdfast_private.overwrites w set put = delayed ->> 'restored_version', etag = delayed ->> 'etag',
         doubtful_at = coalesce(w.doubtful_at, clock_timestamp())
-      where w.run = (late ->> 'run')::uuid and w.bucket_id = late ->> 'bucket_id' and w.name = late ->> 'name';
-      mended := mended + 1;
+      where w.run = (delayed ->> 'run')::uuid and w.bucket_id = delayed ->> 'bucket_id' and w.name = delayed ->> 'name';
+      repaired := repaired + 1;
     exception when others then
       -- A trigger of the project's, or somebody who holds the row: the next minute tries again, and
       -- nothing else is kept from going on.
-      not_mended := format('%s/%s: %s', late ->> 'bucket_id', late ->> 'name', sqlerrm);
+      not_repaired := format('%s/%s: %s', delayed ->> 'bucket_id', delayed ->> 'name', sqlerrm);
     end;
   end loop;
   -- No upload is under way for longer than a quarter of an hour; what was never committed tells the next
@@ -718,10 +718,10 @@ begin
   where w.put is not null and w.doubtful_at < now() - interval '15 minutes';
   delete from holdfast_private.overwrites w using holdfast_private.runs r
   where w.put is null and r.id = w.run and r.ended_at < now() - interval '7 days';
-  return jsonb_strip_nulls(jsonb_build_object('mended', nullif(mended, 0), 'not_mended', not_mended));
+  return jsonb_strip_nulls(jsonb_build_object('repaired', nullif(repaired, 0), 'not_repaired', not_repaired));
 end
 $$;
-comment on function holdfast_private.mend_overwrites() is
+comment on function holdfast_private.repair_overwritten_metadata() is
   'Puts back what rows said where an upload came late over a restored object; forgets what is over. Returns how many rows were patched, and why one was not.';
 
 -- functions/restore_pages.sql
@@ -747,10 +747,10 @@ comment on function holdfast_private.as_inserted(uuid) is
 -- did not, of what that had left. What a user makes next, be it with the bytes that a snapshot has there,
 -- an empty object above all, is theirs.
 --
--- Which objects a running restore may have put itself: those of pages that it has given to a lane which did
+-- Which objects a running restore may have put itself: those of pages that it has given to a worker which did
 -- not commit them. All else that is made while it runs is a user's, whatever it looks like; and only what
--- may still come from a fallen lane has to go by move.
-create function holdfast_private.put_by_restore(created_at timestamptz, run uuid, given_before boolean) returns boolean
+-- may still come from a fallen worker has to go by move.
+create function holdfast_private.written_by_restore(created_at timestamptz, run uuid, reassigned boolean) returns boolean
   language sql stable security definer set search_path = ''
 as $$
   -- The patch sets created_at back, so only what was put and not patched yet is as young as a run.
@@ -758,16 +758,16 @@ as $$
   select exists (
     select from holdfast_private.runs r
     where r.kind = 'restore' and r.plan ->> 'dry_run' = 'false' and r.state <> 'succeeded'
-      and (r.id <> put_by_restore.run or put_by_restore.given_before)
-      and put_by_restore.created_at >= r.started_at
-      and put_by_restore.created_at <= coalesce(r.ended_at, clock_timestamp()) + interval '3 minutes'
+      and (r.id <> written_by_restore.run or written_by_restore.reassigned)
+      and written_by_restore.created_at >= r.started_at
+      and written_by_restore.created_at <= coalesce(r.ended_at, clock_timestamp()) + interval '3 minutes'
       and not exists (
         select from holdfast_private.runs later
         where later.kind = 'restore' and later.plan ->> 'dry_run' = 'false' and later.state = 'succeeded'
-          and later.started_at >= r.ended_at and later.ended_at <= put_by_restore.created_at))
+          and later.started_at >= r.ended_at and later.ended_at <= written_by_restore.created_at))
 $$;
-comment on function holdfast_private.put_by_restore(timestamptz, uuid, boolean) is
-  'Whether an object was made while a restore ran that has not succeeded: one that died or was cancelled before it patched the row leaves such objects to the next. Of the restore that asks, only where a lane was given the object before.';
+comment on function holdfast_private.written_by_restore(timestamptz, uuid, boolean) is
+  'Whether an object was made while a restore ran that has not succeeded: one that died or was cancelled before it patched the row leaves such objects to the next. Of the restore that asks, only where a worker was given the object before.';
 
 -- What a row says beside the bytes may be edited without a new version: it is held only by a snapshot that
 -- says the same. A restore that may overwrite would otherwise lose it, and no snapshot would bring it back.
@@ -777,25 +777,25 @@ as $$
 declare
   c holdfast_private.cursors := holdfast_private.require_lease(restore_page.cursor_id, restore_page.owner);
   r holdfast_private.runs := (select runs from holdfast_private.runs where runs.id = c.run);
-  -- Up to there another lane was given entries: it may have put them, or be about to.
+  -- Up to there another worker was given entries: it may have put them, or be about to.
   fallen_to text collate "C" := c.position ->> 'fallen_to';
   page jsonb;
 begin
-  -- A lane that lost its lease may get it again; its own pages since the last commit count as well.
-  if c.position ->> 'given_by' is distinct from restore_page.owner::text or c.attempts > 1 then
-    fallen_to := greatest(fallen_to, (c.position ->> 'given_to') collate "C");
+  -- A worker that lost its lease may get it again; its own pages since the last commit count as well.
+  if c.position ->> 'assigned_by' is distinct from restore_page.owner::text or c.attempts > 1 then
+    fallen_to := greatest(fallen_to, (c.position ->> 'assigned_to') collate "C");
   end if;
-  -- A lane leaves none behind when it goes on: these are of one that died, or that sleeps and may wake.
+  -- A worker leaves none behind when it goes on: these are of one that died, or that sleeps and may wake.
   update holdfast_private.overwrites w set doubtful_at = clock_timestamp()
   where w.run = r.id and w.bucket_id = c.bucket_id and w.put is null and w.doubtful_at is null;
   page := (
     select coalesce(jsonb_agg(jsonb_build_object(
       'bucket_id', e.bucket_id, 'name', e.name, 'version', e.version, 'metadata', e.metadata, 'code', e.code,
       'blob', e.blob, 'key', e.key, 'size', e.size, 'sha256', encode(e.sha256, 'hex'), 'part_size', e.part_size,
-      'given_before', e.name <= coalesce(fallen_to, ''),
+      'reassigned', e.name <= coalesce(fallen_to, ''),
       'target', case when o.id is not null then jsonb_build_object(
         'version', o.version, 'size', o.size, 'etag', o.etag,
-        'announced', exists (
+        'intent_recorded', exists (
           select from holdfast_private.overwrites w where w.bucket_id = e.bucket_id and w.name = e.name),
         'right', e.blob is not null and exists (
           select from holdfast_private.known_entries k
@@ -804,11 +804,11 @@ begin
         'same_metadata', holdfast_private.same_metadata(o.type, o.cache_control, o.user_metadata, o.owner_id, o.created_at,
           e.type, e.cache_control, e.user_metadata, e.owner_id, e.created_at),
         'of_this_run', l.by_upload or (o.owner_id is null and coalesce(o.user_metadata, '{}') = '{}'
-          and holdfast_private.put_by_restore(o.created_at, r.id, e.name <= coalesce(fallen_to, ''))
+          and holdfast_private.written_by_restore(o.created_at, r.id, e.name <= coalesce(fallen_to, ''))
           and holdfast_private.as_inserted(o.id)),
         'held', holdfast_private.is_held(r.repository, o.bucket_id, o.name, o.version, o.type, o.cache_control,
           o.user_metadata, o.owner_id, o.created_at),
-        'says_no_more', o.owner_id is null and coalesce(o.user_metadata, '{}') = '{}'
+        'adds_no_metadata', o.owner_id is null and coalesce(o.user_metadata, '{}') = '{}'
           and o.type is not distinct from e.type and o.cache_control is not distinct from e.cache_control) end)
       order by e.name), '[]')
     from (
@@ -818,11 +818,11 @@ begin
         and (k.removed_in is null or k.removed_in > (r.result ->> 'sequence')::integer)
       order by k.name limit restore_page.max_items) as e
       left join holdfast_private.source_objects o on o.bucket_id = c.bucket_id collate "default" and o.name = e.name
-      left join lateral holdfast_private.left_by_upload(o.bucket_id, o.name, o.version, o.user_metadata, o.owner_id,
+      left join lateral holdfast_private.written_by_failed_restore(o.bucket_id, o.name, o.version, o.user_metadata, o.owner_id,
         o.updated_at) as l (by_upload) on o.id is not null);
   update holdfast_private.cursors cc
-  set position = cc.position || jsonb_strip_nulls(jsonb_build_object('given_by', restore_page.owner,
-    'given_to', page -> -1 -> 'name', 'fallen_to', fallen_to))
+  set position = cc.position || jsonb_strip_nulls(jsonb_build_object('assigned_by', restore_page.owner,
+    'assigned_to', page -> -1 -> 'name', 'fallen_to', fallen_to))
   where cc.id = c.id;
   return page;
 end
@@ -882,7 +882,7 @@ as $$
 declare
   c holdfast_private.cursors := holdfast_private.require_lease(restore_commit.cursor_id, restore_commit.owner);
   r holdfast_private.runs := (select runs from holdfast_private.runs where runs.id = c.run);
-  patched jsonb := holdfast_private.wanted_words(r.id, restore_commit.results);
+  patched jsonb := holdfast_private.metadata_to_restore(r.id, restore_commit.results);
   counters jsonb := restore_commit.done;
 begin
   if jsonb_array_length(patched) > 0 and not holdfast_private.patch_objects(patched) then
@@ -897,11 +897,11 @@ begin
           and o.version = x.restored_version));
   end if;
   perform holdfast_private.take_over_overwrites(r.id, patched);
-  perform holdfast_private.settle_overwrites(r.id, restore_commit.results);
+  perform holdfast_private.resolve_overwrites(r.id, restore_commit.results);
   perform holdfast_private.record_failures(r.id, 'restore', restore_commit.results);
   perform holdfast_private.commit_cursor(c.id, restore_commit.owner,
     -- What was not begun of the page is given again, as if for the first time.
-    c.position || jsonb_build_object('from', restore_commit.to_name || chr(1), 'given_to', restore_commit.to_name),
+    c.position || jsonb_build_object('from', restore_commit.to_name || chr(1), 'assigned_to', restore_commit.to_name),
     counters);
 end
 $$;

@@ -20,10 +20,10 @@ begin
       return null;
     end if;
     select array_agg(coalesce(array_position(names, b.text) - 1 + lowest,
-      case when b.text ~ '^[0-9]{1,2}$' then b.text::integer end) order by b.place)
+      case when b.text ~ '^[0-9]{1,2}$' then b.text::integer end) order by b.location)
     into numbers
     from unnest(array[coalesce(bounds[1], lowest::text), coalesce(bounds[2], bounds[1], highest::text)])
-      with ordinality as b (text, place);
+      with ordinality as b (text, location);
     if array_position(numbers, null) is not null or numbers[1] < lowest or numbers[2] > highest
       or numbers[1] > numbers[2] then
       return null;
@@ -194,7 +194,7 @@ comment on function holdfast.unschedule() is 'Removes the schedule and the tick,
 -- The tick, each minute: it posts what was lost, ends what is stuck, starts what is overdue and has
 -- cleared up what was left. All it knows is in the tables, so a tick more or less, or two at once,
 -- change nothing. What may take longer is a job of its own: what a statement locks, above all the rows
--- of running runs, it locks until its end, and a lane that can't prolong its lease counts as dead.
+-- of running runs, it locks until its end, and a worker that can't prolong its lease counts as dead.
 
 create function holdfast_private.maximum_age() returns interval
   language sql stable security definer set search_path = ''
@@ -267,7 +267,7 @@ begin
   if not exists (select from cron.job j where j.jobname = 'holdfast backup')
     and not exists (select from holdfast_private.runs r where r.state in ('running', 'sealing'))
     and holdfast_private.maximum_age() is null and holdfast_private.setting('backup_waiting') = 'null'
-    and holdfast_private.left_scratch_buckets() = '[]'
+    and holdfast_private.orphaned_scratch_buckets() = '[]'
     and not exists (select from holdfast_private.overwrites w where w.put is not null) then
     perform cron.unschedule(j.jobid) from cron.job j
     where j.jobname in ('holdfast tick', 'holdfast housekeeping') and j.username = current_user;
@@ -292,7 +292,7 @@ begin
     if holdfast_private.end_if_stuck(id) then
       stuck := stuck || id;
     else
-      posted := posted + holdfast_private.post_free_lanes(id);
+      posted := posted + holdfast_private.post_free_workers(id);
     end if;
   end loop;
   if holdfast_private.backup_due() then
@@ -303,7 +303,7 @@ begin
       refused := sqlerrm;
     end;
   end if;
-  if holdfast_private.left_scratch_buckets() <> '[]' then
+  if holdfast_private.orphaned_scratch_buckets() <> '[]' then
     perform holdfast_private.post_work('holdfast-restore', '{}');
   end if;
   perform holdfast_private.drop_idle_tick();
@@ -312,26 +312,26 @@ begin
 end
 $$;
 comment on function holdfast_private.tick() is
-  'What pg_cron runs each minute: posts a slice for each free lane, ends stuck runs, starts a backup that waits or is overdue, and has scratch buckets removed. Returns what it did.';
+  'What pg_cron runs each minute: posts a slice for each free worker, ends stuck runs, starts a backup that waits or is overdue, and has scratch buckets removed. Returns what it did.';
 
 create function holdfast_private.housekeeping() returns jsonb
   language plpgsql security definer set search_path = ''
 as $$
 declare
-  mended jsonb;
+  repaired jsonb;
 begin
   begin
-    mended := holdfast_private.mend_overwrites();
+    repaired := holdfast_private.repair_overwritten_metadata();
   exception when others then
-    mended := jsonb_build_object('not_mended', sqlerrm);
+    repaired := jsonb_build_object('not_repaired', sqlerrm);
   end;
-  return mended || jsonb_strip_nulls(jsonb_build_object(
+  return repaired || jsonb_strip_nulls(jsonb_build_object(
     -- pg_cron's table has no index that would serve.
     'pruned', case when extract(minute from now()) = 0 then holdfast_private.prune_job_runs() end));
 end
 $$;
 comment on function holdfast_private.housekeeping() is
-  'What pg_cron runs each minute beside the tick: mends what came late, and once an hour removes old records of Holdfast''s own jobs. It locks no run. Returns what it did.';
+  'What pg_cron runs each minute beside the tick: repairs what came late, and once an hour removes old records of Holdfast''s own jobs. It locks no run. Returns what it did.';
 
 -- functions/run_reports.sql
 
@@ -437,11 +437,11 @@ begin
   )
   select l.id, l.objects::bigint, l.bytes::bigint, l.requests::bigint, l.bytes::bigint
   from (
-    select e.id, e.objects, e.bytes, e.requests, 1 as place from every_bucket e
+    select e.id, e.objects, e.bytes, e.requests, 1 as location from every_bucket e
     union all
     select '(all)', coalesce(sum(e.objects), 0), coalesce(sum(e.bytes), 0), coalesce(sum(e.requests), 0), 2
     from every_bucket e) as l
-  order by l.place, l.id;
+  order by l.location, l.id;
 end
 $$;
 comment on function holdfast.estimate() is
@@ -528,8 +528,8 @@ comment on view holdfast.status is
 
 -- For the SQL editor: how did the nights go.
 
-create view holdfast.nights as
-select (r.started_at at time zone 'UTC')::date as night, r.state, r.started_at, r.ended_at,
+create view holdfast.backup_history as
+select (r.started_at at time zone 'UTC')::date as day, r.state, r.started_at, r.ended_at,
   round(extract(epoch from r.ended_at - r.started_at)::numeric, 1) as seconds,
   n.copied, n.moved, n.metadata, n.removed, n.excluded, n.unavailable, n.failed,
   n.bytes_copied, n.storage_requests, n.s3_requests,
@@ -553,7 +553,7 @@ from holdfast_private.runs r
       from holdfast_private.cursors cc, jsonb_each_text(cc.counters) c where cc.run = r.id) as each_counter) as n
 where r.kind = 'backup'
 order by r.started_at desc;
-comment on view holdfast.nights is
+comment on view holdfast.backup_history is
   'One row a backup, newest first, made to be charted: what it copied, followed, left and asked for.';
 
 -- views/read.sql

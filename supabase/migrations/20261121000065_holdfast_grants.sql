@@ -53,24 +53,24 @@ grant execute on function
   -- commits.sql
   holdfast_private.commit_cursor(bigint, uuid, jsonb, jsonb),
   holdfast_private.finish_cursor(bigint, uuid, jsonb),
-  holdfast_private.expect_commit(bigint, text),
+  holdfast_private.check_fencing_token(bigint, text),
   holdfast_private.committed_at(bigint),
   -- project.sql
-  holdfast_private.enter_project(text),
+  holdfast_private.bind_project(text),
   -- backup_start.sql
   holdfast_private.start_backup(text),
-  holdfast_private.backup_forget(bigint, uuid, uuid, jsonb, integer),
+  holdfast_private.backup_rollback(bigint, uuid, uuid, jsonb, integer),
   holdfast_private.backup_prepared(bigint, uuid, jsonb),
-  -- backup_sweep.sql
+  -- backup_scan.sql
   holdfast_private.backup_page(bigint, uuid, integer, integer),
   -- backup_commit.sql
   holdfast_private.backup_commit(bigint, uuid, jsonb, text, jsonb),
-  holdfast_private.object_elsewhere(uuid),
+  holdfast_private.find_object_by_id(uuid),
   holdfast_private.readable_objects(integer),
-  holdfast_private.storage_was_doubted(),
-  -- gone_names.sql
-  holdfast_private.gone_page(bigint, uuid, integer),
-  holdfast_private.gone_commit(bigint, uuid, jsonb, jsonb, jsonb),
+  holdfast_private.has_storage_failure(),
+  -- missing_names.sql
+  holdfast_private.missing_page(bigint, uuid, integer),
+  holdfast_private.missing_commit(bigint, uuid, jsonb, jsonb, jsonb),
   holdfast_private.close_page(bigint, uuid, integer),
   -- uploads.sql
   holdfast_private.upload_state(bigint, uuid),
@@ -78,13 +78,13 @@ grant execute on function
   holdfast_private.upload_part_done(bigint, uuid, jsonb, jsonb),
   holdfast_private.upload_restart(bigint, uuid, jsonb, text, bigint),
   holdfast_private.upload_done(bigint, uuid, jsonb, jsonb),
-  holdfast_private.left_uploads(bigint, uuid, integer),
+  holdfast_private.orphaned_uploads(bigint, uuid, integer),
   holdfast_private.unknown_uploads(bigint, uuid, jsonb),
-  holdfast_private.forget_uploads(bigint, uuid, jsonb, jsonb),
+  holdfast_private.remove_uploads(bigint, uuid, jsonb, jsonb),
   holdfast_private.object_now(text, text),
   -- snapshots.sql
   holdfast_private.newest_snapshot_id(integer),
-  holdfast_private.adopt_snapshot(integer, jsonb),
+  holdfast_private.recover_unconfirmed_snapshot(integer, jsonb),
   holdfast_private.snapshot_ids(integer, text, integer),
   holdfast_private.list_snapshots(integer),
   -- listings.sql
@@ -92,11 +92,11 @@ grant execute on function
   -- seal.sql
   holdfast_private.seal_count(bigint, uuid, integer),
   holdfast_private.seal_facts(bigint, uuid),
-  holdfast_private.rival_would_collide(bigint, uuid),
+  holdfast_private.is_next_log_record(bigint, uuid),
   holdfast_private.freeze_snapshot(bigint, uuid, text),
   holdfast_private.seal_run(bigint, uuid, jsonb),
-  -- forget_unsealed.sql
-  holdfast_private.import_forget(bigint, uuid, integer),
+  -- rollback_unsealed.sql
+  holdfast_private.import_rollback(bigint, uuid, integer),
   -- import.sql
   holdfast_private.start_import(text, jsonb),
   holdfast_private.repository_prepared(bigint, uuid, jsonb, text),
@@ -110,10 +110,10 @@ grant execute on function
   holdfast_private.restore_count(bigint, uuid, integer, numeric),
   holdfast_private.restore_planned(bigint, uuid),
   -- restore_buckets.sql
-  holdfast_private.restore_asks(bigint, uuid, jsonb, jsonb),
+  holdfast_private.record_bucket_intent(bigint, uuid, jsonb, jsonb),
   holdfast_private.restore_buckets(bigint, uuid),
   holdfast_private.restore_begin(bigint, uuid, jsonb),
-  holdfast_private.left_scratch_buckets(),
+  holdfast_private.orphaned_scratch_buckets(),
   -- restore_overwrites.sql
   holdfast_private.restore_overwrites(bigint, uuid, text, text, text, boolean),
   -- restore_pages.sql

@@ -1,7 +1,7 @@
 /** What the rows of the bench share: one Postgres, one folder, settings. */
 import { join } from "node:path";
-import { type PostgresCluster, startPostgres } from "../stack/postgres/cluster.ts";
-import { createWorkspace, type Workspace } from "../stack/process/workspace.ts";
+import { type PostgresCluster, startPostgres } from "../../stack/postgres/cluster.ts";
+import { createWorkspace, type Workspace } from "../../stack/process/workspace.ts";
 import { CERTIFICATE } from "../unit/stack/s3/certificate.ts";
 
 /** How much is measured: `quick` says little but that it works, `full` takes more turns of more. */

@@ -1,7 +1,7 @@
 /** The machine that figures were measured on, and what ran there. */
 import { totalmem } from "node:os";
-import { connect } from "../stack/postgres/connection.ts";
-import { CURRENT_DENO, EDGE_RUNTIME_DENO } from "../stack/process/deno_versions.ts";
+import { connect } from "../../stack/postgres/connection.ts";
+import { CURRENT_DENO, EDGE_RUNTIME_DENO } from "../../stack/process/deno_versions.ts";
 import type { Bench } from "./bench.ts";
 import { rcloneVersion } from "./support/rclone.ts";
 

@@ -1,6 +1,6 @@
 /** `deno task bench`: measures what docs/PERFORMANCE.md promises. */
 import { parseArgs } from "node:util";
-import { untilInterrupted } from "../stack/interrupt.ts";
+import { untilInterrupted } from "../../stack/interrupt.ts";
 import { Bench, type Extent } from "./bench.ts";
 import { writeIntoDocument } from "./document.ts";
 import { describeMachine, describePrograms } from "./machine.ts";

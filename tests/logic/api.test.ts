@@ -16,7 +16,7 @@ async function createProject(): Promise<TestProject> {
 
 async function look(project: TestProject, path: string) {
   const answer = await project.call("GET", `holdfast-api/${path}`, {
-    key: await project.key("look"),
+    key: await project.key("read"),
   });
   assert.equal(answer.status, 200, JSON.stringify(answer.body));
   return answer.body;

@@ -47,13 +47,13 @@ Deno.test("every field that is wrong is named", async () => {
   const key = await project.key("restore");
   const answer = await project.call("POST", "holdfast-restore/runs", {
     key,
-    body: { snapshot: 7, dryRun: "no", overwrite: "sometimes", dry_run: false, other: 1 },
+    body: { snapshot: 7, dry_run: "no", overwrite: "sometimes", dryrun: false, other: 1 },
   });
   assertInvalid(answer, [
     ["snapshot", /must be latest, a snapshot's id, or a time/],
-    ["dryRun", /must be true or false/],
-    ["overwrite", /must be never, if-changed or always/],
-    ["dry_run", /is not a field/],
+    ["dry_run", /must be true or false/],
+    ["overwrite", /must be never, if_changed or always/],
+    ["dryrun", /is not a field/],
     ["other", /is not a field/],
   ]);
   await assertNothingStarted(project);
@@ -116,7 +116,7 @@ Deno.test("of a time before the first snapshot the run says so, and lists the ne
   await using project = await TestProject.create(ONE_PROCESS);
   await project.backup();
   const ids = await project.reader.snapshotIds();
-  const body = { snapshot: "2020-01-01T00:00:00Z", dryRun: false };
+  const body = { snapshot: "2020-01-01T00:00:00Z", dry_run: false };
   const run = await project.ended(await project.start("restore/runs", body));
   assert.deepEqual([run.state, run.code], ["failed", "snapshot_unknown"]);
   assert.equal(run.message, "There is no snapshot 2020-01-01T00:00:00Z.");

@@ -91,7 +91,7 @@ Deno.test("a cancelled restore deletes nothing, and the next goes on", async () 
     pathContains: "two/5",
     fault: { delayMilliseconds: 45_000 },
   });
-  const run = await target.start("restore/runs", { dryRun: false });
+  const run = await target.start("restore/runs", { dry_run: false });
   const isPut = async () =>
     (await target.client.storageRequests()).records
       .some(({ path, status }) => path.includes("two/5") && status === 0);

@@ -5,8 +5,8 @@ import { TestProject } from "../support/project.ts";
 import { assertHolds } from "../support/assert_snapshot.ts";
 
 /** Reads an object as a user does, so that the CDN keeps what it answers. */
-async function warm(project: TestProject, place: string): Promise<string> {
-  const response = await fetch(`${project.url}/storage/v1/object/authenticated/${place}`, {
+async function warm(project: TestProject, location: string): Promise<string> {
+  const response = await fetch(`${project.url}/storage/v1/object/authenticated/${location}`, {
     headers: { apikey: project.secretKey, authorization: `Bearer ${project.secretKey}` },
   });
   return await response.text();
@@ -33,7 +33,7 @@ Deno.test("a restore reads back past the CDN what it overwrote", async () => {
   await upload(project, "files", "a", "as it became");
   await project.backup();
   await warm(project, "files/a");
-  const { result } = await project.restore({ snapshot: first, overwrite: "if-changed" });
+  const { result } = await project.restore({ snapshot: first, overwrite: "if_changed" });
   assert.equal(result.did.objects_verified, 1);
   const after = await readObjects(project);
   assert.deepEqual([...after.values()].map(restorable), [...before.values()].map(restorable));

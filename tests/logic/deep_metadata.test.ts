@@ -33,6 +33,6 @@ Deno.test("deeply nested user metadata are backed up, listed and restored as the
   assert.equal(result.did.objects_restored, 2);
   assert.equal(await saidOf(target, "deep"), DEEP);
   assert.equal(await saidOf(target, "flat"), '{"a": "b"}');
-  const again = await target.restore({ overwrite: "if-changed" });
+  const again = await target.restore({ overwrite: "if_changed" });
   assert.equal(again.result.did.objects_already_right, 2);
 });

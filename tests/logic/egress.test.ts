@@ -43,7 +43,7 @@ Deno.test("at the day's limit a backup pauses, says so once, and goes on when it
   const { state } = await project.run(run);
   assert.equal(state, "running");
   const read = await sent(project);
-  assert.ok(read >= 10 * MIB && read <= 2 * 64 * MIB, `${read} bytes: a page a lane, at most`);
+  assert.ok(read >= 10 * MIB && read <= 2 * 64 * MIB, `${read} bytes: a page a worker, at most`);
   assert.deepEqual(await egress(project), { backup: read });
 
   await project.client.call("resetStorageRequests", {});
@@ -99,7 +99,7 @@ Deno.test("what a restore reads back counts, and is held to the same limit", asy
   await other
     .sql`insert into holdfast_private.egress values (holdfast_private.utc_now()::date, 'backup', 5)`;
   await set(other, "max_egress_bytes_per_day", 5);
-  const run = await other.start("restore/runs", { dryRun: false });
+  const run = await other.start("restore/runs", { dry_run: false });
   await other.client.functionsIdle();
   assert.equal((await other.run(run)).state, "running");
   assert.equal(await sent(other), 0);
@@ -118,22 +118,22 @@ Deno.test("reads that had to be repeated count as often as they were read", asyn
   assert.equal(backup, 2_000);
 });
 
-Deno.test("a rate of requests is kept to, over all lanes", async () => {
+Deno.test("a rate of requests is kept to, over all workers", async () => {
   await using project = await createProject(40, 100);
-  await set(project, "lanes", 2);
+  await set(project, "workers", 2);
   await set(project, "max_requests_per_second", 20);
   await project.backup();
   const { records } = await project.client.storageRequests();
   const times = records.filter(({ route }) => route === READ).map(({ at }) => at);
   assert.equal(times.length, 40);
   const seconds = (times.at(-1)! - times[0]!) / 1000;
-  // One bucket is one lane's, with half of the rate: ten at once, saved up, and the rest at 10 a second.
+  // One bucket is one worker's, with half of the rate: ten at once, saved up, and the rest at 10 a second.
   assert.ok(seconds >= 2.7, `${seconds} s`);
 });
 
 Deno.test("a rate of bytes is kept to, also where a slice is too short for it", async () => {
   await using project = await createProject(8, MIB);
-  await set(project, "lanes", 1);
+  await set(project, "workers", 1);
   await set(project, "max_bytes_per_second", 100_000);
   const run = await project.start("backup/runs");
   await project.client.functionsIdle();

@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
-import { connect } from "../stack/postgres/connection.ts";
+import { connect } from "../../stack/postgres/connection.ts";
 import { eventually } from "../support/eventually.ts";
 import { assertHolds } from "../support/assert_snapshot.ts";
 import { letRead, slowRead, untilRead } from "../support/hold.ts";
 import { bytesOf, createBucket, ok, upload } from "../support/objects.ts";
 import { readObjects, readRows, restorable } from "../support/project_reader.ts";
 import { TestProject } from "../support/project.ts";
-import { digestOf } from "../stack/repository_reader.ts";
+import { digestOf } from "../../stack/repository_reader.ts";
 
 const MIB = 1024 * 1024;
 
@@ -62,7 +62,7 @@ Deno.test("what changes under its own read is in the snapshot as it is then, and
   await upload(project, "right", "overwritten", "other bytes", { type: "text/csv" });
   await ok(right.remove(["deleted", "recreated"]));
   await upload(project, "right", "recreated", "new bytes of another object");
-  // The sweep has been through the other bucket.
+  // The scan has been through the other bucket.
   await ok(right.move("moved", "moved", { destinationBucket: "left" }));
   await project.sql`update storage.objects set owner_id = 'other' where name = 'retyped'`;
   await letRead(project);

@@ -28,9 +28,9 @@ const ROUTES: { method: string; path: string; scope: Scope; body?: string; statu
     scope: "restore",
     status: 404,
   },
-  { method: "GET", path: "holdfast-api/runs", scope: "look", status: 200 },
-  { method: "GET", path: `holdfast-api/runs/${UNKNOWN_RUN}`, scope: "look", status: 404 },
-  { method: "GET", path: "holdfast-api/backups", scope: "look", status: 200 },
+  { method: "GET", path: "holdfast-api/runs", scope: "read", status: 200 },
+  { method: "GET", path: `holdfast-api/runs/${UNKNOWN_RUN}`, scope: "read", status: 404 },
+  { method: "GET", path: "holdfast-api/backups", scope: "read", status: 200 },
 ];
 
 const BACKUP = { name: "holdfast-backup", scope: "operate" } as const;
@@ -43,7 +43,7 @@ const FUNCTIONS_OF_KINDS = [
   ["restore", RESTORE, BACKUP],
 ] as const;
 
-const SCOPES: Scope[] = ["worker", "look", "operate", "restore"];
+const SCOPES: Scope[] = ["worker", "read", "operate", "restore"];
 
 const KEY_REFUSED = {
   type: "https://github.com/holdfast-backup/holdfast/blob/main/docs/ERRORS.md#key_refused",
@@ -145,7 +145,7 @@ Deno.test("no key, a malformed, an unknown and a revoked one are refused with on
 
 Deno.test("a key may come as Bearer, also beside one of the project's own", async () => {
   await using project = await TestProject.create(ONE_PROCESS);
-  const key = await project.key("look");
+  const key = await project.key("read");
   const { publishableKey } = project.client.info;
   const ways: Record<string, string>[] = [
     { apikey: key },

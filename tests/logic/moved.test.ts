@@ -48,12 +48,12 @@ Deno.test("an object that was moved and then overwritten is copied", async () =>
   assert.equal(entries.get("left/moved")!.assumed, undefined);
 });
 
-Deno.test("what moves to behind the sweep is backed up there before its old name goes", async () => {
+Deno.test("what moves to behind the scan is backed up there before its old name goes", async () => {
   await using project = await projectWithBackup();
   await upload(project, "right", "slow", "read slowly");
   await slowRead(project, "right/slow");
   const run = await project.start("backup/runs");
-  // The sweep is past the bucket `left`, and has compared all of `right`.
+  // The scan is past the bucket `left`, and has compared all of `right`.
   await using hold = await holdRun(project, run, "right/slow");
   await ok(project.storage.from("right").move("file", "behind", { destinationBucket: "left" }));
   await hold.release();
@@ -63,7 +63,7 @@ Deno.test("what moves to behind the sweep is backed up there before its old name
   assert.deepEqual([...entries.keys()].sort(), ["left/behind", "left/file", "right/slow"]);
 });
 
-Deno.test("what moves to before the sweep stands once in the snapshot", async () => {
+Deno.test("what moves to before the scan stands once in the snapshot", async () => {
   await using project = await projectWithBackup();
   await upload(project, "left", "slow", "read slowly");
   await slowRead(project, "left/slow");

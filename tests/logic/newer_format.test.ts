@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { createBucket, upload } from "../support/objects.ts";
 import { TestProject } from "../support/project.ts";
-import { digestOf } from "../stack/repository_reader.ts";
+import { digestOf } from "../../stack/repository_reader.ts";
 
 async function projectWithBackup(): Promise<TestProject> {
   const project = await TestProject.create();
@@ -58,7 +58,7 @@ Deno.test("a snapshot that needs a newer Holdfast is refused when it is imported
   const sha256 = await edit(project, `snapshots/${id}.json`, { requires: ["packs"] });
   await edit(project, "log/0000000000000002.json", { sha256 });
   await using target = await TestProject.create({ repository: project.repository });
-  const run = await target.ended(await target.start("restore/runs", { dryRun: false }));
+  const run = await target.ended(await target.start("restore/runs", { dry_run: false }));
   assert.deepEqual([run.state, run.code], ["failed", "repository_format_unsupported"]);
   assert.match(run.message!, /requires what this Holdfast does not know: packs/);
 });

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { createBucket, upload } from "../support/objects.ts";
 import type { TestProject } from "../support/project.ts";
-import { RepositoryReader } from "../stack/repository_reader.ts";
+import { RepositoryReader } from "../../stack/repository_reader.ts";
 import { addRows, createProject, startAndStop } from "../support/several_slices.ts";
 import { tick } from "../support/tick.ts";
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { createBucket, upload } from "../support/objects.ts";
 import { type RunRow, stack, TestProject } from "../support/project.ts";
-import { freePort } from "../stack/process/ports.ts";
+import { freePort } from "../../stack/process/ports.ts";
 
 /** A project with one file; its secrets are those of a new repository, with some changed. */
 async function createProject(change: Record<string, string>): Promise<TestProject> {
@@ -30,7 +30,7 @@ async function assertFails(
 }
 
 /** A failed run leaves nothing that is in the way of the next. */
-async function assertMends(project: TestProject): Promise<RunRow> {
+async function assertRepairs(project: TestProject): Promise<RunRow> {
   await project.client.setSecrets(project.repository.secrets);
   return await project.backup();
 }
@@ -42,7 +42,7 @@ Deno.test("a bucket that is not there", async () => {
     message: /NoSuchBucket/,
     remedy: /HOLDFAST_S3_BUCKET/,
   });
-  await assertMends(project);
+  await assertRepairs(project);
 });
 
 Deno.test("a wrong secret", async () => {
@@ -52,7 +52,7 @@ Deno.test("a wrong secret", async () => {
     message: /SignatureDoesNotMatch/,
     remedy: /HOLDFAST_S3_SECRET_ACCESS_KEY/,
   });
-  await assertMends(project);
+  await assertRepairs(project);
 });
 
 Deno.test("an access key that is not known", async () => {
@@ -62,7 +62,7 @@ Deno.test("an access key that is not known", async () => {
     message: /InvalidAccessKeyId/,
     remedy: /HOLDFAST_S3_ACCESS_KEY_ID/,
   });
-  await assertMends(project);
+  await assertRepairs(project);
 });
 
 Deno.test("a server that nobody answers for", async () => {
@@ -73,7 +73,7 @@ Deno.test("a server that nobody answers for", async () => {
     message: /holdfast\.json/,
     remedy: /HOLDFAST_S3_ENDPOINT/,
   });
-  await assertMends(project);
+  await assertRepairs(project);
 });
 
 Deno.test("a server that only fails", async () => {
@@ -104,7 +104,7 @@ Deno.test("a key that may only read can't begin a repository, or write to one", 
   assert.match(run.remedy!, /get and put objects under the prefix/);
   assert.deepEqual(await project.bucket.keys(), []);
 
-  await assertMends(project);
+  await assertRepairs(project);
   const before = await project.bucket.list();
   await project.client.setSecrets(reading.secrets);
   for (const name of ["nothing new", "b"]) {

@@ -24,7 +24,7 @@ async function startWithoutTwo(
 ): Promise<string> {
   // The scratch bucket, the bucket `one`, and then all tries for the other.
   await target.addStorageFault({ route: "POST bucket", skip: 2, count: 4, fault });
-  const run = await target.start("restore/runs", { dryRun: false });
+  const run = await target.start("restore/runs", { dry_run: false });
   await target.client.functionsIdle();
   const [cursor] = await target.sql`
     select stage, lease_owner, position -> 'asked' as asked from holdfast_private.cursors
@@ -85,7 +85,7 @@ Deno.test("a bucket that a cancelled restore made gets its settings from the nex
   await using target = await TestProject.create({ repository: source.repository });
   // The scratch bucket, and the bucket `one` at its second try, without its limit; then nothing more.
   await target.addStorageFault({ route: "POST bucket", skip: 3, count: 4, fault: { status: 503 } });
-  const run = await target.start("restore/runs", { dryRun: false });
+  const run = await target.start("restore/runs", { dry_run: false });
   await target.client.functionsIdle();
   const key = await target.key("restore");
   await target.call("POST", `holdfast-restore/runs/${run}/cancel`, { key });

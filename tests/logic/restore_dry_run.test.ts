@@ -13,7 +13,7 @@ async function createSource(): Promise<TestProject> {
   return project;
 }
 
-async function dryRun(project: TestProject, body?: unknown) {
+async function dry_run(project: TestProject, body?: unknown) {
   const key = await project.key("restore");
   const answer = await project.call("POST", "holdfast-restore/runs", { key, body });
   assert.equal(answer.status, 200, JSON.stringify(answer.body));
@@ -24,8 +24,8 @@ async function dryRun(project: TestProject, body?: unknown) {
 Deno.test("a restore is a dry run unless it is told otherwise, and says what it would do", async () => {
   await using project = await createSource();
   await using target = await TestProject.create({ repository: project.repository });
-  for (const body of [undefined, {}, { snapshot: "latest" }, { dryRun: true }]) {
-    const report = await dryRun(target, body);
+  for (const body of [undefined, {}, { snapshot: "latest" }, { dry_run: true }]) {
+    const report = await dry_run(target, body);
     assert.equal(report.dry_run, true);
     const { objects, bytes, to_restore, bytes_to_restore, already_right, to_compare } = report;
     assert.deepEqual(
@@ -54,7 +54,7 @@ Deno.test("a dry run changes no row and no byte, in Storage or in the repository
   const [objects, buckets] = [await readObjects(project), await readBuckets(project.sql)];
   const repository = await project.bucket.list();
   await project.client.call("resetStorageRequests", {});
-  const report = await dryRun(project, { overwrite: "always" });
+  const report = await dry_run(project, { overwrite: "always" });
   assert.deepEqual((await project.client.storageRequests()).records, []);
   assert.deepEqual(await readObjects(project), objects);
   assert.deepEqual(await readBuckets(project.sql), buckets);
@@ -74,7 +74,7 @@ Deno.test("a dry run changes no row and no byte, in Storage or in the repository
 
 Deno.test("a dry run knows what is right already", async () => {
   await using project = await createSource();
-  const report = await dryRun(project);
+  const report = await dry_run(project);
   assert.deepEqual([report.objects, report.already_right, report.to_restore], [2, 2, 0]);
 });
 
@@ -87,7 +87,7 @@ Deno.test("policies that the target lacks are reported, and not made", async () 
   await using target = await TestProject.create({ repository: project.repository });
   await target.client.applySql(`
     create policy "shared" on storage.objects for select using (bucket_id = 'files');`);
-  const report = await dryRun(target);
+  const report = await dry_run(target);
   assert.deepEqual(report.missing_policies.map((it: { policyname: string }) => it.policyname), [
     "lost",
   ]);

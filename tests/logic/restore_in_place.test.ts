@@ -25,8 +25,8 @@ Deno.test("what was deleted comes back, and what is there is left as it is", asy
   assert.equal(result.did.objects_already_right, 3);
   const after = await readObjects(project);
   assert.deepEqual([...after.values()].map(restorable), [...before.values()].map(restorable));
-  for (const place of ["files/a", "files/c", "files/e"]) {
-    assert.deepEqual(after.get(place), before.get(place), "was touched");
+  for (const location of ["files/a", "files/c", "files/e"]) {
+    assert.deepEqual(after.get(location), before.get(location), "was touched");
   }
 });
 
@@ -68,7 +68,7 @@ Deno.test("what was uploaded since stays: a restore deletes nothing", async () =
   await ok(project.storage.from("files").remove(["a"]));
   await project.restore();
   const objects = await readObjects(project);
-  assert.deepEqual([...objects.keys()].map((place) => place.slice(6)), [
+  assert.deepEqual([...objects.keys()].map((location) => location.slice(6)), [
     "a",
     "b",
     "c",

@@ -45,7 +45,9 @@ Deno.test("where Storage lost the bytes of its rows, a restore puts them back", 
   assert.equal(result.did.objects_verified, before.size);
   const after = await readObjects(project);
   assert.deepEqual([...after.values()].map(restorable), [...before.values()].map(restorable));
-  for (const [place, { id }] of before) assert.equal(after.get(place)!.id, id, "the same row");
+  for (const [location, { id }] of before) {
+    assert.equal(after.get(location)!.id, id, "the same row");
+  }
 
   const { result: next, storage } = await countRequests(project, () => project.backup());
   assert.equal(next.counters.objects_copied ?? 0, 0);

@@ -31,30 +31,30 @@ Deno.test("what differs is kept by default, and reported", async () => {
   assert.deepEqual(await readObjects(project), before);
 });
 
-Deno.test("if-changed keeps what no snapshot holds, and reports it", async () => {
+Deno.test("if_changed keeps what no snapshot holds, and reports it", async () => {
   await using project = await createProject();
   const before = await readObjects(project);
-  const { id } = await project.restore({ overwrite: "if-changed" });
+  const { id } = await project.restore({ overwrite: "if_changed" });
   assert.deepEqual(await failuresOf(project, id), [
     { name: "a", class: "failed", code: "target_differs" },
   ]);
   assert.deepEqual(await readObjects(project), before);
 });
 
-Deno.test("if-changed overwrites what a snapshot holds, and nothing that is right", async () => {
+Deno.test("if_changed overwrites what a snapshot holds, and nothing that is right", async () => {
   await using project = await createProject();
   const [first] = await project.reader.snapshotIds();
   await project.backup();
   const before = await readObjects(project);
-  const { id, result } = await project.restore({ snapshot: first, overwrite: "if-changed" });
+  const { id, result } = await project.restore({ snapshot: first, overwrite: "if_changed" });
   assert.deepEqual(await failuresOf(project, id), []);
   assert.equal(result.did.objects_overwritten, 1);
   assert.equal(result.did.objects_already_right, 2);
   const after = await readObjects(project);
   const { entries } = await project.reader.snapshot(first);
   assert.equal(after.get("files/a")!.sha256, entries.get("files/a")!.sha256);
-  for (const place of ["files/b", "files/c"]) {
-    assert.deepEqual(after.get(place), before.get(place), "was touched");
+  for (const location of ["files/b", "files/c"]) {
+    assert.deepEqual(after.get(location), before.get(location), "was touched");
   }
 });
 
@@ -64,9 +64,9 @@ Deno.test("a restore is undone by restoring the snapshot before it", async () =>
   const [first] = await project.reader.snapshotIds();
   await project.backup();
   const [, second] = await project.reader.snapshotIds();
-  await project.restore({ snapshot: first, overwrite: "if-changed" });
+  await project.restore({ snapshot: first, overwrite: "if_changed" });
   await project.backup();
-  await project.restore({ snapshot: second, overwrite: "if-changed" });
+  await project.restore({ snapshot: second, overwrite: "if_changed" });
   const after = await readObjects(project);
   assert.deepEqual([...after.values()].map(restorable), [...before.values()].map(restorable));
 });
@@ -81,13 +81,13 @@ Deno.test("metadata that was edited since is put back with the overwriting, and 
   const { result } = await project.restore();
   assert.equal(result.did.objects_metadata_kept, 1);
   assert.deepEqual(await userMetadata(), { edition: 2 });
-  await project.restore({ overwrite: "if-changed", snapshot: first });
+  await project.restore({ overwrite: "if_changed", snapshot: first });
   assert.deepEqual(await userMetadata(), { edition: 2 }, "what no snapshot held is lost");
   const [failure] = await project
     .sql`select name, code from holdfast_private.failures where job = 'restore'`;
   assert.deepEqual({ ...failure }, { name: "a", code: "target_differs" });
   await project.backup();
-  await project.restore({ overwrite: "if-changed", snapshot: first });
+  await project.restore({ overwrite: "if_changed", snapshot: first });
   assert.deepEqual(await userMetadata(), { edition: 1 });
 });
 
@@ -98,7 +98,7 @@ Deno.test("what a row without a user's words says of its type is kept, too, wher
   await project.backup();
   await project.sql`
     update storage.objects set metadata = metadata || '{"cacheControl": "max-age=9"}'`;
-  const { id } = await project.restore({ overwrite: "if-changed" });
+  const { id } = await project.restore({ overwrite: "if_changed" });
   assert.equal((await readObjects(project)).get("files/a")!.metadata.cacheControl, "max-age=9");
   assert.deepEqual((await failuresOf(project, id)).map(({ code }) => code), ["target_differs"]);
 });
@@ -112,7 +112,7 @@ Deno.test("what a restore brought into another project is brought up to date by 
   await target.restore();
   await source.sql`update storage.objects set user_metadata = '{"edition": 2}'`;
   await source.backup();
-  await target.restore({ overwrite: "if-changed" });
+  await target.restore({ overwrite: "if_changed" });
   assert.deepEqual((await readObjects(target)).get("files/a")!.user_metadata, { edition: 2 });
 });
 

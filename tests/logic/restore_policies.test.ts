@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { createClient } from "@supabase/supabase-js";
-import { signJwt } from "../stack/edge/jwt.ts";
+import { signJwt } from "../../stack/edge/jwt.ts";
 import { createBucket, ok, upload } from "../support/objects.ts";
 import { TestProject } from "../support/project.ts";
 

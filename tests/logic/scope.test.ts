@@ -4,7 +4,7 @@ import { readObjects } from "../support/project_reader.ts";
 import { TestProject } from "../support/project.ts";
 import { countRequests } from "../support/requests.ts";
 
-const PLACES = [
+const LOCATIONS = [
   "images/cat.png",
   "images/cache/thumb.png",
   "images/deep/cache/thumb.jpg",
@@ -18,9 +18,9 @@ const PLACES = [
 async function createProject(): Promise<TestProject> {
   const project = await TestProject.create();
   for (const bucket of ["images", "papers"]) await createBucket(project, bucket);
-  for (const place of PLACES) {
-    const [bucket, ...name] = place.split("/");
-    const body = place.includes("large") ? "x".repeat(2_000) : `bytes of ${place}`;
+  for (const location of LOCATIONS) {
+    const [bucket, ...name] = location.split("/");
+    const body = location.includes("large") ? "x".repeat(2_000) : `bytes of ${location}`;
     await upload(project, bucket!, name.join("/"), body);
   }
   return project;
@@ -31,17 +31,18 @@ async function set(project: TestProject, name: string, value: unknown): Promise<
 }
 
 /** Backs up and answers the places in the snapshot. */
-async function backupPlaces(project: TestProject): Promise<string[]> {
+async function backupLocations(project: TestProject): Promise<string[]> {
   return [...(await project.backupSnapshot()).entries.keys()].sort();
 }
 
-const without = (...places: string[]) => PLACES.filter((place) => !places.includes(place)).sort();
+const without = (...locations: string[]) =>
+  LOCATIONS.filter((location) => !locations.includes(location)).sort();
 
 Deno.test("exclude leaves out what a glob over bucket and name matches", async () => {
   await using project = await createProject();
   await set(project, "exclude", ["**/cache/**", "papers/*.bak"]);
   assert.deepEqual(
-    await backupPlaces(project),
+    await backupLocations(project),
     without("images/cache/thumb.png", "images/deep/cache/thumb.jpg", "papers/plan.txt.bak"),
   );
 });
@@ -50,7 +51,7 @@ Deno.test("include takes only what one of its globs matches", async () => {
   await using project = await createProject();
   await set(project, "include", ["images/*.png", "papers/**"]);
   assert.deepEqual(
-    await backupPlaces(project),
+    await backupLocations(project),
     without("images/cache/thumb.png", "images/deep/cache/thumb.jpg"),
   );
 });
@@ -58,9 +59,9 @@ Deno.test("include takes only what one of its globs matches", async () => {
 Deno.test("larger objects than max_object_bytes are left out", async () => {
   await using project = await createProject();
   await set(project, "max_object_bytes", 1_999);
-  assert.deepEqual(await backupPlaces(project), without("images/large.png"));
+  assert.deepEqual(await backupLocations(project), without("images/large.png"));
   await set(project, "max_object_bytes", 2_000);
-  assert.deepEqual(await backupPlaces(project), PLACES.toSorted());
+  assert.deepEqual(await backupLocations(project), LOCATIONS.toSorted());
 });
 
 Deno.test("buckets names the buckets to back up, and an empty list none", async () => {
@@ -68,9 +69,9 @@ Deno.test("buckets names the buckets to back up, and an empty list none", async 
   await set(project, "buckets", ["papers"]);
   const { document, entries } = await project.backupSnapshot();
   assert.deepEqual(document.buckets.map(({ id }) => id), ["papers"]);
-  assert.ok([...entries.keys()].every((place) => place.startsWith("papers/")));
+  assert.ok([...entries.keys()].every((location) => location.startsWith("papers/")));
   await set(project, "buckets", []);
-  assert.deepEqual(await backupPlaces(project), []);
+  assert.deepEqual(await backupLocations(project), []);
 });
 
 Deno.test("what is excluded later is closed as excluded, and comes back without being read", async () => {
@@ -85,8 +86,8 @@ Deno.test("what is excluded later is closed as excluded, and comes back without 
 
   await set(project, "buckets", null);
   await set(project, "exclude", []);
-  const again = await countRequests(project, () => backupPlaces(project));
-  assert.deepEqual(again.result, PLACES.toSorted());
+  const again = await countRequests(project, () => backupLocations(project));
+  assert.deepEqual(again.result, LOCATIONS.toSorted());
   assert.deepEqual(again.storage, {});
 });
 
@@ -97,7 +98,7 @@ Deno.test("Holdfast's own scratch and drill buckets are never backed up", async 
   await upload(project, scratch, "file");
   const { document, entries } = await project.backupSnapshot();
   assert.deepEqual(document.buckets.map(({ id }) => id), ["images", "papers"]);
-  assert.deepEqual([...entries.keys()].sort(), PLACES.toSorted());
+  assert.deepEqual([...entries.keys()].sort(), LOCATIONS.toSorted());
 });
 
 Deno.test("a bucket of the users' that is called after Holdfast is backed up and restored like any other", async () => {

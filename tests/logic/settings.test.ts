@@ -84,7 +84,7 @@ Deno.test("each setting of the database that is wrong is named", async () => {
   await project.sql`
     select holdfast.set('buckets', '"avatars"'), holdfast.set('include', '[]'),
       holdfast.set('exclude', '[1]'), holdfast.set('max_object_bytes', '-1'),
-      holdfast.set('lanes', '0'), holdfast.set('maximum_age_hours', '"daily"')`;
+      holdfast.set('workers', '0'), holdfast.set('maximum_age_hours', '"daily"')`;
   const key = await project.key("operate");
   const { status, body } = await project.call("POST", "holdfast-backup/runs", { key });
   assert.deepEqual([status, body.code], [503, "settings_invalid"]);
@@ -93,7 +93,7 @@ Deno.test("each setting of the database that is wrong is named", async () => {
     "holdfast.settings buckets",
     "holdfast.settings exclude.0",
     "holdfast.settings include",
-    "holdfast.settings lanes",
+    "holdfast.settings workers",
     "holdfast.settings max_object_bytes",
     "holdfast.settings maximum_age_hours",
   ]);
@@ -102,7 +102,7 @@ Deno.test("each setting of the database that is wrong is named", async () => {
   await project.sql`
     select holdfast.set('buckets', 'null'), holdfast.set('include', '["**"]'),
       holdfast.set('exclude', '[]'), holdfast.set('max_object_bytes', 'null'),
-      holdfast.set('lanes', '2'), holdfast.set('maximum_age_hours', 'null')`;
+      holdfast.set('workers', '2'), holdfast.set('maximum_age_hours', 'null')`;
   await project.backup();
 });
 

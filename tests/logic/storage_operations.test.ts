@@ -2,12 +2,12 @@ import assert from "node:assert/strict";
 import { assertHolds } from "../support/assert_snapshot.ts";
 import { createBucket, ok, upload } from "../support/objects.ts";
 import { TestProject } from "../support/project.ts";
-import type { Snapshot } from "../stack/repository_reader.ts";
+import type { Snapshot } from "../../stack/repository_reader.ts";
 
 type Storage = TestProject["storage"];
 
 /** Two buckets of an operation's own, as supabase-js handles them. */
-interface Place {
+interface Location {
   storage: Storage;
   one: string;
   two: string;
@@ -17,7 +17,7 @@ interface Place {
 interface Operation {
   /** As Storage's reference calls it. */
   name: string;
-  act: (place: Place) => Promise<unknown>;
+  act: (location: Location) => Promise<unknown>;
   /** Objects that the snapshot has beyond those of {@link BEFORE}. */
   adds?: string[];
   /** Objects of {@link BEFORE} that it has no more. */
@@ -209,21 +209,22 @@ async function prepare(project: TestProject, operation: Operation): Promise<void
 
 function check(operation: Operation, { entries }: Snapshot, read: string[]): void {
   const { adds = [], takes = [], reads = [], assumed = [] } = operation;
-  const places = (objects: string[]) => objects.map((object) => placed(operation, object)).sort();
-  const own = [...entries].filter(([place]) => place.startsWith(placed(operation, "")));
+  const locations = (objects: string[]) =>
+    objects.map((object) => placed(operation, object)).sort();
+  const own = [...entries].filter(([location]) => location.startsWith(placed(operation, "")));
   assert.deepEqual(
-    own.map(([place]) => place).sort(),
-    places([...BEFORE.filter((object) => !takes.includes(object)), ...adds]),
+    own.map(([location]) => location).sort(),
+    locations([...BEFORE.filter((object) => !takes.includes(object)), ...adds]),
   );
   assert.deepEqual(
-    own.flatMap(([place, entry]) => entry.assumed ? [place] : []).sort(),
-    places(assumed),
+    own.flatMap(([location, entry]) => entry.assumed ? [location] : []).sort(),
+    locations(assumed),
   );
   assert.deepEqual(
     read.flatMap((path) => {
-      const place = path.replace("/object/authenticated/", "");
-      return place.startsWith(placed(operation, "")) ? [place] : [];
+      const location = path.replace("/object/authenticated/", "");
+      return location.startsWith(placed(operation, "")) ? [location] : [];
     }).sort(),
-    places(reads),
+    locations(reads),
   );
 }

@@ -44,15 +44,15 @@ Deno.test("an object that Storage fails at for a trigger of the project's is rec
       begin raise exception 'no b here'; end $$;
     create trigger refuse before insert or update on storage.objects
       for each row when (new.bucket_id = 'files' and new.name = 'b') execute function public.refuse();`);
-  const run = await target.start("restore/runs", { dryRun: false });
+  const run = await target.start("restore/runs", { dry_run: false });
   await tickToTheEnd(target, run);
   const { state, result } = await target.run(run);
   assert.deepEqual([state, result.did.objects_failed], ["succeeded", 1]);
   const rows = await readRows(target.sql);
   const wanted = await readRows(source.sql);
   assert.deepEqual([...rows.keys()], ["files/a", "files/c"]);
-  for (const [place, { created_at }] of rows) {
-    assert.deepEqual(created_at, wanted.get(place)!.created_at, `${place} says what it said`);
+  for (const [location, { created_at }] of rows) {
+    assert.deepEqual(created_at, wanted.get(location)!.created_at, `${location} says what it said`);
   }
   const failures = await target
     .sql`select name, code from holdfast_private.failures where run = ${run}`;
@@ -97,7 +97,7 @@ Deno.test("a bucket that can't be made is no reason to lose the others", async (
       begin raise exception 'no bucket named bad here'; end $$;
     create trigger refuse before insert on storage.buckets
       for each row when (new.id = 'bad') execute function public.refuse();`);
-  const run = await target.ended(await target.start("restore/runs", { dryRun: false }));
+  const run = await target.ended(await target.start("restore/runs", { dry_run: false }));
   assert.deepEqual([...(await readRows(target.sql)).keys()], ["good/a"], JSON.stringify(run));
   const failures = await target.sql`
     select bucket_id, name, code from holdfast_private.failures where run = ${run.id}`;

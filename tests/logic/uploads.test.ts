@@ -92,9 +92,9 @@ for (
     await using project = await createProject();
     const { version } = (await readRows(project.sql)).get("files/large")!;
     const taken = `data/files/large/${version}`;
-    const place = `${project.reader.prefix}/${taken}`;
+    const location = `${project.reader.prefix}/${taken}`;
     const others = bytesOf(9 * MIB, 7);
-    await project.bucket.put(place, others);
+    await project.bucket.put(location, others);
     if (forgets) {
       await addFault(project, {
         route: "CompleteMultipartUpload",
@@ -103,7 +103,7 @@ for (
     }
     const { entries } = await assertHolds(project, await project.backupSnapshot());
     assert.equal(entries.get("files/large")!.key, `${taken}~2`);
-    assert.deepEqual(await project.bucket.get(place), others);
+    assert.deepEqual(await project.bucket.get(location), others);
   });
 }
 

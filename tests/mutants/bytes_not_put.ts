@@ -6,7 +6,7 @@ export const mutant: Mutant = {
   violates: ["no_missing_bytes", "makes_progress"],
   scenarios: ["first_backup"],
   edits: [{
-    file: shared("backup/copy.ts"),
+    file: shared("jobs/backup/copy.ts"),
     find: 'await store.put(key, bytes, { sha256 }) === "stored" ||',
     replace: 'await Promise.race([store.put(key, bytes, { sha256 }), "stored"]) === "stored" ||',
   }],

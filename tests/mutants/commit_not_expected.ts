@@ -7,7 +7,7 @@ export const mutant: Mutant = {
   scenarios: ["restore_rewound"],
   edits: [{
     file: migration("engine"),
-    find: "if expect_commit.committed_at is not null and not exists",
+    find: "if check_fencing_token.committed_at is not null and not exists",
     replace: "if false and not exists",
   }],
 };

@@ -6,7 +6,7 @@ export const mutant: Mutant = {
   violates: ["no_missing_bytes"],
   scenarios: ["large"],
   edits: [{
-    file: shared("repository/s3_uploads.ts"),
+    file: shared("destinations/s3/uploads.ts"),
     find: "if (response.ok && text.includes(COMPLETED))",
     replace: "if (response.ok)",
   }],

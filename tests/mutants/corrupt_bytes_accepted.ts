@@ -6,8 +6,8 @@ export const mutant: Mutant = {
   violates: ["snapshot_accurate"],
   scenarios: ["first_backup", "incremental"],
   edits: [{
-    file: shared("backup/read.ts"),
-    find: "const looksSpoilt = range ? believe : spoiltReads();",
-    replace: "const looksSpoilt = range ? believe : (spoiltReads(), believe);",
+    file: shared("transfer/read_object.ts"),
+    find: "const isCorrupted = range ? believe : createEtagVerifier();",
+    replace: "const isCorrupted = range ? believe : (createEtagVerifier(), believe);",
   }],
 };

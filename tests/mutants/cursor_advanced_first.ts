@@ -6,13 +6,13 @@ export const mutant: Mutant = {
   violates: ["no_row_passed"],
   scenarios: ["first_backup"],
   edits: [{
-    file: shared("backup/sweep.ts"),
-    find: "    const { taken, results, counters, outage } = killer && rest === items",
+    file: shared("jobs/backup/scan.ts"),
+    find: "    const { taken, results, counters, outage } = poisonObject && rest === items",
     replace: `    await context.commit("backup_commit", lease, {
       results: [],
       to_name: page.at(-1)?.name,
       done: {},
     });
-    const { taken, results, counters, outage } = killer && rest === items`,
+    const { taken, results, counters, outage } = poisonObject && rest === items`,
   }],
 };

@@ -7,11 +7,15 @@ export const mutant: Mutant = {
   scenarios: ["restore_other_project"],
   edits: [
     {
-      file: shared("restore/entry.ts"),
+      file: shared("jobs/restore/restore_object.ts"),
       find: 'if (plan.overwrite === "never") {',
       replace: 'if (String(plan.overwrite) === "nothing") {',
     },
-    { file: shared("restore/entry.ts"), find: "if (!target.held) {", replace: "if (!target) {" },
+    {
+      file: shared("jobs/restore/restore_object.ts"),
+      find: "if (!target.held) {",
+      replace: "if (!target) {",
+    },
     {
       file: migration("import_and_restore"),
       find: "and (restore_overwrites.keeps or holdfast_private.is_held(",

@@ -7,7 +7,8 @@ export const mutant: Mutant = {
   scenarios: ["rewound"],
   edits: [{
     file: shared("repository/open.ts"),
-    find: 'const news = newRecords.filter((record) => record.kind !== "owner");',
-    replace: 'const news = newRecords.filter((record) => String(record.kind) === "never");',
+    find: 'const missedRecords = newRecords.filter((record) => record.kind !== "owner");',
+    replace:
+      'const missedRecords = newRecords.filter((record) => String(record.kind) === "never");',
   }],
 };

@@ -6,8 +6,8 @@ export const mutant: Mutant = {
   violates: ["no_secret"],
   scenarios: ["first_backup"],
   edits: [{
-    file: shared("log.ts"),
-    find: "hideSecrets(plainJson(facts))",
+    file: shared("observability/log.ts"),
+    find: "redact(sanitizeJson(facts))",
     replace: 'JSON.stringify({ ...facts, key: Deno.env.get("HOLDFAST_S3_SECRET_ACCESS_KEY") })',
   }],
 };

@@ -6,8 +6,8 @@ export const mutant: Mutant = {
   violates: ["restores_exactly", "snapshot_accurate"],
   scenarios: ["restore_lost_bytes"],
   edits: [{
-    file: shared("restore/entry.ts"),
-    find: 'if (presence === "gone") {',
+    file: shared("jobs/restore/restore_object.ts"),
+    find: 'if (presence === "missing") {',
     replace: "if (!presence) {",
   }],
 };

@@ -7,7 +7,7 @@ export const mutant: Mutant = {
   scenarios: ["moved_meanwhile"],
   edits: [{
     file: migration("engine"),
-    find: "when 'backup.objects' then 'gone'",
+    find: "when 'backup.objects' then 'missing'",
     replace: "when 'backup.objects' then 'close'",
   }, {
     file: migration("backup"),

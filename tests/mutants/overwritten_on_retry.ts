@@ -6,7 +6,7 @@ export const mutant: Mutant = {
   violates: ["written_once"],
   scenarios: ["first_backup"],
   edits: [{
-    file: shared("repository/s3_store.ts"),
+    file: shared("destinations/s3/store.ts"),
     find: "await send(conditional ? onlyIfAbsent(asked) : asked)",
     replace: "await send(asked)",
   }],

@@ -2,7 +2,7 @@ import { migration, type Mutant } from "./mutant.ts";
 
 /** See `what`. */
 export const mutant: Mutant = {
-  what: "a page of the sweep is committed without its lease",
+  what: "a page of the scan is committed without its lease",
   violates: ["fenced"],
   scenarios: ["first_backup"],
   edits: [

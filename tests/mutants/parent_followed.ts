@@ -6,7 +6,7 @@ export const mutant: Mutant = {
   violates: ["snapshot_accurate", "no_missing_bytes", "catalog_accurate"],
   scenarios: ["incremental"],
   edits: [{
-    file: shared("backup/seal.ts"),
+    file: shared("jobs/backup/seal.ts"),
     find: "parts: [...page.inherited, ...page.parts],",
     replace: "parts: [...page.parts],",
   }],

@@ -7,13 +7,13 @@ export const mutant: Mutant = {
   scenarios: ["restore_other_project"],
   edits: [
     {
-      file: shared("restore/create.ts"),
+      file: shared("jobs/restore/write_new.ts"),
       find: "const compared = await compareAgain(item, scratch, outside);",
       replace: 'const compared = "same" as Awaited<ReturnType<typeof compare>>;',
     },
     {
-      file: shared("restore/create.ts"),
-      find: `  const compared = await compareAgain(item, placeOf(item), outside);
+      file: shared("jobs/restore/write_new.ts"),
+      find: `  const compared = await compareAgain(item, locationOf(item), outside);
   if (compared !== "same") return differs`,
       replace: `  const compared = "same" as Awaited<ReturnType<typeof compare>>;
   if (compared !== "same") return differs`,

@@ -6,11 +6,11 @@ export const mutant: Mutant = {
   violates: ["no_missing_bytes"],
   scenarios: ["first_backup", "incremental"],
   edits: [{
-    file: shared("backup/seal.ts"),
+    file: shared("jobs/backup/seal.ts"),
     find: "  await putOwnDocument(store, snapshotKey(document.id), frozen);\n",
     replace: "",
   }, {
-    file: shared("backup/seal.ts"),
+    file: shared("jobs/backup/seal.ts"),
     find: `  await context.commit("seal_run",`,
     replace: `  await putOwnDocument(store, snapshotKey(document.id), frozen);
   await context.commit("seal_run",`,

@@ -6,7 +6,7 @@ export const mutant: Mutant = {
   violates: ["makes_progress", "catalog_accurate", "no_missing_bytes"],
   scenarios: ["first_backup"],
   edits: [{
-    file: shared("backup/seal.ts"),
+    file: shared("jobs/backup/seal.ts"),
     find: "if (lease.frozen !== null) {",
     replace: 'if (lease.frozen === "never") {',
   }],

@@ -6,8 +6,8 @@ export const mutant: Mutant = {
   violates: ["snapshot_accurate"],
   scenarios: ["first_backup", "incremental"],
   edits: [{
-    file: shared("backup/read.ts"),
-    find: "if (rowEtag !== null && etag !== bareEtag(rowEtag)) {",
+    file: shared("transfer/read_object.ts"),
+    find: "if (rowEtag !== null && etag !== unquoteEtag(rowEtag)) {",
     replace: "if (rowEtag !== null && etag === undefined) {",
   }],
 };

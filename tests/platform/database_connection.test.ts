@@ -21,7 +21,7 @@ async function askMany(
   enough: () => boolean,
   each: (caller: number, askedAt: number) => void = () => {},
 ): Promise<Answer[]> {
-  const key = await project.key("look");
+  const key = await project.key("read");
   const answers: Answer[] = [];
   await Promise.all(Array.from({ length: CALLERS }, async (_, caller) => {
     while (!enough()) {

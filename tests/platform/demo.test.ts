@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { madeObjects } from "../../tools/demo/made_objects.ts";
+import { madeObjects } from "../../demo/generated_objects.ts";
 
-const DEMO = fileURLToPath(new URL("../../tools/demo/main.ts", import.meta.url));
+const DEMO = fileURLToPath(new URL("../../demo/main.ts", import.meta.url));
 
 /** Files of a user: spaces, names that Storage refuses, nothing in one of them. */
 const FILES = {

@@ -1,17 +1,17 @@
 /** That the demo's comparison can fail: each kind of difference, made on purpose, must be found. */
 import assert from "node:assert/strict";
-import { StackClient } from "../stack/client.ts";
-import { connect } from "../stack/postgres/connection.ts";
-import type { ProjectClient } from "../stack/project_client.ts";
-import { compareProjects, type Comparison } from "../../tools/demo/compare.ts";
-import { runDemo } from "../../tools/demo/demo.ts";
-import { fillProject } from "../../tools/demo/fill.ts";
-import { runToEnd } from "../../tools/demo/holdfast.ts";
-import { madeObjects } from "../../tools/demo/made_objects.ts";
-import { readerOf } from "../../tools/demo/repository.ts";
-import { createKey, type Scene, setScene } from "../../tools/demo/scene.ts";
-import { Screen } from "../../tools/demo/screen.ts";
-import { mustSucceed, storageClient } from "../../tools/demo/storage.ts";
+import { StackClient } from "../../stack/client.ts";
+import { connect } from "../../stack/postgres/connection.ts";
+import type { ProjectClient } from "../../stack/project_client.ts";
+import { compareProjects, type Comparison } from "../../demo/compare.ts";
+import { runDemo } from "../../demo/demo.ts";
+import { fillProject } from "../../demo/fill.ts";
+import { runToEnd } from "../../demo/holdfast.ts";
+import { madeObjects } from "../../demo/generated_objects.ts";
+import { readerOf } from "../../demo/repository.ts";
+import { createKey, type Scene, setScene } from "../../demo/environment.ts";
+import { Screen } from "../../demo/screen.ts";
+import { mustSucceed, storageClient } from "../../demo/storage.ts";
 import { stack } from "../support/project.ts";
 
 const UNSHOWN = { expect() {}, reach() {}, advance() {} };
@@ -177,7 +177,7 @@ async function restoredScene(): Promise<{ scene: Scene; snapshot: string }> {
   const restore = await createKey(target, "restore");
   await runToEnd(
     { project: target, functionName: "holdfast-restore", key: restore },
-    { snapshot, dryRun: false },
+    { snapshot, dry_run: false },
   );
   return { scene, snapshot };
 }

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { ERRORS } from "../../supabase/functions/_holdfast/errors.ts";
+import { ERRORS } from "../../supabase/functions/_holdfast/config/errors.ts";
 import { readText, writeAll } from "../support/raw_connection.ts";
 import { ONE_PROCESS, TestProject } from "../support/project.ts";
 import { NO_RUN } from "../support/routes.ts";
@@ -50,7 +50,7 @@ const path = fc.tuple(
 const badKeys = (look: string) =>
   fc.oneof(
     fc.constantFrom("", "hf_", "null", "Bearer", "' or 1=1 --", "a".repeat(4_000), "\u00e9", look),
-    fc.tuple(fc.constantFrom("worker", "look", "operate", "restore"), hex(12), hex(64))
+    fc.tuple(fc.constantFrom("worker", "read", "operate", "restore"), hex(12), hex(64))
       .map(([scope, id, secret]) => `hf_${scope}_${id}_${secret}`),
   );
 const headers = (look: string) =>
@@ -75,8 +75,8 @@ const body = fc.oneof(
   fc.json().map((text) => encoder.encode(text)),
   fc.uint8Array({ maxLength: 200 }).map((bytes) => new Uint8Array(bytes)),
   fc.constantFrom(
-    '{"__proto__": {"dryRun": false}}',
-    '{"constructor": {"prototype": {"dryRun": false}}}',
+    '{"__proto__": {"dry_run": false}}',
+    '{"constructor": {"prototype": {"dry_run": false}}}',
     '{"snapshot": "../../holdfast.json"}',
     `{"snapshot": "latest'; drop schema holdfast cascade; --"}`,
     '{"snapshot": "latest", "endpoint": "http://169.254.169.254/"}',
@@ -128,7 +128,7 @@ function assertInOrder({ status, head, body }: RawAnswer, what: OddRequest): voi
 
 Deno.test("whatever a caller sends, it is refused in order, and nothing begins", async () => {
   await using project = await TestProject.create(ONE_PROCESS);
-  const look = await project.key("look");
+  const look = await project.key("read");
   const [before] = await counts(project);
   const request = fc.record({
     method: fc.constantFrom("GET", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "HEAD"),

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { gzipSync } from "node:zlib";
-import { endedByLimit } from "../stack/edge/isolates.ts";
+import { endedByLimit } from "../../stack/edge/isolates.ts";
 import { forge, type Forgery, type Unfit } from "../support/forge.ts";
 import { createBucket, upload } from "../support/objects.ts";
 import { ONE_PROCESS, type RunRow, TestProject } from "../support/project.ts";
-import { digestOf } from "../stack/repository_reader.ts";
+import { digestOf } from "../../stack/repository_reader.ts";
 
 /** Restores a forged repository into a fresh project; the run is returned however it ended. */
 async function restoreForged(
@@ -21,7 +21,7 @@ async function restoreForged(
     limits: "selfHosted",
     ...ONE_PROCESS,
   });
-  await check(target, await target.ended(await target.start("restore/runs", { dryRun: false })));
+  await check(target, await target.ended(await target.start("restore/runs", { dry_run: false })));
   assert.deepEqual((await target.client.isolates()).filter(endedByLimit), []);
 }
 
@@ -151,7 +151,7 @@ async function refusal(
   path: "backup/imports" | "restore/runs",
 ): Promise<{ code: string; message: string }> {
   const [scope, body] = path === "restore/runs"
-    ? ["restore", { dryRun: false }] as const
+    ? ["restore", { dry_run: false }] as const
     : ["operate", {}] as const;
   const key = await target.key(scope);
   const answer = await target.call("POST", `holdfast-${path}`, { key, body });

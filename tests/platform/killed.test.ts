@@ -117,7 +117,7 @@ Deno.test("a killed restore goes on, and restores everything once", async () => 
     pathContains: "two/3",
     fault: { delayMilliseconds: 45_000 },
   });
-  const run = await target.start("restore/runs", { dryRun: false });
+  const run = await target.start("restore/runs", { dry_run: false });
   await eventually("an upload to two/3", async () => {
     const { records } = await target.client.storageRequests();
     return records.some(({ path, status }) => path.includes("two/3") && status === 0);

@@ -36,17 +36,17 @@ async function finishedParts(project: TestProject): Promise<number> {
   return row!.parts;
 }
 
-/** Whether a lane is at work that may be killed: three in a row would make the object a killer. */
+/** Whether a worker is at work that may be killed: three in a row would make the object a poison object. */
 async function mayBeKilled(project: TestProject): Promise<boolean> {
   const [row] = await project.sql`
     select exists (select from holdfast_private.cursors
-      where stage = 'upload' and finished_at is null and deaths < 2
+      where stage = 'upload' and finished_at is null and crashes < 2
         and lease_owner is not null and lease_expires_at > clock_timestamp()
     ) as may`;
   return row!.may;
 }
 
-Deno.test("an upload whose lane is killed at ten random moments arrives, and little is sent twice", async () => {
+Deno.test("an upload whose worker is killed at ten random moments arrives, and little is sent twice", async () => {
   const seed = Number(Deno.env.get("HOLDFAST_TEST_SEED") ?? Math.floor(Math.random() * 2 ** 31));
   console.log(`HOLDFAST_TEST_SEED=${seed}`);
   const random = randomNumbers(seed);
@@ -72,7 +72,7 @@ Deno.test("an upload whose lane is killed at ten random moments arrives, and lit
 
   const run = await project.start("backup/runs");
   for (const { parts, share } of killMoments(random)) {
-    await eventually(`${parts} parts, and a lane at work`, async () => {
+    await eventually(`${parts} parts, and a worker at work`, async () => {
       return await finishedParts(project) >= parts && await mayBeKilled(project);
     });
     await new Promise((resolve) => setTimeout(resolve, share * 2 * REQUEST_MILLISECONDS));

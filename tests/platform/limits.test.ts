@@ -1,14 +1,14 @@
 import assert from "node:assert/strict";
 import { NIGHTLY_VARIABLE } from "../run/groups.ts";
-import { LIMITS } from "../stack/edge/isolate_limits.ts";
-import { endedByLimit, type IsolateRecord } from "../stack/edge/isolates.ts";
+import { LIMITS } from "../../stack/edge/isolate_limits.ts";
+import { endedByLimit, type IsolateRecord } from "../../stack/edge/isolates.ts";
 import { eventually } from "../support/eventually.ts";
 import { assertHolds } from "../support/assert_snapshot.ts";
 import { uploadMany } from "../support/many.ts";
 import { createBucket } from "../support/objects.ts";
 import { readObjects, restorable } from "../support/project_reader.ts";
 import { createRepository, type RepositoryBucket, TestProject } from "../support/project.ts";
-import { RepositoryReader } from "../stack/repository_reader.ts";
+import { RepositoryReader } from "../../stack/repository_reader.ts";
 import { expireLeases, schedule, tick, tickToTheEnd } from "../support/tick.ts";
 
 const MIB = 1024 * 1024;
@@ -154,7 +154,7 @@ Deno.test({
     await using target = await TestProject.create({ limits, repository: source.repository });
     await schedule(target);
     await inGoodOrder(target, "holdfast-restore", async () => {
-      const run = await target.start("restore/runs", { dryRun: false });
+      const run = await target.start("restore/runs", { dry_run: false });
       await ended(target, run);
       await target.succeeded(run);
     }, endedByOther);

@@ -28,7 +28,7 @@ Deno.test("the scratch bucket of a cancelled restore is removed by the tick, of 
     route: "POST object/move",
     fault: { delayMilliseconds: 45_000 },
   });
-  const run = await project.start("restore/runs", { dryRun: false });
+  const run = await project.start("restore/runs", { dry_run: false });
   await eventually("a move", async () => {
     const { records } = await project.client.storageRequests();
     return records.some(({ path, status }) => path === "/object/move" && status === 0);

@@ -3,13 +3,13 @@ import { ECHO_WAYS, startEcho } from "../support/echo.ts";
 import { createBucket, upload } from "../support/objects.ts";
 import { type Answer, stack, TestProject } from "../support/project.ts";
 import { schedule, tick } from "../support/tick.ts";
-import { freePort } from "../stack/process/ports.ts";
+import { freePort } from "../../stack/process/ports.ts";
 
 /** What must be found nowhere, by what it is. */
 type Secrets = Record<string, string>;
 
 /** Every text that holds a secret in one of the forms in which it might leak. */
-function leaks(secrets: Secrets, place: string, text: string): string[] {
+function leaks(secrets: Secrets, location: string, text: string): string[] {
   return Object.entries(secrets).flatMap(([name, secret]) => {
     const forms = [
       secret,
@@ -21,7 +21,7 @@ function leaks(secrets: Secrets, place: string, text: string): string[] {
         core.replaceAll("+", "-").replaceAll("/", "_"),
       ]),
     ];
-    return forms.some((form) => text.includes(form)) ? [`${name} in ${place}`] : [];
+    return forms.some((form) => text.includes(form)) ? [`${name} in ${location}`] : [];
   });
 }
 
@@ -84,7 +84,7 @@ async function secretsOf(project: TestProject): Promise<Secrets> {
     "the database's password": new URL(info.databaseUrl).password,
     "the operate key": await project.key("operate"),
     "the restore key": await project.key("restore"),
-    "the look key": await project.key("look"),
+    "the look key": await project.key("read"),
     "the worker key": worker!.key,
   };
 }
@@ -94,8 +94,8 @@ Deno.test("no secret stands in a log, a row, an answer or the bucket", async () 
   await schedule(project);
   await createBucket(project, "files");
   await upload(project, "files", "a");
-  await upload(project, "files", "gone");
-  await project.client.loseBytes("files", "gone");
+  await upload(project, "files", "missing");
+  await project.client.loseBytes("files", "missing");
   const secrets = await secretsOf(project);
   const answers: Answer[] = [];
   const ask = async (method: string, path: string, key?: string, body?: unknown) => {
@@ -185,7 +185,7 @@ Deno.test("what a server repeats of a request is hidden from logs, rows and answ
   });
   const others = await secretsOf(other);
   const asked = echo.requests.length;
-  await start(other, "restore/runs", { dryRun: false });
+  await start(other, "restore/runs", { dry_run: false });
   await other.sql`update holdfast_private.runs set state = 'cancelled', ended_at = now()`;
   await createBucket(other, "own");
   for (let name = 0; name < 2 * ECHO_WAYS; name++) await upload(other, "own", String(name));

@@ -1,8 +1,8 @@
 import { AwsClient } from "aws4fetch";
 import { join } from "node:path";
-import { freePort } from "../stack/process/ports.ts";
-import type { SupervisedProcess } from "../stack/process/supervised.ts";
-import { createWorkspace, type Workspace } from "../stack/process/workspace.ts";
+import { freePort } from "../../stack/process/ports.ts";
+import type { SupervisedProcess } from "../../stack/process/supervised.ts";
+import { createWorkspace, type Workspace } from "../../stack/process/workspace.ts";
 import { cephConfig, type CephPlaces } from "./config.ts";
 
 /**

@@ -5,7 +5,7 @@
  *
  * Ends with the command's status. Neither the command nor the server outlives this process.
  */
-import { createWorkspace } from "../stack/process/workspace.ts";
+import { createWorkspace } from "../../stack/process/workspace.ts";
 import { RadosgwError, startRadosgw } from "./start.ts";
 
 async function main(): Promise<number> {

@@ -1,7 +1,7 @@
-import type { FunctionsMode } from "../stack/edge/functions.ts";
-import type { LIMITS } from "../stack/edge/isolate_limits.ts";
-import type { DenoVersion } from "../stack/process/deno_versions.ts";
-import { CURRENT_DENO, EDGE_RUNTIME_DENO } from "../stack/process/deno_versions.ts";
+import type { FunctionsMode } from "../../stack/edge/functions.ts";
+import type { LIMITS } from "../../stack/edge/isolate_limits.ts";
+import type { DenoVersion } from "../../stack/process/deno_versions.ts";
+import { CURRENT_DENO, EDGE_RUNTIME_DENO } from "../../stack/process/deno_versions.ts";
 import type { Part } from "./parts.ts";
 
 /** Tests that one `deno test` runs. */

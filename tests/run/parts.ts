@@ -1,5 +1,5 @@
 import { delimiter, join } from "node:path";
-import { BIN_DIRECTORY_VARIABLE } from "../stack/postgres/binaries.ts";
+import { BIN_DIRECTORY_VARIABLE } from "../../stack/postgres/binaries.ts";
 
 /** A real part that not every machine has, and that some tests are only worth their name with. */
 export type Part = "pg_cron" | "radosgw" | "awscli";

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { STACK_URL_VARIABLE } from "../stack/client.ts";
-import { CURRENT_DENO, denoBinary, denoDirectory } from "../stack/process/deno_versions.ts";
+import { STACK_URL_VARIABLE } from "../../stack/client.ts";
+import { CURRENT_DENO, denoBinary, denoDirectory } from "../../stack/process/deno_versions.ts";
 import { type Counts, countsOfRun } from "./counts.ts";
 import { type Failure, failuresOfReport } from "./failures.ts";
 import { type Group, NIGHTLY_VARIABLE } from "./groups.ts";

@@ -1,7 +1,7 @@
 import { type Radosgw, startRadosgw } from "../radosgw/start.ts";
-import { StackClient } from "../stack/client.ts";
-import { type LaunchedStack, launchStack } from "../stack/launch.ts";
-import { BIN_DIRECTORY_VARIABLE } from "../stack/postgres/binaries.ts";
+import { StackClient } from "../../stack/client.ts";
+import { type LaunchedStack, launchStack } from "../../stack/launch.ts";
+import { BIN_DIRECTORY_VARIABLE } from "../../stack/postgres/binaries.ts";
 import type { Group } from "./groups.ts";
 import type { FoundParts } from "./parts.ts";
 

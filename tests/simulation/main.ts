@@ -4,7 +4,7 @@
  */
 import { MUTANTS } from "../mutants/mod.ts";
 import { FAULT_NAMES } from "./proxy/step.ts";
-import { untilInterrupted } from "../stack/interrupt.ts";
+import { untilInterrupted } from "../../stack/interrupt.ts";
 import { formatTally } from "./run/campaign.ts";
 import { readOptions, type SimulateOptions, USAGE } from "./run/options.ts";
 import { MIN_MEETINGS, SEEDS_FOR_MIN_MEETINGS } from "./run/budget.ts";

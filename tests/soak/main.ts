@@ -2,7 +2,7 @@
  * `deno task soak`: users change a live project while backups, restores and imports run under random
  * faults. Every snapshot and restore is compared with a reference model. The last line sums it up.
  */
-import { untilInterrupted } from "../stack/interrupt.ts";
+import { untilInterrupted } from "../../stack/interrupt.ts";
 import { Journal } from "./run/journal.ts";
 import { readOptions, type SoakOptions, USAGE } from "./run/options.ts";
 import { Soak } from "./run/soak.ts";

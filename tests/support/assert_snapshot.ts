@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { factsOfEntry, factsOfRow } from "./entry_facts.ts";
 import type { TestProject } from "./project.ts";
 import { type ProjectDoors, readObjects } from "./project_reader.ts";
-import { digestOf, type Snapshot } from "../stack/repository_reader.ts";
+import { digestOf, type Snapshot } from "../../stack/repository_reader.ts";
 
 /**
  * Holds a snapshot against the project as it is now: the same objects and no other, each with the

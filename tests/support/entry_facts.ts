@@ -1,5 +1,5 @@
 import type { ObjectRow } from "./project_reader.ts";
-import type { Entry } from "../stack/repository_reader.ts";
+import type { Entry } from "../../stack/repository_reader.ts";
 
 /** What an entry says of its object that a restore needs, as a row of Storage says it. */
 export function factsOfEntry(entry: Entry) {

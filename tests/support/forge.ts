@@ -1,6 +1,6 @@
 import { gunzipSync, gzipSync } from "node:zlib";
 import type { TestProject } from "./project.ts";
-import { digestOf, type SnapshotDocument } from "../stack/repository_reader.ts";
+import { digestOf, type SnapshotDocument } from "../../stack/repository_reader.ts";
 
 /** The log's record of a snapshot. */
 interface Record {

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { connect } from "../stack/postgres/connection.ts";
+import { connect } from "../../stack/postgres/connection.ts";
 import { eventually } from "./eventually.ts";
 import type { TestProject } from "./project.ts";
 

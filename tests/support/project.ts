@@ -1,14 +1,14 @@
 import assert from "node:assert/strict";
 import { z } from "zod";
 import { FUNCTIONS_VARIABLES } from "../run/groups.ts";
-import { connectStack } from "../stack/client.ts";
-import type { Input, Output } from "../stack/control/operations.ts";
-import { connect, type Connection } from "../stack/postgres/connection.ts";
-import type { ProjectClient } from "../stack/project_client.ts";
+import { connectStack } from "../../stack/client.ts";
+import type { Input, Output } from "../../stack/control/operations.ts";
+import { connect, type Connection } from "../../stack/postgres/connection.ts";
+import type { ProjectClient } from "../../stack/project_client.ts";
 import { eventually } from "./eventually.ts";
 import type { ProjectDoors } from "./project_reader.ts";
-import { RepositoryReader, type Snapshot } from "../stack/repository_reader.ts";
-import { S3Bucket } from "../stack/s3_bucket.ts";
+import { RepositoryReader, type Snapshot } from "../../stack/repository_reader.ts";
+import { S3Bucket } from "../../stack/s3_bucket.ts";
 import { storageClient } from "./storage_client.ts";
 import { tickToTheEnd } from "./tick.ts";
 
@@ -47,7 +47,7 @@ export async function createRepository(): Promise<RepositoryBucket> {
 }
 
 /** A scope of Holdfast's keys. */
-export type Scope = "look" | "operate" | "restore" | "worker";
+export type Scope = "read" | "operate" | "restore" | "worker";
 
 /** How a project for a test is made. */
 export interface ProjectOptions {
@@ -203,7 +203,7 @@ export class TestProject implements AsyncDisposable, ProjectDoors {
 
   /** Starts a restore that is no dry run and waits for its end; it must succeed. */
   async restore(options: { snapshot?: string; overwrite?: string } = {}): Promise<RunRow> {
-    const body = { snapshot: "latest", dryRun: false, ...options };
+    const body = { snapshot: "latest", dry_run: false, ...options };
     return await this.succeeded(await this.start("restore/runs", body));
   }
 

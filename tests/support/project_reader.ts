@@ -1,5 +1,5 @@
 import type postgres from "postgres";
-import { digestOf } from "../stack/repository_reader.ts";
+import { digestOf } from "../../stack/repository_reader.ts";
 
 /** How a project is reached: by its database and by its Storage. */
 export interface ProjectDoors {

@@ -1,9 +1,9 @@
-import { createApiApp } from "../../supabase/functions/_holdfast/http/api_app.ts";
-import type { AppOptions } from "../../supabase/functions/_holdfast/http/app.ts";
-import { createBackupApp } from "../../supabase/functions/_holdfast/http/backup_app.ts";
-import { createRestoreApp } from "../../supabase/functions/_holdfast/http/restore_app.ts";
+import { createApiApp } from "../../supabase/functions/_holdfast/app/api_app.ts";
+import type { AppOptions } from "../../supabase/functions/_holdfast/app/app.ts";
+import { createBackupApp } from "../../supabase/functions/_holdfast/app/backup_app.ts";
+import { createRestoreApp } from "../../supabase/functions/_holdfast/app/restore_app.ts";
 import { createBudget } from "../../supabase/functions/_holdfast/engine/budget.ts";
-import { systemClock } from "../../supabase/functions/_holdfast/engine/clock.ts";
+import { systemClock } from "../../supabase/functions/_holdfast/lib/clock/clock.ts";
 import { connectDatabase } from "../../supabase/functions/_holdfast/project/database.ts";
 
 /** An id that no run has. */

@@ -16,7 +16,7 @@ export async function tick(project: TestProject): Promise<void> {
   await project.client.drainNet();
 }
 
-/** Lets every lease run out, as it would a minute after its lane died. */
+/** Lets every lease run out, as it would a minute after its worker died. */
 export async function expireLeases(project: TestProject): Promise<void> {
   await project.sql`
     update holdfast_private.cursors set lease_expires_at = clock_timestamp() - interval '1 second'
@@ -24,8 +24,8 @@ export async function expireLeases(project: TestProject): Promise<void> {
 }
 
 /**
- * Lets a minute pass again and again, where a lane died or a post was lost, until the run has
- * ended. No lane is under way when its lease runs out.
+ * Lets a minute pass again and again, where a worker died or a post was lost, until the run has
+ * ended. No worker is under way when its lease runs out.
  */
 export async function tickToTheEnd(project: TestProject, run: string): Promise<void> {
   await eventually(`the end of run ${run}`, async () => {

@@ -1,7 +1,7 @@
 import { join } from "node:path";
-import { editConfig } from "../add/config.ts";
-import { sameBytes } from "../add/files.ts";
-import { NEXT_STEPS } from "../add/next_steps.ts";
+import { editConfig } from "../../cli/add/config.ts";
+import { sameBytes } from "../../cli/add/files.ts";
+import { NEXT_STEPS } from "../../cli/add/next_steps.ts";
 import type { Check, Repository } from "./check.ts";
 import { callOf, type SupabaseCommand, supabaseCommands } from "./commands.ts";
 import { functionNames } from "./deno_checks.ts";
@@ -51,7 +51,7 @@ export type Help = (words: string[]) => Promise<string | undefined>;
 /** Commands and flags that the CLI's help does not know. */
 export async function findUnknown(commands: SupabaseCommand[], help: Help): Promise<string[]> {
   const faults: string[] = [];
-  for (const { args, place } of commands) {
+  for (const { args, location } of commands) {
     const words: string[] = [];
     let text = await help(words) ?? "";
     for (const word of args) {
@@ -61,14 +61,14 @@ export async function findUnknown(commands: SupabaseCommand[], help: Help): Prom
       words.push(word);
       const deeper = isListed(word, subcommands) ? await help(words) : undefined;
       if (deeper === undefined) {
-        faults.push(`${place}: there is no command supabase ${words.join(" ")}`);
+        faults.push(`${location}: there is no command supabase ${words.join(" ")}`);
         break;
       }
       text = deeper;
     }
     for (const flag of args.filter((arg) => arg.startsWith("-")).map((arg) => arg.split("=")[0]!)) {
       if (!new RegExp(`^ +(--\\S+, )?${flag}[ ,]`, "m").test(`${text}\n`)) {
-        faults.push(`${place}: supabase ${words.join(" ")} has no flag ${flag}`);
+        faults.push(`${location}: supabase ${words.join(" ")} has no flag ${flag}`);
       }
     }
   }
@@ -94,7 +94,7 @@ export function findMissing(readme: string): string[] {
 function nextCommands(): SupabaseCommand[] {
   return NEXT_STEPS.flatMap((step) => step.commands).flatMap((command) => {
     const args = callOf(command);
-    return args === undefined ? [] : [{ args, place: "tools/add/next_steps.ts" }];
+    return args === undefined ? [] : [{ args, location: "cli/add/next_steps.ts" }];
   });
 }
 

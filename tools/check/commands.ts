@@ -5,7 +5,7 @@ export interface SupabaseCommand {
   /** What follows `supabase`. */
   args: string[];
   /** For messages: `README.md:12`. */
-  place: string;
+  location: string;
 }
 
 const SHELL = new Set(["sh", "bash", "shell", "console"]);
@@ -15,7 +15,7 @@ export function supabaseCommands(file: string, markdown: string): SupabaseComman
   return codeBlocks(markdown).filter((block) => SHELL.has(block.language)).flatMap((block) =>
     shellLines(block.text).flatMap(({ text, line }) => {
       const args = callOf(text);
-      return args === undefined ? [] : [{ args, place: `${file}:${block.line + line}` }];
+      return args === undefined ? [] : [{ args, location: `${file}:${block.line + line}` }];
     })
   );
 }

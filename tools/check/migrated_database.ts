@@ -1,8 +1,8 @@
 import { join } from "node:path";
-import { applyMigrations } from "../../tests/stack/migrations.ts";
-import { connect, type Connection } from "../../tests/stack/postgres/connection.ts";
-import { startPostgres } from "../../tests/stack/postgres/cluster.ts";
-import { createWorkspace } from "../../tests/stack/process/workspace.ts";
+import { applyMigrations } from "../../stack/migrations.ts";
+import { connect, type Connection } from "../../stack/postgres/connection.ts";
+import { startPostgres } from "../../stack/postgres/cluster.ts";
+import { createWorkspace } from "../../stack/process/workspace.ts";
 import type { Check } from "./check.ts";
 
 /** What PostgreSQL itself says of the migrations once they are applied, as in a Supabase project. */
@@ -30,9 +30,11 @@ export async function inspectMigrations(
   await using sql = connect(adminUrl);
   const before = new Set(await objectsElsewhere(sql));
   await applyMigrations(databaseUrl, folder);
-  const strays = (await objectsElsewhere(sql)).filter((name) => !before.has(name));
+  const moved_since_start = (await objectsElsewhere(sql)).filter((name) => !before.has(name));
   return [
-    ...strays.map((name) => `${name} is in neither schema holdfast nor holdfast_private`),
+    ...moved_since_start.map((name) =>
+      `${name} is in neither schema holdfast nor holdfast_private`
+    ),
     ...(await findUncommented(sql)).map((name) => `${name} has no comment (comment on … is '…')`),
     ...(await findUnsafe(sql)).map((name) => `${name}: security definer without search_path = ''`),
   ];

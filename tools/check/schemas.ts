@@ -49,7 +49,7 @@ export function checkPaths(listed: string[], present: string[]): string[] {
 /** Faults in the texts of the schemas. */
 export function checkSchemas(files: SchemaFile[]): string[] {
   const faults: string[] = [];
-  const places = new Map<string, string>();
+  const locations = new Map<string, string>();
   for (const { path, text } of files) {
     const file = `${SCHEMAS_FOLDER}/${path}`;
     const lines = text.split("\n").length - 1;
@@ -64,9 +64,9 @@ export function checkSchemas(files: SchemaFile[]): string[] {
         );
       }
       if (subject === undefined) continue;
-      const place = places.get(subject);
-      if (place !== undefined) faults.push(`${file}:${line}: ${subject} is in ${place} too`);
-      else places.set(subject, `${file}:${line}`);
+      const location = locations.get(subject);
+      if (location !== undefined) faults.push(`${file}:${line}: ${subject} is in ${location} too`);
+      else locations.set(subject, `${file}:${line}`);
     }
   }
   return faults;

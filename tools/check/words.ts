@@ -9,8 +9,9 @@ interface Rule {
   files?: RegExp;
 }
 
-/** They hold what they look for. */
-const EXEMPT = /^(tools\/check\/words|tests\/unit\/tools\/check\/words_test)\.ts$/;
+/** They hold what they look for; the change log quotes names of older versions. */
+const EXEMPT =
+  /^(tools\/check\/words\.ts|tests\/unit\/tools\/check\/words_test\.ts|CHANGELOG\.md)$/;
 
 const RULES: Rule[] = [
   {
@@ -37,7 +38,7 @@ const RULES: Rule[] = [
     why: "hides a type error without a reason",
   },
   {
-    pattern: /\b(?:slices?|lanes?|cursors?|leases?|catalog)\b/i,
+    pattern: /\b(?:slices?|workers?|cursors?|leases?|catalog)\b/i,
     why: "a word of the inside: readers know backup, snapshot, restore, repository, verify, drill",
     files: /^(?:README|docs\/RESTORE)\.md$/,
   },
@@ -63,4 +64,103 @@ export function findWords({ path, text }: SourceFile): string[] {
     }
   }
   return faults;
+}
+
+/** A word that has a standard term, and that term. */
+interface Term {
+  /** Forms of the word, in lower case. */
+  words: readonly string[];
+  say: string;
+  /** Where it counts: alone in a text, as a part of a longer identifier, or both. */
+  in: "text" | "identifier" | "both";
+}
+
+const TERMS: readonly Term[] = [
+  { words: ["told", "telling", "tellings"], say: "run, simulate, report", in: "both" },
+  { words: ["weather", "storm", "storms", "stormy"], say: "random faults", in: "both" },
+  { words: ["spoil", "spoils", "spoilt"], say: "corrupted, malformed", in: "both" },
+  { words: ["mend", "mends", "mended", "mending"], say: "fix, repair", in: "both" },
+  { words: ["bare"], say: "without user metadata", in: "both" },
+  { words: ["stray", "strays", "leftover", "leftovers"], say: "orphaned, unfinished", in: "both" },
+  { words: ["left"], say: "orphaned, remaining", in: "identifier" },
+  { words: ["gone"], say: "deleted, missing", in: "both" },
+  { words: ["late"], say: "delayed", in: "both" },
+  { words: ["well"], say: "healthy", in: "identifier" },
+  { words: ["door", "doors"], say: "client, transport, proxy", in: "both" },
+  { words: ["plant", "plants", "planted"], say: "mutant", in: "both" },
+  { words: ["announce", "announces", "announced"], say: "record intent", in: "both" },
+  { words: ["elsewhere"], say: "what the thing is: other project, moved object", in: "both" },
+  { words: ["given"], say: "what the thing is: reassigned, received", in: "identifier" },
+  { words: ["lane", "lanes"], say: "worker", in: "both" },
+  { words: ["nights"], say: "backup_history", in: "both" },
+  { words: ["killer", "killers", "deaths"], say: "poison object, crashes", in: "both" },
+  { words: ["whoever", "whatever"], say: "a sentence with a subject", in: "text" },
+  { words: ["sweep", "sweeps", "swept"], say: "scan", in: "both" },
+  {
+    words: ["way", "ways", "turn", "turns", "place", "places", "house", "whole"],
+    say: "the thing itself: method, iteration, location",
+    in: "identifier",
+  },
+];
+
+/** Sayings of several words, each with what to say instead. */
+const SAYINGS: readonly { pattern: RegExp; say: string }[] = [
+  { pattern: /\bit were\b/i, say: "the indicative" },
+  { pattern: /\b(?:says?|said) nothing\b/i, say: "is empty, has no metadata" },
+  { pattern: /\btell(?:s|ing)? \w+ apart\b/i, say: "compare" },
+  { pattern: /\bhold(?:s|ing)? to\b|\bheld to\b/i, say: "verify against" },
+  { pattern: /\b(?:is|are|was) well\b/i, say: "is healthy" },
+  { pattern: /\bleft[- ]over\b/i, say: "orphaned, unfinished" },
+  { pattern: /hf_look|(["'`])look\1/, say: "read (the scope)" },
+];
+
+/** Uses in the everyday sense, or in the words of somebody else. */
+const ALLOWED: readonly { word: RegExp; line: RegExp; why: string }[] = [
+  { word: /^gone$/i, line: /\b410\b|status.*Gone/, why: "HTTP's own name of the status" },
+  { word: /place/i, line: /in_?place/i, why: "in place is a term: where the bytes already are" },
+  { word: /place/i, line: /placeholder/i, why: "a term of forms" },
+  { word: /left/i, line: /\bleft (?:outer )?join\b/i, why: "SQL" },
+  { word: /^door/i, line: /(?:in|out)doors/i, why: "everyday" },
+  { word: /turn/i, line: /\bre_?turn/i, why: "a keyword" },
+  { word: /well/i, line: /well_?(?:formed|known)/i, why: "JavaScript's and HTTP's own words" },
+];
+
+/** What STYLE.md has a standard term for. */
+export const styleCheck: Check = {
+  name: "words that have a standard term",
+  async run({ path }) {
+    return (await readSourceFiles(path)).flatMap(findTerms);
+  },
+};
+
+/** Every word of a file that has a standard term, with that term. */
+export function findTerms({ path, text }: SourceFile): string[] {
+  if (EXEMPT.test(path)) return [];
+  return text.split("\n").flatMap((line, index) => {
+    const words = [...line.matchAll(/[A-Za-z_$][\w$]*/g)].flatMap(([word]) => {
+      const say = termOf(word);
+      return say === undefined || isAllowed(word, line) ? [] : [[word, say] as const];
+    });
+    const sayings = SAYINGS.flatMap(({ pattern, say }) => {
+      const found = pattern.exec(line)?.[0];
+      return found === undefined ? [] : [[found, say] as const];
+    });
+    return [...words, ...sayings].map(([word, say]) =>
+      `${path}:${index + 1}: ${word}: the term is ${say}`
+    );
+  });
+}
+
+function isAllowed(word: string, line: string): boolean {
+  return ALLOWED.some((allowed) => allowed.word.test(word) && allowed.line.test(line));
+}
+
+/** The standard term for a word, or for a part of an identifier; undefined where it is one. */
+function termOf(word: string): string | undefined {
+  const parts = word.match(/[A-Z]+(?![a-z])|[A-Z]?[a-z]+/g)?.map((part) => part.toLowerCase()) ??
+    [];
+  const alone = parts.length === 1;
+  return TERMS.find(({ words, in: where }) =>
+    (where === "both" || (where === "text") === alone) && parts.some((part) => words.includes(part))
+  )?.say;
 }

@@ -2,7 +2,7 @@
  * docs/ERRORS.md from the error catalogue, so that the two can't part. `deno task docs` writes it,
  * and a test compares.
  */
-import { ERRORS } from "../../supabase/functions/_holdfast/errors.ts";
+import { ERRORS } from "../../supabase/functions/_holdfast/config/errors.ts";
 
 /** The page's Markdown. */
 export function errorsPage(): string {

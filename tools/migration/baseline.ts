@@ -9,7 +9,7 @@ const BASELINE = [
   { name: "holdfast_schema", from: "requirements.sql" },
   { name: "holdfast_engine", from: "functions/row_values.sql" },
   { name: "holdfast_backup", from: "functions/backup_start.sql" },
-  { name: "holdfast_import_and_restore", from: "functions/forget_unsealed.sql" },
+  { name: "holdfast_import_and_restore", from: "functions/rollback_unsealed.sql" },
   { name: "holdfast_schedule_and_status", from: "functions/cron_expressions.sql" },
   { name: "holdfast_grants", from: "grants.sql" },
 ];

@@ -1,4 +1,4 @@
-import type { Connection } from "../../tests/stack/postgres/connection.ts";
+import type { Connection } from "../../stack/postgres/connection.ts";
 
 /** The schemas that are Holdfast's. */
 export const SCHEMAS = ["holdfast", "holdfast_private"];

@@ -17,18 +17,18 @@ const WRITTEN = new Set(["function", "view"]);
  */
 export function deriveMigration(differences: Difference[], schemas: SchemaFile[]): string {
   const statements = new Map<string, Statement>();
-  let place = 0;
-  const places = new Map<string, number>();
+  let location = 0;
+  const locations = new Map<string, number>();
   for (const { text } of schemas) {
     for (const statement of splitStatements(text)) {
       if (statement.subject === undefined) continue;
       statements.set(statement.subject, statement);
-      places.set(statement.subject, place++);
+      locations.set(statement.subject, location++);
     }
   }
-  const placeOf = ({ declared }: Difference) =>
-    declared === undefined ? Infinity : places.get(`${declared.kind} ${declared.name}`) ?? -1;
-  const ordered = differences.toSorted((one, other) => placeOf(one) - placeOf(other));
+  const locationOf = ({ declared }: Difference) =>
+    declared === undefined ? Infinity : locations.get(`${declared.kind} ${declared.name}`) ?? -1;
+  const ordered = differences.toSorted((one, other) => locationOf(one) - locationOf(other));
   const parts = [
     ...ordered.filter(({ declared, migrated }) => !WRITTEN.has((declared ?? migrated)!.kind))
       .map((difference) => stub(difference, statements)),

@@ -1,8 +1,8 @@
 /** Entry of `deno task migration`: derives the next migration, or rebuilds the baseline. */
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { allocateTimes } from "../add/times.ts";
-import { readMigrations } from "../../tests/stack/migrations.ts";
+import { allocateTimes } from "../../cli/add/times.ts";
+import { readMigrations } from "../../stack/migrations.ts";
 import { rebuildBaseline } from "./baseline.ts";
 import { compareCatalogs, describeDifference } from "./compare.ts";
 import { deriveMigration } from "./derive.ts";

@@ -1,8 +1,8 @@
 import { join } from "node:path";
-import { startPostgres } from "../../tests/stack/postgres/cluster.ts";
-import { connect } from "../../tests/stack/postgres/connection.ts";
-import { createWorkspace } from "../../tests/stack/process/workspace.ts";
-import { readMigrations } from "../../tests/stack/migrations.ts";
+import { startPostgres } from "../../stack/postgres/cluster.ts";
+import { connect } from "../../stack/postgres/connection.ts";
+import { createWorkspace } from "../../stack/process/workspace.ts";
+import { readMigrations } from "../../stack/migrations.ts";
 import { type Catalog, readCatalog } from "./catalog.ts";
 import { readSchemaFiles } from "./schema_files.ts";
 

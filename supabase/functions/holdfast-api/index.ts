@@ -1,5 +1,5 @@
 /** Answers what backups and runs there are. */
-import { createApiApp } from "../_holdfast/http/api_app.ts";
-import { edgeOptions } from "../_holdfast/http/edge.ts";
+import { createApiApp } from "../_holdfast/app/api_app.ts";
+import { edgeOptions } from "../_holdfast/app/edge_options.ts";
 
 Deno.serve(createApiApp(edgeOptions()).fetch);

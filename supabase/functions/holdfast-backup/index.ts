@@ -1,5 +1,5 @@
-/** Starts backups and works as a lane of one. */
-import { createBackupApp } from "../_holdfast/http/backup_app.ts";
-import { edgeOptions } from "../_holdfast/http/edge.ts";
+/** Starts backups and works as a worker of one. */
+import { createBackupApp } from "../_holdfast/app/backup_app.ts";
+import { edgeOptions } from "../_holdfast/app/edge_options.ts";
 
 Deno.serve(createBackupApp(edgeOptions()).fetch);

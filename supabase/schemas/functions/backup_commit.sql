@@ -1,4 +1,4 @@
--- What became of a page of the sweep.
+-- What became of a page of the scan.
 
 create function holdfast_private.mark_moved(r holdfast_private.runs, results jsonb) returns void
   language sql security definer set search_path = ''
@@ -6,7 +6,7 @@ create function holdfast_private.mark_moved(r holdfast_private.runs, results jso
   set plan_cache_mode = force_custom_plan set enable_hashjoin = off set enable_mergejoin = off
   set enable_seqscan = off
 as $$
-  -- The same object under two names means that it was moved during the sweep: one of them is gone.
+  -- The same object under two names means that it was moved during the scan: one of them is gone.
   update holdfast_private.entries e set missing_in = (r).sequence
   from jsonb_to_recordset(mark_moved.results) as x (bucket_id text, name text, object_id uuid)
   where e.repository = (r).repository and holdfast_private.object_hash(e.object_id) = holdfast_private.object_hash(x.object_id)
@@ -14,7 +14,7 @@ as $$
     and (e.bucket_id, e.name) <> (x.bucket_id, x.name) and e.missing_in is distinct from (r).sequence
 $$;
 comment on function holdfast_private.mark_moved(holdfast_private.runs, jsonb) is
-  'Marks the entries of these objects that have other names, to be looked at when the sweep is done.';
+  'Marks the entries of these objects that have other names, to be looked at when the scan is done.';
 
 create function holdfast_private.record_results(r holdfast_private.runs, results jsonb) returns void
   language plpgsql security definer set search_path = ''
@@ -62,21 +62,21 @@ begin
 end
 $$;
 comment on function holdfast_private.backup_commit(bigint, uuid, jsonb, text, jsonb) is
-  'Commits a page of the sweep: results, names no longer found, position and counters, in one transaction. Results may be of names behind to_name, up to which nothing is passed over; null where nothing is passed at all.';
+  'Commits a page of the scan: results, names no longer found, position and counters, in one transaction. Results may be of names behind to_name, up to which nothing is passed over; null where nothing is passed at all.';
 
 -- An object that is moved while it is read for the first time: no name of it was ever held, so none is
--- found missing, and where it went to the sweep may have been already.
-create function holdfast_private.object_elsewhere(object_id uuid) returns jsonb
+-- found missing, and where it went to the scan may have been already.
+create function holdfast_private.find_object_by_id(object_id uuid) returns jsonb
   language sql stable security definer set search_path = ''
 as $$
   select i.item
-  from holdfast_private.runs r join holdfast_private.source_objects o on o.id = object_elsewhere.object_id
+  from holdfast_private.runs r join holdfast_private.source_objects o on o.id = find_object_by_id.object_id
     cross join lateral holdfast_private.backup_item(r.repository, o.id, o.bucket_id, o.name, o.version, o.size, o.etag,
       o.metadata) as i
   where r.kind = 'backup' and r.state = 'running'
     and holdfast_private.in_scope(holdfast_private.plan_scope(r.plan), o.bucket_id, o.name, o.size)
 $$;
-comment on function holdfast_private.object_elsewhere(uuid) is
+comment on function holdfast_private.find_object_by_id(uuid) is
   'An object by its id, under whichever name it has now, as a slice of the running backup acts on it; null where it is gone or out of scope.';
 
 -- Is Storage out, or does it lack the bytes of one object? Both may look the same to whoever reads
@@ -105,12 +105,12 @@ $$;
 comment on function holdfast_private.readable_objects(integer) is
   'Some objects of the project whose bytes the running run''s repository holds as they are now: Storage gave them once.';
 
-create function holdfast_private.storage_was_doubted() returns boolean
+create function holdfast_private.has_storage_failure() returns boolean
   language sql stable security definer set search_path = ''
 as $$
   select exists (
     select from holdfast_private.runs r join holdfast_private.failures f on f.run = r.id
     where r.state = 'running' and f.code = 'storage_failed')
 $$;
-comment on function holdfast_private.storage_was_doubted() is
+comment on function holdfast_private.has_storage_failure() is
   'Whether the running run already passed an object that Storage did not give, instead of waiting for it.';

@@ -1,4 +1,4 @@
--- The backup job's start: prepare, and cut the sweep into cursors.
+-- The backup job's start: prepare, and cut the scan into cursors.
 
 create function holdfast_private.start_backup(started_by text) returns uuid
   language plpgsql security definer set search_path = ''
@@ -11,44 +11,44 @@ end
 $$;
 comment on function holdfast_private.start_backup(text) is 'Starts a backup with the settings as they are now.';
 
-create function holdfast_private.sweep_buckets(scope holdfast_private.scope, repository integer) returns setof text
+create function holdfast_private.scan_buckets(scope holdfast_private.scope, repository integer) returns setof text
   language sql stable security definer set search_path = ''
 as $$
   -- Buckets that have open entries come along though they are gone: their entries must be closed.
   with recursive held as (
     (select e.bucket_id from holdfast_private.entries e
-      where e.repository = sweep_buckets.repository order by e.bucket_id limit 1)
+      where e.repository = scan_buckets.repository order by e.bucket_id limit 1)
     union all
     select (select e.bucket_id from holdfast_private.entries e
-      where e.repository = sweep_buckets.repository and e.bucket_id > held.bucket_id
+      where e.repository = scan_buckets.repository and e.bucket_id > held.bucket_id
       order by e.bucket_id limit 1)
     from held where held.bucket_id is not null
   )
-  select b.id collate "C" from holdfast_private.source_buckets(sweep_buckets.scope) b
+  select b.id collate "C" from holdfast_private.source_buckets(scan_buckets.scope) b
   union
   select held.bucket_id from held where held.bucket_id is not null
 $$;
-comment on function holdfast_private.sweep_buckets(holdfast_private.scope, integer) is
+comment on function holdfast_private.scan_buckets(holdfast_private.scope, integer) is
   'Ids of the buckets that a backup has to look at.';
 
-create function holdfast_private.backup_forget(cursor_id bigint, owner uuid, repository_id uuid, place jsonb, max_rows integer)
+create function holdfast_private.backup_rollback(cursor_id bigint, owner uuid, repository_id uuid, location jsonb, max_rows integer)
   returns integer language plpgsql security definer set search_path = ''
 as $$
 declare
-  c holdfast_private.cursors := holdfast_private.require_lease(backup_forget.cursor_id, backup_forget.owner);
+  c holdfast_private.cursors := holdfast_private.require_lease(backup_rollback.cursor_id, backup_rollback.owner);
   elsewhere integer := (
     select r.id from holdfast_private.repositories r
-    where r.repository_id = backup_forget.repository_id
-      and holdfast_private.place_of(to_jsonb(r)) <> holdfast_private.place_of(backup_forget.place));
+    where r.repository_id = backup_rollback.repository_id
+      and holdfast_private.location_of(to_jsonb(r)) <> holdfast_private.location_of(backup_rollback.location));
 begin
   if elsewhere is null then
     return 0;
   end if;
-  perform holdfast_private.heartbeat(c.id, backup_forget.owner);
-  return holdfast_private.forget_some(elsewhere, backup_forget.max_rows);
+  perform holdfast_private.heartbeat(c.id, backup_rollback.owner);
+  return holdfast_private.rollback_unsealed_step(elsewhere, backup_rollback.max_rows);
 end
 $$;
-comment on function holdfast_private.backup_forget(bigint, uuid, uuid, jsonb, integer) is
+comment on function holdfast_private.backup_rollback(bigint, uuid, uuid, jsonb, integer) is
   'Where backups went to another place so far, forgets some of what was copied there and never sealed; returns how much, 0 when nothing is left.';
 
 create function holdfast_private.backup_prepared(cursor_id bigint, owner uuid, facts jsonb) returns integer
@@ -61,13 +61,13 @@ declare
   sequence integer := holdfast_private.take_sequence(c.run, repository);
 begin
   update holdfast_private.runs r
-  set plan = r.plan || jsonb_build_object('place', holdfast_private.place_of(backup_prepared.facts)) where r.id = c.run;
+  set plan = r.plan || jsonb_build_object('location', holdfast_private.location_of(backup_prepared.facts)) where r.id = c.run;
   insert into holdfast_private.cursors (run, stage, bucket_id)
   select c.run, 'objects', bucket_id
-  from holdfast_private.sweep_buckets(holdfast_private.plan_scope(plan), repository) as bucket_id order by bucket_id;
+  from holdfast_private.scan_buckets(holdfast_private.plan_scope(plan), repository) as bucket_id order by bucket_id;
   perform holdfast_private.finish_cursor(c.id, backup_prepared.owner);
   return sequence;
 end
 $$;
 comment on function holdfast_private.backup_prepared(bigint, uuid, jsonb) is
-  'Ends the prepare stage: records the repository, takes the run''s sequence, cuts the sweep into cursors.';
+  'Ends the prepare stage: records the repository, takes the run''s sequence, cuts the scan into cursors.';

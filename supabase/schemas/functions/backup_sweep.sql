@@ -1,4 +1,4 @@
--- The sweep: windows of names, compared and given out page by page.
+-- The scan: windows of names, compared and given out page by page.
 
 create function holdfast_private.window_end(repository integer, bucket_id text, from_name text, range_to text, rows integer)
   returns text language plpgsql stable security definer set search_path = '' set plan_cache_mode = force_custom_plan
@@ -98,7 +98,7 @@ create function holdfast_private.window_differs(repository integer, scope holdfa
   to_name text) returns boolean
   language plpgsql stable security definer set search_path = '' set plan_cache_mode = force_custom_plan
   -- Two indexes in one order: it costs the same a row at any size, keeps nothing in memory or on
-  -- disk, and ends where the first difference is. And lanes are the parallelism.
+  -- disk, and ends where the first difference is. And workers are the parallelism.
   set enable_seqscan = off set enable_bitmapscan = off set enable_hashjoin = off
   set max_parallel_workers_per_gather = 0
 as $$

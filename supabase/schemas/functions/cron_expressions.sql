@@ -16,10 +16,10 @@ begin
       return null;
     end if;
     select array_agg(coalesce(array_position(names, b.text) - 1 + lowest,
-      case when b.text ~ '^[0-9]{1,2}$' then b.text::integer end) order by b.place)
+      case when b.text ~ '^[0-9]{1,2}$' then b.text::integer end) order by b.location)
     into numbers
     from unnest(array[coalesce(bounds[1], lowest::text), coalesce(bounds[2], bounds[1], highest::text)])
-      with ordinality as b (text, place);
+      with ordinality as b (text, location);
     if array_position(numbers, null) is not null or numbers[1] < lowest or numbers[2] > highest
       or numbers[1] > numbers[2] then
       return null;

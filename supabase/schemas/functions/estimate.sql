@@ -33,11 +33,11 @@ begin
   )
   select l.id, l.objects::bigint, l.bytes::bigint, l.requests::bigint, l.bytes::bigint
   from (
-    select e.id, e.objects, e.bytes, e.requests, 1 as place from every_bucket e
+    select e.id, e.objects, e.bytes, e.requests, 1 as location from every_bucket e
     union all
     select '(all)', coalesce(sum(e.objects), 0), coalesce(sum(e.bytes), 0), coalesce(sum(e.requests), 0), 2
     from every_bucket e) as l
-  order by l.place, l.id;
+  order by l.location, l.id;
 end
 $$;
 comment on function holdfast.estimate() is

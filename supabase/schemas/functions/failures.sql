@@ -37,32 +37,32 @@ $$;
 comment on function holdfast_private.record_failures(uuid, text, jsonb) is
   'Records each result''s failure, and forgets the failures of those that succeeded.';
 
-create function holdfast_private.forget_failures(scope holdfast_private.scope) returns void
+create function holdfast_private.remove_failures(scope holdfast_private.scope) returns void
   language sql security definer set search_path = ''
 as $$
   delete from holdfast_private.failures f where f.job = 'backup' and not exists (
     select from holdfast_private.source_objects o where o.bucket_id = f.bucket_id collate "default" and o.name = f.name
-      and holdfast_private.in_scope(forget_failures.scope, o.bucket_id, o.name, o.size)
+      and holdfast_private.in_scope(remove_failures.scope, o.bucket_id, o.name, o.size)
     -- Looks each up. As a join, it would read all of the project's objects for a table without statistics.
     offset 0)
 $$;
-comment on function holdfast_private.forget_failures(holdfast_private.scope) is
+comment on function holdfast_private.remove_failures(holdfast_private.scope) is
   'Forgets failures of objects that are gone or out of scope: they are nobody''s concern any more.';
 
 -- Failures of objects that are held by now. A database that was put back has the failures of then, and
--- after an import what came since is held; a restore puts back what failed before. No sweep meets an object
+-- after an import what came since is held; a restore puts back what failed before. No scan meets an object
 -- again that is held as it is, so its failure would stay, and every snapshot be partial for ever.
-create function holdfast_private.forget_settled_failures(repository integer) returns void
+create function holdfast_private.remove_resolved_failures(repository integer) returns void
   language sql security definer set search_path = '' set plan_cache_mode = force_custom_plan
 as $$
   delete from holdfast_private.failures f
   where f.job = 'backup' and exists (
     select from holdfast_private.known_entries e join holdfast_private.source_objects o
       on o.bucket_id = e.bucket_id collate "default" and o.name = e.name and o.version = e.version
-    where e.repository = forget_settled_failures.repository and e.bucket_id = f.bucket_id and e.name = f.name
+    where e.repository = remove_resolved_failures.repository and e.bucket_id = f.bucket_id and e.name = f.name
       and e.removed_in is null and e.blob is not null and e.wanted_version is null
-    -- Looks each up, as forget_failures does.
+    -- Looks each up, as remove_failures does.
     offset 0)
 $$;
-comment on function holdfast_private.forget_settled_failures(integer) is
+comment on function holdfast_private.remove_resolved_failures(integer) is
   'Forgets failures of objects that the repository holds as they are now.';

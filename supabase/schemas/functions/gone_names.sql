@@ -1,24 +1,24 @@
--- Names that a sweep no longer found. Each is looked up by object id: an object that lives under
+-- Names that a scan no longer found. Each is looked up by object id: an object that lives under
 -- another name is backed up there first, and only then is the old name closed.
 
-create function holdfast_private.gone_page(cursor_id bigint, owner uuid, max_items integer) returns jsonb
+create function holdfast_private.missing_page(cursor_id bigint, owner uuid, max_items integer) returns jsonb
   language plpgsql security definer set search_path = ''
 as $$
 declare
-  c holdfast_private.cursors := holdfast_private.require_lease(gone_page.cursor_id, gone_page.owner);
+  c holdfast_private.cursors := holdfast_private.require_lease(missing_page.cursor_id, missing_page.owner);
   r holdfast_private.runs := (select runs from holdfast_private.runs where runs.id = c.run);
   scope holdfast_private.scope := holdfast_private.plan_scope(r.plan);
   last_position jsonb;
   items jsonb;
 begin
-  if c.position ? 'stray_pass' then
-    return holdfast_private.stray_page(r, c.position, gone_page.max_items);
+  if c.position ? 'moved_scan_pass' then
+    return holdfast_private.moved_page(r, c.position, missing_page.max_items);
   end if;
   with marked as (
     select e.bucket_id, e.name, e.object_id from holdfast_private.entries e
     where e.repository = r.repository and e.missing_in = r.sequence and e.removed_in is null
       and (e.bucket_id, e.name) > (coalesce(c.position ->> 'bucket_id', ''), coalesce(c.position ->> 'name', ''))
-    order by e.bucket_id, e.name limit gone_page.max_items
+    order by e.bucket_id, e.name limit missing_page.max_items
   ), living as (
     select distinct on (o.id) o.* from marked m join holdfast_private.source_objects o on o.id = m.object_id
     where holdfast_private.in_scope(scope, o.bucket_id, o.name, o.size)
@@ -35,29 +35,29 @@ begin
         l.metadata) as i)
   into last_position, items;
   if last_position is null then
-    return holdfast_private.stray_page(r, '{}', gone_page.max_items);
+    return holdfast_private.moved_page(r, '{}', missing_page.max_items);
   end if;
   return jsonb_build_object('items', items, 'position', last_position);
 end
 $$;
-comment on function holdfast_private.gone_page(bigint, uuid, integer) is
-  'Marked names after the cursor, then strays: objects that live elsewhere and are not held there, and the position to commit; null at the end.';
+comment on function holdfast_private.missing_page(bigint, uuid, integer) is
+  'Marked names after the cursor, then moved_since_start: objects that live elsewhere and are not held there, and the position to commit; null at the end.';
 
-create function holdfast_private.gone_commit(cursor_id bigint, owner uuid, results jsonb, new_position jsonb, done jsonb)
+create function holdfast_private.missing_commit(cursor_id bigint, owner uuid, results jsonb, new_position jsonb, done jsonb)
   returns void language plpgsql security definer set search_path = ''
 as $$
 declare
-  c holdfast_private.cursors := holdfast_private.require_lease(gone_commit.cursor_id, gone_commit.owner);
+  c holdfast_private.cursors := holdfast_private.require_lease(missing_commit.cursor_id, missing_commit.owner);
   r holdfast_private.runs := (select runs from holdfast_private.runs where runs.id = c.run);
 begin
-  perform holdfast_private.record_results(r, gone_commit.results);
-  perform holdfast_private.commit_cursor(c.id, gone_commit.owner, gone_commit.new_position, gone_commit.done);
+  perform holdfast_private.record_results(r, missing_commit.results);
+  perform holdfast_private.commit_cursor(c.id, missing_commit.owner, missing_commit.new_position, missing_commit.done);
 end
 $$;
-comment on function holdfast_private.gone_commit(bigint, uuid, jsonb, jsonb, jsonb) is 'Commits a page of the gone stage.';
+comment on function holdfast_private.missing_commit(bigint, uuid, jsonb, jsonb, jsonb) is 'Commits a page of the gone stage.';
 
--- Closing names of objects that moved more than once during the sweep: it met one under its second
--- name, and then that went on to a third, behind the sweep. The first was kept, since nothing is held
+-- Closing names of objects that moved more than once during the scan: it met one under its second
+-- name, and then that went on to a third, behind the scan. The first was kept, since nothing is held
 -- under the third; but what is held under the second was so during the run, and the first was not.
 --
 -- An object moves away, and another one takes its name whose bytes can't be had: the entry under that name
@@ -88,7 +88,7 @@ begin
           and holdfast_private.in_scope(scope, s.bucket_id, s.name, s.size)) then 'kept'
       when o.id is null then 'removed'
       when not holdfast_private.in_scope(scope, o.bucket_id, o.name, o.size) then 'excluded'
-      -- Of the names that an object had during the sweep one is enough: one that the sweep met last
+      -- Of the names that an object had during the scan one is enough: one that the scan met last
       -- it found after it looked here, where the object was not any more.
       when exists (
         select from holdfast_private.entries h

@@ -17,7 +17,7 @@ declare
 begin
   update holdfast_private.runs r
   set repository = coalesce(known, holdfast_private.save_repository(facts)),
-    plan = r.plan || jsonb_build_object('place', holdfast_private.place_of(facts))
+    plan = r.plan || jsonb_build_object('location', holdfast_private.location_of(facts))
   where r.id = c.run;
   insert into holdfast_private.cursors (run, stage) values (c.run, next_stage);
   perform holdfast_private.finish_cursor(c.id, repository_prepared.owner);
@@ -58,7 +58,7 @@ begin
   -- Once, before the first page: an import's own entries lie above the base too. And not before
   -- there is one: a log without news leaves alone what a backup copied and has not sealed yet.
   if not c.position ? 'begun' then
-    perform holdfast_private.forget_unsealed(repo);
+    perform holdfast_private.rollback_unsealed(repo);
   end if;
   perform holdfast_private.put_entries(repo, import_page.sequence, lines);
 
@@ -95,7 +95,7 @@ begin
     return true;
   end if;
   if not c.position ? 'begun' then
-    perform holdfast_private.forget_unsealed(repo);
+    perform holdfast_private.rollback_unsealed(repo);
   end if;
   with page as materialized (
     select e.bucket_id, e.name, e.added_in, e.removed_in from holdfast_private.entries e
@@ -131,7 +131,7 @@ declare
 begin
   if import_record.document is not null then
     if not c.position ? 'begun' then
-      perform holdfast_private.forget_unsealed(repo);
+      perform holdfast_private.rollback_unsealed(repo);
     end if;
     c.position := '{"begun": true}';
     perform holdfast_private.save_snapshot(repo, import_record.document);

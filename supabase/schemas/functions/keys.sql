@@ -14,9 +14,9 @@ declare
   public_id text := substr(replace(gen_random_uuid()::text, '-', ''), 1, 12);
   key text := 'hf_' || scope || '_' || public_id || '_' || random;
 begin
-  if scope not in ('look', 'operate', 'restore', 'worker') then
+  if scope not in ('read', 'operate', 'restore', 'worker') then
     raise exception 'scope_unknown' using errcode = 'HF000',
-      detail = format('There is no scope %L.', scope), hint = 'Use look, operate or restore.';
+      detail = format('There is no scope %L.', scope), hint = 'Use read, operate or restore.';
   end if;
   insert into holdfast_private.keys (id, scope, name, digest)
   values (public_id, scope, create_key.name, sha256(convert_to(key, 'UTF8')));
@@ -31,7 +31,7 @@ exception when unique_violation then
 end
 $$;
 comment on function holdfast.create_key(text, text) is
-  'Makes a key of a scope (look, operate, restore) and returns it. It is shown once: only its digest is stored.';
+  'Makes a key of a scope (read, operate, restore) and returns it. It is shown once: only its digest is stored.';
 
 create function holdfast.revoke_key(name text) returns void
   language plpgsql security definer set search_path = ''

@@ -1,4 +1,4 @@
--- Leases. Every write of a lane names its lease and is refused when the lease is lost, so a lane that
+-- Leases. Every write of a worker names its lease and is refused when the lease is lost, so a worker that
 -- wakes late can do no harm.
 
 create function holdfast_private.lease_seconds() returns integer
@@ -9,20 +9,20 @@ comment on function holdfast_private.lease_seconds() is
 create function holdfast_private.page_objects() returns integer
   language sql immutable set search_path = '' as $$ select 500 $$;
 comment on function holdfast_private.page_objects() is
-  'The most objects that one commit is of; after two deaths, so many commits are of one object each.';
+  'The most objects that one commit is of; after two crashes, so many commits are of one object each.';
 
-create function holdfast_private.lane_limits(plan jsonb) returns jsonb
+create function holdfast_private.worker_limits(plan jsonb) returns jsonb
   language sql stable security definer set search_path = ''
 as $$
-  -- Lanes know nothing of each other: each keeps to its part, though the others may be idle.
+  -- Workers know nothing of each other: each keeps to its part, though the others may be idle.
   select jsonb_build_object(
-    'bytes_per_second', (holdfast_private.limit_setting('max_bytes_per_second') / holdfast_private.plan_lanes(plan))::float,
-    'requests_per_second', (holdfast_private.limit_setting('max_requests_per_second') / holdfast_private.plan_lanes(plan))::float,
+    'bytes_per_second', (holdfast_private.limit_setting('max_bytes_per_second') / holdfast_private.plan_workers(plan))::float,
+    'requests_per_second', (holdfast_private.limit_setting('max_requests_per_second') / holdfast_private.plan_workers(plan))::float,
     'egress', holdfast_private.limit_setting('max_egress_bytes_per_day') is not null
       or holdfast_private.limit_setting('max_egress_bytes_per_month') is not null)
 $$;
-comment on function holdfast_private.lane_limits(jsonb) is
-  'What one lane may read from Storage: its part of what is set, null for no limit; and whether egress is limited.';
+comment on function holdfast_private.worker_limits(jsonb) is
+  'What one worker may read from Storage: its part of what is set, null for no limit; and whether egress is limited.';
 
 create function holdfast_private.lease_cursor(owner uuid, function_name text, run uuid default null,
   isolate_seconds numeric default null)
@@ -37,42 +37,42 @@ begin
     and holdfast_private.function_of(runs.kind) = lease_cursor.function_name
     and (lease_cursor.run is null or runs.id = lease_cursor.run)
   for update;
-  if not found or holdfast_private.is_paused(r) or holdfast_private.free_lanes(r) <= 0 then
+  if not found or holdfast_private.is_paused(r) or holdfast_private.free_workers(r) <= 0 then
     return null;
   end if;
   perform holdfast_private.resume_run(r.id);
   select cc.* into c from holdfast_private.cursors cc
   where cc.run = r.id and cc.finished_at is null
     and (cc.lease_expires_at is null or cc.lease_expires_at <= clock_timestamp())
-  order by cc.careful > 0 desc, cc.id limit 1 for update skip locked;
+  order by cc.isolation_mode > 0 desc, cc.id limit 1 for update skip locked;
   if not found then
     return null;
   end if;
-  -- A lane that ends in any other way gives up its name.
-  c.deaths := c.deaths + (c.lease_owner is not null)::integer;
+  -- A worker that ends in any other way gives up its name.
+  c.crashes := c.crashes + (c.lease_owner is not null)::integer;
   if c.lease_owner is not null then
     -- The last that was heard of it prolonged the lease.
     perform holdfast_private.slice_killed(lease_cursor.function_name, extract(epoch from
       c.lease_expires_at - make_interval(secs => holdfast_private.lease_seconds()) - c.isolate_loaded_at));
   end if;
-  if c.deaths >= 2 and c.careful = 0 then
-    c.careful := holdfast_private.page_objects();
+  if c.crashes >= 2 and c.isolation_mode = 0 then
+    c.isolation_mode := holdfast_private.page_objects();
   end if;
   update holdfast_private.cursors cc
-  set lease_owner = lease_cursor.owner, attempts = attempts + 1, deaths = c.deaths, careful = c.careful,
+  set lease_owner = lease_cursor.owner, attempts = attempts + 1, crashes = c.crashes, isolation_mode = c.isolation_mode,
     lease_expires_at = clock_timestamp() + make_interval(secs => holdfast_private.lease_seconds()),
     isolate_loaded_at = clock_timestamp() - make_interval(secs => lease_cursor.isolate_seconds::float)
   where cc.id = c.id;
   return jsonb_build_object(
     'cursor', c.id, 'run', r.id, 'kind', r.kind, 'stage', c.stage, 'bucket_id', c.bucket_id,
-    'position', c.position, 'attempts', c.attempts + 1, 'deaths', c.deaths, 'careful', c.careful > 0, 'plan', r.plan,
+    'position', c.position, 'attempts', c.attempts + 1, 'crashes', c.crashes, 'isolation_mode', c.isolation_mode > 0, 'plan', r.plan,
     'repository', r.repository, 'sequence', r.sequence, 'frozen', r.frozen,
-    'started_at', holdfast_private.utc(r.started_at), 'limits', holdfast_private.lane_limits(r.plan),
+    'started_at', holdfast_private.utc(r.started_at), 'limits', holdfast_private.worker_limits(r.plan),
     'slice_seconds', holdfast_private.slice_seconds(lease_cursor.function_name));
 end
 $$;
 comment on function holdfast_private.lease_cursor(uuid, text, uuid, numeric) is
-  'Leases one free cursor of a running run of this function, to a lane in an isolate of this age; null where none is free, all lanes are busy or the run is paused.';
+  'Leases one free cursor of a running run of this function, to a worker in an isolate of this age; null where none is free, all workers are busy or the run is paused.';
 
 create function holdfast_private.require_lease(cursor_id bigint, owner uuid) returns holdfast_private.cursors
   language plpgsql security definer set search_path = ''
@@ -94,13 +94,13 @@ begin
   if not found then
     raise exception 'lease_lost' using errcode = 'HF000',
       detail = format('Cursor %s is no longer leased to this slice.', require_lease.cursor_id),
-      hint = 'Nothing to do: what was not committed is done again by the lane that has it.';
+      hint = 'Nothing to do: what was not committed is done again by the worker that has it.';
   end if;
   return c;
 end
 $$;
 comment on function holdfast_private.require_lease(bigint, uuid) is
-  'The cursor, locked, if this lane still holds it and its run still runs; else raises lease_lost.';
+  'The cursor, locked, if this worker still holds it and its run still runs; else raises lease_lost.';
 
 create function holdfast_private.heartbeat(cursor_id bigint, owner uuid) returns void
   language plpgsql security definer set search_path = ''

@@ -61,7 +61,7 @@ begin
     return false;
   end if;
   again := holdfast_private.is_paused(r) and r.paused_code = pause_run.code;
-  -- Lanes that were under way find the same limit or server one after the other: the longest counts.
+  -- Workers that were under way find the same limit or server one after the other: the longest counts.
   if holdfast_private.is_paused(r) and r.paused_until >= pause_run.until then
     return false;
   end if;
@@ -95,7 +95,7 @@ as $$
 declare
   r holdfast_private.runs;
 begin
-  -- Few runs are paused. The row of one that is not stays free for its lanes, whose every heartbeat
+  -- Few runs are paused. The row of one that is not stays free for its workers, whose every heartbeat
   -- and commit need it, until the tick commits.
   if not exists (
     select from holdfast_private.runs p where p.id = resume_if_due.run_id and p.paused_until is not null) then

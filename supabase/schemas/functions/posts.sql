@@ -1,15 +1,15 @@
 -- How work is posted to the functions.
 
-create function holdfast_private.free_lanes(r holdfast_private.runs) returns integer
+create function holdfast_private.free_workers(r holdfast_private.runs) returns integer
   language sql stable security definer set search_path = ''
 as $$
-  -- What kills its lane kills all lanes in its isolate: which object it is can be found out only alone.
-  select case when coalesce(max(c.careful), 0) > 0 then 1 else holdfast_private.plan_lanes((free_lanes.r).plan) end
+  -- What kills its worker kills all workers in its isolate: which object it is can be found out only alone.
+  select case when coalesce(max(c.isolation_mode), 0) > 0 then 1 else holdfast_private.plan_workers((free_workers.r).plan) end
     - count(*) filter (where c.lease_expires_at > clock_timestamp())
-  from holdfast_private.cursors c where c.run = (free_lanes.r).id and c.finished_at is null
+  from holdfast_private.cursors c where c.run = (free_workers.r).id and c.finished_at is null
 $$;
-comment on function holdfast_private.free_lanes(holdfast_private.runs) is
-  'How many more lanes may work on a run; while a cursor is careful, there is one lane.';
+comment on function holdfast_private.free_workers(holdfast_private.runs) is
+  'How many more workers may work on a run; while a cursor is careful, there is one worker.';
 
 create function holdfast_private.post_work(function_name text, body jsonb) returns boolean
   language plpgsql security definer set search_path = ''
@@ -44,27 +44,27 @@ $$;
 comment on function holdfast_private.post_slice(uuid) is
   'Asks for a slice of a run over HTTP, once this transaction commits; false where the URL is not in Vault, or the run is paused.';
 
-create function holdfast_private.post_free_lanes(run_id uuid) returns integer
+create function holdfast_private.post_free_workers(run_id uuid) returns integer
   language plpgsql security definer set search_path = ''
 as $$
 declare
   wanted integer;
 begin
-  select least(holdfast_private.free_lanes(r),
+  select least(holdfast_private.free_workers(r),
     count(*) filter (where c.lease_expires_at is null or c.lease_expires_at <= clock_timestamp()))
   into wanted
   from holdfast_private.runs r join holdfast_private.cursors c on c.run = r.id and c.finished_at is null
-  where r.id = post_free_lanes.run_id group by r.id;
+  where r.id = post_free_workers.run_id group by r.id;
   for posted in 1 .. coalesce(wanted, 0) loop
-    if not holdfast_private.post_slice(post_free_lanes.run_id) then
+    if not holdfast_private.post_slice(post_free_workers.run_id) then
       return 0;
     end if;
   end loop;
   return greatest(coalesce(wanted, 0), 0);
 end
 $$;
-comment on function holdfast_private.post_free_lanes(uuid) is
-  'Posts a slice for each lane of a run that is not busy, as far as there are cursors to lease; returns how many.';
+comment on function holdfast_private.post_free_workers(uuid) is
+  'Posts a slice for each worker of a run that is not busy, as far as there are cursors to lease; returns how many.';
 
 -- Where slices are posted to is nowhere that a cloud keeps for itself, as for the repository's endpoint.
 create function holdfast_private.save_project_url(url text) returns void

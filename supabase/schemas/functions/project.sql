@@ -1,32 +1,32 @@
 -- Which project this database serves. A clone or a branch carries its origin's rows along, and must
 -- neither go on with the origin's runs nor post to the origin.
 
-create function holdfast_private.enter_project(project_url text) returns integer
+create function holdfast_private.bind_project(project_url text) returns integer
   language plpgsql security definer set search_path = ''
 as $$
 declare
   before text := holdfast_private.setting('project_url') #>> '{}';
-  stray holdfast_private.runs;
+  running holdfast_private.runs;
   cancelled integer := 0;
 begin
-  if before is not distinct from enter_project.project_url then
+  if before is not distinct from bind_project.project_url then
     return 0;
   end if;
   if before is not null then
-    for stray in select * from holdfast_private.runs r where r.state in ('running', 'sealing') loop
-      perform holdfast_private.end_run(stray.id, 'cancelled', message => format('It was a run of %s.', before));
+    for running in select * from holdfast_private.runs r where r.state in ('running', 'sealing') loop
+      perform holdfast_private.end_run(running.id, 'cancelled', message => format('It was a run of %s.', before));
       cancelled := cancelled + 1;
     end loop;
     -- The origin's URL in a clone's Vault would make the clone's cron post to the origin.
     delete from vault.secrets where name = 'holdfast_project_url' and exists (
       select from vault.decrypted_secrets d where d.id = secrets.id and d.decrypted_secret = before);
   end if;
-  perform holdfast.set('project_url', to_jsonb(enter_project.project_url));
+  perform holdfast.set('project_url', to_jsonb(bind_project.project_url));
   if not exists (select from vault.secrets where name = 'holdfast_project_url') then
-    perform vault.create_secret(enter_project.project_url, 'holdfast_project_url', 'Holdfast: where to post slices');
+    perform vault.create_secret(bind_project.project_url, 'holdfast_project_url', 'Holdfast: where to post slices');
   end if;
   return cancelled;
 end
 $$;
-comment on function holdfast_private.enter_project(text) is
+comment on function holdfast_private.bind_project(text) is
   'Called by the functions with their own SUPABASE_URL. Where it is another than before, left-over runs are cancelled; returns how many.';

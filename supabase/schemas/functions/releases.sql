@@ -1,4 +1,4 @@
--- How a lane gives a cursor back before it is done.
+-- How a worker gives a cursor back before it is done.
 
 create function holdfast_private.release_cursor(cursor_id bigint, owner uuid, rest_seconds numeric default 0) returns boolean
   language plpgsql security definer set search_path = ''
@@ -6,7 +6,7 @@ as $$
 declare
   c holdfast_private.cursors := holdfast_private.require_lease(release_cursor.cursor_id, release_cursor.owner);
 begin
-  -- A lane that rests keeps its place, so that no other reads in its stead.
+  -- A worker that rests keeps its place, so that no other reads in its stead.
   update holdfast_private.cursors set lease_owner = null, attempts = greatest(attempts - 1, 0),
     lease_expires_at = case when release_cursor.rest_seconds > 0
       then clock_timestamp() + make_interval(secs => release_cursor.rest_seconds::float) end
@@ -17,7 +17,7 @@ begin
 end
 $$;
 comment on function holdfast_private.release_cursor(bigint, uuid, numeric) is
-  'Gives a cursor back with work left in it, which is not a death, and asks for the next slice in the same transaction; or lets the lane rest so long that what it read comes to no more than it may, and leaves it to the tick.';
+  'Gives a cursor back with work left in it, which is not a death, and asks for the next slice in the same transaction; or lets the worker rest so long that what it read comes to no more than it may, and leaves it to the tick.';
 
 create function holdfast_private.pause_cursor(cursor_id bigint, owner uuid) returns jsonb
   language plpgsql security definer set search_path = ''
@@ -25,19 +25,19 @@ as $$
 declare
   c holdfast_private.cursors;
   reached record;
-  news boolean := false;
+  newly_paused boolean := false;
 begin
-  -- The run first, for update: two lanes that find the limit at once must not wait for each other.
+  -- The run first, for update: two workers that find the limit at once must not wait for each other.
   perform from holdfast_private.runs r
   where r.id = (select cc.run from holdfast_private.cursors cc where cc.id = pause_cursor.cursor_id) for update;
   c := holdfast_private.require_lease(pause_cursor.cursor_id, pause_cursor.owner);
   select * into reached from holdfast_private.egress_limit_reached();
   if reached.setting is not null then
-    news := holdfast_private.pause_run(c.run, reached.until, 'paused_by_limit', format(
+    newly_paused := holdfast_private.pause_run(c.run, reached.until, 'paused_by_limit', format(
       '%s is reached: %s of %s bytes were read from Storage.', reached.setting, reached.used, reached.allowed));
   end if;
   perform holdfast_private.release_cursor(c.id, pause_cursor.owner);
-  return jsonb_build_object('news', news) || coalesce(
+  return jsonb_build_object('newly_paused', newly_paused) || coalesce(
     (select holdfast_private.pause_summary(r) from holdfast_private.runs r where r.id = c.run), '{}');
 end
 $$;
@@ -52,7 +52,7 @@ begin
   return (holdfast_private.egress_limit_reached()).setting is null;
 end
 $$;
-comment on function holdfast_private.may_read(bigint, uuid) is 'Whether a lane may read a page or part more: no limit of egress is reached.';
+comment on function holdfast_private.may_read(bigint, uuid) is 'Whether a worker may read a page or part more: no limit of egress is reached.';
 
 create function holdfast_private.longest_wait() returns interval
   language sql immutable set search_path = '' as $$ select interval '1 hour' $$;
@@ -79,4 +79,4 @@ begin
 end
 $$;
 comment on function holdfast_private.leave_cursor(bigint, uuid, numeric, text, text) is
-  'Leaves a cursor until its lease runs out, after a failure that may pass: it is no death, and nobody tries again at once. Where a server said for how long it wants to be left alone, no lane asks it before.';
+  'Leaves a cursor until its lease runs out, after a failure that may pass: it is no death, and nobody tries again at once. Where a server said for how long it wants to be left alone, no worker asks it before.';

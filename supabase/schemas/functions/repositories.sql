@@ -1,11 +1,11 @@
 -- What is known of repositories, and the sequences that runs take in them.
 
-create function holdfast_private.place_of(facts jsonb) returns jsonb
+create function holdfast_private.location_of(facts jsonb) returns jsonb
   language sql immutable set search_path = ''
 as $$
   select jsonb_build_object('endpoint', facts -> 'endpoint', 'bucket', facts -> 'bucket', 'prefix', facts -> 'prefix')
 $$;
-comment on function holdfast_private.place_of(jsonb) is 'Of what was found of a repository, where it lies.';
+comment on function holdfast_private.location_of(jsonb) is 'Of what was found of a repository, where it lies.';
 
 -- A run keeps to the place that it began at, and what was copied to another place is not held at this
 -- one: secrets can change at any time, and a bucket may be copied while something in it is unsealed.
@@ -19,7 +19,7 @@ create function holdfast_private.known_repository(repository_id uuid) returns js
 as $$
   select jsonb_build_object('id', r.id, 'last_record', r.last_record, 'owner_project', r.owner_project,
     'conditional_writes', r.conditional_writes, 'endpoint', r.endpoint, 'bucket', r.bucket, 'prefix', r.prefix,
-    'unanswered_records', (
+    'unconfirmed_records', (
       select coalesce(jsonb_agg(u.sequence order by u.sequence), '[]') from holdfast_private.runs u
       where u.repository = r.id and u.kind = 'backup' and u.state = 'failed' and u.sequence > r.last_record
         and exists (select from holdfast_private.cursors c where c.run = u.id and c.stage = 'seal')))

@@ -3,20 +3,20 @@
 -- Buckets that an earlier restore made and ended before it could give them their settings: no size limit, no
 -- owner. To the next one they were a user's, left as they are. And a bucket's name that another has by now,
 -- which ended a restore before it put anything.
-create function holdfast_private.left_by_restore(bucket_id text, created_at timestamptz) returns boolean
+create function holdfast_private.created_by_failed_restore(bucket_id text, created_at timestamptz) returns boolean
   language sql stable security definer set search_path = ''
 as $$
   select exists (
     select from holdfast_private.cursors c join holdfast_private.runs r on r.id = c.run
     where r.kind = 'restore' and r.state in ('failed', 'cancelled') and c.stage = 'buckets' and c.finished_at is null
-      and (c.position -> 'made' ? left_by_restore.bucket_id or c.position -> 'asked' ? left_by_restore.bucket_id)
-      and left_by_restore.created_at between (c.position ->> 'since')::timestamptz
+      and (c.position -> 'made' ? created_by_failed_restore.bucket_id or c.position -> 'asked' ? created_by_failed_restore.bucket_id)
+      and created_by_failed_restore.created_at between (c.position ->> 'since')::timestamptz
         and r.ended_at + interval '3 minutes')
 $$;
-comment on function holdfast_private.left_by_restore(text, timestamptz) is
+comment on function holdfast_private.created_by_failed_restore(text, timestamptz) is
   'Whether a bucket may be one that a restore asked for which ended before it patched the row.';
 
-create function holdfast_private.as_asked(bucket jsonb, wanted jsonb) returns boolean
+create function holdfast_private.matches_request(bucket jsonb, wanted jsonb) returns boolean
   language sql immutable set search_path = ''
 as $$
   select bucket ->> 'name' = bucket ->> 'id' and bucket ->> 'owner_id' is null
@@ -26,27 +26,27 @@ as $$
     and coalesce(nullif(bucket -> 'allowed_mime_types', '[]'), 'null')
       = coalesce(nullif(wanted -> 'allowed_mime_types', '[]'), 'null')
 $$;
-comment on function holdfast_private.as_asked(jsonb, jsonb) is
+comment on function holdfast_private.matches_request(jsonb, jsonb) is
   'Whether a bucket''s row is as Storage makes it that was asked for one of these settings.';
 
 -- Which buckets a restore made itself. Another's may come to be at any time, from a project's migrations
 -- above all: its settings are not a restore's to touch, and nothing in it may be written over. So a
 -- restore says which buckets it is about to ask for, and afterwards which it made.
-create function holdfast_private.restore_asks(cursor_id bigint, owner uuid, made jsonb, asked jsonb) returns void
+create function holdfast_private.record_bucket_intent(cursor_id bigint, owner uuid, made jsonb, asked jsonb) returns void
   language plpgsql security definer set search_path = ''
 as $$
 declare
-  c holdfast_private.cursors := holdfast_private.require_lease(restore_asks.cursor_id, restore_asks.owner);
+  c holdfast_private.cursors := holdfast_private.require_lease(record_bucket_intent.cursor_id, record_bucket_intent.owner);
   new_position jsonb := jsonb_build_object('since', clock_timestamp()) || c.position
-    || jsonb_build_object('made', restore_asks.made, 'asked', restore_asks.asked);
+    || jsonb_build_object('made', record_bucket_intent.made, 'asked', record_bucket_intent.asked);
 begin
   -- To ask again for the same is no progress: an outage is waited for so long and no longer.
   if not (c.position @> new_position and new_position @> c.position) then
-    perform holdfast_private.commit_cursor(c.id, restore_asks.owner, new_position, '{}');
+    perform holdfast_private.commit_cursor(c.id, record_bucket_intent.owner, new_position, '{}');
   end if;
 end
 $$;
-comment on function holdfast_private.restore_asks(bigint, uuid, jsonb, jsonb) is
+comment on function holdfast_private.record_bucket_intent(bigint, uuid, jsonb, jsonb) is
   'Commits the ids of the buckets that a restore made so far, and of those it is about to ask for or had no answer about.';
 
 create function holdfast_private.restore_buckets(cursor_id bigint, owner uuid) returns jsonb
@@ -61,7 +61,7 @@ begin
       'made', case
         when t.id is null then 'no'
         when c.position -> 'made' ? (b ->> 'id') then 'yes'
-        when c.position -> 'asked' ? (b ->> 'id') or holdfast_private.left_by_restore(t.id, t.created_at) then 'perhaps'
+        when c.position -> 'asked' ? (b ->> 'id') or holdfast_private.created_by_failed_restore(t.id, t.created_at) then 'perhaps'
         else 'no' end) order by b ->> 'id'), '[]')
     from holdfast_private.snapshot_buckets(r.repository, (r.result ->> 'sequence')::integer) b
       left join storage.buckets t on t.id = b ->> 'id');
@@ -90,8 +90,8 @@ begin
     created_at = coalesce((b ->> 'created_at')::timestamptz, t.created_at)
   from jsonb_array_elements(buckets) b
   where t.id = b ->> 'id' and (b ->> 'made' = 'yes' or b ->> 'made' = 'perhaps'
-    and (t.created_at >= (c.position ->> 'since')::timestamptz or holdfast_private.left_by_restore(t.id, t.created_at))
-    and holdfast_private.as_asked(to_jsonb(t), b));
+    and (t.created_at >= (c.position ->> 'since')::timestamptz or holdfast_private.created_by_failed_restore(t.id, t.created_at))
+    and holdfast_private.matches_request(to_jsonb(t), b));
   update holdfast_private.runs r
   set result = r.result || jsonb_build_object('buckets_refused', (
     select jsonb_object_agg(b ->> 'id', b ->> 'refused')
@@ -110,7 +110,7 @@ comment on function holdfast_private.restore_begin(bigint, uuid, jsonb) is
 
 -- Scratch buckets of restores that were cancelled, or that failed: a restore that ends well removes
 -- its own.
-create function holdfast_private.left_scratch_buckets() returns jsonb
+create function holdfast_private.orphaned_scratch_buckets() returns jsonb
   language sql stable security definer set search_path = ''
 as $$
   -- Only of runs that this database knows: another project may have made what bears a like name.
@@ -118,5 +118,5 @@ as $$
   from storage.buckets b join holdfast_private.runs r on b.id = 'holdfast-scratch-' || r.id
   where r.kind = 'restore' and r.state not in ('running', 'sealing')
 $$;
-comment on function holdfast_private.left_scratch_buckets() is
+comment on function holdfast_private.orphaned_scratch_buckets() is
   'Ids of the scratch buckets that restores left which have ended: the tick asks holdfast-restore to remove them.';

@@ -21,7 +21,7 @@ as $$
 declare
   c holdfast_private.cursors := holdfast_private.require_lease(restore_overwrites.cursor_id, restore_overwrites.owner);
   r holdfast_private.runs := (select runs from holdfast_private.runs where runs.id = c.run);
-  -- A version may be edited under the lane's eyes: what is to go must still be in a snapshot.
+  -- A version may be edited under the worker's eyes: what is to go must still be in a snapshot.
   said jsonb := (select o.metadata from holdfast_private.source_objects o
     where o.bucket_id = restore_overwrites.bucket_id and o.name = restore_overwrites.name
       and o.version = restore_overwrites.version
@@ -44,17 +44,17 @@ begin
 end
 $$;
 comment on function holdfast_private.restore_overwrites(bigint, uuid, text, text, text, boolean) is
-  'Writes down that a lane is about to write over a version of an object; false where another one is there by now, or it was edited and no snapshot holds that.';
+  'Writes down that a worker is about to write over a version of an object; false where another one is there by now, or it was edited and no snapshot holds that.';
 
-create function holdfast_private.wanted_words(run_id uuid, results jsonb) returns jsonb
+create function holdfast_private.metadata_to_restore(run_id uuid, results jsonb) returns jsonb
   language sql stable security definer set search_path = ''
 as $$
   select coalesce(jsonb_agg(case when w.keeps then x || jsonb_build_object('metadata', w.metadata) else x end), '[]')
-  from jsonb_array_elements(wanted_words.results) x
+  from jsonb_array_elements(metadata_to_restore.results) x
     left join lateral (
       -- This run's own, or what a run left that has ended.
       select w.keeps, w.metadata from holdfast_private.overwrites w join holdfast_private.runs r on r.id = w.run
-      where w.bucket_id = x ->> 'bucket_id' and w.name = x ->> 'name' and (w.run = wanted_words.run_id
+      where w.bucket_id = x ->> 'bucket_id' and w.name = x ->> 'name' and (w.run = metadata_to_restore.run_id
         or (w.put is null and exists (
           select from holdfast_private.source_objects o
           where o.bucket_id = x ->> 'bucket_id' and o.name = x ->> 'name'
@@ -62,10 +62,10 @@ as $$
             -- An upload over a row leaves its time; one that somebody made anew has another.
             and o.created_at is not distinct from (w.metadata ->> 'created_at')::timestamptz
             and o.updated_at between r.started_at and r.ended_at + interval '15 minutes')))
-      order by w.run = wanted_words.run_id desc, w.keeps desc limit 1) as w on true
+      order by w.run = metadata_to_restore.run_id desc, w.keeps desc limit 1) as w on true
   where x ->> 'restored_version' is not null
 $$;
-comment on function holdfast_private.wanted_words(uuid, jsonb) is
+comment on function holdfast_private.metadata_to_restore(uuid, jsonb) is
   'Of a page''s results those that were put, each with what its row is to say: what it said before where only bytes were lost, else what the snapshot lists.';
 
 create function holdfast_private.take_over_overwrites(run_id uuid, patched jsonb) returns void
@@ -87,7 +87,7 @@ $$;
 comment on function holdfast_private.take_over_overwrites(uuid, jsonb) is
   'Makes a restore''s own what earlier ones wrote down of objects whose rows it patches: an upload of theirs that still comes is to say what it says.';
 
-create function holdfast_private.settle_overwrites(run_id uuid, results jsonb) returns void
+create function holdfast_private.resolve_overwrites(run_id uuid, results jsonb) returns void
   language sql security definer set search_path = ''
 as $$
   -- A late one may have come since the bytes were read back: then the row says another etag by now. Where
@@ -96,55 +96,55 @@ as $$
     etag = case when x.restored_version is null then w.metadata ->> 'etag' else coalesce(x.restored_etag, (
       select o.etag from holdfast_private.source_objects o
       where o.bucket_id = x.bucket_id and o.name = x.name and o.version = x.restored_version)) end
-  from jsonb_to_recordset(settle_overwrites.results)
+  from jsonb_to_recordset(resolve_overwrites.results)
     as x (bucket_id text, name text, restored_version text, restored_etag text)
-  where w.run = settle_overwrites.run_id and w.bucket_id = x.bucket_id and w.name = x.name
+  where w.run = resolve_overwrites.run_id and w.bucket_id = x.bucket_id and w.name = x.name
     and w.doubtful_at is not null and (x.restored_version is not null or w.keeps);
   -- What landed and could not be patched is for the next restore, as is what never was committed.
   delete from holdfast_private.overwrites w
-  using jsonb_to_recordset(settle_overwrites.results) as x (bucket_id text, name text, restored_version text)
-  where w.run = settle_overwrites.run_id and w.bucket_id = x.bucket_id and w.name = x.name
+  using jsonb_to_recordset(resolve_overwrites.results) as x (bucket_id text, name text, restored_version text)
+  where w.run = resolve_overwrites.run_id and w.bucket_id = x.bucket_id and w.name = x.name
     and w.put is null and w.doubtful_at is null
     and (x.restored_version is not null or exists (
       select from holdfast_private.source_objects o
       where o.bucket_id = x.bucket_id and o.name = x.name and o.version = w.version));
 $$;
-comment on function holdfast_private.settle_overwrites(uuid, jsonb) is
-  'Takes out what a page has written over; what another lane may still be at stays, with what was put.';
+comment on function holdfast_private.resolve_overwrites(uuid, jsonb) is
+  'Takes out what a page has written over; what another worker may still be at stays, with what was put.';
 
-create function holdfast_private.left_by_upload(bucket_id text, name text, version text, user_metadata jsonb, owner_id text,
+create function holdfast_private.written_by_failed_restore(bucket_id text, name text, version text, user_metadata jsonb, owner_id text,
   updated_at timestamptz) returns boolean
   language sql stable security definer set search_path = ''
 as $$
-  select coalesce(left_by_upload.user_metadata, '{}') = '{}' and exists (
+  select coalesce(written_by_failed_restore.user_metadata, '{}') = '{}' and exists (
     select from holdfast_private.overwrites w join holdfast_private.runs r on r.id = w.run
-    where w.bucket_id = left_by_upload.bucket_id and w.name = left_by_upload.name
-      and w.version <> left_by_upload.version
-      and (left_by_upload.owner_id is null or left_by_upload.owner_id = w.metadata ->> 'owner_id')
-      and left_by_upload.updated_at >= r.started_at
-      and left_by_upload.updated_at <= coalesce(r.ended_at, clock_timestamp()) + interval '15 minutes')
+    where w.bucket_id = written_by_failed_restore.bucket_id and w.name = written_by_failed_restore.name
+      and w.version <> written_by_failed_restore.version
+      and (written_by_failed_restore.owner_id is null or written_by_failed_restore.owner_id = w.metadata ->> 'owner_id')
+      and written_by_failed_restore.updated_at >= r.started_at
+      and written_by_failed_restore.updated_at <= coalesce(r.ended_at, clock_timestamp()) + interval '15 minutes')
 $$;
-comment on function holdfast_private.left_by_upload(text, text, text, jsonb, text, timestamptz) is
+comment on function holdfast_private.written_by_failed_restore(text, text, text, jsonb, text, timestamptz) is
   'Whether a row is as the upload of a restore leaves it that was written down and never committed.';
 
--- An upload may come late over what another lane has restored and patched, or be the last that a run did.
+-- An upload may come late over what another worker has restored and patched, or be the last that a run did.
 -- Housekeeping finds such rows among those that were written down, and has them say again what they said.
 --
 -- What a restore wrote down and never did stays for seven days, for the next restore to know. For as long
 -- it took the same bytes for an upload that came late, and gave a user's own the words of before. And
 -- it took what a later restore had just put for one: that found other words there than a slice leaves, and
 -- left them. So a later restore has what it puts to itself, and what may still come late is to say its words.
-create function holdfast_private.mend_overwrites() returns jsonb
+create function holdfast_private.repair_overwritten_metadata() returns jsonb
   language plpgsql security definer set search_path = '' set lock_timeout = '1s'
 as $$
 declare
-  late jsonb;
-  mended integer := 0;
-  not_mended text;
+  delayed jsonb;
+  repaired integer := 0;
+  not_repaired text;
 begin
   -- The same bytes once more, and not a word of a user's beside them: an upload that came late, or one of
   -- a run that ended before it could say so, where the row is to say what it said.
-  for late in
+  for delayed in
     select jsonb_build_object('run', w.run, 'bucket_id', w.bucket_id, 'name', w.name, 'etag', o.etag,
       'restored_version', o.version, 'metadata', case when w.keeps then w.metadata else e.metadata end)
     from holdfast_private.overwrites w join holdfast_private.runs r on r.id = w.run
@@ -174,15 +174,15 @@ begin
       and (o.owner_id is null or o.owner_id in (w.metadata ->> 'owner_id', e.metadata ->> 'owner_id'))
   loop
     begin
-      perform holdfast_private.patch_objects(jsonb_build_array(late));
-      update holdfast_private.overwrites w set put = late ->> 'restored_version', etag = late ->> 'etag',
+      perform holdfast_private.patch_objects(jsonb_build_array(delayed));
+      update holdfast_private.overwrites w set put = delayed ->> 'restored_version', etag = delayed ->> 'etag',
         doubtful_at = coalesce(w.doubtful_at, clock_timestamp())
-      where w.run = (late ->> 'run')::uuid and w.bucket_id = late ->> 'bucket_id' and w.name = late ->> 'name';
-      mended := mended + 1;
+      where w.run = (delayed ->> 'run')::uuid and w.bucket_id = delayed ->> 'bucket_id' and w.name = delayed ->> 'name';
+      repaired := repaired + 1;
     exception when others then
       -- A trigger of the project's, or somebody who holds the row: the next minute tries again, and
       -- nothing else is kept from going on.
-      not_mended := format('%s/%s: %s', late ->> 'bucket_id', late ->> 'name', sqlerrm);
+      not_repaired := format('%s/%s: %s', delayed ->> 'bucket_id', delayed ->> 'name', sqlerrm);
     end;
   end loop;
   -- No upload is under way for longer than a quarter of an hour; what was never committed tells the next
@@ -191,8 +191,8 @@ begin
   where w.put is not null and w.doubtful_at < now() - interval '15 minutes';
   delete from holdfast_private.overwrites w using holdfast_private.runs r
   where w.put is null and r.id = w.run and r.ended_at < now() - interval '7 days';
-  return jsonb_strip_nulls(jsonb_build_object('mended', nullif(mended, 0), 'not_mended', not_mended));
+  return jsonb_strip_nulls(jsonb_build_object('repaired', nullif(repaired, 0), 'not_repaired', not_repaired));
 end
 $$;
-comment on function holdfast_private.mend_overwrites() is
+comment on function holdfast_private.repair_overwritten_metadata() is
   'Puts back what rows said where an upload came late over a restored object; forgets what is over. Returns how many rows were patched, and why one was not.';

@@ -19,10 +19,10 @@ comment on function holdfast_private.as_inserted(uuid) is
 -- did not, of what that had left. What a user makes next, be it with the bytes that a snapshot has there,
 -- an empty object above all, is theirs.
 --
--- Which objects a running restore may have put itself: those of pages that it has given to a lane which did
+-- Which objects a running restore may have put itself: those of pages that it has given to a worker which did
 -- not commit them. All else that is made while it runs is a user's, whatever it looks like; and only what
--- may still come from a fallen lane has to go by move.
-create function holdfast_private.put_by_restore(created_at timestamptz, run uuid, given_before boolean) returns boolean
+-- may still come from a fallen worker has to go by move.
+create function holdfast_private.written_by_restore(created_at timestamptz, run uuid, reassigned boolean) returns boolean
   language sql stable security definer set search_path = ''
 as $$
   -- The patch sets created_at back, so only what was put and not patched yet is as young as a run.
@@ -30,16 +30,16 @@ as $$
   select exists (
     select from holdfast_private.runs r
     where r.kind = 'restore' and r.plan ->> 'dry_run' = 'false' and r.state <> 'succeeded'
-      and (r.id <> put_by_restore.run or put_by_restore.given_before)
-      and put_by_restore.created_at >= r.started_at
-      and put_by_restore.created_at <= coalesce(r.ended_at, clock_timestamp()) + interval '3 minutes'
+      and (r.id <> written_by_restore.run or written_by_restore.reassigned)
+      and written_by_restore.created_at >= r.started_at
+      and written_by_restore.created_at <= coalesce(r.ended_at, clock_timestamp()) + interval '3 minutes'
       and not exists (
         select from holdfast_private.runs later
         where later.kind = 'restore' and later.plan ->> 'dry_run' = 'false' and later.state = 'succeeded'
-          and later.started_at >= r.ended_at and later.ended_at <= put_by_restore.created_at))
+          and later.started_at >= r.ended_at and later.ended_at <= written_by_restore.created_at))
 $$;
-comment on function holdfast_private.put_by_restore(timestamptz, uuid, boolean) is
-  'Whether an object was made while a restore ran that has not succeeded: one that died or was cancelled before it patched the row leaves such objects to the next. Of the restore that asks, only where a lane was given the object before.';
+comment on function holdfast_private.written_by_restore(timestamptz, uuid, boolean) is
+  'Whether an object was made while a restore ran that has not succeeded: one that died or was cancelled before it patched the row leaves such objects to the next. Of the restore that asks, only where a worker was given the object before.';
 
 -- What a row says beside the bytes may be edited without a new version: it is held only by a snapshot that
 -- says the same. A restore that may overwrite would otherwise lose it, and no snapshot would bring it back.
@@ -49,25 +49,25 @@ as $$
 declare
   c holdfast_private.cursors := holdfast_private.require_lease(restore_page.cursor_id, restore_page.owner);
   r holdfast_private.runs := (select runs from holdfast_private.runs where runs.id = c.run);
-  -- Up to there another lane was given entries: it may have put them, or be about to.
+  -- Up to there another worker was given entries: it may have put them, or be about to.
   fallen_to text collate "C" := c.position ->> 'fallen_to';
   page jsonb;
 begin
-  -- A lane that lost its lease may get it again; its own pages since the last commit count as well.
-  if c.position ->> 'given_by' is distinct from restore_page.owner::text or c.attempts > 1 then
-    fallen_to := greatest(fallen_to, (c.position ->> 'given_to') collate "C");
+  -- A worker that lost its lease may get it again; its own pages since the last commit count as well.
+  if c.position ->> 'assigned_by' is distinct from restore_page.owner::text or c.attempts > 1 then
+    fallen_to := greatest(fallen_to, (c.position ->> 'assigned_to') collate "C");
   end if;
-  -- A lane leaves none behind when it goes on: these are of one that died, or that sleeps and may wake.
+  -- A worker leaves none behind when it goes on: these are of one that died, or that sleeps and may wake.
   update holdfast_private.overwrites w set doubtful_at = clock_timestamp()
   where w.run = r.id and w.bucket_id = c.bucket_id and w.put is null and w.doubtful_at is null;
   page := (
     select coalesce(jsonb_agg(jsonb_build_object(
       'bucket_id', e.bucket_id, 'name', e.name, 'version', e.version, 'metadata', e.metadata, 'code', e.code,
       'blob', e.blob, 'key', e.key, 'size', e.size, 'sha256', encode(e.sha256, 'hex'), 'part_size', e.part_size,
-      'given_before', e.name <= coalesce(fallen_to, ''),
+      'reassigned', e.name <= coalesce(fallen_to, ''),
       'target', case when o.id is not null then jsonb_build_object(
         'version', o.version, 'size', o.size, 'etag', o.etag,
-        'announced', exists (
+        'intent_recorded', exists (
           select from holdfast_private.overwrites w where w.bucket_id = e.bucket_id and w.name = e.name),
         'right', e.blob is not null and exists (
           select from holdfast_private.known_entries k
@@ -76,11 +76,11 @@ begin
         'same_metadata', holdfast_private.same_metadata(o.type, o.cache_control, o.user_metadata, o.owner_id, o.created_at,
           e.type, e.cache_control, e.user_metadata, e.owner_id, e.created_at),
         'of_this_run', l.by_upload or (o.owner_id is null and coalesce(o.user_metadata, '{}') = '{}'
-          and holdfast_private.put_by_restore(o.created_at, r.id, e.name <= coalesce(fallen_to, ''))
+          and holdfast_private.written_by_restore(o.created_at, r.id, e.name <= coalesce(fallen_to, ''))
           and holdfast_private.as_inserted(o.id)),
         'held', holdfast_private.is_held(r.repository, o.bucket_id, o.name, o.version, o.type, o.cache_control,
           o.user_metadata, o.owner_id, o.created_at),
-        'says_no_more', o.owner_id is null and coalesce(o.user_metadata, '{}') = '{}'
+        'adds_no_metadata', o.owner_id is null and coalesce(o.user_metadata, '{}') = '{}'
           and o.type is not distinct from e.type and o.cache_control is not distinct from e.cache_control) end)
       order by e.name), '[]')
     from (
@@ -90,11 +90,11 @@ begin
         and (k.removed_in is null or k.removed_in > (r.result ->> 'sequence')::integer)
       order by k.name limit restore_page.max_items) as e
       left join holdfast_private.source_objects o on o.bucket_id = c.bucket_id collate "default" and o.name = e.name
-      left join lateral holdfast_private.left_by_upload(o.bucket_id, o.name, o.version, o.user_metadata, o.owner_id,
+      left join lateral holdfast_private.written_by_failed_restore(o.bucket_id, o.name, o.version, o.user_metadata, o.owner_id,
         o.updated_at) as l (by_upload) on o.id is not null);
   update holdfast_private.cursors cc
-  set position = cc.position || jsonb_strip_nulls(jsonb_build_object('given_by', restore_page.owner,
-    'given_to', page -> -1 -> 'name', 'fallen_to', fallen_to))
+  set position = cc.position || jsonb_strip_nulls(jsonb_build_object('assigned_by', restore_page.owner,
+    'assigned_to', page -> -1 -> 'name', 'fallen_to', fallen_to))
   where cc.id = c.id;
   return page;
 end
@@ -154,7 +154,7 @@ as $$
 declare
   c holdfast_private.cursors := holdfast_private.require_lease(restore_commit.cursor_id, restore_commit.owner);
   r holdfast_private.runs := (select runs from holdfast_private.runs where runs.id = c.run);
-  patched jsonb := holdfast_private.wanted_words(r.id, restore_commit.results);
+  patched jsonb := holdfast_private.metadata_to_restore(r.id, restore_commit.results);
   counters jsonb := restore_commit.done;
 begin
   if jsonb_array_length(patched) > 0 and not holdfast_private.patch_objects(patched) then
@@ -169,11 +169,11 @@ begin
           and o.version = x.restored_version));
   end if;
   perform holdfast_private.take_over_overwrites(r.id, patched);
-  perform holdfast_private.settle_overwrites(r.id, restore_commit.results);
+  perform holdfast_private.resolve_overwrites(r.id, restore_commit.results);
   perform holdfast_private.record_failures(r.id, 'restore', restore_commit.results);
   perform holdfast_private.commit_cursor(c.id, restore_commit.owner,
     -- What was not begun of the page is given again, as if for the first time.
-    c.position || jsonb_build_object('from', restore_commit.to_name || chr(1), 'given_to', restore_commit.to_name),
+    c.position || jsonb_build_object('from', restore_commit.to_name || chr(1), 'assigned_to', restore_commit.to_name),
     counters);
 end
 $$;

@@ -8,7 +8,7 @@ as $$
 $$;
 comment on function holdfast_private.start_restore(jsonb, text) is 'Starts a restore, or with dry_run the plan of one.';
 
--- What a restore would do is counted window by window, as a sweep goes: one statement over millions of
+-- What a restore would do is counted window by window, as a scan goes: one statement over millions of
 -- entries would not end within the time that it may take, and the restore would never begin.
 create function holdfast_private.restore_window(repository integer, sequence integer, bucket_id text, from_name text,
   to_name text) returns jsonb
@@ -92,8 +92,8 @@ begin
       compared := holdfast_private.restore_window(r.repository, (snapshot ->> 'sequence')::integer, bucket, from_name, to_name);
       totals := holdfast_private.add_counters(totals, compared -> 'totals');
       would_overwrite := (
-        select coalesce(jsonb_agg(w.place order by w.n), '[]')
-        from jsonb_array_elements(would_overwrite || (compared -> 'would_overwrite')) with ordinality as w (place, n)
+        select coalesce(jsonb_agg(w.location order by w.n), '[]')
+        from jsonb_array_elements(would_overwrite || (compared -> 'would_overwrite')) with ordinality as w (location, n)
         where w.n <= 100);
       from_name := to_name || chr(1);
     end if;

@@ -5,15 +5,15 @@ create function holdfast_private.function_of(kind text) returns text
 as $$ select case when kind = 'restore' then 'holdfast-restore' else 'holdfast-backup' end $$;
 comment on function holdfast_private.function_of(text) is 'The Edge Function that works on a kind of run.';
 
--- The plan of a restore has no settings in it, and so a restore had two lanes whatever the setting said.
-create function holdfast_private.plan_lanes(plan jsonb) returns integer
+-- The plan of a restore has no settings in it, and so a restore had two workers whatever the setting said.
+create function holdfast_private.plan_workers(plan jsonb) returns integer
   language sql stable security definer set search_path = ''
 as $$
   -- A wrong value must not stop the slice that will report it.
-  select case when lanes ~ '^[1-9][0-9]?$' then lanes::integer else 2 end
-  from (select coalesce(plan #>> '{settings,lanes}', holdfast_private.setting('lanes') #>> '{}') as lanes) as asked
+  select case when workers ~ '^[1-9][0-9]?$' then workers::integer else 2 end
+  from (select coalesce(plan #>> '{settings,workers}', holdfast_private.setting('workers') #>> '{}') as workers) as asked
 $$;
-comment on function holdfast_private.plan_lanes(jsonb) is
+comment on function holdfast_private.plan_workers(jsonb) is
   'How many slices may work on a run at once: as its plan says, else as the setting does now.';
 
 create function holdfast_private.start_run(kind text, plan jsonb, started_by text) returns uuid
@@ -57,7 +57,7 @@ comment on function holdfast_private.is_running(uuid) is 'Whether a run has not 
 create function holdfast_private.last_progress(r holdfast_private.runs) returns timestamptz
   language sql stable security definer set search_path = ''
 as $$
-  -- Commits alone are progress: a lane that is killed again and again leases, too.
+  -- Commits alone are progress: a worker that is killed again and again leases, too.
   select greatest((r).started_at, (r).resumed_at, max(c.committed_at))
   from holdfast_private.cursors c where c.run = (r).id
 $$;
@@ -89,7 +89,7 @@ as $$
 declare
   c holdfast_private.cursors;
 begin
-  -- Two lanes that fail at once must not both hold the run and wait for each other.
+  -- Two workers that fail at once must not both hold the run and wait for each other.
   perform from holdfast_private.runs r
   where r.id = (select cc.run from holdfast_private.cursors cc where cc.id = fail_run.cursor_id)
   for update;

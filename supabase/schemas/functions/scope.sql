@@ -41,7 +41,7 @@ comment on function holdfast_private.plan_scope(jsonb) is
 -- itself, by the whole form of their ids.
 create function holdfast_private.is_own_bucket(bucket_id text) returns boolean
   language sql immutable parallel safe
--- The first half costs a sweep nothing for a name that begins otherwise.
+-- The first half costs a scan nothing for a name that begins otherwise.
 return left(bucket_id, 9) = 'holdfast-'
   and bucket_id ~ '^holdfast-(scratch|drill)-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$';
 comment on function holdfast_private.is_own_bucket(text) is

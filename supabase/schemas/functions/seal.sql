@@ -11,8 +11,8 @@ declare
   step jsonb;
 begin
   if so_far is null then
-    perform holdfast_private.forget_failures(holdfast_private.plan_scope(r.plan));
-    perform holdfast_private.forget_settled_failures(r.repository);
+    perform holdfast_private.remove_failures(holdfast_private.plan_scope(r.plan));
+    perform holdfast_private.remove_resolved_failures(r.repository);
     so_far := '{"unavailable": 0, "failed": 0, "stale": 0}';
   elsif so_far ? 'counted' then
     return true;
@@ -69,11 +69,11 @@ $$;
 comment on function holdfast_private.seal_facts(bigint, uuid) is
   'What snapshot.json says beside its parts: times, state, buckets, policies, totals. Those were counted page by page, by seal_page and seal_count.';
 
-create function holdfast_private.rival_would_collide(cursor_id bigint, owner uuid) returns boolean
+create function holdfast_private.is_next_log_record(cursor_id bigint, owner uuid) returns boolean
   language plpgsql security definer set search_path = ''
 as $$
 declare
-  c holdfast_private.cursors := holdfast_private.require_lease(rival_would_collide.cursor_id, rival_would_collide.owner);
+  c holdfast_private.cursors := holdfast_private.require_lease(is_next_log_record.cursor_id, is_next_log_record.owner);
 begin
   return (
     select coalesce(o.conditional_writes, false) and r.sequence = o.last_record + 1
@@ -81,8 +81,8 @@ begin
     from holdfast_private.runs r join holdfast_private.repositories o on o.id = r.repository where r.id = c.run);
 end
 $$;
-comment on function holdfast_private.rival_would_collide(bigint, uuid) is
-  'Whether another writer since this run compared heads would have written the very record that this run is about to write: then the server''s refusal tells, and the log need not be listed again (see assertNoRival in open.ts).';
+comment on function holdfast_private.is_next_log_record(bigint, uuid) is
+  'Whether another writer since this run compared heads would have written the very record that this run is about to write: then the server''s refusal tells, and the log need not be listed again (see assertNoOtherWriter in open.ts).';
 
 create function holdfast_private.freeze_snapshot(cursor_id bigint, owner uuid, document text) returns void
   language plpgsql security definer set search_path = ''

@@ -46,7 +46,7 @@ begin
   from holdfast_private.settings s join (values
     ('buckets', 'null or a list of bucket ids'), ('include', 'a list of at least one glob'),
     ('exclude', 'a list of globs'), ('max_object_bytes', 'null or a whole number above 0'),
-    ('lanes', 'a whole number from 1 to 16'), ('maximum_age_hours', 'null or a number above 0'),
+    ('workers', 'a whole number from 1 to 16'), ('maximum_age_hours', 'null or a number above 0'),
     ('max_bytes_per_second', 'null or a whole number above 0'),
     ('max_requests_per_second', 'null or a number above 0'),
     ('max_egress_bytes_per_day', 'null or a whole number above 0'),
@@ -57,8 +57,8 @@ begin
       (s.name = 'buckets' and s.value = 'null') or (jsonb_typeof(s.value) = 'array'
         and not jsonb_path_exists(s.value, '$[*] ? (@.type() != "string" || @ == "")')
         and not (s.name = 'include' and s.value = '[]'))
-    when s.name not in ('include', 'exclude', 'lanes') and s.value = 'null' then true
-    when s.name = 'lanes' then s.value #>> '{}' ~ '^([1-9]|1[0-6])$' and jsonb_typeof(s.value) = 'number'
+    when s.name not in ('include', 'exclude', 'workers') and s.value = 'null' then true
+    when s.name = 'workers' then s.value #>> '{}' ~ '^([1-9]|1[0-6])$' and jsonb_typeof(s.value) = 'number'
     when s.name in ('max_object_bytes', 'max_bytes_per_second', 'max_egress_bytes_per_day', 'max_egress_bytes_per_month') then
       s.value #>> '{}' ~ '^[1-9][0-9]{0,15}$' and jsonb_typeof(s.value) = 'number'
     else jsonb_path_exists(s.value, 'strict $ ? (@.type() == "number" && @ > 0)') end;

@@ -26,14 +26,14 @@ as $$
 $$;
 comment on function holdfast_private.save_snapshot(integer, jsonb) is 'Adds a sealed snapshot to the catalog.';
 
-create function holdfast_private.adopt_snapshot(repository integer, record jsonb) returns boolean
+create function holdfast_private.recover_unconfirmed_snapshot(repository integer, record jsonb) returns boolean
   language plpgsql security definer set search_path = ''
 as $$
 declare
   r holdfast_private.runs;
 begin
   select runs.* into r from holdfast_private.runs
-  where runs.repository = adopt_snapshot.repository and runs.kind = 'backup' and runs.state = 'failed'
+  where runs.repository = recover_unconfirmed_snapshot.repository and runs.kind = 'backup' and runs.state = 'failed'
     and runs.sequence = (record ->> 'sequence')::integer
     and encode(sha256(convert_to(runs.frozen, 'UTF8')), 'hex') = record ->> 'sha256';
   -- What another run has put into the catalog since is in no snapshot: to tell it apart wants an import.
@@ -49,7 +49,7 @@ begin
   return true;
 end
 $$;
-comment on function holdfast_private.adopt_snapshot(integer, jsonb) is
+comment on function holdfast_private.recover_unconfirmed_snapshot(integer, jsonb) is
   'Lets a snapshot join the catalog by the record that its failed run left in the log; false where the record is of no such run, or the catalog has moved on.';
 
 create function holdfast_private.resolve_snapshot(repository integer, wanted text) returns jsonb
@@ -111,10 +111,10 @@ as $$
   )
   select l.b from listed l where coalesce(l.b ->> 'type', 'STANDARD') = 'STANDARD'
   union all
-  -- A bucket that was deleted between the sweep and the seal: its objects are in the snapshot.
+  -- A bucket that was deleted between the scan and the seal: its objects are in the snapshot.
   select jsonb_build_object('id', held, 'name', held, 'public', false, 'file_size_limit', null,
     'allowed_mime_types', null)
-  from holdfast_private.sweep_buckets(row('{}', null, null, null)::holdfast_private.scope, snapshot_buckets.repository) held
+  from holdfast_private.scan_buckets(row('{}', null, null, null)::holdfast_private.scope, snapshot_buckets.repository) held
   where not exists (select from listed l where l.b ->> 'id' = held) and exists (
     select from holdfast_private.entries e
     where e.repository = snapshot_buckets.repository and e.bucket_id = held

@@ -1,25 +1,25 @@
--- Objects that no sweep met: new since the last snapshot, and moved during the sweep from where it
+-- Objects that no scan met: new since the last snapshot, and moved during the scan from where it
 -- had yet to come to where it had been. No entry knows them, so no name of theirs is found missing.
 -- A move sets updated_at, which finds them; what is copied of them is decided by the row, as ever.
-create function holdfast_private.stray_blocks() returns bigint
+create function holdfast_private.moved_scan_blocks() returns bigint
   language sql immutable set search_path = '' as $$ select 32768 $$;
-comment on function holdfast_private.stray_blocks() is
-  'Blocks of storage.objects that one statement looks through for strays: a quarter of a GB, seconds from a cold disk.';
+comment on function holdfast_private.moved_scan_blocks() is
+  'Blocks of storage.objects that one statement looks through for moved_since_start: a quarter of a GB, seconds from a cold disk.';
 
-create function holdfast_private.stray_passes() returns integer
+create function holdfast_private.moved_scan_passes() returns integer
   language sql immutable set search_path = '' as $$ select 5 $$;
-comment on function holdfast_private.stray_passes() is
+comment on function holdfast_private.moved_scan_passes() is
   'Times that the table is looked through at most: again where the last time found any, for they may have moved on.';
 
-create function holdfast_private.strays(r holdfast_private.runs, from_block bigint, max_items integer) returns jsonb
+create function holdfast_private.moved_since_start(r holdfast_private.runs, from_block bigint, max_items integer) returns jsonb
   language plpgsql stable security definer set search_path = '' set plan_cache_mode = force_custom_plan
   -- What was changed since is few: each is looked up, and nothing is hashed whole for it.
   set enable_hashjoin = off set enable_mergejoin = off
 as $$
 declare
-  scope holdfast_private.scope := holdfast_private.plan_scope((strays.r).plan);
+  scope holdfast_private.scope := holdfast_private.plan_scope((moved_since_start.r).plan);
   first_row tid := format('(%s,0)', from_block)::tid;
-  behind_last tid := format('(%s,0)', from_block + holdfast_private.stray_blocks())::tid;
+  behind_last tid := format('(%s,0)', from_block + holdfast_private.moved_scan_blocks())::tid;
 begin
   return (
     select coalesce(jsonb_agg(i.item), '[]') from (
@@ -27,8 +27,8 @@ begin
         select s.id from storage.objects s
         where s.ctid >= first_row and s.ctid < behind_last
           -- The time is the start of a transaction, and a move's is short.
-          and s.updated_at >= (strays.r).started_at - interval '1 minute'
-          and (s.created_at < (strays.r).started_at or s.created_at is null)
+          and s.updated_at >= (moved_since_start.r).started_at - interval '1 minute'
+          and (s.created_at < (moved_since_start.r).started_at or s.created_at is null)
         -- Before the view below is joined, or its rows would be read in its own order.
         offset 0) as changed
         join holdfast_private.source_objects o on o.id = changed.id
@@ -36,44 +36,44 @@ begin
         and not exists (
           select from holdfast_private.entries e
           where holdfast_private.object_hash(e.object_id) = holdfast_private.object_hash(o.id) and e.object_id = o.id
-            and e.repository = (strays.r).repository and e.removed_in is null
+            and e.repository = (moved_since_start.r).repository and e.removed_in is null
             -- A name that is about to be closed keeps nothing.
-            and e.missing_in is distinct from (strays.r).sequence)
+            and e.missing_in is distinct from (moved_since_start.r).sequence)
         and not exists (
           select from holdfast_private.known_entries h
-          where h.repository = (strays.r).repository and h.bucket_id = o.bucket_id and h.name = o.name
+          where h.repository = (moved_since_start.r).repository and h.bucket_id = o.bucket_id and h.name = o.name
             and h.removed_in is null and o.version in (h.version, h.wanted_version))
         and not exists (
           select from holdfast_private.uploads u
-          where u.run = (strays.r).id and u.bucket_id = o.bucket_id and u.name = o.name)
-      limit strays.max_items) as stray
-      cross join lateral holdfast_private.backup_item((strays.r).repository, stray.id, stray.bucket_id, stray.name,
-        stray.version, stray.size, stray.etag, stray.metadata) as i);
+          where u.run = (moved_since_start.r).id and u.bucket_id = o.bucket_id and u.name = o.name)
+      limit moved_since_start.max_items) as moved
+      cross join lateral holdfast_private.backup_item((moved_since_start.r).repository, moved.id, moved.bucket_id, moved.name,
+        moved.version, moved.size, moved.etag, moved.metadata) as i);
 end
 $$;
-comment on function holdfast_private.strays(holdfast_private.runs, bigint, integer) is
+comment on function holdfast_private.moved_since_start(holdfast_private.runs, bigint, integer) is
   'Objects that were there when a run began, changed since and are not held under any name: of so many blocks of storage.objects.';
 
-create function holdfast_private.stray_page(r holdfast_private.runs, last_position jsonb, max_items integer) returns jsonb
+create function holdfast_private.moved_page(r holdfast_private.runs, last_position jsonb, max_items integer) returns jsonb
   language plpgsql stable security definer set search_path = ''
 as $$
 declare
-  pass integer := coalesce((last_position ->> 'stray_pass')::integer, 1);
-  block bigint := coalesce((last_position ->> 'stray_block')::bigint, 0);
-  found_any boolean := coalesce((last_position ->> 'stray_found')::boolean, false);
+  pass integer := coalesce((last_position ->> 'moved_scan_pass')::integer, 1);
+  block bigint := coalesce((last_position ->> 'moved_scan_block')::bigint, 0);
+  found_any boolean := coalesce((last_position ->> 'moved_scan_found')::boolean, false);
   blocks bigint := pg_catalog.pg_relation_size('storage.objects') / current_setting('block_size')::bigint;
   items jsonb;
   found_here integer;
 begin
-  if pass > holdfast_private.stray_passes() then
+  if pass > holdfast_private.moved_scan_passes() then
     return jsonb_build_object('items', '[]'::jsonb, 'position', null);
   end if;
-  items := holdfast_private.strays(stray_page.r, block, stray_page.max_items);
+  items := holdfast_private.moved_since_start(moved_page.r, block, moved_page.max_items);
   found_here := jsonb_array_length(items);
   found_any := found_any or found_here > 0;
   -- A full page may not have been all.
-  if found_here < stray_page.max_items then
-    block := block + holdfast_private.stray_blocks();
+  if found_here < moved_page.max_items then
+    block := block + holdfast_private.moved_scan_blocks();
   end if;
   if block >= blocks then
     pass := pass + 1;
@@ -84,8 +84,8 @@ begin
     found_any := false;
   end if;
   return jsonb_build_object('items', items, 'position', jsonb_build_object(
-    'stray_pass', pass, 'stray_block', block, 'stray_found', found_any));
+    'moved_scan_pass', pass, 'moved_scan_block', block, 'moved_scan_found', found_any));
 end
 $$;
-comment on function holdfast_private.stray_page(holdfast_private.runs, jsonb, integer) is
-  'The next strays and the position to commit; null when the table was looked through and none was left.';
+comment on function holdfast_private.moved_page(holdfast_private.runs, jsonb, integer) is
+  'The next moved_since_start and the position to commit; null when the table was looked through and none was left.';

@@ -1,7 +1,7 @@
 -- The tick, each minute: it posts what was lost, ends what is stuck, starts what is overdue and has
 -- cleared up what was left. All it knows is in the tables, so a tick more or less, or two at once,
 -- change nothing. What may take longer is a job of its own: what a statement locks, above all the rows
--- of running runs, it locks until its end, and a lane that can't prolong its lease counts as dead.
+-- of running runs, it locks until its end, and a worker that can't prolong its lease counts as dead.
 
 create function holdfast_private.maximum_age() returns interval
   language sql stable security definer set search_path = ''
@@ -74,7 +74,7 @@ begin
   if not exists (select from cron.job j where j.jobname = 'holdfast backup')
     and not exists (select from holdfast_private.runs r where r.state in ('running', 'sealing'))
     and holdfast_private.maximum_age() is null and holdfast_private.setting('backup_waiting') = 'null'
-    and holdfast_private.left_scratch_buckets() = '[]'
+    and holdfast_private.orphaned_scratch_buckets() = '[]'
     and not exists (select from holdfast_private.overwrites w where w.put is not null) then
     perform cron.unschedule(j.jobid) from cron.job j
     where j.jobname in ('holdfast tick', 'holdfast housekeeping') and j.username = current_user;
@@ -99,7 +99,7 @@ begin
     if holdfast_private.end_if_stuck(id) then
       stuck := stuck || id;
     else
-      posted := posted + holdfast_private.post_free_lanes(id);
+      posted := posted + holdfast_private.post_free_workers(id);
     end if;
   end loop;
   if holdfast_private.backup_due() then
@@ -110,7 +110,7 @@ begin
       refused := sqlerrm;
     end;
   end if;
-  if holdfast_private.left_scratch_buckets() <> '[]' then
+  if holdfast_private.orphaned_scratch_buckets() <> '[]' then
     perform holdfast_private.post_work('holdfast-restore', '{}');
   end if;
   perform holdfast_private.drop_idle_tick();
@@ -119,23 +119,23 @@ begin
 end
 $$;
 comment on function holdfast_private.tick() is
-  'What pg_cron runs each minute: posts a slice for each free lane, ends stuck runs, starts a backup that waits or is overdue, and has scratch buckets removed. Returns what it did.';
+  'What pg_cron runs each minute: posts a slice for each free worker, ends stuck runs, starts a backup that waits or is overdue, and has scratch buckets removed. Returns what it did.';
 
 create function holdfast_private.housekeeping() returns jsonb
   language plpgsql security definer set search_path = ''
 as $$
 declare
-  mended jsonb;
+  repaired jsonb;
 begin
   begin
-    mended := holdfast_private.mend_overwrites();
+    repaired := holdfast_private.repair_overwritten_metadata();
   exception when others then
-    mended := jsonb_build_object('not_mended', sqlerrm);
+    repaired := jsonb_build_object('not_repaired', sqlerrm);
   end;
-  return mended || jsonb_strip_nulls(jsonb_build_object(
+  return repaired || jsonb_strip_nulls(jsonb_build_object(
     -- pg_cron's table has no index that would serve.
     'pruned', case when extract(minute from now()) = 0 then holdfast_private.prune_job_runs() end));
 end
 $$;
 comment on function holdfast_private.housekeeping() is
-  'What pg_cron runs each minute beside the tick: mends what came late, and once an hour removes old records of Holdfast''s own jobs. It locks no run. Returns what it did.';
+  'What pg_cron runs each minute beside the tick: repairs what came late, and once an hour removes old records of Holdfast''s own jobs. It locks no run. Returns what it did.';

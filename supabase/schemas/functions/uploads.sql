@@ -29,7 +29,7 @@ as $$
   from (select id from adopted union all select id from begun) as u
 $$;
 comment on function holdfast_private.begin_uploads(holdfast_private.runs, jsonb) is
-  'Makes a row and a cursor for each object above one part; the sweep passes it, a lane uploads it. An upload that an ended run left is taken over where the object is still the same.';
+  'Makes a row and a cursor for each object above one part; the scan passes it, a worker uploads it. An upload that an ended run left is taken over where the object is still the same.';
 
 create function holdfast_private.upload_state(cursor_id bigint, owner uuid) returns jsonb
   language plpgsql security definer set search_path = ''
@@ -108,7 +108,7 @@ begin
   if upload_done.result is not null then
     perform holdfast_private.record_results(r, jsonb_build_array(upload_done.result));
   else
-    -- The sweep met the name while its object was there.
+    -- The scan met the name while its object was there.
     update holdfast_private.entries e set missing_in = r.sequence from holdfast_private.uploads u
     where u.id = (c.position ->> 'upload')::bigint and e.repository = r.repository
       and e.bucket_id = u.bucket_id and e.name = u.name and e.removed_in is null and e.added_in < r.sequence;
@@ -120,25 +120,25 @@ $$;
 comment on function holdfast_private.upload_done(bigint, uuid, jsonb, jsonb) is
   'Ends an upload with its result (held or failed; null where the object is gone, whose name is then marked) and finishes its cursor.';
 
-create function holdfast_private.left_uploads(cursor_id bigint, owner uuid, max_uploads integer) returns jsonb
+create function holdfast_private.orphaned_uploads(cursor_id bigint, owner uuid, max_uploads integer) returns jsonb
   language plpgsql security definer set search_path = ''
 as $$
 declare
-  c holdfast_private.cursors := holdfast_private.require_lease(left_uploads.cursor_id, left_uploads.owner);
+  c holdfast_private.cursors := holdfast_private.require_lease(orphaned_uploads.cursor_id, orphaned_uploads.owner);
   repository_id integer := (select r.repository from holdfast_private.runs r where r.id = c.run);
 begin
   return jsonb_build_object(
-    'left', (
+    'orphaned', (
       select coalesce(jsonb_agg(jsonb_build_object('row', l.id, 'key', l.key, 'id', l.upload_id)), '[]')
       from (
         select u.* from holdfast_private.uploads u
         where u.repository = repository_id and not holdfast_private.is_running(u.run)
-        order by u.id limit left_uploads.max_uploads) as l),
+        order by u.id limit orphaned_uploads.max_uploads) as l),
     'began', exists (select from holdfast_private.cursors cc where cc.run = c.run and cc.stage = 'upload'));
 end
 $$;
-comment on function holdfast_private.left_uploads(bigint, uuid, integer) is
-  'Uploads that ended runs left in the repository, and whether this run had any: asked when a sweep is done, which would have taken over what can still be finished.';
+comment on function holdfast_private.orphaned_uploads(bigint, uuid, integer) is
+  'Uploads that ended runs left in the repository, and whether this run had any: asked when a scan is done, which would have taken over what can still be finished.';
 
 create function holdfast_private.unknown_uploads(cursor_id bigint, owner uuid, ids jsonb) returns jsonb
   language plpgsql security definer set search_path = ''
@@ -151,21 +151,21 @@ begin
 end
 $$;
 comment on function holdfast_private.unknown_uploads(bigint, uuid, jsonb) is
-  'Which of S3''s ids of uploads stand in no row: their lanes died before they could write them down.';
+  'Which of S3''s ids of uploads stand in no row: their workers died before they could write them down.';
 
-create function holdfast_private.forget_uploads(cursor_id bigint, owner uuid, gone jsonb, done jsonb) returns void
+create function holdfast_private.remove_uploads(cursor_id bigint, owner uuid, missing jsonb, done jsonb) returns void
   language plpgsql security definer set search_path = ''
 as $$
 declare
-  c holdfast_private.cursors := holdfast_private.require_lease(forget_uploads.cursor_id, forget_uploads.owner);
+  c holdfast_private.cursors := holdfast_private.require_lease(remove_uploads.cursor_id, remove_uploads.owner);
 begin
   delete from holdfast_private.uploads u
-  using jsonb_array_elements_text(forget_uploads.gone) as g (id)
+  using jsonb_array_elements_text(remove_uploads.missing) as g (id)
   where u.id = g.id::bigint and not holdfast_private.is_running(u.run);
-  perform holdfast_private.commit_cursor(c.id, forget_uploads.owner, c.position, forget_uploads.done);
+  perform holdfast_private.commit_cursor(c.id, remove_uploads.owner, c.position, remove_uploads.done);
 end
 $$;
-comment on function holdfast_private.forget_uploads(bigint, uuid, jsonb, jsonb) is
+comment on function holdfast_private.remove_uploads(bigint, uuid, jsonb, jsonb) is
   'Removes the rows, by number, of uploads that were aborted, with the counters of doing so.';
 
 create function holdfast_private.object_now(bucket_id text, name text) returns jsonb

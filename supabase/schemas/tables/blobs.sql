@@ -1,7 +1,7 @@
 -- The two large tables are shaped by what a row costs: 8-byte columns first, then 4, then what needs
 -- no alignment, so that nothing is padded; and what is mostly a UUID or an MD5 is kept as its 16
 -- bytes, beside a text column for the odd one. Read them through the view holdfast_private.known_entries,
--- which puts all of it together again. No hash of an object's row is kept: a sweep compares the
+-- which puts all of it together again. No hash of an object's row is kept: a scan compares the
 -- columns themselves (holdfast_private.same_metadata), which costs less than hashing both sides did, takes no
 -- room, and can't take two rows for the same. Neither refers to repositories by a foreign key: that
 -- alone is a third of what committing an object costs, and the number comes from there anyway.

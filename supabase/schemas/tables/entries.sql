@@ -43,7 +43,7 @@ comment on column holdfast_private.entries.etag_md5 is 'The row''s ETag where it
 comment on column holdfast_private.entries.assumed is
   'True while its bytes are known only by object id, etag and size, as after a move.';
 comment on column holdfast_private.entries.bucket_id is 'Storage bucket of the object.';
-comment on column holdfast_private.entries.name is 'Name of the object. Compared by bytes, as the sweep does.';
+comment on column holdfast_private.entries.name is 'Name of the object. Compared by bytes, as the scan does.';
 comment on column holdfast_private.entries.version_text is 'The same where it is anything but a UUID.';
 comment on column holdfast_private.entries.type is 'The object''s content type.';
 comment on column holdfast_private.entries.cache_control is 'The object''s cache-control.';

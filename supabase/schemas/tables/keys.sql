@@ -3,7 +3,7 @@
 
 create table holdfast_private.keys (
   id text primary key check (id ~ '^[0-9a-f]{12}$'),
-  scope text not null check (scope in ('worker', 'look', 'operate', 'restore')),
+  scope text not null check (scope in ('worker', 'read', 'operate', 'restore')),
   name text not null,
   digest bytea not null check (length(digest) = 32),
   created_at timestamptz not null default now(),

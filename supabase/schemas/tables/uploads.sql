@@ -21,12 +21,12 @@ comment on column holdfast_private.uploads.run is
 comment on column holdfast_private.uploads.repository is 'The repository it goes to.';
 comment on column holdfast_private.uploads.bucket_id is 'Storage bucket of the object.';
 comment on column holdfast_private.uploads.name is 'Name of the object.';
-comment on column holdfast_private.uploads.object is 'The row as it was when the sweep met it; the source is held to it.';
+comment on column holdfast_private.uploads.object is 'The row as it was when the scan met it; the source is held to it.';
 comment on column holdfast_private.uploads.key is 'Key it will have, below the repository''s prefix.';
 comment on column holdfast_private.uploads.part_size is 'Bytes of each part but the last.';
 comment on column holdfast_private.uploads.upload_id is 'S3''s id of the upload, once it has begun.';
 comment on column holdfast_private.uploads.restarts is 'How often it began anew in its run: the object was overwritten, or S3 forgot the upload.';
-comment on column holdfast_private.uploads.started_at is 'When the sweep met it.';
+comment on column holdfast_private.uploads.started_at is 'When the scan met it.';
 alter table holdfast_private.uploads enable row level security;
 
 create index uploads_object on holdfast_private.uploads (repository, bucket_id, name);

@@ -1,7 +1,7 @@
 -- For the SQL editor: how did the nights go.
 
-create view holdfast.nights as
-select (r.started_at at time zone 'UTC')::date as night, r.state, r.started_at, r.ended_at,
+create view holdfast.backup_history as
+select (r.started_at at time zone 'UTC')::date as day, r.state, r.started_at, r.ended_at,
   round(extract(epoch from r.ended_at - r.started_at)::numeric, 1) as seconds,
   n.copied, n.moved, n.metadata, n.removed, n.excluded, n.unavailable, n.failed,
   n.bytes_copied, n.storage_requests, n.s3_requests,
@@ -25,5 +25,5 @@ from holdfast_private.runs r
       from holdfast_private.cursors cc, jsonb_each_text(cc.counters) c where cc.run = r.id) as each_counter) as n
 where r.kind = 'backup'
 order by r.started_at desc;
-comment on view holdfast.nights is
+comment on view holdfast.backup_history is
   'One row a backup, newest first, made to be charted: what it copied, followed, left and asked for.';

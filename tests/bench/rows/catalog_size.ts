@@ -15,7 +15,7 @@ export const catalogSize: Row = {
         note: `${random.objects.toLocaleString("en-US")} objects, names of 36 characters`,
       },
       {
-        name: "catalog, committed in the order of a sweep",
+        name: "catalog, committed in the order of a scan",
         value: byName.catalogBytes,
         unit: "bytes an object",
       },

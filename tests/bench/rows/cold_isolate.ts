@@ -2,14 +2,14 @@ import {
   MAX_BYTES_IN_FLIGHT,
   MAX_OBJECTS_IN_FLIGHT,
 } from "../../../supabase/functions/_holdfast/engine/budget.ts";
-import { LIMITS } from "../../stack/edge/isolate_limits.ts";
-import { EDGE_RUNTIME_DENO } from "../../stack/process/deno_versions.ts";
+import { LIMITS } from "../../../stack/edge/isolate_limits.ts";
+import { EDGE_RUNTIME_DENO } from "../../../stack/process/deno_versions.ts";
 import type { Bench } from "../bench.ts";
 import type { Measure, Row } from "../row.ts";
 import { bootCpu } from "../support/boot_cpu.ts";
 import { layObjects } from "../support/objects.ts";
 import { passThroughCpuMs } from "../support/pass_through.ts";
-import { type BenchProject, createBenchProject, LANE } from "../support/project.ts";
+import { type BenchProject, createBenchProject, WORKER } from "../support/project.ts";
 import { countersOf } from "../support/run.ts";
 import { startTarget } from "../support/target.ts";
 
@@ -70,7 +70,7 @@ async function floor(bench: Bench, project: BenchProject, count: number): Promis
 /** Backs up until the first isolate hands on: nobody gets to know of it, so the rest is left. */
 async function oneIsolate(bench: Bench, project: BenchProject, budgetMs: number | undefined) {
   await using target = await startTarget(bench);
-  await using lanes = await project.startLanes({
+  await using workers = await project.startWorkers({
     deno: EDGE_RUNTIME_DENO,
     target,
     bucket: "backed-up",
@@ -79,12 +79,14 @@ async function oneIsolate(bench: Bench, project: BenchProject, budgetMs: number 
     secrets: budgetMs === undefined ? {} : { HOLDFAST_CPU_MILLISECONDS: String(budgetMs) },
   });
   project.losePosts(1);
-  const run = await lanes.startBackup();
-  await lanes.functions.idle();
+  const run = await workers.startBackup();
+  await workers.functions.idle();
   const objects = (await countersOf(project.sql, run))["objects_copied"] ?? 0;
   await project.sql`
     select holdfast_private.cancel_run(id) from holdfast_private.runs where id = ${run} and state = 'running'`;
-  while (lanes.functions.pids(LANE).length > 0) await new Promise((done) => setTimeout(done, 20));
-  const [{ cpuMilliseconds, end }] = lanes.functions.isolates(LANE);
+  while (workers.functions.pids(WORKER).length > 0) {
+    await new Promise((done) => setTimeout(done, 20));
+  }
+  const [{ cpuMilliseconds, end }] = workers.functions.isolates(WORKER);
   return { objects, cpuMs: cpuMilliseconds, end };
 }

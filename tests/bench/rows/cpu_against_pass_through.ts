@@ -1,4 +1,4 @@
-import { CURRENT_DENO, EDGE_RUNTIME_DENO } from "../../stack/process/deno_versions.ts";
+import { CURRENT_DENO, EDGE_RUNTIME_DENO } from "../../../stack/process/deno_versions.ts";
 import type { Bench } from "../bench.ts";
 import { type Measure, overTurns, type Row } from "../row.ts";
 import { contest, type ContestResult, type Load, LOADS } from "../support/contest.ts";
@@ -10,7 +10,7 @@ const AT_MOST = new Map<Load, number>([
   [LOADS.large, 2.8],
 ]);
 
-/** Main-thread CPU of a lane against a bare pass-through of the same objects. */
+/** Main-thread CPU of a worker against a bare pass-through of the same objects. */
 export const cpuAgainstPassThrough: Row = {
   name: "cpu-against-pass-through",
   async measure(bench: Bench): Promise<Measure[]> {
@@ -32,14 +32,14 @@ export const cpuAgainstPassThrough: Row = {
   },
 };
 
-function describe(load: Load, { laneMs, passThroughMs, objects }: ContestResult): string {
+function describe(load: Load, { workerMs, passThroughMs, objects }: ContestResult): string {
   if (load !== LOADS.large) {
-    return `${laneMs.toFixed(3)} against ${
+    return `${workerMs.toFixed(3)} against ${
       passThroughMs.toFixed(3)
     } ms an object, ${objects} objects`;
   }
   const secondsPerGb = (ms: number) => (ms / load.size * 1e6).toFixed(2);
-  return `${secondsPerGb(laneMs)} against ${
+  return `${secondsPerGb(workerMs)} against ${
     secondsPerGb(passThroughMs)
   } s a GB, ${objects} objects`;
 }

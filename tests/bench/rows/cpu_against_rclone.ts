@@ -1,4 +1,4 @@
-import { CURRENT_DENO } from "../../stack/process/deno_versions.ts";
+import { CURRENT_DENO } from "../../../stack/process/deno_versions.ts";
 import type { Bench } from "../bench.ts";
 import { type Measure, overTurns, type Row } from "../row.ts";
 import { contest, type Load, LOADS } from "../support/contest.ts";
@@ -10,7 +10,7 @@ const AT_MOST = new Map<Load, number>([
   [LOADS.large, 1.4],
 ]);
 
-/** Main-thread CPU of a lane against all CPU of rclone with its defaults. */
+/** Main-thread CPU of a worker against all CPU of rclone with its defaults. */
 export const cpuAgainstRclone: Row = {
   name: "cpu-against-rclone",
   async measure(bench: Bench): Promise<Measure[]> {

@@ -1,9 +1,9 @@
-import { endedByLimit } from "../../stack/edge/isolates.ts";
-import { LIMITS } from "../../stack/edge/isolate_limits.ts";
-import { EDGE_RUNTIME_DENO } from "../../stack/process/deno_versions.ts";
+import { endedByLimit } from "../../../stack/edge/isolates.ts";
+import { LIMITS } from "../../../stack/edge/isolate_limits.ts";
+import { EDGE_RUNTIME_DENO } from "../../../stack/process/deno_versions.ts";
 import type { Row } from "../row.ts";
 import { layObjects } from "../support/objects.ts";
-import { createBenchProject, LANE } from "../support/project.ts";
+import { createBenchProject, WORKER } from "../support/project.ts";
 import { endOf } from "../support/run.ts";
 import { startTarget } from "../support/target.ts";
 
@@ -19,20 +19,20 @@ export const invocations: Row = {
     bench.say(`laying down ${count} objects`);
     await layObjects(project.sql, project.directory, { bucket: "files", count, size: 10_000 });
     await using target = await startTarget(bench);
-    await using lanes = await project.startLanes({
+    await using workers = await project.startWorkers({
       deno: EDGE_RUNTIME_DENO,
       target,
       bucket: "backed-up",
       limits: LIMITS.hosted,
     });
-    const { seconds } = await endOf(project.sql, await lanes.startBackup());
-    const isolates = lanes.functions.isolates(LANE);
+    const { seconds } = await endOf(project.sql, await workers.startBackup());
+    const isolates = workers.functions.isolates(WORKER);
     const scaled = count === PROMISED_OBJECTS ? "" : `, scaled from ${count}`;
     const note = `${isolates.length} isolates, ${Math.round(seconds)} s`;
     return [
       {
         name: `invocations for a first backup of 100,000 objects of 10 KB${scaled}`,
-        value: lanes.invocations() * PROMISED_OBJECTS / count,
+        value: workers.invocations() * PROMISED_OBJECTS / count,
         unit: "invocations",
         target: { atMost: 40 },
         note,

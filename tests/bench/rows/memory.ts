@@ -1,9 +1,9 @@
-import { EDGE_RUNTIME_DENO } from "../../stack/process/deno_versions.ts";
+import { EDGE_RUNTIME_DENO } from "../../../stack/process/deno_versions.ts";
 import type { Bench, Extent } from "../bench.ts";
 import type { Measure, Row } from "../row.ts";
 import { peakResidentBytes } from "../support/cpu.ts";
 import { layObjects } from "../support/objects.ts";
-import { type BenchProject, createBenchProject, LANE } from "../support/project.ts";
+import { type BenchProject, createBenchProject, WORKER } from "../support/project.ts";
 import { endOf } from "../support/run.ts";
 import { startTarget, type Target } from "../support/target.ts";
 
@@ -78,7 +78,7 @@ export const memory: Row = {
   },
 };
 
-/** The most bytes that a lane's process held at once while it backed up. */
+/** The most bytes that a worker's process held at once while it backed up. */
 async function peakOf(bench: Bench, load: MemoryLoad) {
   const count = bench.pick(load.counts);
   const parts = load.parts && bench.pick(load.parts);
@@ -88,18 +88,18 @@ async function peakOf(bench: Bench, load: MemoryLoad) {
   const { size } = load;
   await layObjects(project.sql, project.directory, { bucket: "files", count, size, hollow });
   await using target = await startTarget(bench);
-  await using lanes = await project.startLanes({
+  await using workers = await project.startWorkers({
     deno: EDGE_RUNTIME_DENO,
     target,
     bucket: "backed-up",
     // One process to its end.
     secrets: { HOLDFAST_CPU_MILLISECONDS: "60000" },
   });
-  const pid = await lanes.boot();
-  await endOrParts(project, target, await lanes.startBackup(), parts);
+  const pid = await workers.boot();
+  await endOrParts(project, target, await workers.startBackup(), parts);
   const resident = peakResidentBytes(pid);
-  const [isolate] = lanes.functions.isolates(LANE);
-  await lanes.functions.kill(LANE);
+  const [isolate] = workers.functions.isolates(WORKER);
+  await workers.functions.kill(WORKER);
   const note = parts === undefined || parts === Infinity
     ? `${count} objects`
     : `the first ${parts} parts`;

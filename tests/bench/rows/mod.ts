@@ -6,7 +6,7 @@ import { commitRate } from "./commit_rate.ts";
 import { cpuAgainstPassThrough } from "./cpu_against_pass_through.ts";
 import { cpuAgainstRclone } from "./cpu_against_rclone.ts";
 import { invocations } from "./invocations.ts";
-import { loadLane } from "./load_lane.ts";
+import { loadWorker } from "./load_worker.ts";
 import { memory } from "./memory.ts";
 import { requestsPerObject } from "./requests_per_object.ts";
 import { unchanged } from "./unchanged.ts";
@@ -17,7 +17,7 @@ export const ROWS: readonly Row[] = [
   cpuAgainstPassThrough,
   cpuAgainstRclone,
   coldIsolate,
-  loadLane,
+  loadWorker,
   memory,
   requestsPerObject,
   unchanged,

@@ -1,6 +1,6 @@
-import { CURRENT_DENO } from "../../stack/process/deno_versions.ts";
+import { CURRENT_DENO } from "../../../stack/process/deno_versions.ts";
 import type { Row } from "../row.ts";
-import { backUpInOneProcess } from "../support/lane_cpu.ts";
+import { backUpInOneProcess } from "../support/worker_cpu.ts";
 import { layObjects } from "../support/objects.ts";
 import { createBenchProject } from "../support/project.ts";
 import { startTarget } from "../support/target.ts";

@@ -1,16 +1,16 @@
-import { PART_BYTES } from "../../../supabase/functions/_holdfast/backup/parts.ts";
+import { PART_BYTES } from "../../../supabase/functions/_holdfast/transfer/parts.ts";
 import { PAGE_OBJECTS } from "../../../supabase/functions/_holdfast/engine/budget.ts";
 import {
   type BlobShape,
   digestStream,
 } from "../../../supabase/functions/_holdfast/repository/digest.ts";
-import { CURRENT_DENO } from "../../stack/process/deno_versions.ts";
-import { ByteStore, type Location } from "../../stack/storage/byte_store.ts";
+import { CURRENT_DENO } from "../../../stack/process/deno_versions.ts";
+import { ByteStore, type Location } from "../../../stack/storage/byte_store.ts";
 import { eventually } from "../../support/eventually.ts";
 import type { Bench, Extent } from "../bench.ts";
 import type { Row } from "../row.ts";
 import { layObjects, type ObjectsToLay } from "../support/objects.ts";
-import { type BenchProject, createBenchProject, LANE, type Lanes } from "../support/project.ts";
+import { type BenchProject, createBenchProject, WORKER, type Workers } from "../support/project.ts";
 import { endOf } from "../support/run.ts";
 import { startTarget } from "../support/target.ts";
 
@@ -18,7 +18,7 @@ const KILLS: Record<Extent, number> = { quick: 2, usual: 5, full: 10 };
 /** Within this time of its start a slice is killed. */
 const LONGEST_LIFE_MS = 4_000;
 
-/** What is done again when a lane is killed, at random moments, counted by the servers. */
+/** What is done again when a worker is killed, at random moments, counted by the servers. */
 export const workLost: Row = {
   name: "work-lost",
   async measure(bench) {
@@ -30,14 +30,14 @@ export const workLost: Row = {
     const [pages, parts] = [await loseWork(bench, small), await loseWork(bench, large)];
     return [
       {
-        name: "objects copied again, for each kill of a lane",
+        name: "objects copied again, for each kill of a worker",
         value: pages.readAgain / Math.max(1, pages.kills),
         unit: "objects",
         target: { atMost: PAGE_OBJECTS },
         note: `${pages.readAgain} of ${small.count} in ${pages.kills} kills`,
       },
       {
-        name: "parts of a large object sent again, for each kill of its lane",
+        name: "parts of a large object sent again, for each kill of its worker",
         value: parts.sentAgain / Math.max(1, parts.kills),
         unit: "parts",
         target: { atMost: 1 },
@@ -49,17 +49,21 @@ export const workLost: Row = {
 };
 
 /**
- * Backs objects up while lanes are killed, and counts the reads and the parts that were not the
+ * Backs objects up while workers are killed, and counts the reads and the parts that were not the
  * first. What arrived is held to the source.
  */
 async function loseWork(bench: Bench, objects: Omit<ObjectsToLay, "bucket">) {
   await using project = await createBenchProject(bench, `work_lost_${objects.size}`);
   await layObjects(project.sql, project.directory, { bucket: "files", ...objects });
   await using target = await startTarget(bench);
-  await using lanes = await project.startLanes({ deno: CURRENT_DENO, target, bucket: "backed-up" });
-  const run = await lanes.startBackup();
+  await using workers = await project.startWorkers({
+    deno: CURRENT_DENO,
+    target,
+    bucket: "backed-up",
+  });
+  const run = await workers.startBackup();
   const ended = endOf(project.sql, run);
-  const kills = await killAtRandom(project, lanes, run, bench.pick(KILLS));
+  const kills = await killAtRandom(project, workers, run, bench.pick(KILLS));
   await ended;
   const counts = await project.source.ask<Record<string, number>>("counts");
   const reads = counts["GET object/authenticated"] ?? 0;
@@ -86,7 +90,7 @@ async function assertArrived(project: BenchProject): Promise<void> {
 /** Kills so many times, unless the run ends before; returns how often it did. */
 async function killAtRandom(
   project: BenchProject,
-  lanes: Lanes,
+  workers: Workers,
   run: string,
   times: number,
 ): Promise<number> {
@@ -96,7 +100,7 @@ async function killAtRandom(
       select state in ('running', 'sealing') as running from holdfast_private.runs where id = ${run}`;
     if (!running) return kills;
     await untilMayBeKilled(project, run);
-    await lanes.functions.kill(LANE);
+    await workers.functions.kill(WORKER);
     // What a minute's wait and the tick would do.
     await project
       .sql`update holdfast_private.cursors set lease_expires_at = now() where run = ${run}`;
@@ -105,12 +109,12 @@ async function killAtRandom(
   return times;
 }
 
-/** Waits for a commit after two kills: at the third the object would be passed as a killer. */
+/** Waits for a commit after two kills: at the third the object would be passed as a poison object. */
 async function untilMayBeKilled(project: BenchProject, run: string): Promise<void> {
   await eventually("a commit", async () => {
-    const [{ deaths }] = await project.sql<{ deaths: number }[]>`
-      select coalesce(max(deaths), 0) as deaths from holdfast_private.cursors
+    const [{ crashes }] = await project.sql<{ crashes: number }[]>`
+      select coalesce(max(crashes), 0) as crashes from holdfast_private.cursors
       where run = ${run} and finished_at is null`;
-    return deaths < 2;
+    return crashes < 2;
   });
 }

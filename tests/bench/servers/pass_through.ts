@@ -26,12 +26,12 @@ await answerQuestions({
   run: async () => {
     if (!given) throw new Error("nothing is loaded");
     const { passes, headers, limits } = given;
-    const lanes = Math.max(1, Math.min(limits.items, Math.floor(limits.bytes / passes[0].size)));
+    const workers = Math.max(1, Math.min(limits.items, Math.floor(limits.bytes / passes[0].size)));
     let next = 0;
     async function work() {
       for (let pass = passes[next++]; pass; pass = passes[next++]) await passOn(pass, headers);
     }
-    await Promise.all(Array.from({ length: lanes }, work));
+    await Promise.all(Array.from({ length: workers }, work));
   },
 });
 

@@ -1,7 +1,7 @@
-/** The stand-in for Storage behind its gateway, over TLS: what a lane and a pass-through read. */
-import type { ApiKeys } from "../../stack/edge/api_keys.ts";
-import { type Gateway, startGateway } from "../../stack/edge/gateway.ts";
-import { startStorage, type StorageServer } from "../../stack/storage/mod.ts";
+/** The stand-in for Storage behind its gateway, over TLS: what a worker and a pass-through read. */
+import type { ApiKeys } from "../../../stack/edge/api_keys.ts";
+import { type Gateway, startGateway } from "../../../stack/edge/gateway.ts";
+import { startStorage, type StorageServer } from "../../../stack/storage/mod.ts";
 import { answerQuestions } from "./protocol.ts";
 import { serveTls, type TlsFront } from "./tls_front.ts";
 

@@ -1,11 +1,11 @@
-/** The stand-in for S3, over TLS: what a lane, a pass-through and rclone write to. */
+/** The stand-in for S3, over TLS: what a worker, a pass-through and rclone write to. */
 import { createHash } from "node:crypto";
 import { join } from "node:path";
-import { startS3 } from "../../stack/s3/mod.ts";
-import type { S3Options, S3Server } from "../../stack/s3/types.ts";
-import { readDescription } from "../../stack/s3/operations/description.ts";
-import { Bucket } from "../../stack/s3/store/bucket.ts";
-import { nowInSeconds } from "../../stack/s3/store/types.ts";
+import { startS3 } from "../../../stack/s3/mod.ts";
+import type { S3Options, S3Server } from "../../../stack/s3/types.ts";
+import { readDescription } from "../../../stack/s3/operations/description.ts";
+import { Bucket } from "../../../stack/s3/store/bucket.ts";
+import { nowInSeconds } from "../../../stack/s3/store/types.ts";
 import { nameOf } from "../support/objects.ts";
 import { answerQuestions } from "./protocol.ts";
 

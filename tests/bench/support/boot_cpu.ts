@@ -1,18 +1,18 @@
 import { fileURLToPath } from "node:url";
-import { startFunctions } from "../../stack/edge/functions.ts";
-import type { DenoVersion } from "../../stack/process/deno_versions.ts";
+import { startFunctions } from "../../../stack/edge/functions.ts";
+import type { DenoVersion } from "../../../stack/process/deno_versions.ts";
 import type { Bench } from "../bench.ts";
 import { median } from "../row.ts";
 import { mainThreadCpuMs } from "./cpu.ts";
 import { EMPTY, makeEmptyFunction } from "./functions_folder.ts";
-import { LANE } from "./project.ts";
+import { WORKER } from "./project.ts";
 
 const FUNCTIONS = fileURLToPath(new URL("../../../supabase/functions", import.meta.url));
 const BOOTS = { quick: 3, usual: 7, full: 15 };
 
 /** Main-thread CPU until a function's process can take a request, milliseconds; medians. */
 export interface BootCpu {
-  readonly laneMs: number;
+  readonly workerMs: number;
   /** Of a function that loads nothing: Deno's own start, and the runner's. */
   readonly emptyMs: number;
 }
@@ -30,16 +30,18 @@ export function bootCpu(bench: Bench, deno: DenoVersion): Promise<BootCpu> {
         deno,
         mode: "shared",
       });
-    await using lane = await start(FUNCTIONS, LANE);
+    await using worker = await start(FUNCTIONS, WORKER);
     await using empty = await start(await makeEmptyFunction(bench), EMPTY);
-    const [laneMs, emptyMs]: [number[], number[]] = [[], []];
+    const [workerMs, emptyMs]: [number[], number[]] = [[], []];
     for (let boot = 0; boot < bench.pick(BOOTS); boot++) {
-      for (const [host, name, times] of [[lane, LANE, laneMs], [empty, EMPTY, emptyMs]] as const) {
+      for (
+        const [host, name, times] of [[worker, WORKER, workerMs], [empty, EMPTY, emptyMs]] as const
+      ) {
         (await host.acquire(name, "GET")).release();
         times.push(mainThreadCpuMs(host.pids(name)[0]));
         await host.kill(name);
       }
     }
-    return { laneMs: median(laneMs), emptyMs: median(emptyMs) };
+    return { workerMs: median(workerMs), emptyMs: median(emptyMs) };
   });
 }

@@ -1,5 +1,5 @@
 /** Rows of a project and of the catalog made by SQL: a million are there in a minute. */
-import type { Connection } from "../../stack/postgres/connection.ts";
+import type { Connection } from "../../../stack/postgres/connection.ts";
 
 const ROWS_AT_ONCE = 100_000;
 
@@ -46,7 +46,7 @@ export async function addRows(
     from generate_series(${first}::bigint, ${last}::bigint) i, md5(i::text) h`;
 }
 
-/** Makes blobs and entries for these objects, in the order of names, as the sweep of a backup does. */
+/** Makes blobs and entries for these objects, in the order of names, as the scan of a backup does. */
 async function hold(sql: Connection, bucket: string, first: number, last: number): Promise<void> {
   await sql`
     with wanted as materialized (

@@ -4,11 +4,11 @@ import { connectDatabase } from "../../../supabase/functions/_holdfast/project/d
 import type {
   BackupItem,
   BackupResult,
-} from "../../../supabase/functions/_holdfast/backup/items.ts";
+} from "../../../supabase/functions/_holdfast/transfer/types.ts";
 import { PAGE_OBJECTS } from "../../../supabase/functions/_holdfast/engine/budget.ts";
 import { hexDigest } from "../../../supabase/functions/_holdfast/lib/codecs/hex.ts";
 import { dataKey } from "../../../supabase/functions/_holdfast/repository/keys.ts";
-import type { Connection } from "../../stack/postgres/connection.ts";
+import type { Connection } from "../../../stack/postgres/connection.ts";
 import type { Bench } from "../bench.ts";
 import { addRows } from "./catalog.ts";
 import { createBenchProject } from "./project.ts";
@@ -25,7 +25,7 @@ export interface CommitResult {
   readonly catalogBytes: number;
 }
 
-/** Commits page by page in the order of names, as a sweep does, or in none. Once in a run. */
+/** Commits page by page in the order of names, as a scan does, or in none. Once in a run. */
 export function commitAll(bench: Bench, order: "by name" | "random"): Promise<CommitResult> {
   return bench.once(`commits ${order}`, async () => {
     const objects = bench.pick(OBJECTS);
@@ -36,7 +36,7 @@ export function commitAll(bench: Bench, order: "by name" | "random"): Promise<Co
     await project.sql`vacuum (analyze) storage.objects`;
     const database = connectDatabase(project.databaseUrl);
     try {
-      const commit = await leaseSweep(database, project.sourceUrl);
+      const commit = await leaseScan(database, project.sourceUrl);
       let milliseconds = 0;
       for await (const items of pages(project.sql, order)) {
         const results = await Promise.all(items.map(stored));
@@ -52,12 +52,12 @@ export function commitAll(bench: Bench, order: "by name" | "random"): Promise<Co
   });
 }
 
-/** Starts a backup and leases its sweep; returns what commits a page of it. */
-async function leaseSweep(database: Database, projectUrl: string) {
+/** Starts a backup and leases its scan; returns what commits a page of it. */
+async function leaseScan(database: Database, projectUrl: string) {
   const owner = crypto.randomUUID();
   const lease = () =>
     database.call<{ cursor: number }>("lease_cursor", { owner, function_name: "holdfast-backup" });
-  await database.call("enter_project", { project_url: projectUrl });
+  await database.call("bind_project", { project_url: projectUrl });
   await database.call("start_backup", { started_by: "bench" });
   const prepare = await lease();
   const facts = {
@@ -82,7 +82,7 @@ async function leaseSweep(database: Database, projectUrl: string) {
     });
 }
 
-/** The project's objects as a sweep hands them out. */
+/** The project's objects as a scan hands them out. */
 async function* pages(sql: Connection, order: "by name" | "random"): AsyncGenerator<BackupItem[]> {
   const by = order === "random" ? sql`random()` : sql`o.name collate "C"`;
   const rows = sql<{ item: BackupItem }[]>`

@@ -1,12 +1,12 @@
-/** One set of objects copied by a lane, by a bare pass-through and by rclone, turn by turn. */
-import type { DenoVersion } from "../../stack/process/deno_versions.ts";
+/** One set of objects copied by a worker, by a bare pass-through and by rclone, turn by turn. */
+import type { DenoVersion } from "../../../stack/process/deno_versions.ts";
 import {
   MAX_BYTES_IN_FLIGHT,
   MAX_OBJECTS_IN_FLIGHT,
 } from "../../../supabase/functions/_holdfast/engine/budget.ts";
 import type { Bench, Extent } from "../bench.ts";
 import { median } from "../row.ts";
-import { backUpInOneProcess } from "./lane_cpu.ts";
+import { backUpInOneProcess } from "./worker_cpu.ts";
 import { layObjects } from "./objects.ts";
 import { passThroughCpuMs } from "./pass_through.ts";
 import { type BenchProject, createBenchProject } from "./project.ts";
@@ -30,7 +30,7 @@ export const LOADS = {
 
 /** Main-thread CPU of one turn each, milliseconds for all objects; rclone's of all its threads. */
 interface Turn {
-  readonly lane: number;
+  readonly worker: number;
   readonly passThrough: number;
   /** Undefined where rclone is not installed. */
   readonly rclone: number | undefined;
@@ -40,7 +40,7 @@ interface Turn {
 export interface ContestResult {
   readonly objects: number;
   /** Medians, milliseconds of CPU for one object. */
-  readonly laneMs: number;
+  readonly workerMs: number;
   readonly passThroughMs: number;
   readonly rcloneMs: number | undefined;
   /** The ratio of each turn. */
@@ -78,8 +78,12 @@ async function takeTurn(bench: Bench, project: BenchProject, deno: DenoVersion):
     to: "passed-through",
     limits,
   });
-  const { cpuMs: lane } = await backUpInOneProcess(project, { deno, target, bucket: "backed-up" });
-  // What the lane wrote are the same bytes under keys of the same form.
+  const { cpuMs: worker } = await backUpInOneProcess(project, {
+    deno,
+    target,
+    bucket: "backed-up",
+  });
+  // What the worker wrote are the same bytes under keys of the same form.
   const rclone = await rcloneVersion() === undefined ? undefined : await runRclone(
     bench,
     target,
@@ -87,7 +91,7 @@ async function takeTurn(bench: Bench, project: BenchProject, deno: DenoVersion):
     "backed-up/holdfast/data/files",
     "cloned",
   );
-  return { lane, passThrough, rclone: rclone?.cpuMs };
+  return { worker, passThrough, rclone: rclone?.cpuMs };
 }
 
 function summarize(turns: readonly Turn[], objects: number): ContestResult {
@@ -95,10 +99,10 @@ function summarize(turns: readonly Turn[], objects: number): ContestResult {
   const withRclone = turns.every((turn) => turn.rclone !== undefined);
   return {
     objects,
-    laneMs: each((turn) => turn.lane) / objects,
+    workerMs: each((turn) => turn.worker) / objects,
     passThroughMs: each((turn) => turn.passThrough) / objects,
     rcloneMs: withRclone ? each((turn) => turn.rclone!) / objects : undefined,
-    againstPassThrough: turns.map((turn) => turn.lane / turn.passThrough),
-    againstRclone: withRclone ? turns.map((turn) => turn.lane / turn.rclone!) : undefined,
+    againstPassThrough: turns.map((turn) => turn.worker / turn.passThrough),
+    againstRclone: withRclone ? turns.map((turn) => turn.worker / turn.rclone!) : undefined,
   };
 }

@@ -1,7 +1,7 @@
 /** Objects for a project's Storage, laid down without its API: rows by SQL, bytes as files. */
 import { createHash, randomBytes } from "node:crypto";
-import { ByteStore } from "../../stack/storage/byte_store.ts";
-import type { Connection } from "../../stack/postgres/connection.ts";
+import { ByteStore } from "../../../stack/storage/byte_store.ts";
+import type { Connection } from "../../../stack/postgres/connection.ts";
 
 /** Which objects. */
 export interface ObjectsToLay {

@@ -1,5 +1,5 @@
 import { AwsClient } from "aws4fetch";
-import { denoBinary, type DenoVersion } from "../../stack/process/deno_versions.ts";
+import { denoBinary, type DenoVersion } from "../../../stack/process/deno_versions.ts";
 import type { Bench } from "../bench.ts";
 import type { PassThroughInput } from "../servers/pass_through.ts";
 import { Child } from "./child.ts";

@@ -1,19 +1,19 @@
-/** A project whose Storage and repository are reached over TLS, and its lanes as real functions. */
+/** A project whose Storage and repository are reached over TLS, and its workers as real functions. */
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { type ApiKeys, createApiKeys } from "../../stack/edge/api_keys.ts";
+import { type ApiKeys, createApiKeys } from "../../../stack/edge/api_keys.ts";
 import {
   type FunctionsHost,
   type IsolateLimits,
   type ProcessMode,
   startFunctions,
-} from "../../stack/edge/functions.ts";
-import { startGateway } from "../../stack/edge/gateway.ts";
-import { applyMigrations } from "../../stack/migrations.ts";
-import { connect, type Connection } from "../../stack/postgres/connection.ts";
-import { startNet } from "../../stack/postgres/net.ts";
-import type { DenoVersion } from "../../stack/process/deno_versions.ts";
-import { defaultSecrets } from "../../stack/secrets.ts";
+} from "../../../stack/edge/functions.ts";
+import { startGateway } from "../../../stack/edge/gateway.ts";
+import { applyMigrations } from "../../../stack/migrations.ts";
+import { connect, type Connection } from "../../../stack/postgres/connection.ts";
+import { startNet } from "../../../stack/postgres/net.ts";
+import type { DenoVersion } from "../../../stack/process/deno_versions.ts";
+import { defaultSecrets } from "../../../stack/secrets.ts";
 import { CERTIFICATE } from "../../unit/stack/s3/certificate.ts";
 import type { Bench } from "../bench.ts";
 import { Child } from "./child.ts";
@@ -21,15 +21,15 @@ import type { Target } from "./target.ts";
 
 const SUPABASE = fileURLToPath(new URL("../../../supabase", import.meta.url));
 
-/** The function whose processes are lanes of a backup. */
-export const LANE = "holdfast-backup";
+/** The function whose processes are workers of a backup. */
+export const WORKER = "holdfast-backup";
 
 /** A project of the bench. */
 export interface BenchProject extends AsyncDisposable {
   readonly sql: Connection;
   /** The child that serves Storage. */
   readonly source: Child;
-  /** https; what a lane finds in SUPABASE_URL. */
+  /** https; what a worker finds in SUPABASE_URL. */
   readonly sourceUrl: string;
   readonly keys: ApiKeys;
   /** Where Storage keeps bytes. */
@@ -37,12 +37,12 @@ export interface BenchProject extends AsyncDisposable {
   readonly databaseUrl: string;
   /** Loses the next posts for slices that SQL sends. */
   losePosts(count: number): void;
-  /** Starts lanes that write to a bucket of the target; they end with what is returned. */
-  startLanes(options: LaneOptions): Promise<Lanes>;
+  /** Starts workers that write to a bucket of the target; they end with what is returned. */
+  startWorkers(options: WorkerOptions): Promise<Workers>;
 }
 
-/** How lanes run. */
-export interface LaneOptions {
+/** How workers run. */
+export interface WorkerOptions {
   readonly deno: DenoVersion;
   readonly target: Target;
   /** The bucket of the target; made where it is not there. */
@@ -53,8 +53,8 @@ export interface LaneOptions {
   readonly secrets?: Record<string, string>;
 }
 
-/** Functions that work as lanes, and their door. */
-export interface Lanes extends AsyncDisposable {
+/** Functions that work as workers, and their door. */
+export interface Workers extends AsyncDisposable {
   readonly functions: FunctionsHost;
   /** Boots a process that takes the next request, and returns its id. */
   boot(): Promise<number>;
@@ -97,16 +97,16 @@ export async function createBenchProject(bench: Bench, name: string): Promise<Be
     directory,
     databaseUrl: database.databaseUrl,
     losePosts: (count) => net.drop(count),
-    startLanes: (options) => startLanes(bench, { sql, keys, environment }, options),
+    startWorkers: (options) => startWorkers(bench, { sql, keys, environment }, options),
     [Symbol.asyncDispose]: () => disposal.disposeAsync(),
   };
 }
 
-async function startLanes(
+async function startWorkers(
   bench: Bench,
   project: { sql: Connection; keys: ApiKeys; environment: Record<string, string> },
-  { deno, target, bucket, mode = "shared", limits, secrets = {} }: LaneOptions,
-): Promise<Lanes> {
+  { deno, target, bucket, mode = "shared", limits, secrets = {} }: WorkerOptions,
+): Promise<Workers> {
   await using made = new AsyncDisposableStack();
   const { server, endpoint, region, accessKeyId, secretAccessKey } = target;
   await server.ask("createBucket", bucket);
@@ -114,7 +114,7 @@ async function startLanes(
     await startFunctions({
       workspace: await bench.workspace,
       functionsDirectory: join(SUPABASE, "functions"),
-      names: [LANE],
+      names: [WORKER],
       environment: {
         ...project.environment,
         HOLDFAST_S3_ENDPOINT: endpoint,
@@ -145,11 +145,11 @@ async function startLanes(
     functions,
     invocations: () => invocations,
     async boot() {
-      (await functions.acquire(LANE, "GET")).release();
-      return functions.pids(LANE).at(-1)!;
+      (await functions.acquire(WORKER, "GET")).release();
+      return functions.pids(WORKER).at(-1)!;
     },
     async startBackup() {
-      const response = await fetch(`${gateway.url}/functions/v1/${LANE}/runs`, {
+      const response = await fetch(`${gateway.url}/functions/v1/${WORKER}/runs`, {
         method: "POST",
         headers: { apikey: key },
       });

@@ -1,5 +1,5 @@
 /** Waiting for a run, and what it did. */
-import type { Connection } from "../../stack/postgres/connection.ts";
+import type { Connection } from "../../../stack/postgres/connection.ts";
 
 const POLL_MS = 25;
 

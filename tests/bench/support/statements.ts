@@ -1,5 +1,5 @@
-/** What Postgres spent on the statements of lanes, by pg_stat_statements. */
-import type { Connection } from "../../stack/postgres/connection.ts";
+/** What Postgres spent on the statements of workers, by pg_stat_statements. */
+import type { Connection } from "../../../stack/postgres/connection.ts";
 
 /** A statement and what all its executions took. */
 export interface Statement {
@@ -13,8 +13,8 @@ export async function resetStatements(sql: Connection): Promise<void> {
   await sql`select extensions.pg_stat_statements_reset()`;
 }
 
-/** The statements that lanes sent since the last reset, planning included, dearest first. */
-export async function laneStatements(sql: Connection): Promise<Statement[]> {
+/** The statements that workers sent since the last reset, planning included, dearest first. */
+export async function workerStatements(sql: Connection): Promise<Statement[]> {
   return await sql<Statement[]>`
     select s.query, s.calls::float8 as calls, s.total_plan_time + s.total_exec_time as ms
     from extensions.pg_stat_statements s

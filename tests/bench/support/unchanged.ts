@@ -1,11 +1,11 @@
 /** Backups of a project in which nothing changed, at growing numbers of rows. */
-import { CURRENT_DENO } from "../../stack/process/deno_versions.ts";
+import { CURRENT_DENO } from "../../../stack/process/deno_versions.ts";
 import type { Bench } from "../bench.ts";
 import { median } from "../row.ts";
 import { addHeldRows } from "./catalog.ts";
-import { type BenchProject, createBenchProject, type Lanes } from "./project.ts";
+import { type BenchProject, createBenchProject, type Workers } from "./project.ts";
 import { endOf } from "./run.ts";
-import { laneStatements, resetStatements } from "./statements.ts";
+import { resetStatements, workerStatements } from "./statements.ts";
 import { startTarget, type Target } from "./target.ts";
 
 const BUCKET = "files";
@@ -26,7 +26,7 @@ export interface UnchangedResult {
   readonly postgresMs: readonly number[];
   /** Median. */
   readonly wallMs: number;
-  /** That lanes sent in the last run. */
+  /** That workers sent in the last run. */
   readonly statements: number;
 }
 
@@ -35,19 +35,19 @@ export function unchangedRuns(bench: Bench): Promise<UnchangedResult[]> {
   return bench.once("unchanged", async () => {
     await using project = await createBenchProject(bench, "unchanged");
     await using target = await startTarget(bench);
-    await using lanes = await project.startLanes({
+    await using workers = await project.startWorkers({
       deno: CURRENT_DENO,
       target,
       bucket: "backed-up",
     });
     await project.sql`insert into storage.buckets (id, name) values (${BUCKET}, ${BUCKET})`;
     // Makes the repository and the snapshot that rows are then said to be in.
-    await endOf(project.sql, await lanes.startBackup());
+    await endOf(project.sql, await workers.startBackup());
     const results: UnchangedResult[] = [];
     for (const rows of bench.pick(SIZES)) {
       bench.say(`making ${rows} rows`);
       await addHeldRows(project.sql, BUCKET, (results.at(-1)?.rows ?? 0) + 1, rows);
-      results.push(await runUnchanged(bench, project, lanes, target, rows));
+      results.push(await runUnchanged(bench, project, workers, target, rows));
     }
     return results;
   });
@@ -56,20 +56,20 @@ export function unchangedRuns(bench: Bench): Promise<UnchangedResult[]> {
 async function runUnchanged(
   bench: Bench,
   project: BenchProject,
-  lanes: Lanes,
+  workers: Workers,
   target: Target,
   rows: number,
 ): Promise<UnchangedResult> {
   const [postgresMs, wallMs]: [number[], number[]] = [[], []];
   let sent = 0;
   for (let run = 0; run < bench.pick(RUNS); run++) {
-    await lanes.functions.idle();
+    await workers.functions.idle();
     await Promise.all([project.source.ask("reset"), target.server.ask("reset")]);
     await resetStatements(project.sql);
-    const { seconds } = await endOf(project.sql, await lanes.startBackup());
+    const { seconds } = await endOf(project.sql, await workers.startBackup());
     wallMs.push(seconds * 1000);
-    await lanes.functions.idle();
-    const statements = await laneStatements(project.sql);
+    await workers.functions.idle();
+    const statements = await workerStatements(project.sql);
     postgresMs.push(statements.reduce((sum, { ms }) => sum + ms, 0));
     sent = statements.reduce((sum, { calls }) => sum + calls, 0);
     for (const { query, calls, ms } of statements.slice(0, 4)) {

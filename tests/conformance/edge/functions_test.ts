@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { CURRENT_DENO, EDGE_RUNTIME_DENO } from "../../stack/process/deno_versions.ts";
+import { CURRENT_DENO, EDGE_RUNTIME_DENO } from "../../../stack/process/deno_versions.ts";
 import { eventually } from "../../support/eventually.ts";
 import { POST, withFunctions } from "./support.ts";
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
-import { type IsolateLimits, LIMITS } from "../../stack/edge/isolate_limits.ts";
-import type { IsolateRecord } from "../../stack/edge/isolates.ts";
-import { CURRENT_DENO, EDGE_RUNTIME_DENO } from "../../stack/process/deno_versions.ts";
+import { type IsolateLimits, LIMITS } from "../../../stack/edge/isolate_limits.ts";
+import type { IsolateRecord } from "../../../stack/edge/isolates.ts";
+import { CURRENT_DENO, EDGE_RUNTIME_DENO } from "../../../stack/process/deno_versions.ts";
 import { eventually } from "../../support/eventually.ts";
 import { POST, type Site, withFunctions } from "./support.ts";
 

@@ -1,18 +1,18 @@
 import { fileURLToPath } from "node:url";
-import { createApiKeys } from "../../stack/edge/api_keys.ts";
+import { createApiKeys } from "../../../stack/edge/api_keys.ts";
 import {
   type FunctionsHost,
   type IsolateLimits,
   type ProcessMode,
   startFunctions,
-} from "../../stack/edge/functions.ts";
-import { type Gateway, startGateway } from "../../stack/edge/gateway.ts";
-import { ModuleCache } from "../../stack/edge/module_cache.ts";
-import type { DenoVersion } from "../../stack/process/deno_versions.ts";
-import { createWorkspace } from "../../stack/process/workspace.ts";
+} from "../../../stack/edge/functions.ts";
+import { type Gateway, startGateway } from "../../../stack/edge/gateway.ts";
+import { ModuleCache } from "../../../stack/edge/module_cache.ts";
+import type { DenoVersion } from "../../../stack/process/deno_versions.ts";
+import { createWorkspace } from "../../../stack/process/workspace.ts";
 import { eventually } from "../../support/eventually.ts";
 
-const FUNCTIONS = fileURLToPath(new URL("../../stack/edge/fixtures/functions", import.meta.url));
+const FUNCTIONS = fileURLToPath(new URL("../../../stack/edge/fixtures/functions", import.meta.url));
 
 /** Where all tests of a file run: caching the modules takes a process for each function. */
 const workspace = await createWorkspace();

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { startCron } from "../../stack/postgres/cron.ts";
+import { startCron } from "../../../stack/postgres/cron.ts";
 import {
   assertRefused,
   eventually,

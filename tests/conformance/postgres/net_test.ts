@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { connect } from "../../stack/postgres/connection.ts";
-import { startNet } from "../../stack/postgres/net.ts";
+import { connect } from "../../../stack/postgres/connection.ts";
+import { startNet } from "../../../stack/postgres/net.ts";
 import { assertRefused, eventually, openServer, rolledBack } from "./support.ts";
 
 Deno.test("net: requests from SQL", async (t) => {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type postgres from "postgres";
-import { connect } from "../../stack/postgres/connection.ts";
+import { connect } from "../../../stack/postgres/connection.ts";
 import { assertRefused, openSubject, rolledBack } from "./support.ts";
 
 const POLICY = "create policy everything on storage.objects for select using (true)";

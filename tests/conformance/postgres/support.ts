@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
 import postgres from "postgres";
-import { STACK_URL_VARIABLE, StackClient } from "../../stack/client.ts";
+import { STACK_URL_VARIABLE, StackClient } from "../../../stack/client.ts";
 import {
   type PostgresCluster,
   type ProjectDatabase,
   startPostgres,
-} from "../../stack/postgres/cluster.ts";
-import { connect, type Connection } from "../../stack/postgres/connection.ts";
-import { createWorkspace } from "../../stack/process/workspace.ts";
+} from "../../../stack/postgres/cluster.ts";
+import { connect, type Connection } from "../../../stack/postgres/connection.ts";
+import { createWorkspace } from "../../../stack/process/workspace.ts";
 
 /** Names a project's database, role `postgres`, to hold against FACTS instead of the stack's. */
 export const DATABASE_URL_VARIABLE = "HOLDFAST_CONFORMANCE_DATABASE_URL";

@@ -1,5 +1,5 @@
-import { createWorkspace } from "../../stack/process/workspace.ts";
-import { startS3 } from "../../stack/s3/mod.ts";
+import { createWorkspace } from "../../../stack/process/workspace.ts";
+import { startS3 } from "../../../stack/s3/mod.ts";
 import { type ServerName, SERVERS } from "./servers.ts";
 
 /** Where the suite's server is and how to sign in. */

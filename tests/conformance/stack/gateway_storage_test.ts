@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { createClient } from "@supabase/supabase-js";
-import { connectStack } from "../../stack/client.ts";
-import type { ProjectClient } from "../../stack/project_client.ts";
+import { connectStack } from "../../../stack/client.ts";
+import type { ProjectClient } from "../../../stack/project_client.ts";
 
 const stack = await connectStack();
 

@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { kill } from "node:process";
 import { fileURLToPath } from "node:url";
-import { StackClient } from "../../stack/client.ts";
+import { StackClient } from "../../../stack/client.ts";
 import { eventually } from "../../support/eventually.ts";
-import { type LaunchedStack, launchStack } from "../../stack/launch.ts";
+import { type LaunchedStack, launchStack } from "../../../stack/launch.ts";
 
-const FIXTURES = fileURLToPath(new URL("../../stack/edge/fixtures", import.meta.url));
+const FIXTURES = fileURLToPath(new URL("../../../stack/edge/fixtures", import.meta.url));
 
 /** What a stack consists of, seen from outside. */
 interface Traces {

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { connectStack } from "../../stack/client.ts";
+import { connectStack } from "../../../stack/client.ts";
 
 const stack = await connectStack();
 

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
-import { connectStack, StackError } from "../../stack/client.ts";
-import { connect } from "../../stack/postgres/connection.ts";
+import { connectStack, StackError } from "../../../stack/client.ts";
+import { connect } from "../../../stack/postgres/connection.ts";
 
-const FIXTURES = fileURLToPath(new URL("../../stack/edge/fixtures", import.meta.url));
+const FIXTURES = fileURLToPath(new URL("../../../stack/edge/fixtures", import.meta.url));
 const stack = await connectStack();
 
 /** A project of the fixtures, with one function and nothing of Holdfast. */

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { GetObjectCommand, PutObjectCommand, S3Client } from "@aws-sdk/client-s3";
-import { connectStack } from "../../stack/client.ts";
+import { connectStack } from "../../../stack/client.ts";
 
 const stack = await connectStack();
 
@@ -79,7 +79,7 @@ Deno.test("faults strike the requests that they are for, and no more", async () 
   });
 });
 
-Deno.test("a byte of an object can be spoilt", async () => {
+Deno.test("a byte of an object can be corrupted", async () => {
   const bucket = await stack.createRepositoryBucket();
   await withClient(bucket, async (client) => {
     const where = { Bucket: bucket.bucket, Key: "key" };

@@ -1,8 +1,8 @@
 import postgres from "postgres";
-import { STACK_URL_VARIABLE, StackClient } from "../../stack/client.ts";
-import { startPostgres } from "../../stack/postgres/cluster.ts";
-import { createWorkspace, type Workspace } from "../../stack/process/workspace.ts";
-import { signToken, startStorage, type StorageServer } from "../../stack/storage/mod.ts";
+import { STACK_URL_VARIABLE, StackClient } from "../../../stack/client.ts";
+import { startPostgres } from "../../../stack/postgres/cluster.ts";
+import { createWorkspace, type Workspace } from "../../../stack/process/workspace.ts";
+import { signToken, startStorage, type StorageServer } from "../../../stack/storage/mod.ts";
 
 /** The Storage under test and what else is known of its project. */
 export interface Project {

@@ -1,6 +1,6 @@
 /** What tests can make the stand-in do wrong, and its log. */
 import assert from "node:assert/strict";
-import type { Fault, FaultRule } from "../../stack/storage/mod.ts";
+import type { Fault, FaultRule } from "../../../stack/storage/mod.ts";
 import {
   type Bucket,
   bucketTest,

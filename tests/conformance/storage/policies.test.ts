@@ -124,7 +124,7 @@ bucketTest(
   "policies: a token that has ended is refused",
   { needs: ["stand-in"] },
   async (bucket) => {
-    const { signToken } = await import("../../stack/storage/mod.ts");
+    const { signToken } = await import("../../../stack/storage/mod.ts");
     const { project } = await import("./context.ts");
     const key = signToken({ role: "service_role" }, project.jwtSecret!, -10);
     await assertRefused(call("GET", bucket.path("a", "/authenticated"), { key }), {

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { lockKey } from "../../stack/storage/objects.ts";
+import { lockKey } from "../../../stack/storage/objects.ts";
 import { bucketTest, call, randomBytes, sqlOf, until } from "./support.ts";
 
 bucketTest(

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import type postgres from "postgres";
-import { signToken, type StorageServer } from "../../stack/storage/mod.ts";
+import { signToken, type StorageServer } from "../../../stack/storage/mod.ts";
 import { project } from "./context.ts";
 
 /** A request's options beyond its method and path. */

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { runBackup } from "./support/backup.ts";
-import { copied, failed } from "./support/lane.ts";
+import { copied, failed } from "./support/worker.ts";
 import { Objects } from "./support/objects.ts";
 import { type SqlProject, sqlTest } from "./support/project.ts";
 import { Repository } from "./support/repository.ts";

@@ -29,7 +29,7 @@ sqlTest("a first backup lists every object, a second one only what changed", asy
   ]);
 
   const second = await runBackup(project, repository);
-  assert.deepEqual(second.swept, []);
+  assert.deepEqual(second.scanned, []);
   assert.deepEqual(second.snapshot?.parts, first.snapshot.parts);
 
   await objects.upload("photos", "a", { text: "other" });
@@ -38,8 +38,8 @@ sqlTest("a first backup lists every object, a second one only what changed", asy
   await objects.remove("photos", "é");
   await objects.setUserMetadata("papers", "one", { kind: "second" });
   const third = await runBackup(project, repository);
-  assert.deepEqual(third.swept, ["papers/moved", "papers/one", "photos/Z/1", "photos/a"]);
-  assert.deepEqual(third.gone, []);
+  assert.deepEqual(third.scanned, ["papers/moved", "papers/one", "photos/Z/1", "photos/a"]);
+  assert.deepEqual(third.missing, []);
   assert.ok(third.snapshot);
   const now = repository.read(third.snapshot);
   assert.deepEqual([...now.keys()].sort(), [

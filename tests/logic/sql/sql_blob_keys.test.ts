@@ -35,7 +35,7 @@ sqlTest("what a run wrote over keeps its key, as what an import forgets does", a
   await put(1, first);
   await put(1, { name: "a", version: uuid(2), key: `data/b/a/${uuid(2)}` });
   assert.deepEqual(await spelled(project), [first.key]);
-  await owner`select holdfast_private.forget_unsealed(1)`;
+  await owner`select holdfast_private.rollback_unsealed(1)`;
   assert.deepEqual(await spelled(project), [first.key, `data/b/a/${uuid(2)}`]);
   // Copied again, the bytes are found under the same key.
   await put(2, first);
@@ -60,7 +60,7 @@ sqlTest("what was never sealed is forgotten step by step as it is at once", asyn
   assert.notDeepEqual(await allEntries(project), sealed);
   const steps: number[] = [];
   for (let forgot = -1; forgot !== 0; steps.push(forgot)) {
-    [{ forgot }] = await owner`select holdfast_private.forget_some(1, 3) as forgot`;
+    [{ forgot }] = await owner`select holdfast_private.rollback_unsealed_step(1, 3) as forgot`;
     const [{ open }] = await owner`
       select coalesce(max(n), 0)::int as open from (
         select count(*) as n from holdfast_private.entries where removed_in is null group by name) as x`;

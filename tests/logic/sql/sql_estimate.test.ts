@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { runBackup } from "./support/backup.ts";
-import { copied, failed } from "./support/lane.ts";
+import { copied, failed } from "./support/worker.ts";
 import { Objects } from "./support/objects.ts";
 import { raised, type SqlProject, sqlTest } from "./support/project.ts";
 import { Repository } from "./support/repository.ts";
@@ -66,7 +66,7 @@ sqlTest("every setting that is wrong is named", async (project) => {
       include: ["[]", "null", '"**"', "[null]"],
       exclude: ["null", "[1]", '{"a": 1}'],
       max_object_bytes: ["0", "-1", "1.5", '"10"', "[]"],
-      lanes: ["0", "17", "1.5", '"2"', "null"],
+      workers: ["0", "17", "1.5", '"2"', "null"],
       maximum_age_hours: ["0", "-3", '"24"', "true", "[5]"],
     })
   ) {
@@ -80,11 +80,11 @@ sqlTest("every setting that is wrong is named", async (project) => {
     }
     await set(project, name, value);
   }
-  await set(project, "lanes", "0");
+  await set(project, "workers", "0");
   await set(project, "include", "[]");
   assert.equal(
     (await raised(estimate(project))).detail,
-    "include must be a list of at least one glob; lanes must be a whole number from 1 to 16.",
+    "include must be a list of at least one glob; workers must be a whole number from 1 to 16.",
   );
 });
 
@@ -95,7 +95,7 @@ sqlTest("settings that are right pass", async (project) => {
       include: ['["a/**"]'],
       exclude: ["[]", '["a/*", "b/?"]'],
       max_object_bytes: ["null", "1", "5368709120"],
-      lanes: ["1", "16"],
+      workers: ["1", "16"],
       maximum_age_hours: ["null", "0.5", "30"],
     })
   ) {

@@ -38,7 +38,7 @@ sqlTest("what the worker may call runs as its owner, under an empty path", async
 sqlTest("the worker may not do what only the owner does", async ({ worker }) => {
   for (
     const call of [
-      "holdfast.set('lanes', '4')",
+      "holdfast.set('workers', '4')",
       "holdfast.create_key('restore', 'me')",
       "holdfast.revoke_key('worker')",
       "holdfast_private.start_run('backup', '{}', 'me')",

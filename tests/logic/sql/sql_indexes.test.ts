@@ -44,7 +44,7 @@ async function withRuns({ admin }: SqlProject): Promise<void> {
 sqlTest("the history of backups looks up the cursors of each run", async (project) => {
   await withRuns(project);
   const scanned = await rowsScanned(project, "cursors", async (sql) => {
-    const nights = await sql`select copied from holdfast.nights`;
+    const nights = await sql`select copied from holdfast.backup_history`;
     assert.equal(nights.length, RUNS);
     assert.ok(nights.every(({ copied }) => Number(copied) === 2 * CURSORS_OF_A_RUN));
   });

@@ -1,39 +1,39 @@
 import assert from "node:assert/strict";
 import { continueBackup } from "./support/backup.ts";
-import { copied, Lane, type Lease } from "./support/lane.ts";
+import { copied, type Lease, SqlWorker } from "./support/worker.ts";
 import { Objects } from "./support/objects.ts";
 import { raised, type SqlProject, sqlTest } from "./support/project.ts";
 import { Repository } from "./support/repository.ts";
 
 sqlTest(
-  "a cursor is leased to one lane; the lanes of the settings bound the rest",
+  "a cursor is leased to one worker; the workers of the settings bound the rest",
   async (project) => {
-    await project.owner`select holdfast.set('lanes', '2')`;
-    const { lane } = await atObjects(project, ["one", "two", "three"]);
-    const [second, third] = [new Lane(project.worker), new Lane(project.worker)];
-    const [a, b] = [await lane.lease(), await second.lease()];
+    await project.owner`select holdfast.set('workers', '2')`;
+    const { sqlWorker } = await atObjects(project, ["one", "two", "three"]);
+    const [second, third] = [new SqlWorker(project.worker), new SqlWorker(project.worker)];
+    const [a, b] = [await sqlWorker.lease(), await second.lease()];
     assert.ok(a && b);
     assert.notEqual(a.cursor, b.cursor);
     assert.equal(await third.lease(), null);
-    await lane.finish(a);
+    await sqlWorker.finish(a);
     assert.ok(await third.lease());
   },
 );
 
 sqlTest(
-  "a lease that ran out is another lane's, and the first can write nothing",
+  "a lease that ran out is another worker's, and the first can write nothing",
   async (project) => {
-    const { lane, repository } = await atObjects(project, ["one"]);
-    const lease = await leased(lane);
-    const page = await lane.page(lease);
+    const { sqlWorker, repository } = await atObjects(project, ["one"]);
+    const lease = await leased(sqlWorker);
+    const page = await sqlWorker.page(lease);
     await expire(project, lease);
-    await assertLost(lane, lease, page.items.map(copied));
+    await assertLost(sqlWorker, lease, page.items.map(copied));
 
-    const other = new Lane(project.worker);
+    const other = new SqlWorker(project.worker);
     const taken = await leased(other);
     assert.equal(taken.cursor, lease.cursor);
     assert.equal(taken.attempts, 2);
-    await assertLost(lane, lease, page.items.map(copied));
+    await assertLost(sqlWorker, lease, page.items.map(copied));
     const [{ count }] = await project.owner`select count(*)::int from holdfast_private.entries`;
     assert.equal(count, 0);
 
@@ -44,21 +44,21 @@ sqlTest(
 );
 
 sqlTest("a commit clears the attempts, a release takes its own back", async (project) => {
-  const { lane } = await atObjects(project, ["one"]);
-  await lane.release(await leased(lane));
-  const lease = await leased(lane);
+  const { sqlWorker } = await atObjects(project, ["one"]);
+  await sqlWorker.release(await leased(sqlWorker));
+  const lease = await leased(sqlWorker);
   assert.equal(lease.attempts, 1);
-  await lane.commit(lease, [], "a");
+  await sqlWorker.commit(lease, [], "a");
   await expire(project, lease);
-  assert.equal((await leased(lane)).attempts, 1);
+  assert.equal((await leased(sqlWorker)).attempts, 1);
   await expire(project, lease);
-  assert.equal((await leased(lane)).attempts, 2);
+  assert.equal((await leased(sqlWorker)).attempts, 2);
 });
 
 sqlTest("a heartbeat and a commit prolong a lease", async (project) => {
-  const { lane } = await atObjects(project, ["one"]);
-  const lease = await leased(lane);
-  for (const act of [() => lane.heartbeat(lease), () => lane.commit(lease, [], "a")]) {
+  const { sqlWorker } = await atObjects(project, ["one"]);
+  const lease = await leased(sqlWorker);
+  for (const act of [() => sqlWorker.heartbeat(lease), () => sqlWorker.commit(lease, [], "a")]) {
     await project
       .owner`update holdfast_private.cursors set lease_expires_at = now() + interval '5 s'
       where id = ${lease.cursor}`;
@@ -71,13 +71,13 @@ sqlTest("a heartbeat and a commit prolong a lease", async (project) => {
 });
 
 sqlTest("a run that was cancelled or failed takes every lease with it", async (project) => {
-  const { lane } = await atObjects(project, ["one", "two"]);
-  const other = new Lane(project.worker);
-  const [a, b] = [await leased(lane), await leased(other)];
-  await lane.fail(a, "storage_unreachable");
-  await assertLost(lane, a, []);
+  const { sqlWorker } = await atObjects(project, ["one", "two"]);
+  const other = new SqlWorker(project.worker);
+  const [a, b] = [await leased(sqlWorker), await leased(other)];
+  await sqlWorker.fail(a, "storage_unreachable");
+  await assertLost(sqlWorker, a, []);
   await assertLost(other, b, []);
-  assert.equal(await lane.lease(), null);
+  assert.equal(await sqlWorker.lease(), null);
   const [failed] = await project.owner`select state, code, message, remedy, ended_at
     from holdfast_private.runs where id = ${a.run}`;
   assert.ok(failed.ended_at);
@@ -90,44 +90,47 @@ sqlTest("a run that was cancelled or failed takes every lease with it", async (p
   });
 
   const [{ run }] = await project.worker`select holdfast_private.start_backup('test') as run`;
-  const lease = await leased(lane);
+  const lease = await leased(sqlWorker);
   await project.worker`select holdfast_private.cancel_run(${run})`;
-  const error = await raised(lane.heartbeat(lease));
+  const error = await raised(sqlWorker.heartbeat(lease));
   assert.equal(error.message, "lease_lost");
 });
 
-sqlTest("the next stage begins once, whichever lane is the last", async (project) => {
-  const { lane } = await atObjects(project, ["one", "two"]);
-  const other = new Lane(await project.connectWorker());
-  const [a, b] = [await leased(lane), await leased(other)];
-  await Promise.all([lane.finish(a), other.finish(b)]);
+sqlTest("the next stage begins once, whichever worker is the last", async (project) => {
+  const { sqlWorker } = await atObjects(project, ["one", "two"]);
+  const other = new SqlWorker(await project.connectWorker());
+  const [a, b] = [await leased(sqlWorker), await leased(other)];
+  await Promise.all([sqlWorker.finish(a), other.finish(b)]);
   const stages = await project
     .owner`select stage from holdfast_private.cursors where finished_at is null`;
-  assert.deepEqual(stages.map((row) => row.stage), ["gone"]);
+  assert.deepEqual(stages.map((row) => row.stage), ["missing"]);
 });
 
-sqlTest("cancelling while a lane commits ends in no deadlock", async (project) => {
-  const { lane } = await atObjects(project, ["one"]);
-  const lease = await leased(lane);
+sqlTest("cancelling while a worker commits ends in no deadlock", async (project) => {
+  const { sqlWorker } = await atObjects(project, ["one"]);
+  const lease = await leased(sqlWorker);
   const heartbeats: Promise<unknown>[] = [];
   await project.owner.begin(async (sql) => {
     await sql`select from holdfast_private.runs for update`;
-    heartbeats.push(raised(lane.heartbeat(lease)));
+    heartbeats.push(raised(sqlWorker.heartbeat(lease)));
     await waitForLocks(project, 1);
     await sql`select holdfast_private.cancel_run(${lease.run})`;
   });
   assert.deepEqual((await Promise.all(heartbeats)).map(messageOf), ["lease_lost"]);
 });
 
-sqlTest("of two lanes that fail a run at once, one finds its lease lost", async (project) => {
+sqlTest("of two workers that fail a run at once, one finds its lease lost", async (project) => {
   await atObjects(project, ["one", "two"]);
-  const lanes = [new Lane(await project.connectWorker()), new Lane(await project.connectWorker())];
-  const leases = [await leased(lanes[0]), await leased(lanes[1])];
+  const workers = [
+    new SqlWorker(await project.connectWorker()),
+    new SqlWorker(await project.connectWorker()),
+  ];
+  const leases = [await leased(workers[0]), await leased(workers[1])];
   let outcomes: Promise<PromiseSettledResult<void>[]> | undefined;
   await project.owner.begin(async (sql) => {
     await sql`select from holdfast_private.runs for update`;
     outcomes = Promise.allSettled(
-      lanes.map((lane, index) => lane.fail(leases[index], "storage_unreachable")),
+      workers.map((sqlWorker, index) => sqlWorker.fail(leases[index], "storage_unreachable")),
     );
     await waitForLocks(project, 2);
   });
@@ -146,20 +149,20 @@ sqlTest("a second run is refused and the first is named", async (project) => {
 });
 
 sqlTest(
-  "a lane goes on only from its own last commit: a database that was put back refuses it",
+  "a worker goes on only from its own last commit: a database that was put back refuses it",
   async (project) => {
-    const { lane } = await atObjects(project, ["one"]);
-    const lease = await leased(lane);
+    const { sqlWorker } = await atObjects(project, ["one"]);
+    const lease = await leased(sqlWorker);
     const committedAt = async () => {
       const [row] = await project.worker<{ at: string | null }[]>`
         select holdfast_private.committed_at(${lease.cursor}) as at`;
       return row!.at;
     };
     const expectCommit = (at: string | null) =>
-      project.worker`select holdfast_private.expect_commit(${lease.cursor}, ${at})`;
-    await lane.commit(lease, [], "a");
+      project.worker`select holdfast_private.check_fencing_token(${lease.cursor}, ${at})`;
+    await sqlWorker.commit(lease, [], "a");
     const first = await committedAt();
-    await lane.commit(lease, [], "b");
+    await sqlWorker.commit(lease, [], "b");
     const second = await committedAt();
     assert.notEqual(first, second);
     for (const at of [second, first, null]) await expectCommit(at);
@@ -171,7 +174,7 @@ sqlTest(
   },
 );
 
-/** A run whose sweep begins: a cursor and one object for each bucket. */
+/** A run whose scan begins: a cursor and one object for each bucket. */
 async function atObjects(project: SqlProject, buckets: string[]) {
   const objects = new Objects(project.owner);
   for (const bucket of buckets) {
@@ -180,13 +183,13 @@ async function atObjects(project: SqlProject, buckets: string[]) {
   }
   const repository = new Repository();
   await project.worker`select holdfast_private.start_backup('test')`;
-  const lane = new Lane(project.worker);
-  await lane.prepared(await leased(lane), repository.facts());
-  return { lane, repository };
+  const sqlWorker = new SqlWorker(project.worker);
+  await sqlWorker.prepared(await leased(sqlWorker), repository.facts());
+  return { sqlWorker, repository };
 }
 
-async function leased(lane: Lane): Promise<Lease> {
-  const lease = await lane.lease();
+async function leased(sqlWorker: SqlWorker): Promise<Lease> {
+  const lease = await sqlWorker.lease();
   assert.ok(lease);
   return lease;
 }
@@ -196,14 +199,18 @@ async function expire(project: SqlProject, lease: Lease) {
     where id = ${lease.cursor}`;
 }
 
-async function assertLost(lane: Lane, lease: Lease, results: ReturnType<typeof copied>[]) {
+async function assertLost(
+  sqlWorker: SqlWorker,
+  lease: Lease,
+  results: ReturnType<typeof copied>[],
+) {
   const writes = [
-    () => lane.heartbeat(lease),
-    () => lane.page(lease),
-    () => lane.commit(lease, results, "name"),
-    () => lane.finish(lease),
-    () => lane.release(lease),
-    () => lane.fail(lease, "any"),
+    () => sqlWorker.heartbeat(lease),
+    () => sqlWorker.page(lease),
+    () => sqlWorker.commit(lease, results, "name"),
+    () => sqlWorker.finish(lease),
+    () => sqlWorker.release(lease),
+    () => sqlWorker.fail(lease, "any"),
   ];
   for (const write of writes) {
     const error = await raised(write());

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { continueBackup } from "./support/backup.ts";
-import { copied, Lane, type Lease } from "./support/lane.ts";
+import { copied, type Lease, SqlWorker } from "./support/worker.ts";
 import { Objects } from "./support/objects.ts";
 import { raised, type SqlProject, sqlTest } from "./support/project.ts";
 import { Repository } from "./support/repository.ts";
@@ -12,25 +12,28 @@ const MONTH = "max_egress_bytes_per_month";
 sqlTest(
   "what is read is counted by day and kind, in the commit that tells of it",
   async (project) => {
-    const { lane, lease } = await atSweep(project);
-    await lane.commit(lease, [], "a", { bytes_read: 70, objects_copied: 1 });
-    await lane.commit(lease, [], "b", { objects_copied: 1 });
-    await lane.finish(lease, { bytes_read: 30 });
+    const { sqlWorker, lease } = await atScan(project);
+    await sqlWorker.commit(lease, [], "a", { bytes_read: 70, objects_copied: 1 });
+    await sqlWorker.commit(lease, [], "b", { objects_copied: 1 });
+    await sqlWorker.finish(lease, { bytes_read: 30 });
     assert.deepEqual(await egress(project), [{ kind: "backup", bytes: 100, today: true }]);
-    await assert.rejects(lane.commit(lease, [], "c", { bytes_read: 5 }), /lease_lost/);
+    await assert.rejects(sqlWorker.commit(lease, [], "c", { bytes_read: 5 }), /lease_lost/);
     assert.deepEqual(await egress(project), [{ kind: "backup", bytes: 100, today: true }]);
   },
 );
 
-sqlTest("lanes that commit at once lose no count", async (project) => {
-  await atSweep(project, ["one", "two"]);
-  const lanes = [new Lane(await project.connectWorker()), new Lane(await project.connectWorker())];
+sqlTest("workers that commit at once lose no count", async (project) => {
+  await atScan(project, ["one", "two"]);
+  const workers = [
+    new SqlWorker(await project.connectWorker()),
+    new SqlWorker(await project.connectWorker()),
+  ];
   await project
     .owner`update holdfast_private.cursors set lease_owner = null, lease_expires_at = null`;
-  const leases = [await leased(lanes[0]!), await leased(lanes[1]!)];
-  await Promise.all(lanes.map(async (lane, index) => {
+  const leases = [await leased(workers[0]!), await leased(workers[1]!)];
+  await Promise.all(workers.map(async (sqlWorker, index) => {
     for (let page = 0; page < 20; page++) {
-      await lane.commit(leases[index]!, [], `${page}`, { bytes_read: 1 });
+      await sqlWorker.commit(leases[index]!, [], `${page}`, { bytes_read: 1 });
     }
   }));
   assert.equal((await egress(project))[0]?.bytes, 40);
@@ -40,22 +43,22 @@ sqlTest(
   "at the day's limit the run pauses until the next day, and says so once",
   async (project) => {
     await project.owner`select holdfast.schedule('0 2 * * *', ${URL})`;
-    const { lane, lease, run } = await atSweep(project);
+    const { sqlWorker, lease, run } = await atScan(project);
     await set(project, DAY, "100");
-    await lane.commit(lease, [], "a", { bytes_read: 99 });
-    assert.equal(await lane.mayRead(lease), true);
-    await lane.commit(lease, [], "b", { bytes_read: 1 });
-    assert.equal(await lane.mayRead(lease), false);
+    await sqlWorker.commit(lease, [], "a", { bytes_read: 99 });
+    assert.equal(await sqlWorker.mayRead(lease), true);
+    await sqlWorker.commit(lease, [], "b", { bytes_read: 1 });
+    assert.equal(await sqlWorker.mayRead(lease), false);
 
-    const other = await leasedBy(new Lane(project.worker), run);
-    const paused = await lane.pause(lease);
-    assert.deepEqual([paused.news, paused.code], [true, "paused_by_limit"]);
+    const other = await leasedBy(new SqlWorker(project.worker), run);
+    const paused = await sqlWorker.pause(lease);
+    assert.deepEqual([paused.newly_paused, paused.code], [true, "paused_by_limit"]);
     assert.equal(paused.message, `${DAY} is reached: 100 of 100 bytes were read from Storage.`);
     assert.equal(paused.until, await utcMidnight(project, "1 day"));
-    assert.equal((await other.lane.pause(other.lease)).news, false);
+    assert.equal((await other.sqlWorker.pause(other.lease)).newly_paused, false);
     assert.equal(await audited(project), 1);
     assert.deepEqual(await stateOf(project, run), { state: "running", attempts: 0, posted: 0 });
-    assert.equal(await new Lane(project.worker).lease(), null);
+    assert.equal(await new SqlWorker(project.worker).lease(), null);
     assert.deepEqual(await tick(project), { posted: 0 });
   },
 );
@@ -91,8 +94,8 @@ sqlTest("it goes on when the limit is raised, at the next tick", async (project)
   const { run } = await pausedRun(project);
   await set(project, DAY, "101");
   assert.deepEqual(await tick(project), { posted: 1 });
-  const { lane, lease } = await leasedBy(new Lane(project.worker), run);
-  assert.equal(await lane.mayRead(lease), true);
+  const { sqlWorker, lease } = await leasedBy(new SqlWorker(project.worker), run);
+  assert.equal(await sqlWorker.mayRead(lease), true);
   const [{ shown }] = await project.worker`select holdfast_private.show_run(${run}) as shown`;
   assert.equal(shown.paused, null);
 });
@@ -101,19 +104,19 @@ sqlTest("it goes on when the day is over, though no tick came", async (project) 
   const { run } = await pausedRun(project);
   await project.owner`update holdfast_private.egress set day = day - 1`;
   await project.owner`update holdfast_private.runs set paused_until = now() - interval '1 second'`;
-  const { lane, lease } = await leasedBy(new Lane(project.worker), run);
-  assert.equal(await lane.mayRead(lease), true);
+  const { sqlWorker, lease } = await leasedBy(new SqlWorker(project.worker), run);
+  assert.equal(await sqlWorker.mayRead(lease), true);
 });
 
 sqlTest("of two limits, the one that lasts longer counts", async (project) => {
-  const { lane, lease } = await atSweep(project);
+  const { sqlWorker, lease } = await atScan(project);
   await project.owner`insert into holdfast_private.egress values
     (date_trunc('month', holdfast_private.utc_now())::date, 'restore', 60)
     on conflict (day, kind) do update set bytes = 60`;
   await set(project, MONTH, "100");
-  await lane.commit(lease, [], "a", { bytes_read: 40 });
+  await sqlWorker.commit(lease, [], "a", { bytes_read: 40 });
   await set(project, DAY, "1");
-  const paused = await lane.pause(lease);
+  const paused = await sqlWorker.pause(lease);
   const [{ next, last }] = await project
     .owner`select holdfast_private.utc((date_trunc('month', holdfast_private.utc_now())
     + interval '1 month') at time zone 'UTC') as next,
@@ -127,12 +130,12 @@ sqlTest("of two limits, the one that lasts longer counts", async (project) => {
 
 sqlTest("a limit that was lifted meanwhile pauses nothing", async (project) => {
   await project.owner`select holdfast.schedule('0 2 * * *', ${URL})`;
-  const { lane, lease } = await atSweep(project);
+  const { sqlWorker, lease } = await atScan(project);
   await set(project, DAY, "1");
-  await lane.commit(lease, [], "a", { bytes_read: 1 });
+  await sqlWorker.commit(lease, [], "a", { bytes_read: 1 });
   await set(project, DAY, "null");
-  assert.deepEqual(await lane.pause(lease), { news: false });
-  await leased(new Lane(project.worker));
+  assert.deepEqual(await sqlWorker.pause(lease), { newly_paused: false });
+  await leased(new SqlWorker(project.worker));
 });
 
 sqlTest("a paused run is not stuck, nor is it just after its pause", async (project) => {
@@ -152,12 +155,16 @@ sqlTest("a paused run is not stuck, nor is it just after its pause", async (proj
   assert.deepEqual((await tick(project)).stuck, [run]);
 });
 
-sqlTest("a server that asks for time is asked by no lane and no tick before", async (project) => {
+sqlTest("a server that asks for time is asked by no worker and no tick before", async (project) => {
   await project.owner`select holdfast.schedule('0 2 * * *', ${URL})`;
-  const { lane, lease, run } = await atSweep(project, ["one", "two"]);
-  await lane.leave(lease, { seconds: 90, code: "storage_unreachable", message: "It is busy." });
+  const { sqlWorker, lease, run } = await atScan(project, ["one", "two"]);
+  await sqlWorker.leave(lease, {
+    seconds: 90,
+    code: "storage_unreachable",
+    message: "It is busy.",
+  });
   await expireLeases(project);
-  assert.equal(await new Lane(project.worker).lease(), null, "the other cursor neither");
+  assert.equal(await new SqlWorker(project.worker).lease(), null, "the other cursor neither");
   assert.deepEqual(await tick(project), { posted: 0 });
   const [{ shown }] = await project.worker`select holdfast_private.show_run(${run}) as shown`;
   assert.deepEqual([shown.paused.code, shown.paused.message], [
@@ -170,18 +177,18 @@ sqlTest("a server that asks for time is asked by no lane and no tick before", as
 
   await project.owner`update holdfast_private.runs set paused_until = now() - interval '1 second'`;
   assert.deepEqual(await tick(project), { posted: 2 });
-  const again = await leased(new Lane(project.worker));
-  assert.equal(again.deaths, 0);
+  const again = await leased(new SqlWorker(project.worker));
+  assert.equal(again.crashes, 0);
   assert.equal(again.attempts, 2);
 });
 
 sqlTest(
   "of several servers' wishes the longest counts, and none is for more than an hour",
   async (project) => {
-    const { lane, lease } = await atSweep(project, ["one", "two"]);
-    const other = await leasedBy(new Lane(project.worker));
-    await lane.leave(lease, { seconds: 1e6, code: "storage_unreachable", message: "long" });
-    await other.lane.leave(other.lease, {
+    const { sqlWorker, lease } = await atScan(project, ["one", "two"]);
+    const other = await leasedBy(new SqlWorker(project.worker));
+    await sqlWorker.leave(lease, { seconds: 1e6, code: "storage_unreachable", message: "long" });
+    await other.sqlWorker.leave(other.lease, {
       seconds: 60,
       code: "storage_unreachable",
       message: "short",
@@ -195,44 +202,48 @@ sqlTest(
 
 sqlTest("a server's wish does not put off the end of a run without progress", async (project) => {
   await project.owner`select holdfast.schedule('0 2 * * *', ${URL})`;
-  const { lane, lease, run } = await atSweep(project);
+  const { sqlWorker, lease, run } = await atScan(project);
   await project.owner`update holdfast_private.runs set started_at = now() - interval '6 hours'`;
   await project
     .owner`update holdfast_private.cursors set committed_at = now() - interval '6 hours'`;
-  await lane.leave(lease, { seconds: 600, code: "storage_unreachable", message: "It is busy." });
+  await sqlWorker.leave(lease, {
+    seconds: 600,
+    code: "storage_unreachable",
+    message: "It is busy.",
+  });
   assert.deepEqual((await tick(project)).stuck, [run]);
 });
 
-sqlTest("a lane that rests keeps its place, and the tick wakes it", async (project) => {
+sqlTest("a worker that rests keeps its place, and the tick wakes it", async (project) => {
   await project.owner`select holdfast.schedule('0 2 * * *', ${URL})`;
-  await set(project, "lanes", "1");
-  const { lane, lease } = await atSweep(project, ["one", "two"]);
-  await lane.release(lease, 30);
-  assert.equal(await new Lane(project.worker).lease(), null, "no other reads in its stead");
+  await set(project, "workers", "1");
+  const { sqlWorker, lease } = await atScan(project, ["one", "two"]);
+  await sqlWorker.release(lease, 30);
+  assert.equal(await new SqlWorker(project.worker).lease(), null, "no other reads in its stead");
   assert.deepEqual(await tick(project), { posted: 0 });
   await expireLeases(project);
   assert.deepEqual(await tick(project), { posted: 1 });
-  const again = await leased(new Lane(project.worker));
-  assert.deepEqual([again.cursor, again.attempts, again.deaths], [lease.cursor, 1, 0]);
+  const again = await leased(new SqlWorker(project.worker));
+  assert.deepEqual([again.cursor, again.attempts, again.crashes], [lease.cursor, 1, 0]);
 });
 
 sqlTest(
-  "a lane is told its part of the rates, and nothing of values that are none",
+  "a worker is told its part of the rates, and nothing of values that are none",
   async (project) => {
-    await set(project, "lanes", "4");
+    await set(project, "workers", "4");
     await set(project, "max_bytes_per_second", "1000000");
     await set(project, "max_requests_per_second", "10");
-    const { lease, lane } = await atSweep(project);
+    const { lease, sqlWorker } = await atScan(project);
     assert.deepEqual(lease.limits, {
       bytes_per_second: 250_000,
       requests_per_second: 2.5,
       egress: false,
     });
-    await lane.release(lease);
+    await sqlWorker.release(lease);
     await set(project, MONTH, "1");
     for (const value of ['"much"', "-1", "0", "[]", "{}", "true", "null"]) {
       await set(project, "max_bytes_per_second", value);
-      const { limits } = await leased(lane);
+      const { limits } = await leased(sqlWorker);
       await expireLeases(project);
       assert.deepEqual([limits.bytes_per_second, limits.egress], [null, true], value);
     }
@@ -257,19 +268,19 @@ sqlTest("limits that are none are named before anything is begun", async (projec
 });
 
 sqlTest("results behind what is passed are kept, and nothing is passed", async (project) => {
-  const { lane, lease, run, repository } = await atSweep(project, ["one"], ["a", "b", "c"]);
-  const { items } = await lane.page(lease);
-  await lane.commit(lease, [copied(items[2]!)], null);
-  const page = await lane.page(lease);
+  const { sqlWorker, lease, run, repository } = await atScan(project, ["one"], ["a", "b", "c"]);
+  const { items } = await sqlWorker.page(lease);
+  await sqlWorker.commit(lease, [copied(items[2]!)], null);
+  const page = await sqlWorker.page(lease);
   assert.deepEqual(page.items.map(({ name }) => name), ["a", "b"]);
-  await lane.commit(lease, page.items.map(copied), page.to);
-  await lane.release(lease);
+  await sqlWorker.commit(lease, page.items.map(copied), page.to);
+  await sqlWorker.release(lease);
   const { snapshot } = await continueBackup(project, repository, run);
   assert.equal(snapshot?.totals.objects, 3);
 });
 
-/** A run whose sweep begins, with a cursor for each bucket; the first is leased. */
-async function atSweep(project: SqlProject, buckets = ["one", "two"], names = ["name"]) {
+/** A run whose scan begins, with a cursor for each bucket; the first is leased. */
+async function atScan(project: SqlProject, buckets = ["one", "two"], names = ["name"]) {
   const objects = new Objects(project.owner);
   for (const bucket of buckets) {
     await objects.createBucket(bucket);
@@ -277,31 +288,31 @@ async function atSweep(project: SqlProject, buckets = ["one", "two"], names = ["
   }
   const [{ run }] = await project.worker<{ run: string }[]>`
     select holdfast_private.start_backup('test') as run`;
-  const lane = new Lane(project.worker);
+  const sqlWorker = new SqlWorker(project.worker);
   const repository = new Repository();
-  await lane.prepared(await leased(lane), repository.facts());
-  return { run, lane, lease: await leased(lane), repository };
+  await sqlWorker.prepared(await leased(sqlWorker), repository.facts());
+  return { run, sqlWorker, lease: await leased(sqlWorker), repository };
 }
 
-async function leased(lane: Lane): Promise<Lease> {
-  const lease = await lane.lease();
+async function leased(sqlWorker: SqlWorker): Promise<Lease> {
+  const lease = await sqlWorker.lease();
   assert.ok(lease);
   return lease;
 }
 
-async function leasedBy(lane: Lane, run: string | null = null) {
-  const lease = await lane.lease(run);
+async function leasedBy(sqlWorker: SqlWorker, run: string | null = null) {
+  const lease = await sqlWorker.lease(run);
   assert.ok(lease);
-  return { lane, lease };
+  return { sqlWorker, lease };
 }
 
 /** A run of one bucket that was paused at the day's limit of 100 bytes. */
 async function pausedRun(project: SqlProject) {
   await project.owner`select holdfast.schedule('0 2 * * *', ${URL})`;
-  const { lane, lease, run } = await atSweep(project, ["one"]);
+  const { sqlWorker, lease, run } = await atScan(project, ["one"]);
   await set(project, DAY, "100");
-  await lane.commit(lease, [], "a", { bytes_read: 100 });
-  await lane.pause(lease);
+  await sqlWorker.commit(lease, [], "a", { bytes_read: 100 });
+  await sqlWorker.pause(lease);
   return { run };
 }
 

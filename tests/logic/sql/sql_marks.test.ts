@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { runBackup } from "./support/backup.ts";
-import { copied, failed, type Item, type Result } from "./support/lane.ts";
+import { copied, failed, type Item, type Result } from "./support/worker.ts";
 import { Objects } from "./support/objects.ts";
 import { type SqlProject, sqlTest } from "./support/project.ts";
 import { type ListLine, Repository } from "./support/repository.ts";
@@ -20,10 +20,10 @@ sqlTest("what was never held is listed without a blob, and retried when due", as
 
   // Not due yet: it is neither tried nor listed anew.
   const second = await backUp(project, repository, without("lost"));
-  assert.deepEqual([second.swept, second.parts.length], [[], 1]);
+  assert.deepEqual([second.scanned, second.parts.length], [[], 1]);
   await due(project);
   const third = await backUp(project, repository, without("lost"));
-  assert.deepEqual([third.swept, third.parts.length], [["files/lost"], 1]);
+  assert.deepEqual([third.scanned, third.parts.length], [["files/lost"], 1]);
   assert.deepEqual(await failures(project), [["lost", "unavailable", 2]]);
 
   await due(project);
@@ -48,7 +48,7 @@ sqlTest("an older state stays, marked stale with the version that was wanted", a
   // Another version is tried at once, whatever the time set for the one before.
   await objects.upload("files", "a", { text: "newest" });
   const healed = await backUp(project, repository, copied);
-  assert.deepEqual(healed.swept, ["files/a"]);
+  assert.deepEqual(healed.scanned, ["files/a"]);
   assert.equal(healed.listed.get("files/a")?.version, await versionOf(project, "a"));
   assert.equal(healed.totals.stale, 0);
 });
@@ -68,7 +68,7 @@ sqlTest("what failed is tried by every run and makes its snapshot partial", asyn
   const { repository } = await filled(project);
   for (let attempt = 1; attempt <= 3; attempt++) {
     const partial = await backUp(project, repository, without("a", "failed", "source_error"));
-    assert.deepEqual([partial.state, partial.swept.includes("files/a")], ["partial", true]);
+    assert.deepEqual([partial.state, partial.scanned.includes("files/a")], ["partial", true]);
     assert.deepEqual(await failures(project), [["a", "failed", attempt]]);
   }
   const complete = await backUp(project, repository, copied);
@@ -139,10 +139,10 @@ async function backUp(
   repository: Repository,
   act: (item: Item) => Result,
 ) {
-  const { snapshot, swept } = await runBackup(project, repository, { act });
+  const { snapshot, scanned } = await runBackup(project, repository, { act });
   assert.ok(snapshot);
   const listed: Map<string, ListLine> = repository.read(snapshot);
-  return { ...snapshot, swept, listed };
+  return { ...snapshot, scanned, listed };
 }
 
 /** Makes every failure due again. */

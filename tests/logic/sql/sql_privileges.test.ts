@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { Connection } from "../../stack/postgres/connection.ts";
+import type { Connection } from "../../../stack/postgres/connection.ts";
 import { migrate, raised, type SqlProject, sqlTest } from "./support/project.ts";
 import { functionsCalled } from "./support/called_functions.ts";
 

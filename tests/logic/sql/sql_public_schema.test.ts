@@ -6,7 +6,7 @@ const DENIED = "42501";
 sqlTest("the worker has no use of what people call and read", async ({ worker }) => {
   for (
     const use of [
-      "holdfast.set('lanes', '4')",
+      "holdfast.set('workers', '4')",
       "holdfast.estimate()",
       "* from holdfast.runs",
     ]
@@ -49,12 +49,12 @@ sqlTest("what people call and read is in schema holdfast, and little else", asyn
 sqlTest(
   "what people read shows no digest, and changes nothing by being read",
   async ({ owner }) => {
-    await owner`select holdfast.create_key('look', 'reader')`;
+    await owner`select holdfast.create_key('read', 'reader')`;
     const [key] = await owner`select * from holdfast.keys where name = 'reader'`;
     assert.deepEqual(Object.keys(key!), ["id", "scope", "name", "created_at", "revoked_at"]);
-    const [setting] = await owner`select * from holdfast.settings where name = 'lanes'`;
+    const [setting] = await owner`select * from holdfast.settings where name = 'workers'`;
     assert.equal(setting?.value, 2);
     const [audit] = await owner`select * from holdfast.audit order by id desc limit 1`;
-    assert.deepEqual(audit?.detail, { scope: "look", name: "reader" });
+    assert.deepEqual(audit?.detail, { scope: "read", name: "reader" });
   },
 );

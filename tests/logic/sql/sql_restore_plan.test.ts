@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { runBackup } from "./support/backup.ts";
-import { copied, failed, Lane } from "./support/lane.ts";
+import { copied, failed, SqlWorker } from "./support/worker.ts";
 import { Objects } from "./support/objects.ts";
 import { type SqlProject, sqlTest } from "./support/project.ts";
 import { Repository } from "./support/repository.ts";
@@ -26,7 +26,7 @@ sqlTest("what a restore would do is the same, counted in one step or in many", a
     already_right: 23,
     to_compare: 5,
     would_overwrite: ["00", "04", "08", "12", "16"].map((name) => `a/${name}`),
-    buckets_to_create: ["gone"],
+    buckets_to_create: ["missing"],
   });
   assert.equal(whole.steps, 1);
   const many = await plan(project, snapshot, WINDOW_ROWS);
@@ -61,10 +61,10 @@ async function changedSince(project: SqlProject): Promise<string> {
   const upload = async (bucket: string, count: number, text = "text") => {
     for (const name of numbers(count)) await objects.upload(bucket, name, { text });
   };
-  for (const bucket of ["a", "b", "empty", "gone"]) await objects.createBucket(bucket);
+  for (const bucket of ["a", "b", "empty", "missing"]) await objects.createBucket(bucket);
   await upload("a", 20);
   await upload("b", 10);
-  await upload("gone", 5);
+  await upload("missing", 5);
   await objects.upload("b", "lost", { text: "text" });
   const { snapshot } = await runBackup(project, repository, {
     act: (item) => item.name === "lost" ? failed(item, "unavailable") : copied(item),
@@ -75,7 +75,7 @@ async function changedSince(project: SqlProject): Promise<string> {
   await runBackup(project, repository);
   await objects.remove("a", "01");
   await objects.remove("a", "19");
-  await objects.removeBucket("gone");
+  await objects.removeBucket("missing");
   for (const name of numbers(30)) await objects.upload("b", `unknown ${name}`);
   assert.ok(snapshot);
   const [{ id }] = await project.owner<{ id: string }[]>`
@@ -95,23 +95,23 @@ async function plan({ owner, worker }: SqlProject, snapshot = "latest", windowRo
   }, 'test') as run`;
   await owner`
     update holdfast_private.runs set repository = (select max(id) from holdfast_private.repositories) where id = ${run}`;
-  const lane = new Lane(worker);
+  const sqlWorker = new SqlWorker(worker);
   const lease = async () => {
     const [row] = await worker<{ cursor: string }[]>`
-      select holdfast_private.lease_cursor(${lane.owner}, 'holdfast-restore', ${run}) ->> 'cursor' as cursor`;
+      select holdfast_private.lease_cursor(${sqlWorker.owner}, 'holdfast-restore', ${run}) ->> 'cursor' as cursor`;
     return row.cursor;
   };
-  await worker`select holdfast_private.finish_cursor(${await lease()}, ${lane.owner})`;
+  await worker`select holdfast_private.finish_cursor(${await lease()}, ${sqlWorker.owner})`;
   const cursor = await lease();
   let steps = 0;
   for (let counted = false; !counted; steps++) {
     const [row] = windowRows === undefined
-      ? await worker`select holdfast_private.restore_count(${cursor}, ${lane.owner}) as counted`
+      ? await worker`select holdfast_private.restore_count(${cursor}, ${sqlWorker.owner}) as counted`
       : await worker`
-          select holdfast_private.restore_count(${cursor}, ${lane.owner}, ${windowRows}, 0) as counted`;
+          select holdfast_private.restore_count(${cursor}, ${sqlWorker.owner}, ${windowRows}, 0) as counted`;
     counted = row.counted;
   }
   const [{ report }] = await worker`
-    select holdfast_private.restore_planned(${cursor}, ${lane.owner}) as report`;
+    select holdfast_private.restore_planned(${cursor}, ${sqlWorker.owner}) as report`;
   return { report, steps };
 }

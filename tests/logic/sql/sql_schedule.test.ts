@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { parseSchedule } from "../../stack/postgres/cron_schedule.ts";
+import { parseSchedule } from "../../../stack/postgres/cron_schedule.ts";
 import { raised, type SqlProject, sqlTest } from "./support/project.ts";
 
 const URL = "https://abcdefghijklmnopqrst.supabase.co";

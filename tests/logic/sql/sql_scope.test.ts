@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import type { Connection } from "../../stack/postgres/connection.ts";
+import type { Connection } from "../../../stack/postgres/connection.ts";
 import { isInScope, matchesGlob, type ScopeSettings } from "./support/glob.ts";
 import { sqlTest } from "./support/project.ts";
 

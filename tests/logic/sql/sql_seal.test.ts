@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { runBackup } from "./support/backup.ts";
-import { copied, failed } from "./support/lane.ts";
+import { copied, failed } from "./support/worker.ts";
 import { Objects } from "./support/objects.ts";
 import { sqlTest } from "./support/project.ts";
 import { Repository } from "./support/repository.ts";
@@ -149,10 +149,10 @@ sqlTest("totals and state tell what could not be had", async (project) => {
 
 sqlTest("what the source can't give counts apart from what it could", async (project) => {
   const { objects, repository } = await filled(project.owner);
-  for (const name of ["gone", "refused"]) await objects.upload("photos", name);
+  for (const name of ["missing", "refused"]) await objects.upload("photos", name);
   const { snapshot } = await runBackup(project, repository, {
     act: (item) =>
-      item.name === "gone"
+      item.name === "missing"
         ? failed(item, "unavailable")
         : item.name === "refused"
         ? failed(item, "failed", "storage_failed")

@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
-import { Lane } from "./support/lane.ts";
+import { SqlWorker } from "./support/worker.ts";
 import { Objects } from "./support/objects.ts";
 import { type SqlProject, sqlTest } from "./support/project.ts";
 import { Repository } from "./support/repository.ts";
 
 const URL = "https://project.example.com";
 
-/** A lane at work on a sweep: its connection waits for no lock. */
+/** A worker at work on a scan: its connection waits for no lock. */
 async function atWork(project: SqlProject) {
   await project.owner`select holdfast.schedule('0 2 * * *', ${URL})`;
   await new Objects(project.owner).createBucket("files");
@@ -14,26 +14,26 @@ async function atWork(project: SqlProject) {
   await project.worker`select holdfast_private.start_backup('test')`;
   const worker = await project.connectWorker();
   await worker`set lock_timeout = '200ms'`;
-  const lane = new Lane(worker);
-  const prepare = await lane.lease();
+  const sqlWorker = new SqlWorker(worker);
+  const prepare = await sqlWorker.lease();
   assert.ok(prepare);
-  await lane.prepared(prepare, new Repository().facts());
-  const lease = await lane.lease();
+  await sqlWorker.prepared(prepare, new Repository().facts());
+  const lease = await sqlWorker.lease();
   assert.ok(lease);
-  return { lane, lease };
+  return { sqlWorker, lease };
 }
 
 for (const job of ["tick", "housekeeping"]) {
-  sqlTest(`a lane goes on while the ${job} has not committed`, async (project) => {
-    const { lane, lease } = await atWork(project);
+  sqlTest(`a worker goes on while the ${job} has not committed`, async (project) => {
+    const { sqlWorker, lease } = await atWork(project);
     await project.admin.begin(async (sql) => {
       await sql`set local role postgres`;
       await sql.unsafe(`select holdfast_private.${job}()`);
-      await lane.heartbeat(lease);
-      await lane.commit(lease, [], "a");
-      const other = new Lane(lane.sql);
+      await sqlWorker.heartbeat(lease);
+      await sqlWorker.commit(lease, [], "a");
+      const other = new SqlWorker(sqlWorker.sql);
       const lease2 = await other.lease();
-      assert.ok(lease2, "a second lane gets a cursor");
+      assert.ok(lease2, "a second worker gets a cursor");
       await other.heartbeat(lease2);
     });
   });

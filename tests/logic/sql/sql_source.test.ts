@@ -10,14 +10,14 @@ sqlTest("only a version or what a restore puts back makes a difference", async (
   const { repository } = await filled(project);
   await runBackup(project, repository);
   await project.owner`update storage.objects set last_accessed_at = now()`;
-  assert.deepEqual((await runBackup(project, repository)).swept, []);
+  assert.deepEqual((await runBackup(project, repository)).scanned, []);
   await project.owner`update storage.objects set owner_id = 'other' where name = 'a'`;
   await project.owner`update storage.objects set created_at = now() where name = 'b'`;
   await project.owner`
     update storage.objects set metadata = metadata || '{"cacheControl": "no-cache"}'
     where name = 'aa'`;
   const third = await runBackup(project, repository);
-  assert.deepEqual(third.swept, ["photos/a", "photos/aa", "photos/b"]);
+  assert.deepEqual(third.scanned, ["photos/a", "photos/aa", "photos/b"]);
   const [{ blobs }] = await project
     .owner`select count(*)::int as blobs from holdfast_private.blobs`;
   assert.equal(blobs, NAMES.length);
@@ -29,14 +29,14 @@ sqlTest(
     const { repository } = await filled(project);
     await project.owner`update storage.objects set version = null`;
     await runBackup(project, repository);
-    assert.deepEqual((await runBackup(project, repository)).swept, []);
+    assert.deepEqual((await runBackup(project, repository)).scanned, []);
     await project.owner`
     update storage.objects set metadata = metadata || '{"eTag": "\\"other\\""}' where name = 'a'`;
-    assert.deepEqual((await runBackup(project, repository)).swept, ["photos/a"]);
+    assert.deepEqual((await runBackup(project, repository)).scanned, ["photos/a"]);
   },
 );
 
-sqlTest("rows that Storage is about to version are swept while they live", async (project) => {
+sqlTest("rows that Storage is about to version are scanned while they live", async (project) => {
   const { repository } = await filled(project);
   await runBackup(project, repository);
   await project.admin`update storage.objects set archived_at = now() where name = 'a'`;
@@ -78,7 +78,7 @@ for (const [what, change] of Object.entries(OTHER_TABLES)) {
     // What is gone from the rows is gone; nothing is gone of the bytes.
     const after = await runBackup(project, repository);
     assert.equal(after.snapshot?.totals.objects, NAMES.length);
-    assert.deepEqual((await runBackup(project, repository)).swept, []);
+    assert.deepEqual((await runBackup(project, repository)).scanned, []);
     const [{ blobs }] = await project
       .owner`select count(*)::int as blobs from holdfast_private.blobs`;
     assert.equal(blobs, NAMES.length);
@@ -134,7 +134,7 @@ sqlTest("a Storage that gets its versioning columns is read with them", async (p
 });
 
 sqlTest(
-  "of the versions that Storage keeps of a name the one that lives is swept",
+  "of the versions that Storage keeps of a name the one that lives is scanned",
   async (project) => {
     const { repository } = await filled(project);
     await project.admin.unsafe("drop index storage.bucketid_objname");
@@ -143,14 +143,14 @@ sqlTest(
     select o.bucket_id, o.name, gen_random_uuid()::text, o.metadata,
       case when n < 3 then now() end, n = 3
     from storage.objects o, generate_series(1, 3) n where o.name in ('a', 'b')`;
-    const { snapshot, swept } = await runBackup(project, repository);
+    const { snapshot, scanned } = await runBackup(project, repository);
     assert.equal(snapshot?.totals.objects, NAMES.length);
-    assert.deepEqual(swept.sort(), NAMES.map((name) => `photos/${name}`));
-    assert.deepEqual((await runBackup(project, repository)).swept, []);
+    assert.deepEqual(scanned.sort(), NAMES.map((name) => `photos/${name}`));
+    assert.deepEqual((await runBackup(project, repository)).scanned, []);
   },
 );
 
-sqlTest("analytics buckets and Holdfast's own are not swept", async (project) => {
+sqlTest("analytics buckets and Holdfast's own are not scanned", async (project) => {
   const { objects, repository } = await filled(project);
   const scratch = `holdfast-scratch-${crypto.randomUUID()}`;
   await objects.createBucket(scratch);
@@ -185,8 +185,8 @@ sqlTest("a change of any one column that a restore puts back is seen, once", asy
   await runBackup(project, repository);
   for (const [what, change] of Object.entries(CHANGES)) {
     await project.owner.unsafe(`update storage.objects set ${change} where name = 'a'`);
-    assert.deepEqual((await runBackup(project, repository)).swept, ["photos/a"], what);
-    assert.deepEqual((await runBackup(project, repository)).swept, [], `${what}, again`);
+    assert.deepEqual((await runBackup(project, repository)).scanned, ["photos/a"], what);
+    assert.deepEqual((await runBackup(project, repository)).scanned, [], `${what}, again`);
     const [{ same }] = await project.owner`
       select e.metadata - 'updated_at' = o.metadata - 'updated_at' as same
       from holdfast_private.known_entries e join holdfast_private.source_objects o using (bucket_id, name)
@@ -197,11 +197,11 @@ sqlTest("a change of any one column that a restore puts back is seen, once", asy
   await project.owner`update storage.objects set user_metadata = null where name = 'a'`;
   await runBackup(project, repository);
   await project.owner`update storage.objects set user_metadata = 'null' where name = 'a'`;
-  assert.deepEqual((await runBackup(project, repository)).swept, []);
+  assert.deepEqual((await runBackup(project, repository)).scanned, []);
   await project.owner`update storage.objects set user_metadata = '{"n": 1}' where name = 'a'`;
   await runBackup(project, repository);
   await project.owner`update storage.objects set user_metadata = '{"n": 1.0}' where name = 'a'`;
-  assert.deepEqual((await runBackup(project, repository)).swept, ["photos/a"]);
+  assert.deepEqual((await runBackup(project, repository)).scanned, ["photos/a"]);
 });
 
 sqlTest("an entry says what its row says, however odd", async (project) => {

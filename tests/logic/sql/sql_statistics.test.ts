@@ -8,7 +8,7 @@ import { Repository } from "./support/repository.ts";
 const OBJECTS = 8_000;
 
 sqlTest(
-  "tables that were just filled, without statistics, are swept in one pass",
+  "tables that were just filled, without statistics, are scanned in one pass",
   async (project) => {
     const { admin, worker, owner } = project;
     for (const table of ["storage.objects", "holdfast_private.entries"]) {
@@ -22,13 +22,13 @@ sqlTest(
     from generate_series(1, ${OBJECTS}) as n`;
     const repository = new Repository();
     const first = await runBackup(project, repository, { maxItems: 2_000 });
-    assert.equal(first.swept.length, OBJECTS);
+    assert.equal(first.scanned.length, OBJECTS);
 
     await objects.upload("photos", "photo 7", { text: "other" });
     await objects.remove("photos", "photo 8");
     await worker`set statement_timeout = '6s'`;
     const second = await runBackup(project, repository);
-    assert.deepEqual(second.swept, ["photos/photo 7"]);
+    assert.deepEqual(second.scanned, ["photos/photo 7"]);
     assert.equal(second.snapshot?.totals.objects, OBJECTS - 1);
   },
 );

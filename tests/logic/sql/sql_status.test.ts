@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { continueBackup, runBackup } from "./support/backup.ts";
-import { copied, failed, Lane } from "./support/lane.ts";
+import { copied, failed, SqlWorker } from "./support/worker.ts";
 import { Objects } from "./support/objects.ts";
 import { type SqlProject, sqlTest } from "./support/project.ts";
 import { Repository } from "./support/repository.ts";
@@ -17,15 +17,15 @@ sqlTest("a first backup is shown with its progress", async (project) => {
   await filled(project);
   const [{ run }] = await project.worker`select holdfast_private.start_backup('test') as run`;
   assert.equal((await status(project)).verdict, "running the first backup");
-  const lane = new Lane(project.worker);
-  const prepare = await lane.lease();
+  const sqlWorker = new SqlWorker(project.worker);
+  const prepare = await sqlWorker.lease();
   assert.ok(prepare);
-  await lane.prepared(prepare, new Repository().facts());
-  const lease = await lane.lease();
+  await sqlWorker.prepared(prepare, new Repository().facts());
+  const lease = await sqlWorker.lease();
   assert.ok(lease);
-  const page = await lane.page(lease);
+  const page = await sqlWorker.page(lease);
   const done = { objects_copied: 2, objects_failed: 1, bytes_copied: 20, s3_requests: 9 };
-  await lane.commit(lease, page.items.map(copied), page.to ?? "", done);
+  await sqlWorker.commit(lease, page.items.map(copied), page.to ?? "", done);
   const now = await status(project);
   assert.equal(now.verdict, "running the first backup");
   assert.deepEqual([now.running, now.running_id, now.running_stage], ["backup", run, "objects"]);
@@ -81,10 +81,10 @@ sqlTest("an error is shown until a backup succeeds", async (project) => {
   const repository = new Repository();
   const fail = async () => {
     await project.worker`select holdfast_private.start_backup('test')`;
-    const lane = new Lane(project.worker);
-    const lease = await lane.lease();
+    const sqlWorker = new SqlWorker(project.worker);
+    const lease = await sqlWorker.lease();
     assert.ok(lease);
-    await lane.fail(lease, "repository_key_refused");
+    await sqlWorker.fail(lease, "repository_key_refused");
   };
   await fail();
   const first = await status(project);
@@ -201,7 +201,7 @@ function utc(at: Date): string {
   return at.toISOString().replace("Z", "000Z");
 }
 
-sqlTest("nights are a row a backup, newest first, ready for a chart", async (project) => {
+sqlTest("backup_history has a row a backup, newest first, ready for a chart", async (project) => {
   const objects = await filled(project);
   const repository = new Repository();
   const first = await runBackup(project, repository);
@@ -215,7 +215,8 @@ sqlTest("nights are a row a backup, newest first, ready for a chart", async (pro
   await project.owner`
     update holdfast_private.runs set started_at = '2026-11-20T23:59:59Z', ended_at = '2026-11-21T00:01:01.25Z'
     where id = ${first.run}`;
-  const [newer, older, ...more] = await project.owner`select *, night::text from holdfast.nights`;
+  const [newer, older, ...more] = await project
+    .owner`select *, day::text from holdfast.backup_history`;
   assert.deepEqual(more, []);
   assert.deepEqual([newer.snapshot, newer.moved, newer.removed, newer.objects], [
     second.snapshot?.id,
@@ -223,7 +224,7 @@ sqlTest("nights are a row a backup, newest first, ready for a chart", async (pro
     "1",
     "2",
   ]);
-  assert.deepEqual([older.night, older.state, older.snapshot, older.snapshot_state], [
+  assert.deepEqual([older.day, older.state, older.snapshot, older.snapshot_state], [
     "2026-11-20",
     "succeeded",
     first.snapshot?.id,

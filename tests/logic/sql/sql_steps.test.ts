@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { runBackup } from "./support/backup.ts";
-import { copied, failed } from "./support/lane.ts";
+import { copied, failed } from "./support/worker.ts";
 import { Objects } from "./support/objects.ts";
 import { type SqlProject, sqlTest } from "./support/project.ts";
 import { Repository } from "./support/repository.ts";
@@ -23,10 +23,10 @@ async function held(project: SqlProject) {
 /** A lease of an import of the repository that backups went to. */
 async function importing({ owner, worker }: SqlProject) {
   await worker`select holdfast_private.start_import('test')`;
-  const lane = crypto.randomUUID();
+  const sqlWorker = crypto.randomUUID();
   // As the owner: a worker knows its own function's name.
   const [{ lease }] = await owner`
-    select holdfast_private.lease_cursor(${lane},
+    select holdfast_private.lease_cursor(${sqlWorker},
       holdfast_private.function_of('import'), null, 0) as lease`;
   assert.ok(lease);
   await owner`
@@ -36,12 +36,12 @@ async function importing({ owner, worker }: SqlProject) {
   return {
     async close(covers: Record<string, string | null>): Promise<boolean> {
       const [{ done }] = await worker`
-        select holdfast_private.import_close(${cursor}, ${lane}, 9, ${covers as never}::jsonb,
+        select holdfast_private.import_close(${cursor}, ${sqlWorker}, 9, ${covers as never}::jsonb,
           ${MAX_ROWS}) as done`;
       return done;
     },
     async page(position: Record<string, string | number>): Promise<void> {
-      await worker`select holdfast_private.import_page(${cursor}, ${lane}, 9, '[]',
+      await worker`select holdfast_private.import_page(${cursor}, ${sqlWorker}, 9, '[]',
         ${position as never}::jsonb)`;
     },
   };

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { continueBackup, runBackup } from "./support/backup.ts";
-import { Lane } from "./support/lane.ts";
+import { SqlWorker } from "./support/worker.ts";
 import { Objects } from "./support/objects.ts";
 import { raised, type SqlProject, sqlTest } from "./support/project.ts";
 import { Repository } from "./support/repository.ts";
@@ -26,15 +26,15 @@ sqlTest("a scheduled backup posts a slice with the worker key", async (project) 
   });
 });
 
-sqlTest("the tick posts a slice for each free lane that has a cursor", async (project) => {
+sqlTest("the tick posts a slice for each free worker that has a cursor", async (project) => {
   await schedule(project);
-  await project.owner`select holdfast.set('lanes', '3')`;
-  const { lane } = await atSweep(project, 5);
+  await project.owner`select holdfast.set('workers', '3')`;
+  const { sqlWorker } = await atScan(project, 5);
   assert.deepEqual(await tick(project), { posted: 3 });
-  const lease = await lane.lease();
+  const lease = await sqlWorker.lease();
   assert.deepEqual(await tick(project), { posted: 2 });
-  await new Lane(project.worker).lease();
-  await new Lane(project.worker).lease();
+  await new SqlWorker(project.worker).lease();
+  await new SqlWorker(project.worker).lease();
   assert.deepEqual(await tick(project), { posted: 0 });
   await project.owner`update holdfast_private.cursors set lease_expires_at = now()
     where id = ${lease?.cursor ?? null}`;
@@ -43,8 +43,8 @@ sqlTest("the tick posts a slice for each free lane that has a cursor", async (pr
 
 sqlTest("no more slices are posted than there are cursors", async (project) => {
   await schedule(project);
-  await project.owner`select holdfast.set('lanes', '5')`;
-  await atSweep(project, 2);
+  await project.owner`select holdfast.set('workers', '5')`;
+  await atScan(project, 2);
   assert.deepEqual(await tick(project), { posted: 2 });
 });
 
@@ -57,8 +57,8 @@ sqlTest("without a URL the tick posts nothing and raises nothing", async (projec
 
 sqlTest("a run without a commit for six hours ends, whatever was leased", async (project) => {
   await schedule(project);
-  const { run, lane } = await atSweep(project, 2);
-  const lease = await lane.lease();
+  const { run, sqlWorker } = await atScan(project, 2);
+  const lease = await sqlWorker.lease();
   assert.ok(lease);
   await age(project, run, "5 hours 59 minutes");
   assert.equal((await tick(project)).stuck, undefined);
@@ -69,16 +69,16 @@ sqlTest("a run without a commit for six hours ends, whatever was leased", async 
   assert.deepEqual([ended.state, ended.code], ["failed", "run_stuck"]);
   assert.match(ended.message, /no progress for six hours, since \d{4}-.*Z/);
   assert.match(ended.remedy, /logs of the Edge Function holdfast-backup/);
-  assert.equal((await raised(lane.heartbeat(lease))).message, "lease_lost");
+  assert.equal((await raised(sqlWorker.heartbeat(lease))).message, "lease_lost");
 });
 
 sqlTest("a run that commits is not stuck, however old it is", async (project) => {
   await schedule(project);
-  const { run, lane } = await atSweep(project, 2);
+  const { run, sqlWorker } = await atScan(project, 2);
   await age(project, run, "3 days");
-  const lease = await lane.lease();
+  const lease = await sqlWorker.lease();
   assert.ok(lease);
-  await lane.commit(lease, [], "a");
+  await sqlWorker.commit(lease, [], "a");
   assert.equal((await tick(project)).stuck, undefined);
 });
 
@@ -181,17 +181,17 @@ async function tick({ owner }: SqlProject): Promise<TickSummary> {
   return summary;
 }
 
-/** A run whose sweep begins, with a cursor for each of so many buckets. */
-async function atSweep(project: SqlProject, buckets: number) {
+/** A run whose scan begins, with a cursor for each of so many buckets. */
+async function atScan(project: SqlProject, buckets: number) {
   const objects = new Objects(project.owner);
   for (let bucket = 0; bucket < buckets; bucket++) await objects.createBucket(`bucket-${bucket}`);
   const [{ run }] = await project.worker<{ run: string }[]>`
     select holdfast_private.start_backup('test') as run`;
-  const lane = new Lane(project.worker);
-  const lease = await lane.lease();
+  const sqlWorker = new SqlWorker(project.worker);
+  const lease = await sqlWorker.lease();
   assert.ok(lease);
-  await lane.prepared(lease, new Repository().facts());
-  return { run, lane };
+  await sqlWorker.prepared(lease, new Repository().facts());
+  return { run, sqlWorker };
 }
 
 async function age({ owner }: SqlProject, run: string, interval: string) {

@@ -1,22 +1,22 @@
 import assert from "node:assert/strict";
 import { continueBackup } from "./support/backup.ts";
-import { copied, failed, type Item, Lane, type Lease, type Result } from "./support/lane.ts";
+import { copied, failed, type Item, type Lease, type Result, SqlWorker } from "./support/worker.ts";
 import { Objects } from "./support/objects.ts";
 import { raised, type SqlProject, sqlTest } from "./support/project.ts";
 import { Repository } from "./support/repository.ts";
 
 const SHA256 = "ab".repeat(32);
 
-sqlTest("the sweep passes a large object; its parts are each recorded once", async (project) => {
-  const { lane, repository, lease } = await atUpload(project);
-  await begin(lane, lease, "first");
-  await part(lane, lease, 1);
-  await part(lane, lease, 2);
+sqlTest("the scan passes a large object; its parts are each recorded once", async (project) => {
+  const { sqlWorker, repository, lease } = await atUpload(project);
+  await begin(sqlWorker, lease, "first");
+  await part(sqlWorker, lease, 1);
+  await part(sqlWorker, lease, 2);
   // The answer to a commit was lost: the same part is sent again.
-  await part(lane, lease, 2);
-  await lane.release(lease);
+  await part(sqlWorker, lease, 2);
+  await sqlWorker.release(lease);
 
-  const other = new Lane(project.worker);
+  const other = new SqlWorker(project.worker);
   const again = await leased(other);
   assert.deepEqual([again.stage, again.cursor], ["upload", lease.cursor]);
   const state = await uploadState(other, again);
@@ -37,34 +37,34 @@ sqlTest("the sweep passes a large object; its parts are each recorded once", asy
 });
 
 sqlTest("an upload that begins anew forgets the parts of the one before", async (project) => {
-  const { lane, lease } = await atUpload(project);
-  await begin(lane, lease, "first");
-  await part(lane, lease, 1);
-  await begin(lane, lease, "second");
-  assert.deepEqual((await uploadState(lane, lease)).parts, []);
-  await part(lane, lease, 1);
-  const { object } = await uploadState(lane, lease);
-  await lane.sql`select holdfast_private.upload_restart(${lease.cursor}, ${lane.owner},
-    ${lane.json({ ...object, version: "v2" })}, 'data/large~2', 9)`;
-  const state = await uploadState(lane, lease);
+  const { sqlWorker, lease } = await atUpload(project);
+  await begin(sqlWorker, lease, "first");
+  await part(sqlWorker, lease, 1);
+  await begin(sqlWorker, lease, "second");
+  assert.deepEqual((await uploadState(sqlWorker, lease)).parts, []);
+  await part(sqlWorker, lease, 1);
+  const { object } = await uploadState(sqlWorker, lease);
+  await sqlWorker.sql`select holdfast_private.upload_restart(${lease.cursor}, ${sqlWorker.owner},
+    ${sqlWorker.json({ ...object, version: "v2" })}, 'data/large~2', 9)`;
+  const state = await uploadState(sqlWorker, lease);
   assert.deepEqual(
     [state.object.version, state.key, state.part_size, state.upload_id, state.parts],
     ["v2", "data/large~2", 9, null, []],
   );
 });
 
-sqlTest("a lane that lost its upload can write no part of it", async (project) => {
-  const { lane, lease } = await atUpload(project);
-  await begin(lane, lease, "first");
+sqlTest("a worker that lost its upload can write no part of it", async (project) => {
+  const { sqlWorker, lease } = await atUpload(project);
+  await begin(sqlWorker, lease, "first");
   await project.owner`update holdfast_private.cursors set lease_expires_at = now()
     where id = ${lease.cursor}`;
-  await leased(new Lane(project.worker));
+  await leased(new SqlWorker(project.worker));
   const { object } = { object: {} as Item };
   for (
     const write of [
-      () => begin(lane, lease, "late"),
-      () => part(lane, lease, 1),
-      () => done(lane, lease, failed(object, "failed")),
+      () => begin(sqlWorker, lease, "late"),
+      () => part(sqlWorker, lease, 1),
+      () => done(sqlWorker, lease, failed(object, "failed")),
     ]
   ) {
     assert.equal((await raised(write())).message, "lease_lost");
@@ -72,9 +72,9 @@ sqlTest("a lane that lost its upload can write no part of it", async (project) =
 });
 
 sqlTest("an upload whose object is gone ends without a result", async (project) => {
-  const { lane, repository, lease } = await atUpload(project);
+  const { sqlWorker, repository, lease } = await atUpload(project);
   await new Objects(project.owner).remove("files", "large");
-  await done(lane, lease, null);
+  await done(sqlWorker, lease, null);
   const { snapshot } = await continueBackup(project, repository, lease.run);
   assert.equal(snapshot?.totals.objects, 1);
 });
@@ -82,11 +82,11 @@ sqlTest("an upload whose object is gone ends without a result", async (project) 
 sqlTest("an upload that failed keeps count of the runs that tried", async (project) => {
   const first = await atUpload(project);
   for (let attempt = 1; attempt <= 3; attempt++) {
-    const { lane, lease, repository } = attempt === 1
+    const { sqlWorker, lease, repository } = attempt === 1
       ? first
       : await toUpload(project, first.repository);
-    const { object } = await uploadState(lane, lease);
-    await done(lane, lease, failed(object, "unavailable"));
+    const { object } = await uploadState(sqlWorker, lease);
+    await done(sqlWorker, lease, failed(object, "unavailable"));
     await continueBackup(project, repository, lease.run);
     const [failure] = await project.owner`
       update holdfast_private.failures set next_at = now() - interval '1 s' returning name, attempts`;
@@ -94,16 +94,16 @@ sqlTest("an upload that failed keeps count of the runs that tried", async (proje
   }
 });
 
-sqlTest("the stage after the sweep waits for the uploads that it began", async (project) => {
-  const { lane, lease } = await atUpload(project);
-  await done(lane, lease, failed((await uploadState(lane, lease)).object, "failed"));
+sqlTest("the stage after the scan waits for the uploads that it began", async (project) => {
+  const { sqlWorker, lease } = await atUpload(project);
+  await done(sqlWorker, lease, failed((await uploadState(sqlWorker, lease)).object, "failed"));
   const stages = await project.owner`
     select stage, finished_at is null as open from holdfast_private.cursors order by id`;
   assert.deepEqual(stages.map((row) => `${row.stage} ${row.open ? "open" : "finished"}`), [
     "prepare finished",
     "objects finished",
     "upload finished",
-    "gone open",
+    "missing open",
   ]);
 });
 
@@ -125,12 +125,12 @@ async function toUpload(project: SqlProject, repository: Repository) {
     act,
     stopBefore: (lease) => lease.stage === "upload",
   });
-  const lane = new Lane(project.worker);
-  return { lane, repository, lease: await leased(lane) };
+  const sqlWorker = new SqlWorker(project.worker);
+  return { sqlWorker, repository, lease: await leased(sqlWorker) };
 }
 
-async function leased(lane: Lane): Promise<Lease> {
-  const lease = await lane.lease();
+async function leased(sqlWorker: SqlWorker): Promise<Lease> {
+  const lease = await sqlWorker.lease();
   assert.ok(lease);
   return lease;
 }
@@ -143,23 +143,24 @@ interface UploadState {
   parts: { number: number; size: number; etag: string; sha256: string }[];
 }
 
-async function uploadState(lane: Lane, lease: Lease): Promise<UploadState> {
-  const [{ state }] = await lane.sql<{ state: UploadState }[]>`
-    select holdfast_private.upload_state(${lease.cursor}, ${lane.owner}) as state`;
+async function uploadState(sqlWorker: SqlWorker, lease: Lease): Promise<UploadState> {
+  const [{ state }] = await sqlWorker.sql<{ state: UploadState }[]>`
+    select holdfast_private.upload_state(${lease.cursor}, ${sqlWorker.owner}) as state`;
   return state;
 }
 
-async function begin(lane: Lane, lease: Lease, id: string) {
-  await lane.sql`select holdfast_private.upload_begun(${lease.cursor}, ${lane.owner}, ${id})`;
+async function begin(sqlWorker: SqlWorker, lease: Lease, id: string) {
+  await sqlWorker
+    .sql`select holdfast_private.upload_begun(${lease.cursor}, ${sqlWorker.owner}, ${id})`;
 }
 
-async function part(lane: Lane, lease: Lease, number: number) {
+async function part(sqlWorker: SqlWorker, lease: Lease, number: number) {
   const facts = { number, size: 8, etag: `"${number}"`, sha256: SHA256 };
-  await lane.sql`select holdfast_private.upload_part_done(${lease.cursor}, ${lane.owner},
-    ${lane.json(facts)})`;
+  await sqlWorker.sql`select holdfast_private.upload_part_done(${lease.cursor}, ${sqlWorker.owner},
+    ${sqlWorker.json(facts)})`;
 }
 
-async function done(lane: Lane, lease: Lease, result: Result | null) {
-  await lane.sql`select holdfast_private.upload_done(${lease.cursor}, ${lane.owner},
-    ${result && lane.json(result)}, '{}')`;
+async function done(sqlWorker: SqlWorker, lease: Lease, result: Result | null) {
+  await sqlWorker.sql`select holdfast_private.upload_done(${lease.cursor}, ${sqlWorker.owner},
+    ${result && sqlWorker.json(result)}, '{}')`;
 }

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { connectStack } from "../../stack/client.ts";
+import { connectStack } from "../../../stack/client.ts";
 import { REPOSITORY, Scene, writeTree } from "./support.ts";
 
 const PROJECT_REF = "abcdefghijklmnopqrst";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { fileWriter, type Writer } from "../../../tools/add/apply.ts";
+import { fileWriter, type Writer } from "../../../cli/add/apply.ts";
 import { NOW, Scene, type Tree } from "./support.ts";
 
 /** Does the first writes, and then fails as a full disk does. */
@@ -23,7 +23,7 @@ function timeless(tree: Tree): Tree {
 }
 
 const RELEASE = {
-  "functions/_holdfast/version.ts": 'export const VERSION = "0.2.0";\n',
+  "functions/_holdfast/config/version.ts": 'export const VERSION = "0.2.0";\n',
   "functions/_holdfast/engine": null,
   "functions/_holdfast/slice.ts": 'export const slice = "two";\n',
   "migrations/20260202000000_holdfast_more.sql": "create table holdfast.more ();\n",

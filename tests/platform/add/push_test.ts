@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
-import { allocateTimes } from "../../../tools/add/times.ts";
-import { connectStack } from "../../stack/client.ts";
-import { connect } from "../../stack/postgres/connection.ts";
+import { allocateTimes } from "../../../cli/add/times.ts";
+import { connectStack } from "../../../stack/client.ts";
+import { connect } from "../../../stack/postgres/connection.ts";
 import { REPOSITORY, Scene, type Tree } from "./support.ts";
 
 /** 40 migrations that a project had before, the last three with times in the future. */

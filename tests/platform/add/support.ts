@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
-import { runAdd } from "../../../tools/add/add.ts";
-import type { Writer } from "../../../tools/add/apply.ts";
+import { runAdd } from "../../../cli/add/add.ts";
+import type { Writer } from "../../../cli/add/apply.ts";
 import { type CliResult, runSupabase } from "../../../tools/check/supabase_cli.ts";
-import { createWorkspace, type Workspace } from "../../stack/process/workspace.ts";
+import { createWorkspace, type Workspace } from "../../../stack/process/workspace.ts";
 
 /** This repository. */
 export const REPOSITORY = fileURLToPath(new URL("../../../", import.meta.url));
@@ -23,7 +23,7 @@ schemas = ["public", "graphql_public"]
 
 /** A small checkout of Holdfast, to upgrade from and to without touching the real one. */
 export const CHECKOUT: Tree = {
-  "supabase/functions/_holdfast/version.ts": 'export const VERSION = "0.1.0";\n',
+  "supabase/functions/_holdfast/config/version.ts": 'export const VERSION = "0.1.0";\n',
   "supabase/functions/_holdfast/engine/slice.ts": 'export const slice = "one";\n',
   "supabase/functions/_holdfast/engine/slice_test.ts": "never ships\n",
   "supabase/functions/_holdfast/tests/support.ts": "never ships\n",
@@ -41,7 +41,7 @@ export const CHECKOUT: Tree = {
 /** What of it ends in a project, with the first two times that `NOW` gives. */
 export const INSTALLED = [
   "functions/_holdfast/engine/slice.ts",
-  "functions/_holdfast/version.ts",
+  "functions/_holdfast/config/version.ts",
   "functions/holdfast-api/deno.json",
   "functions/holdfast-api/index.ts",
   "functions/holdfast-backup/deno.json",

@@ -5,7 +5,7 @@ const SLICE = "functions/_holdfast/engine/slice.ts";
 
 /** 0.2.0: a file more, a file less, a file changed, a migration more. */
 const RELEASE = {
-  "functions/_holdfast/version.ts": 'export const VERSION = "0.2.0";\n',
+  "functions/_holdfast/config/version.ts": 'export const VERSION = "0.2.0";\n',
   "functions/_holdfast/engine": null,
   "functions/_holdfast/slice.ts": 'export const slice = "two";\n',
   "functions/holdfast-api/index.ts": 'import "../_holdfast/slice.ts";\n',
@@ -124,7 +124,7 @@ Deno.test("an older checkout does not downgrade", async () => {
   await scene.refused([scene.project, "--yes"], /older than what is installed[^]*git pull/);
   await scene.release({
     ...{ "migrations/20260202000000_holdfast_more.sql": "create table holdfast.more ();\n" },
-    "functions/_holdfast/version.ts": 'export const VERSION = "0.1.9";\n',
+    "functions/_holdfast/config/version.ts": 'export const VERSION = "0.1.9";\n',
   });
   await scene.refused([scene.project, "--yes"], /is Holdfast 0\.1\.9, and 0\.2\.0 is installed/);
 });

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { inspectMigrations } from "../../../tools/check/migrated_database.ts";
-import { connectStack } from "../../stack/client.ts";
-import { createWorkspace } from "../../stack/process/workspace.ts";
+import { connectStack } from "../../../stack/client.ts";
+import { createWorkspace } from "../../../stack/process/workspace.ts";
 
 const FAULTY = `
 create schema holdfast;
@@ -18,7 +18,7 @@ create function holdfast.loose() returns integer language sql security definer a
 comment on function holdfast.loose() is 'A function.';
 create function holdfast.tight() returns integer language sql security definer
   set search_path = '' as 'select 1';
-create table public.stray (id bigint);
+create table public.orphaned (id bigint);
 `;
 
 Deno.test("what migrations made without comment, safe search_path or in the wrong schema is named", async () => {
@@ -35,7 +35,7 @@ Deno.test("what migrations made without comment, safe search_path or in the wron
     `function holdfast.loose(): security definer without search_path = ''`,
     `function holdfast.tight() ${noComment}`,
     `table holdfast.silent ${noComment}`,
-    `table stray is in neither schema holdfast nor holdfast_private`,
+    `table orphaned is in neither schema holdfast nor holdfast_private`,
     `view holdfast.seen ${noComment}`,
   ]);
 });

@@ -16,7 +16,7 @@ async function read(user: User): Promise<string | undefined> {
   return await data?.text();
 }
 
-async function place(user: User, bucket: string, name: string, text: string): Promise<void> {
+async function location(user: User, bucket: string, name: string, text: string): Promise<void> {
   await upload(user.project, bucket, name, text, { userMetadata: { pages: 3 } });
 }
 
@@ -30,8 +30,8 @@ Deno.test("the README and what it links to do what they say, block by block", as
   await t.step("installed, with the project's own files in it", async () => {
     await user.followAll(blocks.slice(0, estimate), README);
     for (const bucket of ["avatars", "documents"]) await createBucket(user.project, bucket);
-    await place(user, "documents", NAME, TEXT);
-    await place(user, "avatars", "one.png", "no picture");
+    await location(user, "documents", NAME, TEXT);
+    await location(user, "avatars", "one.png", "no picture");
   });
 
   await t.step("backed up by its schedule", async () => {
@@ -49,8 +49,8 @@ Deno.test("the README and what it links to do what they say, block by block", as
     const [row] = await user.project.sql`
       select user_metadata from storage.objects where name = ${NAME}`;
     assert.deepEqual(row!.user_metadata, { pages: 3 });
-    const [dryRun, restored] = user.answers;
-    assert.equal(dryRun!["state"], "succeeded", "the dry run answers what would be done");
+    const [dry_run, restored] = user.answers;
+    assert.equal(dry_run!["state"], "succeeded", "the dry run answers what would be done");
     assert.match(String(restored!["location"]), /^\/functions\/v1\/holdfast-restore\/runs\//);
   });
 

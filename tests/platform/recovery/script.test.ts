@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { bytesOf, createBucket, upload } from "../../support/objects.ts";
 import { readObjects } from "../../support/project_reader.ts";
 import { TestProject } from "../../support/project.ts";
-import { digestOf } from "../../stack/repository_reader.ts";
+import { digestOf } from "../../../stack/repository_reader.ts";
 
 const MIB = 1024 * 1024;
 /** Names that no file system has as they are, or that are in each other's way as a file and a folder. */
@@ -95,8 +95,8 @@ Deno.test("the script in the bucket restores the newest snapshot into a folder, 
 
     const restored = join(folder, "restored");
     const objects = await readObjects(project);
-    const expected = [...objects].map(([place, { sha256 }]) =>
-      place === "files/lost" ? digestOf(new TextEncoder().encode("old")) : sha256
+    const expected = [...objects].map(([location, { sha256 }]) =>
+      location === "files/lost" ? digestOf(new TextEncoder().encode("old")) : sha256
     );
     assert.deepEqual(await digestsBelow(restored), expected.sort());
     assert.equal(await Deno.readTextFile(join(restored, "files", "changed")), "new");

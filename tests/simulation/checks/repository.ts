@@ -1,4 +1,8 @@
-import { digestOf, type RepositoryReader, type Snapshot } from "../../stack/repository_reader.ts";
+import {
+  digestOf,
+  type RepositoryReader,
+  type Snapshot,
+} from "../../../stack/repository_reader.ts";
 import type { Exchange } from "../proxy/fault_proxy.ts";
 import { assertInvariant, InvariantViolation } from "../invariants.ts";
 

@@ -1,7 +1,11 @@
 import assert from "node:assert/strict";
 import { isDeepStrictEqual } from "node:util";
 import { type ProjectDoors, readObjects } from "../../support/project_reader.ts";
-import { digestOf, type RepositoryReader, type Snapshot } from "../../stack/repository_reader.ts";
+import {
+  digestOf,
+  type RepositoryReader,
+  type Snapshot,
+} from "../../../stack/repository_reader.ts";
 
 /**
  * Compares all objects of a project with what a snapshot lists.

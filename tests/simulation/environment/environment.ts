@@ -1,6 +1,6 @@
 import { join } from "node:path";
-import { startS3 } from "../../stack/s3/mod.ts";
-import type { ConditionalWrites, S3Server } from "../../stack/s3/types.ts";
+import { startS3 } from "../../../stack/s3/mod.ts";
+import type { ConditionalWrites, S3Server } from "../../../stack/s3/types.ts";
 import { watchLease } from "../checks/lease.ts";
 import { FaultProxy } from "../proxy/fault_proxy.ts";
 import { RequestQueue } from "../proxy/request_queue.ts";
@@ -46,8 +46,8 @@ export interface EnvironmentOptions extends WorkerOptions {
   readonly processes?: boolean;
 }
 
-/** The default of the setting `lanes`. */
-const DEFAULT_LANES = 2;
+/** The default of the setting `workers`. */
+const DEFAULT_WORKERS = 2;
 
 /** An environment without variations. */
 export const DEFAULT_OPTIONS: EnvironmentOptions = {
@@ -184,10 +184,10 @@ export class Environment implements AsyncDisposable {
     if (conditionalWrites === "none") {
       await sql`update holdfast_private.repositories set conditional_writes = null`;
     }
-    if (workerCount > DEFAULT_LANES) {
+    if (workerCount > DEFAULT_WORKERS) {
       await sql`update holdfast_private.settings set value = ${
         sql.json(workerCount)
-      } where name = 'lanes'`;
+      } where name = 'workers'`;
     }
   }
 

@@ -1,6 +1,6 @@
-import { type BucketPlace, S3Bucket } from "../../stack/s3_bucket.ts";
-import { S3Error } from "../../stack/s3/errors.ts";
-import type { S3Server } from "../../stack/s3/types.ts";
+import { type BucketLocation, S3Bucket } from "../../../stack/s3_bucket.ts";
+import { S3Error } from "../../../stack/s3/errors.ts";
+import type { S3Server } from "../../../stack/s3/types.ts";
 
 /**
  * A bucket of the S3 server in this process. Objects are read from the server's files: a signed
@@ -8,7 +8,7 @@ import type { S3Server } from "../../stack/s3/types.ts";
  */
 export class LocalBucket extends S3Bucket {
   /** @param server the one that runs now; each environment starts its own */
-  constructor(location: BucketPlace, readonly server: () => S3Server) {
+  constructor(location: BucketLocation, readonly server: () => S3Server) {
     super(location);
   }
 

@@ -1,16 +1,16 @@
-import { backupStages } from "../../../supabase/functions/_holdfast/backup/stages.ts";
+import { backupStages } from "../../../supabase/functions/_holdfast/jobs/backup/stages.ts";
 import { createBudget } from "../../../supabase/functions/_holdfast/engine/budget.ts";
-import { runSlice } from "../../../supabase/functions/_holdfast/engine/slice.ts";
+import { runSlice } from "../../../supabase/functions/_holdfast/engine/invocation.ts";
 import type { Stages } from "../../../supabase/functions/_holdfast/engine/types.ts";
-import { importStages } from "../../../supabase/functions/_holdfast/import/stages.ts";
+import { importStages } from "../../../supabase/functions/_holdfast/jobs/import/stages.ts";
 import type { Services } from "../../../supabase/functions/_holdfast/transfer/services.ts";
 import type { Transport } from "../../../supabase/functions/_holdfast/lib/http/transport.ts";
 import type { Database } from "../../../supabase/functions/_holdfast/lib/database.ts";
-import { createObjectWriter } from "../../../supabase/functions/_holdfast/project/target.ts";
-import { createS3Store } from "../../../supabase/functions/_holdfast/repository/s3_store.ts";
-import { dropLeftScratchBuckets } from "../../../supabase/functions/_holdfast/restore/scratch.ts";
-import { restoreStages } from "../../../supabase/functions/_holdfast/restore/stages.ts";
-import { checkSnapshot } from "../../../supabase/functions/_holdfast/restore/choose.ts";
+import { createObjectWriter } from "../../../supabase/functions/_holdfast/project/storage_writer.ts";
+import { createS3Store } from "../../../supabase/functions/_holdfast/destinations/s3/store.ts";
+import { dropOrphanedScratchBuckets } from "../../../supabase/functions/_holdfast/jobs/restore/scratch.ts";
+import { restoreStages } from "../../../supabase/functions/_holdfast/jobs/restore/stages.ts";
+import { checkSnapshot } from "../../../supabase/functions/_holdfast/jobs/restore/resolve_snapshot.ts";
 import {
   readRepositorySettings,
   runtimeEnvironment,
@@ -62,11 +62,11 @@ export class LocalWorkers implements Workers {
   /** Does what `POST /work` of a function does. */
   #work(functionName: FunctionName, run: string | null): void {
     this.#begin(functionName, async (worker) => {
-      await worker.database.call("enter_project", { project_url: this.project.url });
+      await worker.database.call("bind_project", { project_url: this.project.url });
       await this.#slice(functionName, run, worker);
       if (functionName !== "holdfast-restore") return;
       const writer = createObjectWriter(this.project.settings, worker.transport);
-      await dropLeftScratchBuckets(writer, worker.database);
+      await dropOrphanedScratchBuckets(writer, worker.database);
     });
   }
 
@@ -137,7 +137,7 @@ async function startRun(start: Start, url: string, worker: WorkerClients): Promi
     const store = createS3Store(readRepositorySettings(runtimeEnvironment), transport);
     await checkSnapshot(store, database, start.snapshot ?? "latest");
   }
-  await database.call("enter_project", { project_url: url });
+  await database.call("bind_project", { project_url: url });
   switch (start.kind) {
     case "backup":
       return await database.call("start_backup", { started_by: "test" });

@@ -184,7 +184,7 @@ export class Scheduler {
 
   async #isUntidy(): Promise<boolean> {
     const [row] = await this.project.sql<{ left: boolean }[]>`
-      select holdfast_private.left_scratch_buckets() <> '[]' as left`;
+      select holdfast_private.orphaned_scratch_buckets() <> '[]' as left`;
     return row!.left;
   }
 

@@ -1,11 +1,11 @@
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { applyMigrations } from "../../stack/migrations.ts";
-import { type PostgresCluster, startPostgres } from "../../stack/postgres/cluster.ts";
-import type { S3Server } from "../../stack/s3/types.ts";
-import { freePort } from "../../stack/process/ports.ts";
-import { createWorkspace, type Workspace } from "../../stack/process/workspace.ts";
+import { applyMigrations } from "../../../stack/migrations.ts";
+import { type PostgresCluster, startPostgres } from "../../../stack/postgres/cluster.ts";
+import type { S3Server } from "../../../stack/s3/types.ts";
+import { freePort } from "../../../stack/process/ports.ts";
+import { createWorkspace, type Workspace } from "../../../stack/process/workspace.ts";
 import { ProjectFunctions } from "../processes/functions.ts";
 import { Connections } from "./connections.ts";
 import { SimulatedProject } from "./project.ts";

@@ -8,7 +8,7 @@ export type Start =
   | {
     readonly kind: "restore";
     readonly snapshot?: string;
-    readonly overwrite?: "never" | "if-changed" | "always";
+    readonly overwrite?: "never" | "if_changed" | "always";
   };
 
 /** A request that SQL posted through pg_net. */

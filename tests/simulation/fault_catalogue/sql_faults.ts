@@ -1,4 +1,4 @@
-import { HoldfastError } from "../../../supabase/functions/_holdfast/errors.ts";
+import { HoldfastError } from "../../../supabase/functions/_holdfast/config/errors.ts";
 import type { ServerFault } from "./names.ts";
 
 /** The error of a call to PostgreSQL under a fault. The call was not executed. */

@@ -1,7 +1,7 @@
 import { fileURLToPath } from "node:url";
-import { type FunctionsHost, startFunctions } from "../../stack/edge/functions.ts";
-import type { GatewayServices } from "../../stack/edge/gateway.ts";
-import { defaultSecrets } from "../../stack/secrets.ts";
+import { type FunctionsHost, startFunctions } from "../../../stack/edge/functions.ts";
+import type { GatewayServices } from "../../../stack/edge/gateway.ts";
+import { defaultSecrets } from "../../../stack/secrets.ts";
 import type { Exchange } from "../proxy/fault_proxy.ts";
 import type { SimulatedProject } from "../environment/project.ts";
 import type { Servers } from "../environment/servers.ts";

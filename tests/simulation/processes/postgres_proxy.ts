@@ -124,7 +124,7 @@ class Conversation {
   #nameOf(asked: readonly Message[]): string {
     const bind = asked.find(({ type }) => type === "B");
     const text = bind ? this.#statements.get(boundStatement(bind)) ?? "" : "";
-    return /holdfast_private\.(?!expect_commit\()(\w+)\(/.exec(text)?.[1] ?? "statement";
+    return /holdfast_private\.(?!check_fencing_token\()(\w+)\(/.exec(text)?.[1] ?? "statement";
   }
 }
 

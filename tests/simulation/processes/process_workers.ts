@@ -98,7 +98,7 @@ function routeOf(start: Start, url: string): Omit<Post, "headers"> {
         : { url: `${base}/holdfast-backup/imports`, body: "" };
     case "restore": {
       const { snapshot = "latest", overwrite = "never" } = start;
-      const body = JSON.stringify({ snapshot, overwrite, dryRun: false });
+      const body = JSON.stringify({ snapshot, overwrite, dry_run: false });
       return { url: `${base}/holdfast-restore/runs`, body };
     }
   }

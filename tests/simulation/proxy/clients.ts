@@ -1,4 +1,4 @@
-import { HoldfastError } from "../../../supabase/functions/_holdfast/errors.ts";
+import { HoldfastError } from "../../../supabase/functions/_holdfast/config/errors.ts";
 import type { Database } from "../../../supabase/functions/_holdfast/lib/database.ts";
 import { flip, FLIPPED } from "../fault_catalogue/corrupt_responses.ts";
 import { respondWithFault } from "../fault_catalogue/http_faults.ts";

@@ -56,5 +56,5 @@ export function describeFault({ step, faultName, wakeAfter }: Fault): string {
 
 /** Thrown by every client of a crashed worker: nothing it does reaches the outside. */
 export class WorkerDied extends Error {
-  override name = "LaneDied";
+  override name = "WorkerDied";
 }

@@ -14,7 +14,7 @@ export const restoreInPlace: Scenario = {
   async act(environment) {
     const { project, scheduler } = await environment.source;
     const [first] = await project.reader.snapshotIds();
-    await scheduler.succeed({ kind: "restore", snapshot: first!, overwrite: "if-changed" });
+    await scheduler.succeed({ kind: "restore", snapshot: first!, overwrite: "if_changed" });
     await scheduler.succeed({ kind: "backup" });
   },
   repeatAct: (environment) => restoreInPlace.act(environment),

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { Snapshot } from "../../stack/repository_reader.ts";
+import type { Snapshot } from "../../../stack/repository_reader.ts";
 import { assertRestored, reportedByRestores } from "../checks/restored.ts";
 import type { FaultName } from "../proxy/step.ts";
 import { assertInvariant } from "../invariants.ts";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { createBucket, upload } from "../../support/objects.ts";
 import { readRows } from "../../support/project_reader.ts";
-import type { Snapshot } from "../../stack/repository_reader.ts";
+import type { Snapshot } from "../../../stack/repository_reader.ts";
 import { assertRestored, reportedByRestores } from "../checks/restored.ts";
 import { assertInvariant } from "../invariants.ts";
 import type { SimulatedProject } from "../environment/project.ts";

@@ -1,4 +1,4 @@
-import type { Snapshot } from "../../stack/repository_reader.ts";
+import type { Snapshot } from "../../../stack/repository_reader.ts";
 import type { Kind } from "../proxy/request_kinds.ts";
 import type { Environment } from "../environment/environment.ts";
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { isDeepStrictEqual } from "node:util";
 import { type ObjectRow, readObjects } from "../../support/project_reader.ts";
-import { digestOf, type Snapshot } from "../../stack/repository_reader.ts";
+import { digestOf, type Snapshot } from "../../../stack/repository_reader.ts";
 import { assertRestored } from "../../simulation/checks/restored.ts";
 import { assertInvariant, InvariantViolation } from "../../simulation/invariants.ts";
 import type { Journal } from "../run/journal.ts";
@@ -45,7 +45,7 @@ async function assertBytes(
 export interface DoneRestore {
   readonly run: string;
   readonly snapshot: Snapshot;
-  readonly overwrite: "never" | "if-changed";
+  readonly overwrite: "never" | "if_changed";
   readonly before: ReadonlyMap<string, ObjectRow>;
   readonly after: ReadonlyMap<string, ObjectRow>;
   /** The paths of rows whose bytes Storage had lost. A restore brings these back, whatever it may overwrite. */

@@ -1,4 +1,4 @@
-import { digestOf, type Snapshot } from "../../stack/repository_reader.ts";
+import { digestOf, type Snapshot } from "../../../stack/repository_reader.ts";
 import { assertInvariant } from "../../simulation/invariants.ts";
 import type { ReferenceModel } from "../model/reference_model.ts";
 import { violationsOf } from "../model/violations.ts";

@@ -1,4 +1,4 @@
-import { digestOf } from "../../stack/repository_reader.ts";
+import { digestOf } from "../../../stack/repository_reader.ts";
 import type { Journal } from "../run/journal.ts";
 import type { SoakProject } from "../environment/soak_project.ts";
 import type { Passed } from "../environment/fault_proxy.ts";

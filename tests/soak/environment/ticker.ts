@@ -1,4 +1,4 @@
-import { delay } from "../../stack/delay.ts";
+import { delay } from "../../../stack/delay.ts";
 import type { Random } from "../../simulation/run/random.ts";
 import type { SoakProject } from "./soak_project.ts";
 

@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from "node:util";
 import { type ObjectRow, readRows } from "../../support/project_reader.ts";
-import type { Snapshot } from "../../stack/repository_reader.ts";
+import type { Snapshot } from "../../../stack/repository_reader.ts";
 import type { Random } from "../../simulation/run/random.ts";
 import { checkRestored } from "../checks/restored.ts";
 import type { SnapshotChecks } from "../checks/snapshots.ts";
@@ -32,11 +32,11 @@ export async function restoreInPlace(
     await succeed(project, "backup");
     await checks.checkNew();
     const snapshot = random.one(checks.checked.slice(-RECENT_SNAPSHOTS));
-    const overwrite = random.one(["never", "if-changed"] as const);
+    const overwrite = random.one(["never", "if_changed"] as const);
     const before = await readRows(project.sql);
     const lost = users.model.now().filter(({ bytesLost }) => bytesLost !== undefined)
       .map(({ row }) => pathOf(row));
-    const body = { snapshot: snapshot.document.id, overwrite, dryRun: false };
+    const body = { snapshot: snapshot.document.id, overwrite, dry_run: false };
     const restore = async () => {
       const { result: { id: run }, at } = await timed(() => succeed(project, "restore", body));
       const after = await readRows(project.sql);

@@ -18,11 +18,11 @@ export async function restoreOtherProject(
 ): Promise<void> {
   if (checks.checked.length === 0) return;
   const empty = random.chance(EMPTY_SHARE);
-  const overwrite = random.one(["never", "if-changed"] as const);
+  const overwrite = random.one(["never", "if_changed"] as const);
   const snapshot = random.one(checks.checked);
   if (empty) await emptyStorage(other);
   const before = await readRows(other.sql);
-  const body = { snapshot: snapshot.document.id, overwrite, dryRun: false };
+  const body = { snapshot: snapshot.document.id, overwrite, dry_run: false };
   const { id: run } = await succeed(other, "restore", body);
   const after = await readRows(other.sql);
   await checkRestored(other, { run, snapshot, overwrite, before, after }, journal);

@@ -1,4 +1,4 @@
-import type { SnapshotDocument } from "../../stack/repository_reader.ts";
+import type { SnapshotDocument } from "../../../stack/repository_reader.ts";
 import type { Moment } from "./reference_model.ts";
 
 /** The time from a run's start to its seal, in milliseconds since 1970. */

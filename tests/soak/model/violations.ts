@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from "node:util";
 import { factsOfEntry, factsOfRow } from "../../support/entry_facts.ts";
-import type { Entry, Snapshot } from "../../stack/repository_reader.ts";
+import type { Entry, Snapshot } from "../../../stack/repository_reader.ts";
 import type { InvariantName } from "../../simulation/invariants.ts";
 import { type Interval, intervalOf, mayTouch, surelyCovers } from "./interval.ts";
 import { type ObjectState, pathOf, type ReferenceModel } from "./reference_model.ts";

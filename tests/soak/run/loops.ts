@@ -1,4 +1,4 @@
-import { delay } from "../../stack/delay.ts";
+import { delay } from "../../../stack/delay.ts";
 
 /** Repeats something, with a pause before each time, until the signal aborts. */
 export async function repeat(

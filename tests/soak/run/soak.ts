@@ -1,4 +1,4 @@
-import { type Stack, startStack } from "../../stack/stack.ts";
+import { type Stack, startStack } from "../../../stack/stack.ts";
 import { Random } from "../../simulation/run/random.ts";
 import { SnapshotChecks } from "../checks/snapshots.ts";
 import { WrittenOnce } from "../checks/written_once.ts";
@@ -11,7 +11,7 @@ import { ReferenceModel } from "../model/reference_model.ts";
 import { Users } from "../users/users.ts";
 import { HeapWatch } from "../environment/heap.ts";
 import { SoakProject } from "../environment/soak_project.ts";
-import { delay } from "../../stack/delay.ts";
+import { delay } from "../../../stack/delay.ts";
 import { Ticker } from "../environment/ticker.ts";
 import { FaultSchedule } from "../environment/random_faults.ts";
 import { type Passed } from "../environment/fault_proxy.ts";

@@ -1,6 +1,6 @@
 import type { ObjectRow } from "../../support/project_reader.ts";
 import { ok, upload } from "../../support/objects.ts";
-import { digestOf } from "../../stack/repository_reader.ts";
+import { digestOf } from "../../../stack/repository_reader.ts";
 import type { Random } from "../../simulation/run/random.ts";
 import {
   type Moment,

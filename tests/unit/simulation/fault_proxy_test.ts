@@ -3,7 +3,7 @@ import { FaultProxy } from "../../simulation/proxy/fault_proxy.ts";
 import { type Fault, WorkerDied } from "../../simulation/proxy/step.ts";
 
 /** A proxy with one worker, whose requests record what was executed. */
-function doorWith(...faults: Fault[]) {
+function clientWith(...faults: Fault[]) {
   const proxy = new FaultProxy();
   proxy.faults = faults;
   const worker = proxy.openWorker();
@@ -23,14 +23,14 @@ function doorWith(...faults: Fault[]) {
 }
 
 Deno.test("requests pass one after the other and are numbered", async () => {
-  const { proxy, done, ask } = doorWith();
+  const { proxy, done, ask } = clientWith();
   assert.deepEqual(await Promise.all([ask("a"), ask("b")]), ["a done", "b done"]);
   assert.deepEqual(done, ["a", "b"]);
   assert.deepEqual(proxy.steps.map(({ number, action }) => [number, action]), [[1, "a"], [2, "b"]]);
 });
 
 Deno.test("a worker that crashes before a step has executed nothing and executes nothing more", async () => {
-  const { worker, done, ask } = doorWith({ step: 1, faultName: "die_before" });
+  const { worker, done, ask } = clientWith({ step: 1, faultName: "die_before" });
   await assert.rejects(ask("a"), WorkerDied);
   await assert.rejects(ask("b"), WorkerDied);
   assert.deepEqual(done, []);
@@ -38,21 +38,21 @@ Deno.test("a worker that crashes before a step has executed nothing and executes
 });
 
 Deno.test("a worker that crashes after a step has executed it", async () => {
-  const { done, ask } = doorWith({ step: 1, faultName: "die_after" });
+  const { done, ask } = clientWith({ step: 1, faultName: "die_after" });
   await assert.rejects(ask("a"), WorkerDied);
   await assert.rejects(ask("b"), WorkerDied);
   assert.deepEqual(done, ["a"]);
 });
 
 Deno.test("a worker that loses a response continues", async () => {
-  const { done, ask } = doorWith({ step: 1, faultName: "lose_reply" });
+  const { done, ask } = clientWith({ step: 1, faultName: "lose_reply" });
   await assert.rejects(ask("a"), /no answer/);
   assert.equal(await ask("b"), "b done");
   assert.deepEqual(done, ["a", "b"]);
 });
 
 Deno.test("others continue while a worker is delayed, until so many steps have passed", async () => {
-  const { proxy, done, ask } = doorWith({ step: 1, faultName: "sleep_before", wakeAfter: 2 });
+  const { proxy, done, ask } = clientWith({ step: 1, faultName: "sleep_before", wakeAfter: 2 });
   const asleep = ask("a");
   await ask("b");
   await proxy.quiet();
@@ -63,7 +63,7 @@ Deno.test("others continue while a worker is delayed, until so many steps have p
 });
 
 Deno.test("a worker delayed after a step has executed it, and resumes with all others", async () => {
-  const { proxy, done, ask } = doorWith({ step: 1, faultName: "sleep_after" });
+  const { proxy, done, ask } = clientWith({ step: 1, faultName: "sleep_after" });
   const asleep = ask("a");
   await proxy.quiet();
   assert.deepEqual(done, ["a"]);
@@ -73,7 +73,7 @@ Deno.test("a worker delayed after a step has executed it, and resumes with all o
 });
 
 Deno.test("an unavailable server refuses requests until it is available or all servers recover", async () => {
-  const { proxy, done, ask } = doorWith();
+  const { proxy, done, ask } = clientWith();
   assert.ok(!proxy.hadServerFault);
   proxy.makeUnavailable("sql", 3);
   await assert.rejects(ask("a"), /no answer/);

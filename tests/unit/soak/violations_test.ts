@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { ObjectRow } from "../../support/project_reader.ts";
-import type { Entry, Snapshot } from "../../stack/repository_reader.ts";
+import type { Entry, Snapshot } from "../../../stack/repository_reader.ts";
 import { ReferenceModel } from "../../soak/model/reference_model.ts";
 import { type Violation, violationsOf } from "../../soak/model/violations.ts";
 

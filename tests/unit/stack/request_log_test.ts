@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { RequestLog } from "../../stack/request_log.ts";
+import { RequestLog } from "../../../stack/request_log.ts";
 
 Deno.test("the log keeps the newest records and counts all", () => {
   const log = new RequestLog();

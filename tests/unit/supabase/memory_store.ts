@@ -3,7 +3,7 @@ import type {
   OpenUpload,
   RepositoryStore,
   UploadPage,
-} from "../../../supabase/functions/_holdfast/repository/store.ts";
+} from "../../../supabase/functions/_holdfast/destinations/store.ts";
 
 /** A repository in memory, for what reads and writes whole objects. */
 export class MemoryStore implements RepositoryStore {

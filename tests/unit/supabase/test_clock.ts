@@ -1,4 +1,4 @@
-import type { Clock } from "../../../supabase/functions/_holdfast/engine/clock.ts";
+import type { Clock } from "../../../supabase/functions/_holdfast/lib/clock/clock.ts";
 
 /** What a test clock does when it reaches a time. */
 interface Alarm {

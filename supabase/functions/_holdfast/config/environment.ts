@@ -1,7 +1,7 @@
 /** Environment → one typed, validated value. The only place that reads the environment. */
 import { z } from "zod";
-import { parseIfJson } from "../json.ts";
-import { keepSecrets } from "../secrets.ts";
+import { parseIfJson } from "../lib/codecs/json.ts";
+import { registerSecrets } from "../observability/redact.ts";
 import { faultsOf, invalidSettings } from "./faults.ts";
 
 /** Where the repository lies and how to reach it. */
@@ -31,7 +31,7 @@ const url = z.url({ protocol: /^https?$/, error: "must be an http or https URL" 
   .transform((text) => text.replace(/\/+$/, ""));
 
 /** Nothing beside the place: it is kept in the database, and requests have a query of their own. */
-const place = url.refine((text) => {
+const location = url.refine((text) => {
   const { username, password, search, hash } = new URL(text);
   return username + password + search + hash === "";
 }, { error: "may not have a user, a password, a query or a fragment" })
@@ -62,7 +62,7 @@ const prefix = z.string()
 const required = z.string({ error: "is not set" }).min(1, { error: "is empty" });
 
 const repositorySchema = z.object({
-  HOLDFAST_S3_ENDPOINT: required.pipe(place),
+  HOLDFAST_S3_ENDPOINT: required.pipe(location),
   HOLDFAST_S3_REGION: z.string().regex(/^[A-Za-z0-9._-]+$/, { error: "is not a region's name" })
     .default("us-east-1"),
   HOLDFAST_S3_BUCKET: required.pipe(
@@ -76,7 +76,7 @@ const repositorySchema = z.object({
 });
 
 const projectSchema = z.object({
-  SUPABASE_URL: required.pipe(place),
+  SUPABASE_URL: required.pipe(location),
   SUPABASE_DB_URL: required.refine(isDatabaseUrl, {
     error: "is not a URL: in its password # / ? and % have to be percent-encoded",
   }),
@@ -117,7 +117,7 @@ export function readRepositorySettings(
 ): RepositorySettings {
   const value = check(repositorySchema, environment);
   const endpoint = value.HOLDFAST_S3_ENDPOINT;
-  keepSecrets(value.HOLDFAST_S3_ACCESS_KEY_ID, value.HOLDFAST_S3_SECRET_ACCESS_KEY);
+  registerSecrets(value.HOLDFAST_S3_ACCESS_KEY_ID, value.HOLDFAST_S3_SECRET_ACCESS_KEY);
   const { hostname } = new URL(endpoint);
   // Amazon wants the bucket in the host name; nearly all others work with it in the path.
   const forcePathStyle = value.HOLDFAST_S3_FORCE_PATH_STYLE === undefined
@@ -160,7 +160,12 @@ export function readProjectSettings(
   const value = check(projectSchema, environment);
   const secretKey = firstSecretKey(value.SUPABASE_SECRET_KEYS) || value.SUPABASE_SERVICE_ROLE_KEY;
   const { password } = new URL(value.SUPABASE_DB_URL);
-  keepSecrets(secretKey, value.SUPABASE_SERVICE_ROLE_KEY, password, decodeURIComponent(password));
+  registerSecrets(
+    secretKey,
+    value.SUPABASE_SERVICE_ROLE_KEY,
+    password,
+    decodeURIComponent(password),
+  );
   if (!secretKey) {
     throw invalidSettings([{
       path: "SUPABASE_SECRET_KEYS",

@@ -1,6 +1,6 @@
 /** Wrong values as errors that name each of them. */
 import type { z } from "zod";
-import { type Fault, HoldfastError } from "../errors.ts";
+import { type Fault, HoldfastError } from "./errors.ts";
 
 /** zod's issues as faults. Schemas' messages must not repeat a value, which may be a secret. */
 export function faultsOf(error: z.ZodError): Fault[] {

@@ -2,12 +2,12 @@
  * What an isolate may use. The platform's limits belong to the isolate and not to an invocation, and
  * several slices can share one: so there is one budget, which all slices in the isolate charge.
  */
-import type { Clock } from "./clock.ts";
-import { Semaphore } from "./semaphore.ts";
-import { createTraffic, type Traffic } from "./traffic.ts";
+import type { Clock } from "../lib/clock/clock.ts";
+import { Semaphore } from "../lib/concurrency/semaphore.ts";
+import { createRateLimiter, type RateLimiter } from "../lib/concurrency/rate_limiter.ts";
 
 /** From its load on, so long is an isolate sure to live: the shortest limit is self-hosting's 60 s. */
-const SURE_LIFE_MS = 40_000;
+const GUARANTEED_LIFETIME_MS = 40_000;
 /**
  * Main-thread CPU after which an isolate leases no more. It lies above the platform's soft limit of
  * 1 s on purpose, so that the platform has retired the isolate when the next slice is posted, and
@@ -45,10 +45,10 @@ export const PAGE_BYTES = 64 * 1024 * 1024;
 export const PAGE_MS = 5_000;
 
 /**
- * How many objects a page may hold: one where it has to be found out which object kills lanes.
+ * How many objects a page may hold: one where it has to be found out which object kills workers.
  */
-export function pageObjects({ careful }: { readonly careful: boolean }): number {
-  return careful ? 1 : PAGE_OBJECTS;
+export function pageObjects({ isolation_mode }: { readonly isolation_mode: boolean }): number {
+  return isolation_mode ? 1 : PAGE_OBJECTS;
 }
 
 /** A clock for one page, which begins now: whether its time is up. */
@@ -64,13 +64,13 @@ export interface Budget {
   /** Bytes of objects in memory: entered before they are read, left when they are let go. */
   readonly bytesInFlight: Semaphore;
   /** What is read from Storage. */
-  readonly traffic: Traffic;
+  readonly rateLimiter: RateLimiter;
   /** Charges work that begins: what is under way has to be done, too. */
   charge(objects: number, bytes: number): void;
   /** Whether so much more may begin; where it may not, the budget is spent until a request is admitted. */
-  affords(objects: number, bytes: number): boolean;
+  canAfford(objects: number, bytes: number): boolean;
   /** Whether slices should end their page now and hand on. */
-  spent(): boolean;
+  exhausted(): boolean;
   /**
    * Waits until a page or part more may be read.
    * @throws HoldfastError `paused_by_limit`: not by this slice.
@@ -79,7 +79,7 @@ export interface Budget {
   /** Seconds since the isolate was loaded. */
   ageSeconds(): number;
   /** Sets for how many seconds from its load on the isolate may be used: so long others lived. */
-  allowLife(seconds: number): void;
+  setLifetime(seconds: number): void;
   /** Takes down that a request reached the isolate, and says whether a slice may begin. */
   admit(): boolean;
   /** The platform said that it is about to end the isolate. */
@@ -101,7 +101,7 @@ export interface BudgetClocks {
 /** A budget for an isolate that was loaded just now. */
 export function createBudget({ clock, cpu }: BudgetClocks): Budget {
   const loadedAt = clock.now();
-  let learnt = loadedAt + SURE_LIFE_MS;
+  let learnt = loadedAt + GUARANTEED_LIFETIME_MS;
   let proven = 0;
   let allowedCpuMs = CPU_MS;
   let chargedMs = 0;
@@ -112,21 +112,21 @@ export function createBudget({ clock, cpu }: BudgetClocks): Budget {
   return {
     clock,
     bytesInFlight: new Semaphore(MAX_BYTES_IN_FLIGHT),
-    traffic: createTraffic(MAX_OBJECTS_IN_FLIGHT, clock),
+    rateLimiter: createRateLimiter(MAX_OBJECTS_IN_FLIGHT, clock),
     charge(objects, bytes) {
       chargedMs += estimateMs(objects, bytes);
     },
-    affords(objects, bytes) {
+    canAfford(objects, bytes) {
       full ||= used() - usedBefore + estimateMs(objects, bytes) > allowedCpuMs;
       return !full;
     },
-    spent: () =>
+    exhausted: () =>
       closed || full || clock.now() >= Math.max(learnt, proven) ||
       used() - usedBefore >= allowedCpuMs,
     ready: () => Promise.resolve(),
     ageSeconds: () => (clock.now() - loadedAt) / 1000,
-    allowLife(seconds) {
-      learnt = loadedAt + Math.max(SURE_LIFE_MS, seconds * 1000);
+    setLifetime(seconds) {
+      learnt = loadedAt + Math.max(GUARANTEED_LIFETIME_MS, seconds * 1000);
     },
     admit() {
       if (closed) return false;

@@ -1,7 +1,7 @@
 /** What the engine and the stages of jobs pass to each other. */
 import type { Database } from "../lib/database.ts";
 import type { Budget } from "./budget.ts";
-import type { Rates } from "./traffic.ts";
+import type { Rates } from "../lib/concurrency/rate_limiter.ts";
 
 /** A cursor that this slice holds, with what its run was asked to do. */
 export interface Lease {
@@ -13,17 +13,17 @@ export interface Lease {
   readonly position: Record<string, unknown>;
   /** Leases since the last commit, this one included. */
   readonly attempts: number;
-  /** Lanes that died since then: whoever killed their isolates, it was over what comes now. */
-  readonly deaths: number;
+  /** Workers that died since then: whoever killed their isolates, it was over what comes now. */
+  readonly crashes: number;
   /** Whether one object is acted on and committed at a time, to find out which one kills. */
-  readonly careful: boolean;
+  readonly isolation_mode: boolean;
   readonly plan: Record<string, unknown>;
   readonly repository: number | null;
   readonly sequence: number | null;
   /** The exact bytes of snapshot.json, once the run is sealing. */
   readonly frozen: string | null;
   readonly started_at: string;
-  /** What this lane may read; `egress`: whether it has to ask before each page. */
+  /** What this worker may read; `egress`: whether it has to ask before each page. */
   readonly limits: Rates & { readonly egress: boolean };
   /** For how long from its load on the isolate may be used, seconds. */
   readonly slice_seconds: number;
@@ -33,7 +33,7 @@ export interface Lease {
 export interface SliceContext {
   readonly database: Database;
   readonly budget: Budget;
-  /** This lane's name on its leases. */
+  /** This worker's name on its leases. */
   readonly owner: string;
   /**
    * Calls a function of the database that takes cursor_id and owner. Whichever takes counters, as

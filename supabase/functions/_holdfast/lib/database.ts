@@ -1,7 +1,7 @@
 /** How code calls the functions of a database, whatever is behind it. */
 
 /**
- * What a lane knows of its cursor. A call that is given it fails with `lease_lost` where the
+ * What a worker knows of its cursor. A call that is given it fails with `lease_lost` where the
  * database knows of no commit as late as that, and notes the last one after the call. Where a call
  * failed it may have been committed all the same: then the database knows of a later one.
  */

@@ -1,7 +1,7 @@
 /** The project's Postgres: one connection an isolate, and only calls of functions of holdfast_private. */
 import postgres from "postgres";
-import { HoldfastError, isErrorCode } from "../errors.ts";
-import { parseExactly } from "../json.ts";
+import { HoldfastError, isErrorCode } from "../config/errors.ts";
+import { parseExactly } from "../lib/codecs/json.ts";
 import type { Database, Fence } from "../lib/database.ts";
 
 /** Longest that one statement may run: a window of 50,000 rows read from a cold disk. */
@@ -141,7 +141,7 @@ function fencedStatement(
   const { text, values } = statement(name, parameters, 2);
   return {
     text:
-      "with expected as materialized (select holdfast_private.expect_commit($1, $2) as holds), " +
+      "with expected as materialized (select holdfast_private.check_fencing_token($1, $2) as holds), " +
       `called as materialized (${text} from expected where holds) ` +
       "select result, holdfast_private.committed_at($1) as committed_at from called",
     values: [cursor, committedAt, ...values],

@@ -1,15 +1,15 @@
 /** Making a repository, and learning whether its server honours conditional writes. */
-import { HoldfastError } from "../errors.ts";
+import { HoldfastError } from "../config/errors.ts";
 import type { Database } from "../lib/database.ts";
-import { FORMAT_VERSION } from "../version.ts";
+import { FORMAT_VERSION } from "../config/version.ts";
 import { MAX_RECORD_BYTES, putDocument } from "./documents.ts";
 import { formatDocument, type Identity } from "./formats.ts";
 import { hexDigest } from "../lib/codecs/hex.ts";
 import { HOLDFAST_KEY } from "./keys.ts";
-import type { RepositoryPlace } from "./place.ts";
-import type { RepositoryStore } from "./store.ts";
+import type { RepositoryLocation } from "./location.ts";
+import type { RepositoryStore } from "../destinations/store.ts";
 
-/** The run that writes, of which all lanes write the same: one may sleep and write over the other. */
+/** The run that writes, of which all workers write the same: one may sleep and write over the other. */
 export interface Writer {
   readonly projectUrl: string;
   /** UUID. */
@@ -25,13 +25,13 @@ export interface Writer {
 export async function createRepository(
   store: RepositoryStore,
   database: Database,
-  place: RepositoryPlace,
+  location: RepositoryLocation,
   { run, startedAt }: Writer,
 ): Promise<boolean | null> {
-  if (await database.call<string | null>("repository_at", place) !== null) {
+  if (await database.call<string | null>("repository_at", location) !== null) {
     throw new HoldfastError(
       "catalog_ahead",
-      `the repository that was at ${place.bucket}/${place.prefix} is gone`,
+      `the repository that was at ${location.bucket}/${location.prefix} is gone`,
     );
   }
   const identity: Identity = {
@@ -41,7 +41,7 @@ export async function createRepository(
     requires: [],
   };
   const text = formatDocument(identity);
-  if (!await putDocument(store, HOLDFAST_KEY, text)) return await honoursConditions(store);
+  if (!await putDocument(store, HOLDFAST_KEY, text)) return await probeConditionalWrites(store);
   return await refusesAgain(store, new TextEncoder().encode(text));
 }
 
@@ -49,10 +49,10 @@ export async function createRepository(
  * Probes, on a document that is there, whether a conditional PUT is refused; null where that can't
  * be tried without harm.
  */
-export async function honoursConditions(store: RepositoryStore): Promise<boolean | null> {
+export async function probeConditionalWrites(store: RepositoryStore): Promise<boolean | null> {
   const there = await store.get(HOLDFAST_KEY, MAX_RECORD_BYTES);
   const stated = (await store.head(HOLDFAST_KEY))?.sha256;
-  // What was spoilt on its way here would take the document's place where conditions are ignored.
+  // What was corrupted on its way here would take the document's place where conditions are ignored.
   if (!there || await hexDigest(there) !== stated) return null;
   return await refusesAgain(store, there);
 }

@@ -1,6 +1,6 @@
 /** Hashing a stream as a blob's digest is made: whole, or composite over its parts. */
 import { createHash } from "node:crypto";
-import { freeBytes } from "../free.ts";
+import { releaseBuffer } from "../lib/release_buffer.ts";
 import { fromHex, hexDigest } from "../lib/codecs/hex.ts";
 
 /** What a stream of bytes came to. */
@@ -80,7 +80,7 @@ function bufferedPiece(maxBytes: number): Piece {
       filled = 0;
       return digest;
     },
-    end: () => freeBytes(buffer),
+    end: () => releaseBuffer(buffer),
   };
 }
 
@@ -110,7 +110,7 @@ export async function compositeDigest(digests: readonly string[]): Promise<strin
  * so Amazon, MinIO and radosgw. Undefined where a part's etag is no MD5, as with some ways to encrypt.
  */
 export function multipartEtag(partEtags: readonly string[]): string | undefined {
-  const bare = partEtags.map((etag) => etag.replaceAll('"', "").toLowerCase());
-  if (!bare.every((etag) => /^[0-9a-f]{32}$/.test(etag))) return undefined;
-  return `${createHash("md5").update(bare.join(""), "hex").digest("hex")}-${bare.length}`;
+  const unquoted = partEtags.map((etag) => etag.replaceAll('"', "").toLowerCase());
+  if (!unquoted.every((etag) => /^[0-9a-f]{32}$/.test(etag))) return undefined;
+  return `${createHash("md5").update(unquoted.join(""), "hex").digest("hex")}-${unquoted.length}`;
 }

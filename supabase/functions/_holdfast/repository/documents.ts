@@ -1,7 +1,7 @@
 /** Putting the repository's small documents. */
-import { HoldfastError } from "../errors.ts";
+import { HoldfastError } from "../config/errors.ts";
 import { hexDigest } from "../lib/codecs/hex.ts";
-import type { RepositoryStore } from "./store.ts";
+import type { RepositoryStore } from "../destinations/store.ts";
 
 const encoder = new TextEncoder();
 
@@ -37,7 +37,7 @@ export async function putDocument(
  * The same, for a record of the log: looks whether one is there before it puts. A server may ignore
  * conditions, and its listings may not know the newest record yet; a read of the very key does.
  */
-export async function putUnlessThere(
+export async function putIfAbsent(
   store: RepositoryStore,
   key: string,
   text: string,

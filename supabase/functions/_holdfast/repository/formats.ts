@@ -1,10 +1,10 @@
 /** The repository's documents. docs/FORMAT.md is normative; what is read is checked here. */
 import { z } from "zod";
-import { HoldfastError } from "../errors.ts";
+import { HoldfastError } from "../config/errors.ts";
 import { MAX_SNAPSHOT_BYTES } from "./documents.ts";
-import { isStorable } from "../json.ts";
+import { isStorable } from "../lib/codecs/json.ts";
 import { faultsOf } from "../config/faults.ts";
-import { FORMAT_VERSION } from "../version.ts";
+import { FORMAT_VERSION } from "../config/version.ts";
 
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
 const count = z.int().nonnegative();

@@ -1,18 +1,18 @@
 /** Reading the log: the records past those that the catalog holds. */
-import { mapPool, type PoolLimits } from "../engine/pool.ts";
-import { HoldfastError } from "../errors.ts";
+import { type ConcurrencyLimits, mapConcurrent } from "../lib/concurrency/map_concurrent.ts";
+import { HoldfastError } from "../config/errors.ts";
 import { MAX_RECORD_BYTES } from "./documents.ts";
 import { type LogRecord, parseDocument, recordSchema } from "./formats.ts";
 import { LOG_PREFIX, logKey, sequenceOfLogKey } from "./keys.ts";
-import type { RepositoryPlace } from "./place.ts";
-import type { RepositoryStore } from "./store.ts";
+import type { RepositoryLocation } from "./location.ts";
+import type { RepositoryStore } from "../destinations/store.ts";
 
 /** Records that are read at once; a page of the log's listing may have a thousand. */
 const MAX_RECORDS_IN_FLIGHT = 32;
-const RECORDS_AT_ONCE: PoolLimits<unknown> = { items: MAX_RECORDS_IN_FLIGHT };
+const RECORDS_AT_ONCE: ConcurrencyLimits<unknown> = { items: MAX_RECORDS_IN_FLIGHT };
 
 /** What the catalog knows of a repository, and where backups went to last. */
-export interface KnownRepository extends RepositoryPlace {
+export interface KnownRepository extends RepositoryLocation {
   readonly id: number;
   readonly last_record: number;
   readonly owner_project: string | null;
@@ -21,7 +21,7 @@ export interface KnownRepository extends RepositoryPlace {
    * Sequences past `last_record` of failed runs whose record may be in the log all the same. Absent in
    * a database that was put back to before an upgrade.
    */
-  readonly unanswered_records?: readonly number[];
+  readonly unconfirmed_records?: readonly number[];
 }
 
 /**
@@ -30,15 +30,15 @@ export interface KnownRepository extends RepositoryPlace {
  * asked for by its key: once a later record is known, nobody would look for it again.
  * @throws HoldfastError `catalog_ahead`, `repository_damaged`.
  */
-export async function readNews(
+export async function readNewRecords(
   store: RepositoryStore,
-  known: Pick<KnownRepository, "last_record" | "unanswered_records"> | null,
+  known: Pick<KnownRepository, "last_record" | "unconfirmed_records"> | null,
 ): Promise<LogRecord[]> {
   const listed = await readRecords(store, known?.last_record ?? 0);
   const sequences = new Set(listed.map(({ sequence }) => sequence));
-  const unanswered = known?.unanswered_records ?? [];
+  const unanswered = known?.unconfirmed_records ?? [];
   const unlisted = unanswered.filter((sequence) => !sequences.has(sequence));
-  const found = await mapPool(
+  const found = await mapConcurrent(
     unlisted,
     RECORDS_AT_ONCE,
     () => 1,
@@ -65,7 +65,9 @@ export async function readRecords(store: RepositoryStore, last: number): Promise
       throw new HoldfastError("catalog_ahead", `the repository's log lacks its record ${last}`);
     }
     expectLast = false;
-    records.push(...await mapPool(keys, RECORDS_AT_ONCE, () => 1, (key) => readRecord(store, key)));
+    records.push(
+      ...await mapConcurrent(keys, RECORDS_AT_ONCE, () => 1, (key) => readRecord(store, key)),
+    );
     if (!listed.more) return records;
     startAfter = listed.keys.at(-1);
   }

@@ -1,10 +1,10 @@
 /** Opening a repository: who it is, whose it is, and whether its log and the catalog agree. */
-import { HoldfastError } from "../errors.ts";
+import { HoldfastError } from "../config/errors.ts";
 import type { Database } from "../lib/database.ts";
 import type { RepositorySettings } from "../config/environment.ts";
-import { adoptSnapshot } from "./adopt.ts";
-import { createRepository, honoursConditions, type Writer } from "./create.ts";
-import { MAX_RECORD_BYTES, putUnlessThere } from "./documents.ts";
+import { recoverUnconfirmedSnapshot } from "./recover_unconfirmed.ts";
+import { createRepository, probeConditionalWrites, type Writer } from "./create.ts";
+import { MAX_RECORD_BYTES, putIfAbsent } from "./documents.ts";
 import {
   formatDocument,
   type Identity,
@@ -14,12 +14,12 @@ import {
   type SnapshotDocument,
 } from "./formats.ts";
 import { HOLDFAST_KEY, logKey } from "./keys.ts";
-import { type KnownRepository, readNews, readRecord } from "./log.ts";
-import { isSamePlace, placeOf, type RepositoryPlace } from "./place.ts";
-import type { RepositoryStore } from "./store.ts";
+import { type KnownRepository, readNewRecords, readRecord } from "./log.ts";
+import { isSameLocation, locationOf, type RepositoryLocation } from "./location.ts";
+import type { RepositoryStore } from "../destinations/store.ts";
 
 /** What the catalog is told of a repository that was opened. */
-export interface RepositoryFacts extends RepositoryPlace {
+export interface RepositoryFacts extends RepositoryLocation {
   readonly repository_id: string;
   readonly format_version: number;
   readonly owner_project: string | null;
@@ -59,7 +59,7 @@ export async function openRepository(
   const known = await database.call<KnownRepository | null>("known_repository", {
     repository_id: identity.repository_id,
   });
-  return { identity, known, newRecords: await readNews(store, known) };
+  return { identity, known, newRecords: await readNewRecords(store, known) };
 }
 
 /**
@@ -74,19 +74,22 @@ export async function openForWriting(
   writer: Writer,
 ): Promise<RepositoryFacts> {
   const { projectUrl } = writer;
-  const place = placeOf(settings);
+  const location = locationOf(settings);
   const there = await readIdentity(store);
   // What was just made is read again: another project may have been first.
   const created = there === undefined
-    ? await createRepository(store, database, place, writer)
+    ? await createRepository(store, database, location, writer)
     : null;
   const { identity, known, newRecords } = await openRepository(store, database, there);
   const owner = ownerOf(newRecords) ?? known?.owner_project ?? null;
   if (owner !== null && owner !== projectUrl) {
     throw notOurs(owner, newRecords, await lastSnapshotOf(database, known));
   }
-  const news = newRecords.filter((record) => record.kind !== "owner");
-  if (news.length > 0 && !await adoptSnapshot(database, known?.id, news)) {
+  const missedRecords = newRecords.filter((record) => record.kind !== "owner");
+  if (
+    missedRecords.length > 0 &&
+    !await recoverUnconfirmedSnapshot(database, known?.id, missedRecords)
+  ) {
     throw catalogBehind(newRecords);
   }
   let lastRecord = newRecords.at(-1)?.sequence ?? known?.last_record ?? 0;
@@ -98,18 +101,18 @@ export async function openForWriting(
     await claim(store, lastRecord, writer);
   }
   return {
-    ...place,
+    ...location,
     repository_id: identity.repository_id,
     format_version: identity.format,
     owner_project: projectUrl,
     last_record: lastRecord,
-    conditional_writes: asKnown(known, place) ?? created ?? await honoursConditions(store),
+    conditional_writes: asKnown(known, location) ?? created ?? await probeConditionalWrites(store),
   };
 }
 
 /** Whether the server was seen to honour conditions; null where it is another one, or never was asked. */
-function asKnown(known: KnownRepository | null, place: RepositoryPlace): boolean | null {
-  return known && isSamePlace(known, place) ? known.conditional_writes : null;
+function asKnown(known: KnownRepository | null, location: RepositoryLocation): boolean | null {
+  return known && isSameLocation(known, location) ? known.conditional_writes : null;
 }
 
 /**
@@ -126,7 +129,7 @@ function asKnown(known: KnownRepository | null, place: RepositoryPlace): boolean
  * so an older run does ask, as does one whose sequence leaves a gap that a rival's record may be in.
  * @throws HoldfastError `repository_not_ours`, `catalog_behind`, `catalog_ahead`.
  */
-export async function assertNoNews(
+export async function assertNoNewRecords(
   store: RepositoryStore,
   database: Database,
   snapshot: Pick<SnapshotDocument, "repository_id" | "project_url">,
@@ -135,14 +138,14 @@ export async function assertNoNews(
   const known = await database.call<KnownRepository | null>("known_repository", {
     repository_id: snapshot.repository_id,
   });
-  const news = (await readNews(store, known)).filter((record) =>
+  const missedRecords = (await readNewRecords(store, known)).filter((record) =>
     own === undefined || formatDocument(record) !== formatDocument(own)
   );
-  const owner = ownerOf(news) ?? snapshot.project_url;
+  const owner = ownerOf(missedRecords) ?? snapshot.project_url;
   if (owner !== snapshot.project_url) {
-    throw notOurs(owner, news, await lastSnapshotOf(database, known));
+    throw notOurs(owner, missedRecords, await lastSnapshotOf(database, known));
   }
-  if (news.length > 0) throw catalogBehind(news);
+  if (missedRecords.length > 0) throw catalogBehind(missedRecords);
 }
 
 /** Project URL of the last owner record; undefined where none of these is one. */
@@ -162,7 +165,7 @@ async function claim(
     at: startedAt,
     project_url: projectUrl,
   };
-  if (await putUnlessThere(store, logKey(sequence), formatDocument(record))) return;
+  if (await putIfAbsent(store, logKey(sequence), formatDocument(record))) return;
   const there = await readRecord(store, logKey(sequence));
   if (there.kind === "owner" && there.project_url === projectUrl) return;
   throw notOurs(there.project_url, [there], null);
@@ -176,10 +179,10 @@ async function lastSnapshotOf(
     await database.call<string | null>("newest_snapshot_id", { repository: known.id });
 }
 
-function catalogBehind(news: readonly LogRecord[]): HoldfastError {
+function catalogBehind(missedRecords: readonly LogRecord[]): HoldfastError {
   return new HoldfastError(
     "catalog_behind",
-    `the repository's log has ${news.length} records that this database lacks`,
+    `the repository's log has ${missedRecords.length} records that this database lacks`,
   );
 }
 

@@ -1,8 +1,8 @@
 /** What lies in a repository for the day on which nothing of Holdfast is left: a text and a script. */
 import { putDocument } from "./documents.ts";
-import type { RepositoryAddress } from "./place.ts";
+import type { RepositoryAddress } from "./location.ts";
 import { recoveryScript } from "./recovery_script.ts";
-import type { RepositoryStore } from "./store.ts";
+import type { RepositoryStore } from "../destinations/store.ts";
 
 /** Keys carry the version of what they say: a text that is there is never written again. */
 const GUIDE_KEY = "RECOVERY-v1.md";

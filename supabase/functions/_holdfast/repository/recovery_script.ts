@@ -1,5 +1,5 @@
 /** recover-v1.sh: restores a snapshot into a folder by the AWS CLI, gzip, jq and openssl. */
-import type { RepositoryAddress } from "./place.ts";
+import type { RepositoryAddress } from "./location.ts";
 
 /** The script, filled in. It holds no key: the AWS CLI has its own ways to find one. */
 export function recoveryScript(address: RepositoryAddress): string {
@@ -23,7 +23,7 @@ const SCRIPT = String.raw`#!/bin/sh
 #   sh recover-v1.sh FOLDER [SNAPSHOT]
 #
 # Without SNAPSHOT the newest complete one. May be started again: it fetches what is missing.
-# For a copy of the repository elsewhere: HOLDFAST_ENDPOINT, HOLDFAST_REGION, HOLDFAST_PLACE
+# For a copy of the repository elsewhere: HOLDFAST_ENDPOINT, HOLDFAST_REGION, HOLDFAST_LOCATION
 # (bucket/prefix).
 set -eu
 
@@ -33,7 +33,7 @@ place=@PLACE@
 addressing=@ADDRESSING@
 endpoint=\${HOLDFAST_ENDPOINT:-$endpoint}
 region=\${HOLDFAST_REGION:-$region}
-place=\${HOLDFAST_PLACE:-$place}
+place=\${HOLDFAST_LOCATION:-$place}
 at_once=8
 
 fail() { echo "recover: $*" >&2; exit 1; }
@@ -190,7 +190,7 @@ awk 'NR == FNR {
   paste - "$work/entries" > "$work/named"
 
 split -l 10 -a 5 "$work/named" "$work/batch-"
-export HOLDFAST_ENDPOINT="$endpoint" HOLDFAST_REGION="$region" HOLDFAST_PLACE="$place"
+export HOLDFAST_ENDPOINT="$endpoint" HOLDFAST_REGION="$region" HOLDFAST_LOCATION="$place"
 each_batch() {
   find "$work" -name 'batch-*' -print0 | xargs -0 -P "$at_once" -I '{}' sh "$0" "$1" '{}' "$target" || true
 }

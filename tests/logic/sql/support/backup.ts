@@ -1,5 +1,5 @@
 import type { SqlProject } from "./project.ts";
-import { copied, type Item, Lane, type Lease, type Result } from "./lane.ts";
+import { copied, type Item, type Lease, type Result, SqlWorker } from "./worker.ts";
 import type { ListPart, Repository, SnapshotDocument } from "./repository.ts";
 
 /** How a backup is driven; by default everything can be copied. */
@@ -8,9 +8,9 @@ export interface BackupOptions {
   maxItems?: number;
   windowRows?: number;
   maxLines?: number;
-  /** Called before each page of the sweep with the last name that is behind it. */
-  beforePage?: (swept: string) => Promise<void>;
-  /** Called before what a page of the sweep handed out is committed. */
+  /** Called before each page of the scan with the last name that is behind it. */
+  beforePage?: (scanned: string) => Promise<void>;
+  /** Called before what a page of the scan handed out is committed. */
   beforeCommit?: (items: readonly Item[]) => Promise<unknown>;
   /** Called before each lease; true leaves the run there. */
   stopBefore?: (lease: Lease) => boolean;
@@ -19,15 +19,15 @@ export interface BackupOptions {
 /** What a driven backup did. */
 export interface BackupOutcome {
   run: string;
-  /** bucket/name of what the sweep handed out, in order. */
-  swept: string[];
+  /** bucket/name of what the scan handed out, in order. */
+  scanned: string[];
   /** bucket/name of what the gone stage handed out. */
-  gone: string[];
+  missing: string[];
   /** Absent where the run was left. */
   snapshot?: SnapshotDocument;
 }
 
-/** Starts a backup and does, by SQL alone, what the slices of one lane would do. */
+/** Starts a backup and does, by SQL alone, what the slices of one worker would do. */
 export async function runBackup(
   project: SqlProject,
   repository: Repository,
@@ -45,64 +45,68 @@ export async function continueBackup(
   run: string,
   options: BackupOptions = {},
 ): Promise<BackupOutcome> {
-  const lane = new Lane(project.worker);
-  const outcome: BackupOutcome = { run, swept: [], gone: [] };
-  for (let lease = await lane.lease(run); lease !== null; lease = await lane.lease(run)) {
+  const sqlWorker = new SqlWorker(project.worker);
+  const outcome: BackupOutcome = { run, scanned: [], missing: [] };
+  for (let lease = await sqlWorker.lease(run); lease !== null; lease = await sqlWorker.lease(run)) {
     if (options.stopBefore?.(lease)) {
-      await lane.release(lease);
+      await sqlWorker.release(lease);
       break;
     }
     switch (lease.stage) {
       case "prepare":
-        await lane.prepared(lease, repository.facts());
+        await sqlWorker.prepared(lease, repository.facts());
         break;
       case "objects":
-        outcome.swept.push(...await sweep(lane, lease, options));
+        outcome.scanned.push(...await scan(sqlWorker, lease, options));
         break;
-      case "gone":
-        outcome.gone.push(...await followGone(lane, lease, options));
+      case "missing":
+        outcome.missing.push(...await followMissing(sqlWorker, lease, options));
         break;
       case "close":
-        while (await lane.closePage(lease, options.maxItems) > 0);
-        await lane.finish(lease);
+        while (await sqlWorker.closePage(lease, options.maxItems) > 0);
+        await sqlWorker.finish(lease);
         break;
       case "seal":
-        outcome.snapshot = await seal(lane, lease, repository, options.maxLines);
+        outcome.snapshot = await seal(sqlWorker, lease, repository, options.maxLines);
         break;
       default:
-        throw new Error(`no lane knows the stage ${lease.stage}`);
+        throw new Error(`no worker knows the stage ${lease.stage}`);
     }
   }
   return outcome;
 }
 
-async function sweep(lane: Lane, lease: Lease, options: BackupOptions): Promise<string[]> {
+async function scan(sqlWorker: SqlWorker, lease: Lease, options: BackupOptions): Promise<string[]> {
   const { act = copied, maxItems, windowRows } = options;
-  const swept: string[] = [];
+  const scanned: string[] = [];
   for (let behind = "";;) {
     await options.beforePage?.(behind);
-    const page = await lane.page(lease, maxItems, windowRows);
+    const page = await sqlWorker.page(lease, maxItems, windowRows);
     if (page.to === null) break;
     behind = page.to;
     if (page.items.length === 0) continue;
     await options.beforeCommit?.(page.items);
-    await lane.commit(lease, page.items.map(act), page.to);
-    swept.push(...page.items.map(path));
+    await sqlWorker.commit(lease, page.items.map(act), page.to);
+    scanned.push(...page.items.map(path));
   }
-  await lane.finish(lease);
-  return swept;
+  await sqlWorker.finish(lease);
+  return scanned;
 }
 
-async function followGone(lane: Lane, lease: Lease, options: BackupOptions): Promise<string[]> {
+async function followMissing(
+  sqlWorker: SqlWorker,
+  lease: Lease,
+  options: BackupOptions,
+): Promise<string[]> {
   const { act = copied, maxItems } = options;
   const followed: string[] = [];
   while (true) {
-    const page = await lane.gonePage(lease, maxItems);
+    const page = await sqlWorker.missingPage(lease, maxItems);
     if (page.position === null) break;
-    await lane.goneCommit(lease, page.items.map(act), page.position);
+    await sqlWorker.missingCommit(lease, page.items.map(act), page.position);
     followed.push(...page.items.map(path));
   }
-  await lane.finish(lease);
+  await sqlWorker.finish(lease);
   return followed;
 }
 
@@ -122,28 +126,32 @@ interface SealPage {
 
 /** Writes the listing in parts of `maxLines`, freezes the document and seals the run. */
 export async function seal(
-  lane: Lane,
+  sqlWorker: SqlWorker,
   lease: Lease,
   repository: Repository,
   maxLines = 50_000,
 ): Promise<SnapshotDocument> {
-  const { sql, owner } = lane;
+  const { sql, owner } = sqlWorker;
   while (true) {
     const [{ page }] = await sql<{ page: SealPage }[]>`
       select holdfast_private.seal_page(${lease.cursor}, ${owner}, ${maxLines}) as page`;
     if (page.count === 0) {
-      return await freeze(lane, lease, [...page.inherited, ...page.parts]);
+      return await freeze(sqlWorker, lease, [...page.inherited, ...page.parts]);
     }
     const parts = [...page.parts, repository.putPart(page.kind, page.text)];
     const position = { bucket_id: page.bucket_id, name: page.name, parts, totals: page.totals };
     await sql`select holdfast_private.commit_cursor(${lease.cursor}, ${owner}, ${
-      lane.json(position)
+      sqlWorker.json(position)
     }, '{}')`;
   }
 }
 
-async function freeze(lane: Lane, lease: Lease, parts: ListPart[]): Promise<SnapshotDocument> {
-  const { sql, owner } = lane;
+async function freeze(
+  sqlWorker: SqlWorker,
+  lease: Lease,
+  parts: ListPart[],
+): Promise<SnapshotDocument> {
+  const { sql, owner } = sqlWorker;
   let counted = false;
   while (!counted) {
     [{ counted }] = await sql<{ counted: boolean }[]>`

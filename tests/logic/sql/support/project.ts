@@ -1,11 +1,11 @@
 import type postgres from "postgres";
-import { connect, type Connection } from "../../../stack/postgres/connection.ts";
+import { connect, type Connection } from "../../../../stack/postgres/connection.ts";
 import {
   type PostgresCluster,
   type ProjectDatabase,
   startPostgres,
-} from "../../../stack/postgres/cluster.ts";
-import { createWorkspace, type Workspace } from "../../../stack/process/workspace.ts";
+} from "../../../../stack/postgres/cluster.ts";
+import { createWorkspace, type Workspace } from "../../../../stack/process/workspace.ts";
 
 /** A project's database with Holdfast's migrations, as its SQL is tested: nothing else runs. */
 export interface SqlProject {

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import type {
   PartReference,
   SnapshotDocument as Sealed,
-} from "../../../stack/repository_reader.ts";
+} from "../../../../stack/repository_reader.ts";
 
 /** A part as snapshot.json names it. */
 export type ListPart = Pick<PartReference, "key" | "kind" | "entries">;

@@ -4,9 +4,9 @@ import { fileURLToPath } from "node:url";
 import { findUnknown, type Help, helpOf } from "../../../../tools/check/cli_checks.ts";
 import { type CodeBlock, codeBlocks } from "../../../../tools/check/markdown.ts";
 import { type CliResult, runSupabase } from "../../../../tools/check/supabase_cli.ts";
-import { connect } from "../../../stack/postgres/connection.ts";
-import { CURRENT_DENO } from "../../../stack/process/deno_versions.ts";
-import { createWorkspace, type Workspace } from "../../../stack/process/workspace.ts";
+import { connect } from "../../../../stack/postgres/connection.ts";
+import { CURRENT_DENO } from "../../../../stack/process/deno_versions.ts";
+import { createWorkspace, type Workspace } from "../../../../stack/process/workspace.ts";
 import { createRepository, type RepositoryBucket, TestProject } from "../../../support/project.ts";
 import { curl } from "./curl.ts";
 import { readShell, type ShellCommand } from "./shell.ts";
@@ -72,16 +72,16 @@ export class User implements AsyncDisposable {
 
   /** Does what a block says. Blocks of an unknown kind are a mistake. */
   async follow({ language, text, line }: CodeBlock, file: string): Promise<void> {
-    const place = `${file}:${line}`;
+    const location = `${file}:${line}`;
     try {
-      if (language === "sh") await this.#shell(this.#fill(text), place);
+      if (language === "sh") await this.#shell(this.#fill(text), location);
       else if (language === "sql") await this.#sql(this.#fill(text));
       else if (language === "ini") this.#secrets = text;
       // Policies of a server that is not here: they have to be JSON at least.
       else if (language === "json") JSON.parse(text);
       else throw new Error(`nobody knows what to do with a block of ${language || "no language"}`);
     } catch (error) {
-      throw new Error(`${place}: ${error instanceof Error ? error.message : error}`, {
+      throw new Error(`${location}: ${error instanceof Error ? error.message : error}`, {
         cause: error,
       });
     }
@@ -114,7 +114,7 @@ export class User implements AsyncDisposable {
     }
   }
 
-  async #shell(text: string, place: string): Promise<void> {
+  async #shell(text: string, location: string): Promise<void> {
     for (const { words, line } of this.#read(text)) {
       const [program, ...args] = words;
       if (program === "git") assert.deepEqual(args, ["clone", await repositoryUrl()]);
@@ -122,7 +122,7 @@ export class User implements AsyncDisposable {
       else if (program === "export") this.#export(args);
       else if (program === "curl") await this.#curl(args);
       else if (program === "npx" && args[0] === "supabase") {
-        await this.#callSupabase(args.slice(1), `${place}+${line}`);
+        await this.#callSupabase(args.slice(1), `${location}+${line}`);
       } else if (program === "npx" && args[1] === `deno@${CURRENT_DENO}`) {
         assert.equal(args[0], "-y");
         assert.equal(args[2], "task");
@@ -158,8 +158,8 @@ export class User implements AsyncDisposable {
     await this.project.succeeded(this.#run);
   }
 
-  async #callSupabase(args: readonly string[], place: string): Promise<void> {
-    assert.deepEqual(await findUnknown([{ args: [...args], place }], this.#help), []);
+  async #callSupabase(args: readonly string[], location: string): Promise<void> {
+    assert.deepEqual(await findUnknown([{ args: [...args], location }], this.#help), []);
     const command = args.filter((arg) => !arg.startsWith("-")).join(" ");
     if (command === "db push") {
       const { client } = await this.#ownProject();
@@ -242,7 +242,7 @@ export class User implements AsyncDisposable {
 
 /** Where the checkout is cloned from, as the functions' errors name it. */
 async function repositoryUrl(): Promise<string> {
-  const problem = join(REPOSITORY, "supabase/functions/_holdfast/http/problem.ts");
+  const problem = join(REPOSITORY, "supabase/functions/_holdfast/app/problem_details.ts");
   const url = /https:\/\/github\.com\/[\w-]+\/[\w-]+/.exec(await Deno.readTextFile(problem))?.[0];
   assert.ok(url);
   return url;

@@ -4,8 +4,8 @@ import {
   createApiKeys,
   type KeyCheck,
   translateKey,
-} from "../../../stack/edge/api_keys.ts";
-import { Head } from "../../../stack/edge/wire/head.ts";
+} from "../../../../stack/edge/api_keys.ts";
+import { Head } from "../../../../stack/edge/wire/head.ts";
 
 const keys = createApiKeys("unit");
 const USER_TOKEN = "a.users.token";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
-import { startPostgres } from "../../../stack/postgres/cluster.ts";
-import { connect } from "../../../stack/postgres/connection.ts";
-import { createWorkspace } from "../../../stack/process/workspace.ts";
+import { startPostgres } from "../../../../stack/postgres/cluster.ts";
+import { connect } from "../../../../stack/postgres/connection.ts";
+import { createWorkspace } from "../../../../stack/process/workspace.ts";
 import { eventually } from "../../../conformance/postgres/support.ts";
 import { exists } from "../process/support.ts";
 

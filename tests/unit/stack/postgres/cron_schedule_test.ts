@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { parseSchedule, startOfMinute } from "../../../stack/postgres/cron_schedule.ts";
+import { parseSchedule, startOfMinute } from "../../../../stack/postgres/cron_schedule.ts";
 
 function isDue(schedule: string, at: string): boolean {
   const parsed = parseSchedule(schedule);

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
-import { type PostgresCluster, startPostgres } from "../../../stack/postgres/cluster.ts";
-import { connect, type Connection } from "../../../stack/postgres/connection.ts";
-import { startCron } from "../../../stack/postgres/cron.ts";
-import { createWorkspace } from "../../../stack/process/workspace.ts";
+import { type PostgresCluster, startPostgres } from "../../../../stack/postgres/cluster.ts";
+import { connect, type Connection } from "../../../../stack/postgres/connection.ts";
+import { startCron } from "../../../../stack/postgres/cron.ts";
+import { createWorkspace } from "../../../../stack/process/workspace.ts";
 import { eventually } from "../../../conformance/postgres/support.ts";
 
 Deno.test("the stand-in for pg_cron runs what is due", async (t) => {

@@ -4,9 +4,9 @@
  * with as JSON.
  */
 import { join } from "node:path";
-import { startPostgres } from "../../../stack/postgres/cluster.ts";
-import { connect } from "../../../stack/postgres/connection.ts";
-import { createWorkspace } from "../../../stack/process/workspace.ts";
+import { startPostgres } from "../../../../stack/postgres/cluster.ts";
+import { connect } from "../../../../stack/postgres/connection.ts";
+import { createWorkspace } from "../../../../stack/process/workspace.ts";
 
 const workspace = await createWorkspace();
 const cluster = await startPostgres({

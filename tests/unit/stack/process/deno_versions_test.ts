@@ -4,7 +4,7 @@ import {
   denoPackage,
   DenoUnavailableError,
   EDGE_RUNTIME_DENO,
-} from "../../../stack/process/deno_versions.ts";
+} from "../../../../stack/process/deno_versions.ts";
 
 Deno.test("each platform has its npm package", () => {
   const packages = [

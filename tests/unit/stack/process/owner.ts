@@ -1,5 +1,5 @@
 /** Owns a workspace with a running process until it is killed from outside; prints its folder. */
-import { createWorkspace } from "../../../stack/process/workspace.ts";
+import { createWorkspace } from "../../../../stack/process/workspace.ts";
 
 const token = Deno.args[0];
 const workspace = await createWorkspace();

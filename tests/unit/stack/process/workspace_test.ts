@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { createWorkspace } from "../../../stack/process/workspace.ts";
+import { createWorkspace } from "../../../../stack/process/workspace.ts";
 import { exists, gone, livesWith, processesWith, tokenOf } from "./support.ts";
 
 const ownerScript = new URL("./owner.ts", import.meta.url).pathname;

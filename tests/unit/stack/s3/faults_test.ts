@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { Fault } from "../../../stack/s3/mod.ts";
+import type { Fault } from "../../../../stack/s3/mod.ts";
 import { bodyFiles, startTestServer, type TestServer, until } from "./support.ts";
 
 const put = (s3: TestServer) => s3.request("object", { method: "PUT", body: "text" });

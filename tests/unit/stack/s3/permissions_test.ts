@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { beginUpload, BUCKET, complete, sendPart, startTestServer } from "./support.ts";
-import type { Credential } from "../../../stack/s3/mod.ts";
+import type { Credential } from "../../../../stack/s3/mod.ts";
 
 const OWNER: Credential = { accessKeyId: "OWNER", secretAccessKey: "owner's secret" };
 const READER: Credential = { accessKeyId: "R", secretAccessKey: "r", permissions: "read" };

@@ -47,14 +47,14 @@ Deno.test("S3 stand-in: a change that was cut off in the journal never was", asy
   assert.equal((await s3.request("torn")).status, 404);
 });
 
-Deno.test("S3 stand-in: bytes that nothing refers to are swept at the start", async () => {
+Deno.test("S3 stand-in: bytes that nothing refers to are scanned at the start", async () => {
   await using s3 = await startTestServer();
   await s3.request("object", { method: "PUT", body: "1" });
   await s3.server.stop();
   const [known] = await bodyFiles(s3);
   const bodies = `${s3.directory}/${BUCKET}/bodies`;
-  await Deno.writeTextFile(`${bodies}/whole/stray`, "never published");
-  await Deno.writeTextFile(`${bodies}/incoming/stray`, "never whole");
+  await Deno.writeTextFile(`${bodies}/whole/orphaned`, "never published");
+  await Deno.writeTextFile(`${bodies}/incoming/orphaned`, "never whole");
   await s3.restart();
   assert.deepEqual(await bodyFiles(s3), [known]);
 });

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import fc from "fast-check";
-import { compareUtf8, SortedKeys } from "../../../stack/s3/sorted_keys.ts";
+import { compareUtf8, SortedKeys } from "../../../../stack/s3/sorted_keys.ts";
 
 /** Strings of few different characters, some of which UTF-16 puts in another order than UTF-8. */
 const key = fc.array(fc.constantFrom("a", "b", "/", "é", "～", "🦀", "\u{10000}"), { maxLength: 5 })

@@ -1,6 +1,11 @@
 import { AwsClient } from "aws4fetch";
-import { createWorkspace } from "../../../stack/process/workspace.ts";
-import { type Credential, type S3Options, type S3Server, startS3 } from "../../../stack/s3/mod.ts";
+import { createWorkspace } from "../../../../stack/process/workspace.ts";
+import {
+  type Credential,
+  type S3Options,
+  type S3Server,
+  startS3,
+} from "../../../../stack/s3/mod.ts";
 
 /** The bucket that every test's server has. */
 export const BUCKET = "unit";

@@ -3,9 +3,9 @@ import { Buffer } from "node:buffer";
 import type { IncomingMessage } from "node:http";
 import { Readable } from "node:stream";
 import fc from "fast-check";
-import { StorageError } from "../../../stack/storage/errors.ts";
-import { readForm } from "../../../stack/storage/multipart.ts";
-import { RequestBody } from "../../../stack/storage/request_body.ts";
+import { StorageError } from "../../../../stack/storage/errors.ts";
+import { readForm } from "../../../../stack/storage/multipart.ts";
+import { RequestBody } from "../../../../stack/storage/request_body.ts";
 
 /** A body that arrives in chunks of the given sizes, the last of which repeats. */
 function bodyOf(bytes: Uint8Array, sizes: number[]): RequestBody {

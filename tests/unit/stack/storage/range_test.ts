@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { parseRange } from "../../../stack/storage/range.ts";
+import { parseRange } from "../../../../stack/storage/range.ts";
 
 Deno.test("a range is what RFC 9110 says, for single ones", () => {
   assert.equal(parseRange(null, 10), undefined);

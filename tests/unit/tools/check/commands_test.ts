@@ -1,14 +1,14 @@
 import assert from "node:assert/strict";
 import { findMissing, findUnknown } from "../../../../tools/check/cli_checks.ts";
 import { callOf, supabaseCommands } from "../../../../tools/check/commands.ts";
-import { NEXT_STEPS } from "../../../../tools/add/next_steps.ts";
+import { NEXT_STEPS } from "../../../../cli/add/next_steps.ts";
 
 Deno.test("calls are found in shell blocks, with npx or without, over several lines", () => {
   const markdown = "```sh\ncd x\n$ npx -y supabase@2.117.0 db push # now\n```\n" +
     "```sql\nsupabase login\n```\n```bash\nsupabase secrets set A=1 \\\n  --env-file 'a b'\necho\n```\n";
   assert.deepEqual(supabaseCommands("a.md", markdown), [
-    { args: ["db", "push"], place: "a.md:3" },
-    { args: ["secrets", "set", "A=1", "--env-file", "'a b'"], place: "a.md:10" },
+    { args: ["db", "push"], location: "a.md:3" },
+    { args: ["secrets", "set", "A=1", "--env-file", "'a b'"], location: "a.md:10" },
   ]);
   assert.equal(callOf("echo supabase login"), undefined);
   assert.equal(callOf("npx other"), undefined);
@@ -26,7 +26,7 @@ const HELP: Record<string, string> = {
 
 Deno.test("commands and flags that the help does not know are named with their place", async () => {
   const find = (...args: string[]) =>
-    findUnknown([{ args, place: "a.md:1" }], (words) => Promise.resolve(HELP[words.join(" ")]));
+    findUnknown([{ args, location: "a.md:1" }], (words) => Promise.resolve(HELP[words.join(" ")]));
   assert.deepEqual(await find("db", "push", "--dry-run", "-p", "x", "--yes"), []);
   assert.deepEqual(await find("--yes", "db", "push"), []);
   assert.deepEqual(await find("login", "--token=x", "whatever"), []);

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
-import { readMigrations } from "../../../stack/migrations.ts";
+import { readMigrations } from "../../../../stack/migrations.ts";
 import { makeBaseline } from "../../../../tools/migration/baseline.ts";
 import { readSchemaFiles } from "../../../../tools/migration/schema_files.ts";
 

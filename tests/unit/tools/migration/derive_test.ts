@@ -13,7 +13,7 @@ const BEFORE = `${ROLE}
 create schema holdfast;
 create schema holdfast_private;
 create table holdfast_private.settings (name text primary key, value jsonb not null, description text not null);
-insert into holdfast_private.settings values ('lanes', '2', 'How many.');
+insert into holdfast_private.settings values ('workers', '2', 'How many.');
 create table holdfast.runs (id bigint primary key);
 comment on table holdfast.runs is 'Runs.';
 comment on column holdfast.runs.id is 'Its number.';
@@ -31,7 +31,7 @@ const AFTER = `${ROLE}
 create schema holdfast;
 create schema holdfast_private;
 create table holdfast_private.settings (name text primary key, value jsonb not null, description text not null);
-insert into holdfast_private.settings values ('lanes', '3', 'How many.');
+insert into holdfast_private.settings values ('workers', '3', 'How many.');
 create table holdfast.runs (
   id bigint primary key,
   kind text not null
@@ -55,7 +55,7 @@ grant execute on function holdfast.granted(), holdfast.fresh() to holdfast_worke
 /** What a person makes of the stub. */
 const COMPLETED = `
 alter table holdfast.runs add column kind text not null;
-update holdfast_private.settings set value = '3' where name = 'lanes';
+update holdfast_private.settings set value = '3' where name = 'workers';
 `;
 
 const schemas = [{ path: "all.sql", text: AFTER }];
@@ -73,7 +73,7 @@ Deno.test("a migration takes what was migrated to what is declared", async (t) =
       "function holdfast.retyped(bigint): arguments, definition, result differ",
       "function holdfast.unwanted(): in migrations, not in schemas",
       "index holdfast.runs_kind: in schemas, in no migration",
-      "setting lanes: value differ",
+      "setting workers: value differ",
       "table holdfast.runs: columns, comment differ",
       "view holdfast.newest: columns, definition differ",
     ]);
@@ -86,7 +86,7 @@ Deno.test("a migration takes what was migrated to what is declared", async (t) =
       text,
       /^-- To write by hand:\n-- table holdfast\.runs: columns\n-- {3}\+ kind text not null$/m,
     );
-    assert.match(text, /^-- setting lanes: value\n-- {3}- 2\n-- {3}\+ 3$/m);
+    assert.match(text, /^-- setting workers: value\n-- {3}- 2\n-- {3}\+ 3$/m);
     assert.match(text, /^comment on table holdfast\.runs is 'All runs\.';$/m);
     assert.match(text, /^-- Why it is 2\.\ncreate or replace function holdfast\.changed\(/m);
     assert.match(text, /^comment on function holdfast\.changed\(integer\) is 'It''s two\.';$/m);

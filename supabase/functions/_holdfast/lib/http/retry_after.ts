@@ -1,5 +1,5 @@
 /** Retry-After headers. */
-import type { Clock } from "../../engine/clock.ts";
+import type { Clock } from "../clock/clock.ts";
 
 /**
  * Milliseconds that a Retry-After header asks to wait, given as seconds or as a date; undefined where

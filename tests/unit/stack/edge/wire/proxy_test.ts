@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
-import { Head } from "../../../../stack/edge/wire/head.ts";
-import { type Route, serveProxy } from "../../../../stack/edge/wire/proxy.ts";
-import { decodeBytes, encodeBytes, writeAll } from "../../../../stack/edge/wire/reader.ts";
+import { Head } from "../../../../../stack/edge/wire/head.ts";
+import { type Route, serveProxy } from "../../../../../stack/edge/wire/proxy.ts";
+import { decodeBytes, encodeBytes, writeAll } from "../../../../../stack/edge/wire/reader.ts";
 
 /** What a server saw of one connection, and what it does with it. */
 interface Visit {
@@ -278,9 +278,9 @@ Deno.test("100 Continue is passed on", async () => {
 });
 
 Deno.test("a server that is not there, or hangs up, is answered for", async () => {
-  const notThere = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  const deadPort = notThere.addr.port;
-  notThere.close();
+  const notFound = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const deadPort = notFound.addr.port;
+  notFound.close();
   for (const dead of [true, false]) {
     await withProxy(
       (server) => Promise.resolve(server.close()),
@@ -300,9 +300,9 @@ Deno.test("a server that is not there, or hangs up, is answered for", async () =
 });
 
 Deno.test("a request that no server took goes to the next one", async () => {
-  const notThere = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  const deadPort = notThere.addr.port;
-  notThere.close();
+  const notFound = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const deadPort = notFound.addr.port;
+  notFound.close();
   let done = 0;
   await withProxy(
     async (server) => {

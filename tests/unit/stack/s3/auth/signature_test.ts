@@ -5,8 +5,8 @@ import {
   sign,
   signingKey,
   stringToSign,
-} from "../../../../stack/s3/auth/signature.ts";
-import { parseTarget } from "../../../../stack/s3/uri.ts";
+} from "../../../../../stack/s3/auth/signature.ts";
+import { parseTarget } from "../../../../../stack/s3/uri.ts";
 
 // The examples of "Authenticating Requests: Using the Authorization Header" in Amazon's S3 API
 // Reference.

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { listPage } from "../../../../stack/s3/operations/paging.ts";
-import { compareUtf8, SortedKeys } from "../../../../stack/s3/sorted_keys.ts";
+import { listPage } from "../../../../../stack/s3/operations/paging.ts";
+import { compareUtf8, SortedKeys } from "../../../../../stack/s3/sorted_keys.ts";
 
 const key = fc.array(fc.constantFrom("a", "b", "c", "/", "🦀"), { minLength: 1, maxLength: 6 })
   .map((characters) => characters.join(""));

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { inspect } from "node:util";
 import fc from "fast-check";
-import { HoldfastError } from "../../../../../supabase/functions/_holdfast/errors.ts";
+import { HoldfastError } from "../../../../../supabase/functions/_holdfast/config/errors.ts";
 import {
   readBudgetSettings,
   readProjectSettings,

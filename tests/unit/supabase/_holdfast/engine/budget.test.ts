@@ -32,89 +32,89 @@ const MILLISECOND_BYTES = 125_000;
 /** Charges work, millisecond by millisecond, until the budget is spent; answers how many. */
 function millisecondsUntilSpent(budget: Budget): number {
   let milliseconds = 0;
-  for (; !budget.spent(); milliseconds++) budget.charge(0, MILLISECOND_BYTES);
+  for (; !budget.exhausted(); milliseconds++) budget.charge(0, MILLISECOND_BYTES);
   return milliseconds;
 }
 
 Deno.test("40 s after its load an isolate leases no more", () => {
   const { budget, clock } = measured();
   clock.advance(39_999);
-  assert.equal(budget.spent(), false);
+  assert.equal(budget.exhausted(), false);
   clock.advance(1);
-  assert.equal(budget.spent(), true);
+  assert.equal(budget.exhausted(), true);
 });
 
 Deno.test("it leases as long as others were seen to live, and never less than is sure", () => {
   const { budget, clock } = measured();
   assert.equal(budget.ageSeconds(), 0);
-  budget.allowLife(60);
+  budget.setLifetime(60);
   clock.advance(59_999);
-  assert.equal(budget.spent(), false);
+  assert.equal(budget.exhausted(), false);
   clock.advance(1);
-  assert.equal(budget.spent(), true);
+  assert.equal(budget.exhausted(), true);
   assert.equal(budget.ageSeconds(), 60);
-  budget.allowLife(90);
-  assert.equal(budget.spent(), false);
-  budget.allowLife(44);
-  assert.equal(budget.spent(), true, "one that died meanwhile shortens it");
+  budget.setLifetime(90);
+  assert.equal(budget.exhausted(), false);
+  budget.setLifetime(44);
+  assert.equal(budget.exhausted(), true, "one that died meanwhile shortens it");
 
   const young = measured();
-  young.budget.allowLife(1);
+  young.budget.setLifetime(1);
   young.clock.advance(39_999);
-  assert.equal(young.budget.spent(), false);
+  assert.equal(young.budget.exhausted(), false);
 });
 
 Deno.test("a request that reaches an isolate proves that it has not lived half of its life", () => {
   const { budget, clock } = measured();
   clock.advance(60_000);
-  assert.equal(budget.spent(), true);
+  assert.equal(budget.exhausted(), true);
   assert.equal(budget.admit(), true);
   clock.advance(47_999);
-  assert.equal(budget.spent(), false, "108 s, where a limit below 120 would have retired it");
+  assert.equal(budget.exhausted(), false, "108 s, where a limit below 120 would have retired it");
   clock.advance(1);
-  assert.equal(budget.spent(), true);
+  assert.equal(budget.exhausted(), true);
 
   const young = measured();
   young.clock.advance(1_000);
   young.budget.admit();
   young.clock.advance(38_999);
-  assert.equal(young.budget.spent(), false, "it shortens no life");
+  assert.equal(young.budget.exhausted(), false, "it shortens no life");
 });
 
 Deno.test("measured CPU ends leasing between the platform's soft and hard limits", () => {
   const { budget, cpu } = measured();
   cpu.ms += CPU_MS - LOADING_MS - 1;
-  assert.equal(budget.spent(), false);
+  assert.equal(budget.exhausted(), false);
   cpu.ms += 1;
-  assert.equal(budget.spent(), true);
+  assert.equal(budget.exhausted(), true);
   assert.ok(CPU_MS > SOFT_LIMIT_MS && CPU_MS < 2 * SOFT_LIMIT_MS);
 });
 
 Deno.test("what is measured counts, whatever was charged", () => {
   const { budget } = measured();
   budget.charge(100_000, 1e12);
-  assert.equal(budget.spent(), false);
+  assert.equal(budget.exhausted(), false);
 });
 
 Deno.test("where CPU can't be measured, objects and bytes are charged", () => {
   assert.equal(millisecondsUntilSpent(estimated()), CPU_MS - LOADING_MS);
   const objects = estimated();
   objects.charge(4_000, 0);
-  assert.equal(objects.spent(), false);
+  assert.equal(objects.exhausted(), false);
   objects.charge(1_000, 0);
-  assert.equal(objects.spent(), true);
+  assert.equal(objects.exhausted(), true);
 });
 
 Deno.test("what would take more than is left is for another isolate", () => {
   for (const make of [() => measured().budget, estimated]) {
     const budget = make();
     const left = (CPU_MS - LOADING_MS) * MILLISECOND_BYTES;
-    assert.equal(budget.affords(0, left), true);
-    assert.equal(budget.spent(), false, "asking costs nothing");
-    assert.equal(budget.affords(0, left + MILLISECOND_BYTES), false);
-    assert.equal(budget.spent(), true, "it hands on");
+    assert.equal(budget.canAfford(0, left), true);
+    assert.equal(budget.exhausted(), false, "asking costs nothing");
+    assert.equal(budget.canAfford(0, left + MILLISECOND_BYTES), false);
+    assert.equal(budget.exhausted(), true, "it hands on");
     assert.equal(budget.admit(), true);
-    assert.equal(budget.spent(), false, "the platform has use for it");
+    assert.equal(budget.exhausted(), false, "the platform has use for it");
   }
 });
 
@@ -139,9 +139,9 @@ Deno.test("the CPU that is allowed can be set", () => {
   const { budget, cpu } = measured();
   budget.allowCpu(1_900);
   cpu.ms += 1_900 - LOADING_MS - 1;
-  assert.equal(budget.spent(), false);
+  assert.equal(budget.exhausted(), false);
   cpu.ms += 1;
-  assert.equal(budget.spent(), true);
+  assert.equal(budget.exhausted(), true);
 });
 
 Deno.test("where less CPU is allowed, the soft limit is taken to be lower, too", () => {
@@ -155,9 +155,9 @@ Deno.test("where less CPU is allowed, the soft limit is taken to be lower, too",
 Deno.test("an isolate that is about to end is spent for good", () => {
   const { budget } = measured();
   budget.close();
-  assert.equal(budget.spent(), true);
+  assert.equal(budget.exhausted(), true);
   assert.equal(budget.admit(), false);
-  assert.equal(budget.spent(), true);
+  assert.equal(budget.exhausted(), true);
 });
 
 Deno.test("a page's clock is up after its time", () => {
@@ -169,7 +169,7 @@ Deno.test("a page's clock is up after its time", () => {
   assert.equal(up(), true);
 });
 
-Deno.test("a careful lane has pages of one object", () => {
-  assert.equal(pageObjects({ careful: false }), PAGE_OBJECTS);
-  assert.equal(pageObjects({ careful: true }), 1);
+Deno.test("a careful worker has pages of one object", () => {
+  assert.equal(pageObjects({ isolation_mode: false }), PAGE_OBJECTS);
+  assert.equal(pageObjects({ isolation_mode: true }), 1);
 });

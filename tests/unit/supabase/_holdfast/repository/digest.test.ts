@@ -26,20 +26,20 @@ function expected(bytes: Uint8Array, partSize: number | null): string {
 }
 
 /** The bytes as a stream, cut where the numbers (0 to 1, in any order) say. */
-function cut(bytes: Uint8Array, places: readonly number[]): ReadableStream<Uint8Array> {
-  const ends = [...places.map((place) => Math.floor(place * bytes.length)), bytes.length]
+function cut(bytes: Uint8Array, locations: readonly number[]): ReadableStream<Uint8Array> {
+  const ends = [...locations.map((location) => Math.floor(location * bytes.length)), bytes.length]
     .sort((one, other) => one - other);
   return ReadableStream.from(ends.map((end, index) => bytes.subarray(ends[index - 1] ?? 0, end)));
 }
 
-const places = fc.array(fc.double({ min: 0, max: 1, noNaN: true }), { maxLength: 12 });
+const locations = fc.array(fc.double({ min: 0, max: 1, noNaN: true }), { maxLength: 12 });
 
 Deno.test("a stream's digest is that of its bytes, however it comes in pieces", async () => {
   const partSize = fc.option(fc.integer({ min: 1, max: 40 }));
   await fc.assert(
     fc.asyncProperty(
       fc.uint8Array({ maxLength: 200 }),
-      places,
+      locations,
       partSize,
       async (bytes, at, part) => {
         const digest = await digestStream(cut(bytes, at), { size: bytes.length, part_size: part });
@@ -56,7 +56,7 @@ Deno.test("a stream that is not the blob never has its digest and its size", asy
       fc.uint8Array({ minLength: 1, maxLength: 100 }),
       fc.uint8Array({ maxLength: 200 }),
       fc.option(fc.integer({ min: 1, max: 40 })),
-      places,
+      locations,
       async (blob, other, part, at) => {
         const digest = await digestStream(cut(other, at), { size: blob.length, part_size: part });
         const same = digest.size === blob.length && digest.sha256 === expected(blob, part);

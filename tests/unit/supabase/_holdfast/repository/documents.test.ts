@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import {
   putDocument,
+  putIfAbsent,
   putOwnDocument,
-  putUnlessThere,
 } from "../../../../../supabase/functions/_holdfast/repository/documents.ts";
 import { MemoryStore } from "../../memory_store.ts";
 
@@ -33,8 +33,8 @@ Deno.test("a document that vanished between the two requests is not taken for pu
 Deno.test("a record that is there is left alone, whatever the server honours", async () => {
   const store = new MemoryStore();
   store.conditional = false;
-  assert.ok(await putUnlessThere(store, "log/1", "mine"));
-  assert.ok(await putUnlessThere(store, "log/1", "mine"));
-  assert.ok(!await putUnlessThere(store, "log/1", "another's"));
+  assert.ok(await putIfAbsent(store, "log/1", "mine"));
+  assert.ok(await putIfAbsent(store, "log/1", "mine"));
+  assert.ok(!await putIfAbsent(store, "log/1", "another's"));
   assert.equal(store.read("log/1"), "mine");
 });

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { HoldfastError } from "../../../../../supabase/functions/_holdfast/errors.ts";
+import { HoldfastError } from "../../../../../supabase/functions/_holdfast/config/errors.ts";
 import {
   formatDocument,
   identitySchema,

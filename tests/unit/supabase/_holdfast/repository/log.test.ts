@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { logKey } from "../../../../../supabase/functions/_holdfast/repository/keys.ts";
 import {
-  readNews,
+  readNewRecords,
   readRecords,
 } from "../../../../../supabase/functions/_holdfast/repository/log.ts";
 import type { MemoryStore } from "../../memory_store.ts";
@@ -37,9 +37,9 @@ Deno.test("a log that lacks the last known record was rolled back", async () => 
 
 Deno.test("other keys in the log's folder stand in nobody's way, a page full of them included", async () => {
   const store = storeWithLog(1, 2, 3);
-  for (let index = 0; index < 10; index++) store.write(`log/!${index}`, "stray");
-  store.write(`${logKey(2)}.bak`, "stray");
-  store.write("log/zzz.json", "stray");
+  for (let index = 0; index < 10; index++) store.write(`log/!${index}`, "orphaned");
+  store.write(`${logKey(2)}.bak`, "orphaned");
+  store.write("log/zzz.json", "orphaned");
   store.pageKeys = 4;
   assert.deepEqual(await sequences(store, 0), [1, 2, 3]);
   assert.deepEqual(await sequences(store, 2), [3]);
@@ -73,15 +73,15 @@ Deno.test("a long log is not read all at once", async () => {
 
 Deno.test("a record that nobody answered for is found by its key where no listing has it yet", async () => {
   const news = async (store: MemoryStore, ...unanswered: number[]) => {
-    const known = { last_record: 2, unanswered_records: unanswered };
-    return (await readNews(withoutNewest(store, 2), known)).map(({ sequence }) => sequence);
+    const known = { last_record: 2, unconfirmed_records: unanswered };
+    return (await readNewRecords(withoutNewest(store, 2), known)).map(({ sequence }) => sequence);
   };
   assert.deepEqual(await news(storeWithLog(1, 2, 3)), []);
   assert.deepEqual(await news(storeWithLog(1, 2, 3), 3), [3]);
   assert.deepEqual(await news(storeWithLog(1, 2, 3, 5), 3, 4, 5), [3, 5]);
   assert.deepEqual(await news(storeWithLog(1, 2), 3), []);
   // What is listed is not read twice, and comes in its place.
-  const known = { last_record: 2, unanswered_records: [3, 5] };
-  const all = await readNews(withoutNewest(storeWithLog(1, 2, 3, 4, 5), 4), known);
+  const known = { last_record: 2, unconfirmed_records: [3, 5] };
+  const all = await readNewRecords(withoutNewest(storeWithLog(1, 2, 3, 4, 5), 4), known);
   assert.deepEqual(all.map(({ sequence }) => sequence), [3, 4, 5]);
 });

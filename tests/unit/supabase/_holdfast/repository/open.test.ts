@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import type { Database } from "../../../../../supabase/functions/_holdfast/lib/database.ts";
 import type { LogRecord } from "../../../../../supabase/functions/_holdfast/repository/formats.ts";
 import {
-  assertNoNews,
+  assertNoNewRecords,
   openForWriting,
 } from "../../../../../supabase/functions/_holdfast/repository/open.ts";
 import {
@@ -46,7 +46,7 @@ for (const conditional of [true, false]) {
   });
 }
 
-Deno.test("a lane that slept before it made the repository makes no other one of it", async () => {
+Deno.test("a worker that slept before it made the repository makes no other one of it", async () => {
   const store = new MemoryStore();
   store.conditional = false;
   await openForWriting(store, nothingKnown, SETTINGS, WRITER);
@@ -61,7 +61,7 @@ Deno.test("a lane that slept before it made the repository makes no other one of
   assert.deepEqual([HOLDFAST_KEY, logKey(1)].map((key) => store.read(key)), made);
 });
 
-Deno.test("an identity that was spoilt on its way here does not take the right one's place", async () => {
+Deno.test("an identity that was corrupted on its way here does not take the right one's place", async () => {
   const store = new MemoryStore();
   store.conditional = false;
   await openForWriting(store, nothingKnown, SETTINGS, WRITER);
@@ -87,14 +87,14 @@ Deno.test("of a snapshot's own sequence only its very own record is no news", as
     project_url: "https://a",
   };
   const database: Database = {
-    call: <Result>() => Promise.resolve({ last_record: 2, unanswered_records: [] } as Result),
+    call: <Result>() => Promise.resolve({ last_record: 2, unconfirmed_records: [] } as Result),
     close: () => Promise.resolve(),
   };
   const snapshot = { repository_id: crypto.randomUUID(), project_url: "https://a" };
   const look = (there: LogRecord) => {
     const store = storeWithLog(2);
     store.write(logKey(3), JSON.stringify(there));
-    return assertNoNews(store, database, snapshot, own);
+    return assertNoNewRecords(store, database, snapshot, own);
   };
   await look(own);
   for (
@@ -125,7 +125,7 @@ function openWithNews(
     ...settings,
     id: 1,
     last_record: 2,
-    unanswered_records: [3],
+    unconfirmed_records: [3],
     owner_project: "https://a",
     conditional_writes: true,
   };
@@ -136,7 +136,7 @@ function openWithNews(
   };
   return {
     writing: () => openForWriting(store, database, settings, WRITER),
-    sealing: () => assertNoNews(store, database, { ...identity, project_url: "https://a" }),
+    sealing: () => assertNoNewRecords(store, database, { ...identity, project_url: "https://a" }),
   };
 }
 

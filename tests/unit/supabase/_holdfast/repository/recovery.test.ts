@@ -6,7 +6,7 @@ import {
 import { recoveryScript } from "../../../../../supabase/functions/_holdfast/repository/recovery_script.ts";
 import { MemoryStore } from "../../memory_store.ts";
 
-const PLACE = {
+const LOCATION = {
   endpoint: "https://s3.example.com",
   region: "eu-central-1",
   bucket: "backups",
@@ -15,17 +15,17 @@ const PLACE = {
 };
 
 Deno.test("the script has the place filled in, as words that a shell does not read", () => {
-  const script = recoveryScript(PLACE);
+  const script = recoveryScript(LOCATION);
   assert.match(script, /^endpoint='https:\/\/s3\.example\.com'$/m);
   assert.match(script, /^region='eu-central-1'$/m);
   assert.ok(script.includes(String.raw`place='backups/it'\''s $(here)'`));
   assert.match(script, /^addressing=path$/m);
-  assert.match(recoveryScript({ ...PLACE, forcePathStyle: false }), /^addressing=virtual$/m);
+  assert.match(recoveryScript({ ...LOCATION, forcePathStyle: false }), /^addressing=virtual$/m);
   assert.doesNotMatch(script, /@[A-Z]+@|\\\$\{/);
 });
 
 Deno.test("the guide has it too, and no key", () => {
-  const settings = { ...PLACE, accessKeyId: "AKIAEXAMPLE", secretAccessKey: "secret-example" };
+  const settings = { ...LOCATION, accessKeyId: "AKIAEXAMPLE", secretAccessKey: "secret-example" };
   for (const text of [recoveryGuide(settings), recoveryScript(settings)]) {
     assert.match(text, /https:\/\/s3\.example\.com/);
     assert.doesNotMatch(text, /AKIAEXAMPLE|secret-example/);
@@ -34,8 +34,8 @@ Deno.test("the guide has it too, and no key", () => {
 
 Deno.test("what is there already is left as it is", async () => {
   const store = new MemoryStore();
-  await putRecovery(store, PLACE);
+  await putRecovery(store, LOCATION);
   const first = store.read("RECOVERY-v1.md");
-  await putRecovery(store, { ...PLACE, endpoint: "https://elsewhere.example.com" });
+  await putRecovery(store, { ...LOCATION, endpoint: "https://elsewhere.example.com" });
   assert.deepEqual(store.read("RECOVERY-v1.md"), first);
 });

@@ -1,0 +1,153 @@
+import { connect } from "../stack/postgres/connection.ts";
+import type { ProjectClient } from "../stack/project_client.ts";
+import { type DemoObject, type Location, locationOf } from "./objects.ts";
+import type { Progress } from "./screen.ts";
+import { mustSucceed, storageClient, uploadObject } from "./storage.ts";
+
+/** One change: what it does, and what the next backup has to do for it and no more. */
+export interface Change {
+  /** What is done, in one word. */
+  readonly word: string;
+  /** To which object. */
+  readonly location: string;
+  /** Places that the next snapshot must list anew. */
+  readonly puts: readonly string[];
+  /** Places that it must no longer list. */
+  readonly removes: readonly string[];
+  /** Places whose bytes must be read; of all else not one byte. */
+  readonly reads: readonly string[];
+  readonly apply: (project: ProjectClient) => Promise<void>;
+}
+
+/** Smaller files are changed, so that no bucket's limit is in the way. */
+const LARGEST_CHANGED_BYTES = 500_000;
+/** Longer names are told only in part. */
+const READABLE_NAME_LENGTH = 44;
+
+/** The kinds of change, in the order in which they are made. */
+const KINDS = [overwrite, move, remove, edit, copy, add];
+
+/** One change of each kind, each to another object; there must be as many as there are kinds. */
+export function planChanges(objects: readonly DemoObject[]): Change[] {
+  const fit = objects.filter((object) =>
+    object.size > 0 && object.size <= LARGEST_CHANGED_BYTES && object.owner === undefined &&
+    !object.name.startsWith("/") && !object.name.endsWith("/")
+  );
+  const readable = fit.filter((object) => object.name.length <= READABLE_NAME_LENGTH);
+  const candidates = readable.length >= KINDS.length ? readable : fit;
+  return KINDS.map((change, index) => {
+    const object = candidates[Math.floor((index + 0.5) * candidates.length / KINDS.length)];
+    if (!object) throw new RangeError("there are too few objects to change some of them");
+    return change(object);
+  });
+}
+
+/** Applies the changes, one after the other. */
+export async function applyChanges(
+  project: ProjectClient,
+  changes: readonly Change[],
+  progress: Progress,
+): Promise<void> {
+  progress.expect(changes.length);
+  for (const change of changes) {
+    await change.apply(project);
+    progress.advance();
+  }
+}
+
+function overwrite(object: DemoObject): Change {
+  const location = locationOf(object);
+  const grown: DemoObject = {
+    ...object,
+    size: object.size + 1,
+    read: async () => new Uint8Array([...await object.read(), 10]),
+  };
+  return {
+    word: "overwrite",
+    location,
+    puts: [location],
+    removes: [],
+    reads: [location],
+    apply: (project) => uploadObject(project.info, grown, true),
+  };
+}
+
+function move(object: DemoObject): Change {
+  const to = { bucket: object.bucket, name: `moved/${object.name}` };
+  return {
+    word: "move",
+    location: locationOf(object),
+    puts: [locationOf(to)],
+    removes: [locationOf(object)],
+    // The object's id, etag and size tell that these are the bytes that are held.
+    reads: [],
+    apply: ({ info }) =>
+      mustSucceed(
+        `moving ${locationOf(object)}`,
+        storageClient(info).from(object.bucket).move(object.name, to.name),
+      ),
+  };
+}
+
+function remove(object: DemoObject): Change {
+  return {
+    word: "delete",
+    location: locationOf(object),
+    puts: [],
+    removes: [locationOf(object)],
+    reads: [],
+    apply: ({ info }) =>
+      mustSucceed(
+        `deleting ${locationOf(object)}`,
+        storageClient(info).from(object.bucket).remove([object.name]),
+      ),
+  };
+}
+
+function edit(object: DemoObject): Change {
+  return {
+    word: "metadata",
+    location: locationOf(object),
+    puts: [locationOf(object)],
+    removes: [],
+    reads: [],
+    apply: (project) => editMetadata(project, object),
+  };
+}
+
+async function editMetadata(project: ProjectClient, { bucket, name }: Location): Promise<void> {
+  await using sql = connect(project.info.databaseUrl);
+  await sql`
+    update storage.objects
+    set user_metadata = coalesce(user_metadata, '{}'::jsonb) || '{"reviewed": true, "by": "Zoë"}'::jsonb
+    where bucket_id = ${bucket} and name = ${name}`;
+}
+
+function copy(object: DemoObject): Change {
+  const to = { bucket: object.bucket, name: `copied/${object.name}` };
+  return {
+    word: "copy",
+    location: locationOf(object),
+    puts: [locationOf(to)],
+    removes: [],
+    reads: [locationOf(to)],
+    apply: ({ info }) =>
+      mustSucceed(
+        `copying ${locationOf(object)}`,
+        storageClient(info).from(object.bucket).copy(object.name, to.name),
+      ),
+  };
+}
+
+function add(like: DemoObject): Change {
+  const added = { ...like, name: `added/${like.name}`, userMetadata: { added: "later" } };
+  const location = locationOf(added);
+  return {
+    word: "upload",
+    location,
+    puts: [location],
+    removes: [],
+    reads: [location],
+    apply: (project) => uploadObject(project.info, added),
+  };
+}

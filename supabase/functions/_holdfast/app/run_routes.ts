@@ -1,0 +1,86 @@
+/** Routes that every function with runs has: work, show, cancel. */
+import { z } from "zod";
+import type { Stages } from "../engine/types.ts";
+import { runSlice } from "../engine/invocation.ts";
+import { HoldfastError } from "../config/errors.ts";
+import { jsonResponse } from "./json_response.ts";
+import { accepted, type App } from "./app.ts";
+import { readBody, readRunId } from "./read_body.ts";
+import type { Scope } from "./keys.ts";
+
+const workSchema = z.strictObject({ run: z.uuid().optional() });
+
+/** Makes the stages of an app's jobs, of what it is composed with. */
+export type MakeStages = () => Stages;
+
+/** Adds `POST /work`: a slice, asked for by SQL with the worker key, and what is to follow it. */
+export function addWorkRoute(
+  app: App,
+  stages: MakeStages,
+  afterSlice: () => Promise<void> = () => Promise.resolve(),
+): void {
+  app.post("/work", "worker", async (context) => {
+    const { database, project, transport } = app.services();
+    const { run = null } = await readBody(context.req.raw, workSchema, transport.clock);
+    if (!app.budget.admit()) {
+      throw new HoldfastError("budget_exhausted", "The platform is about to end this isolate.");
+    }
+    await database.call("bind_project", { project_url: project.url });
+    app.runInBackground(
+      runSlice(database, app.name, stages(), run, app.budget).then(afterSlice),
+    );
+    return jsonResponse({ accepted: true }, 202);
+  });
+}
+
+/** A run that was accepted. */
+export interface AcceptedRun {
+  /** 202, with where to look. */
+  readonly response: Response;
+  /** Resolves when the first slice has ended, however it ended, or another isolate was asked. */
+  readonly sliceEnded: Promise<void>;
+}
+
+/** Begins to work on a run that was just started, or has another isolate do so. */
+export function acceptRun(app: App, run: string, stages: MakeStages): AcceptedRun {
+  const { database } = app.services();
+  const slice = app.budget.admit()
+    ? runSlice(database, app.name, stages(), run, app.budget)
+    : database.call<void>("post_slice", { run_id: run });
+  app.runInBackground(slice);
+  return { response: accepted(app.name, run), sliceEnded: slice.catch(() => {}) };
+}
+
+/** Adds `GET /runs/:id` and `POST /runs/:id/cancel` for a scope, and for this function's own runs. */
+export function addRunRoutes(app: App, scope: Scope): void {
+  app.get("/runs/:id", scope, async (context) => {
+    return jsonResponse(await showRun(app, context.req.param("id"), app.name));
+  });
+  app.post("/runs/:id/cancel", scope, async (context) => {
+    const { caller } = context.var;
+    const run = readRunId(context.req.param("id"));
+    const state = await app.services().database.call<string>("cancel_run", {
+      run_id: run,
+      actor: caller.name,
+      function_name: app.name,
+    });
+    return jsonResponse({ id: run, state });
+  });
+}
+
+/**
+ * A run with its counters and failures, of any function or only of the one that is named.
+ * @throws HoldfastError `run_unknown`.
+ */
+export async function showRun(
+  app: App,
+  id: string,
+  functionName?: string,
+): Promise<Record<string, unknown>> {
+  const run = await app.services().database.call<Record<string, unknown> | null>("show_run", {
+    run_id: readRunId(id),
+    function_name: functionName,
+  });
+  if (!run) throw new HoldfastError("run_unknown", `There is no run ${id}.`);
+  return run;
+}

@@ -1,0 +1,115 @@
+/** A RepositoryStore on any S3 server: every request goes by fetch, with a light signer. */
+import { HoldfastError } from "../../config/errors.ts";
+import type { Transport } from "../../lib/http/transport.ts";
+import { unquoteEtag } from "../../lib/http/etag.ts";
+import type { RepositorySettings } from "../../config/environment.ts";
+import { hexDigest } from "../../lib/codecs/hex.ts";
+import { parseS3Error } from "./errors.ts";
+import { isListing, listQuery, parseKeys } from "./list.ts";
+import { onlyIfAbsent, openS3Client, type S3Request } from "./request.ts";
+import { createUploads } from "./uploads.ts";
+import type { RepositoryStore } from "../store.ts";
+
+/** Header with the SHA-256 of an object's bytes, hex, as its writer stated it. */
+const STATED_DIGEST = "x-amz-meta-sha256";
+
+/** Reads of a document until it is believed to be another: one may have been corrupted on its way. */
+const MAX_READS = 3;
+
+/** Opens a bucket and prefix. Nothing is asked of the server yet. */
+export function createS3Store(
+  settings: RepositorySettings,
+  transport: Transport,
+): RepositoryStore {
+  const client = openS3Client(settings, transport);
+  const { send, readText } = client;
+
+  /** A 404 of a key is an answer; a 404 of the whole bucket is an error. */
+  async function found(asked: S3Request): Promise<Response | undefined> {
+    const response = await send({ ...asked, expected: [404] });
+    if (response.status !== 404) return response;
+    const body = await readText(asked, response);
+    const { code } = parseS3Error(body);
+    if (code && code !== "NoSuchKey") throw client.refusal(asked, 404, body);
+    return undefined;
+  }
+
+  /** Some servers answer 501 to a conditional PUT; keys are written once all the same. */
+  let conditional = true;
+
+  return {
+    async get(key, maxBytes, { stated = false } = {}) {
+      const asked: S3Request = { method: "GET", key, expected: [] };
+      for (let reads = 1;; reads++) {
+        const response = await found(asked);
+        if (!response) return undefined;
+        const bytes = await client.readBytes(asked, response, maxBytes);
+        const digest = stated ? response.headers.get(STATED_DIGEST) : null;
+        if (digest === null || digest === await hexDigest(bytes)) return bytes;
+        if (reads >= MAX_READS) {
+          throw new HoldfastError("repository_damaged", `${key} is not what was put there`);
+        }
+      }
+    },
+    open: (key) =>
+      found({
+        method: "GET",
+        key,
+        headers: { "accept-encoding": "identity" },
+        streams: true,
+        expected: [],
+      }),
+    async head(key) {
+      const response = await found({ method: "HEAD", key, expected: [] });
+      if (!response) return undefined;
+      await response.body?.cancel();
+      return {
+        size: Number(response.headers.get("content-length")),
+        etag: unquoteEtag(response.headers.get("etag")),
+        sha256: response.headers.get(STATED_DIGEST) ?? undefined,
+      };
+    },
+    async put(key, bytes, { sha256, contentType = "application/octet-stream" }) {
+      const asked: S3Request = {
+        method: "PUT",
+        key,
+        headers: { "content-type": contentType, [STATED_DIGEST]: sha256 },
+        body: bytes,
+        sha256,
+        expected: [412, 501],
+      };
+      let response = await send(conditional ? onlyIfAbsent(asked) : asked);
+      await response.body?.cancel();
+      if (response.status === 501 && conditional) {
+        conditional = false;
+        response = await send(asked);
+        await response.body?.cancel();
+      }
+      if (response.status === 501) throw client.refusal(asked, 501, "");
+      return response.status === 412 ? "exists" : "stored";
+    },
+    async list(prefix, startAfter) {
+      const below = (key: string) => `${settings.prefix}/${key}`;
+      const asked: S3Request = {
+        method: "GET",
+        query: listQuery(below(prefix), startAfter === undefined ? undefined : below(startAfter)),
+        expected: [],
+      };
+      const listing = await readText(asked, await send(asked));
+      if (!isListing(listing)) throw notListed();
+      const { keys, more } = parseKeys(listing);
+      const ours = keys.filter((key) => key.startsWith(below("")));
+      // No way to go on from here; a page that answers the question for the next one has no end.
+      const last = ours.at(-1);
+      const goesOn = last !== undefined && (startAfter === undefined || last > below(startAfter));
+      if (more && !goesOn) throw notListed();
+      return { keys: ours.map((key) => key.slice(below("").length)), more };
+    },
+    ...createUploads(settings, client, transport.clock),
+  };
+}
+
+/** A log that only seems to be empty would be written to. */
+function notListed(): HoldfastError {
+  return new HoldfastError("repository_unreachable", "list: what was answered is no listing");
+}

@@ -1,0 +1,129 @@
+import assert from "node:assert/strict";
+import { copied, type Lease, SqlWorker } from "./support/worker.ts";
+import { Objects } from "./support/objects.ts";
+import { raised, type SqlProject, sqlTest } from "./support/project.ts";
+import { Repository } from "./support/repository.ts";
+
+/** After two crashes, so many commits are of one object each. */
+const PAGE_OBJECTS = 500;
+
+/** A run whose scan begins: a cursor and one object for each bucket. */
+async function atObjects(project: SqlProject, buckets: string[]): Promise<SqlWorker> {
+  const objects = new Objects(project.owner);
+  for (const bucket of buckets) {
+    await objects.createBucket(bucket);
+    await objects.upload(bucket, "name", { text: bucket });
+  }
+  await project.worker`select holdfast_private.start_backup('test')`;
+  const sqlWorker = new SqlWorker(project.worker);
+  await sqlWorker.prepared(await leased(sqlWorker), new Repository().facts());
+  return sqlWorker;
+}
+
+async function leased(sqlWorker: SqlWorker): Promise<Lease> {
+  const lease = await sqlWorker.lease();
+  assert.ok(lease);
+  return lease;
+}
+
+/** What a worker knows of those before it. */
+function fate({ crashes, isolation_mode }: Lease) {
+  return { crashes, isolation_mode };
+}
+
+/** Leases a cursor in as many workers as are given, each of which dies; answers the last lease. */
+async function die(project: SqlProject, times: number): Promise<Lease> {
+  let lease: Lease | undefined;
+  for (let time = 0; time < times; time++) {
+    lease = await leased(new SqlWorker(project.worker));
+    await expire(project, lease);
+  }
+  return lease!;
+}
+
+async function expire(project: SqlProject, lease: Lease) {
+  await project.owner`update holdfast_private.cursors set lease_expires_at = now()
+    where id = ${lease.cursor}`;
+}
+
+sqlTest(
+  "a lease that runs out is a death; after two of them workers are careful",
+  async (project) => {
+    await atObjects(project, ["one"]);
+    for (const crashes of [0, 1, 2, 3, 4]) {
+      assert.deepEqual(fate(await die(project, 1)), { crashes, isolation_mode: crashes >= 2 });
+    }
+  },
+);
+
+sqlTest(
+  "a worker that gives its cursor back, or leaves it with a word, has not died",
+  async (project) => {
+    const sqlWorker = await atObjects(project, ["one"]);
+    await sqlWorker.release(await leased(sqlWorker));
+    const lease = await leased(sqlWorker);
+    assert.deepEqual(fate(lease), { crashes: 0, isolation_mode: false });
+
+    await sqlWorker.leave(lease);
+    assert.equal(await sqlWorker.lease(), null, "it is left alone until its lease runs out");
+    const error = await raised(sqlWorker.heartbeat(lease));
+    assert.equal(error.message, "lease_lost");
+    await expire(project, lease);
+    const next = await leased(sqlWorker);
+    assert.deepEqual({ ...fate(next), attempts: next.attempts }, {
+      crashes: 0,
+      isolation_mode: false,
+      attempts: 2,
+    });
+  },
+);
+
+sqlTest(
+  "a commit clears the crashes; so many commits later no worker is careful",
+  async (project) => {
+    const sqlWorker = await atObjects(project, ["one"]);
+    await die(project, 2);
+    const lease = await leased(sqlWorker);
+    assert.equal(lease.isolation_mode, true);
+    await sqlWorker.commit(lease, [], "a");
+    await expire(project, lease);
+    assert.deepEqual(fate(await die(project, 1)), { crashes: 1, isolation_mode: true });
+
+    const last = await leased(sqlWorker);
+    for (let commits = 1; commits < PAGE_OBJECTS; commits++) await sqlWorker.commit(last, [], "a");
+    await sqlWorker.release(last);
+    assert.deepEqual(fate(await leased(sqlWorker)), { crashes: 0, isolation_mode: false });
+  },
+);
+
+sqlTest("while one is careful it is the only worker, and it comes first", async (project) => {
+  const sqlWorker = await atObjects(project, ["one", "two"]);
+  const other = new SqlWorker(project.worker);
+  const first = await leased(other);
+  await die(project, 2);
+  const isolation_mode = await leased(sqlWorker);
+  assert.equal(isolation_mode.bucket_id, "two");
+  // Its worker went on beside it, but gets no further lease.
+  await other.release(first);
+  assert.equal(await other.lease(), null);
+  assert.equal(await wantedWorkers(project), 0);
+
+  await sqlWorker.release(isolation_mode);
+  assert.equal(await wantedWorkers(project), 1);
+  assert.equal(
+    (await leased(sqlWorker)).cursor,
+    isolation_mode.cursor,
+    "though another was made before it",
+  );
+
+  const [item] = (await sqlWorker.page(isolation_mode)).items;
+  await sqlWorker.commit(isolation_mode, [copied(item)], "name");
+  await sqlWorker.finish(isolation_mode);
+  assert.equal((await leased(other)).cursor, first.cursor);
+});
+
+async function wantedWorkers(project: SqlProject): Promise<number> {
+  const [row] = await project.owner`
+    select holdfast_private.free_workers(r) as workers from holdfast_private.runs r`;
+  return row.workers;
+}

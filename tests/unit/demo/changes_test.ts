@@ -1,0 +1,49 @@
+import assert from "node:assert/strict";
+import { planChanges } from "../../../demo/changes.ts";
+import { madeObjects } from "../../../demo/generated_objects.ts";
+import { locationOf } from "../../../demo/objects.ts";
+import { type Touched, untowardOf } from "../../../demo/touched.ts";
+
+const changes = planChanges(madeObjects());
+
+/** What a backup does that touches just what had changed. */
+function ideal(): Touched {
+  return {
+    puts: changes.flatMap((change) => change.puts),
+    removes: changes.flatMap((change) => change.removes),
+    reads: changes.flatMap((change) => change.reads),
+    written: changes.flatMap((change) => change.reads).length,
+  };
+}
+
+Deno.test("there is one change of each kind, each of another object that is there", () => {
+  assert.deepEqual(changes.map((change) => change.word), [
+    "overwrite",
+    "move",
+    "delete",
+    "metadata",
+    "copy",
+    "upload",
+  ]);
+  assert.equal(new Set(changes.map((change) => change.location)).size, changes.length);
+  const locations = new Set(madeObjects().map(locationOf));
+  for (const { word, location } of changes) {
+    assert.equal(locations.has(location), word !== "upload", location);
+  }
+});
+
+Deno.test("a backup that touched just the changes is found good", () => {
+  assert.deepEqual(untowardOf(ideal(), changes), []);
+});
+
+Deno.test("one that read, listed, forgot or wrote anything else is not, by name", () => {
+  const good = ideal();
+  const untoward = (other: Partial<Touched>) => untowardOf({ ...good, ...other }, changes);
+  assert.deepEqual(untoward({ reads: [...good.reads, "site/x"] }), [
+    '"site/x" was read from Storage by the second backup',
+  ]);
+  assert.deepEqual(untoward({ reads: [...good.reads, good.reads[0]!] }).length, 1);
+  assert.match(untoward({ puts: good.puts.slice(1) })[0]!, /was not listed anew/);
+  assert.match(untoward({ removes: ["site/y", ...good.removes] })[0]!, /"site\/y" was no longer/);
+  assert.match(untoward({ written: 4 })[0]!, /wrote 4 keys of bytes, not 3/);
+});

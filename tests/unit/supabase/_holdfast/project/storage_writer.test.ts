@@ -1,0 +1,98 @@
+import assert from "node:assert/strict";
+import { createObjectWriter } from "../../../../../supabase/functions/_holdfast/project/storage_writer.ts";
+import type { Transport } from "../../../../../supabase/functions/_holdfast/lib/http/transport.ts";
+import { HoldfastError } from "../../../../../supabase/functions/_holdfast/config/errors.ts";
+import { TestClock } from "../../test_clock.ts";
+
+const PROJECT = { url: "https://project.test", secretKey: "sb_secret_x" };
+const BUCKET = { id: "b", public: false, file_size_limit: 5, allowed_mime_types: ["image/png"] };
+
+const DUPLICATE = { statusCode: "409", error: "Duplicate", message: "The resource already exists" };
+
+/** A transport with this fetch, whose waits take no time. */
+const transport = (fetch: Transport["fetch"]): Transport => ({ fetch, clock: new TestClock() });
+
+/** Makes the bucket where each try is answered so in turn; tells what was sent. */
+async function create(...answers: (() => Response)[]) {
+  const bodies: unknown[] = [];
+  const writer = createObjectWriter(
+    PROJECT,
+    transport((_input, init) => {
+      // A list of the buckets has no body.
+      bodies.push(init?.body === undefined ? "list" : JSON.parse(String(init.body)));
+      const answer = answers[bodies.length - 1];
+      assert.ok(answer, "it was asked once too often");
+      return Promise.resolve().then(answer);
+    }),
+  );
+  return { outcome: await writer.createBucket(BUCKET).catch((error: unknown) => error), bodies };
+}
+
+const made = () => Response.json({ name: "b" });
+const duplicate = () => Response.json(DUPLICATE, { status: 400 });
+const forbidden = () => Response.json({ statusCode: "403", message: "no" }, { status: 400 });
+const reset = () => {
+  throw new TypeError("connection reset");
+};
+
+Deno.test("a bucket is made with its settings", async () => {
+  const { outcome, bodies } = await create(made);
+  assert.deepEqual(outcome, { kind: "done" });
+  assert.deepEqual(bodies, [{ ...BUCKET, name: "b" }]);
+});
+
+Deno.test("a bucket that is there is left as it is", async () => {
+  assert.deepEqual((await create(duplicate)).outcome, { kind: "exists" });
+});
+
+Deno.test("a connection that is cut, and a server that is busy, are tried again", async () => {
+  const busy = () => new Response("busy", { status: 503 });
+  assert.deepEqual((await create(reset, busy, made)).outcome, { kind: "done" });
+});
+
+Deno.test("a success that is not Storage's own word is none", async () => {
+  const empty = () => new Response("");
+  const page = () => new Response("<html>Welcome</html>");
+  assert.deepEqual((await create(empty, page, made)).outcome, { kind: "done" });
+  const { outcome } = await create(empty, empty, empty, empty);
+  assert.ok(outcome instanceof HoldfastError);
+  assert.equal(outcome.code, "storage_unreachable");
+});
+
+Deno.test("what a second try finds may have been made by the first one, whose answer was lost", async () => {
+  assert.deepEqual((await create(reset, duplicate)).outcome, { kind: "unsure" });
+});
+
+Deno.test("a Storage that does not answer is no refusal of the bucket", async () => {
+  const { outcome } = await create(reset, reset, reset, reset);
+  assert.ok(outcome instanceof HoldfastError);
+  assert.equal(outcome.code, "storage_unreachable");
+});
+
+Deno.test("a 403 is of the key where it may not list buckets, either", async () => {
+  const { outcome } = await create(forbidden, forbidden);
+  assert.ok(outcome instanceof HoldfastError);
+  assert.equal(outcome.code, "storage_key_refused");
+});
+
+Deno.test("a 403 of a key that may list buckets is of this request, if it comes again", async () => {
+  const list = () => Response.json([]);
+  const twice = await create(forbidden, list, forbidden, list);
+  assert.deepEqual(twice.outcome, { kind: "refused", message: "Storage answered 403: no" });
+  const { outcome, bodies } = await create(forbidden, list, made);
+  assert.deepEqual([outcome, bodies[1]], [{ kind: "done" }, "list"]);
+});
+
+Deno.test("supabase-js, too, is given a deadline and follows no redirect with the key", async () => {
+  const sent: RequestInit[] = [];
+  const writer = createObjectWriter(
+    PROJECT,
+    transport((_input, init) => {
+      sent.push(init ?? {});
+      return Promise.resolve(Response.redirect("https://elsewhere.example", 302));
+    }),
+  );
+  await assert.rejects(writer.dropBucket("scratch"), { code: "storage_unreachable" });
+  assert.deepEqual(sent.map(({ redirect }) => redirect), ["manual"]);
+  assert.ok(sent.every(({ signal }) => signal));
+});
