@@ -11,9 +11,12 @@ export function errorsPage(): string {
   );
   return `# Errors
 
-Every expected failure has a stable code. Over HTTP it is the \`code\` of an \`application/problem+json\` body, with
-\`detail\` (what happened here), \`remedy\` (what to do) and, where several things are wrong, \`errors\`. A run that failed has
-it in \`code\`, \`message\` and \`remedy\`; an object that could not be copied or restored has it in the run's \`failures\`.
+For everyone who met an error code and wants to know what to do next. Every expected failure has a stable code.
+
+- Over HTTP an error is an \`application/problem+json\` body: \`code\`, \`detail\` (what happened), \`remedy\` (what to do
+  next) and, if several fields are wrong, \`errors\`.
+- A run that failed has the error in \`code\`, \`message\` and \`remedy\`.
+- An object that could not be copied or restored is listed with its code in the run's \`failures\`.
 
 ${rows.join("\n")}`;
 }

@@ -5,6 +5,7 @@ import { blocksOf, User } from "./support/user.ts";
 
 const README = "README.md";
 const RESTORE = "docs/RESTORE.md";
+const OPERATIONS = "docs/OPERATIONS.md";
 const SECURITY = "docs/SECURITY.md";
 
 const NAME = "2026/the plan (final).txt";
@@ -36,7 +37,7 @@ Deno.test("the README and what it links to do what they say, block by block", as
 
   await t.step("backed up by its schedule", async () => {
     await user.followAll(blocks.slice(estimate, restore), README);
-    const [row] = await user.project.sql`select id from holdfast_private.runs`;
+    const [row] = await user.project.sql`select id from holdfast.runs`;
     const run = await user.project.succeeded(row!.id);
     assert.equal(run.counters.objects_copied, 2);
   });
@@ -57,8 +58,12 @@ Deno.test("the README and what it links to do what they say, block by block", as
   await t.step("the reference", async () => {
     await user.followAll(blocks.slice(restore + 1), README);
     const [row] = await user.project
-      .sql`select value from holdfast_private.settings where name = 'buckets'`;
+      .sql`select value from holdfast.settings where name = 'buckets'`;
     assert.deepEqual(row!.value, ["avatars", "documents"]);
+  });
+
+  await t.step(OPERATIONS, async () => {
+    await user.followAll(await blocksOf(OPERATIONS), OPERATIONS);
   });
 
   await t.step(SECURITY, async () => {
@@ -72,14 +77,14 @@ Deno.test("the README and what it links to do what they say, block by block", as
     await other.followAll(blocks.slice(secrets, secrets + 2), README);
     await other.followAll(await blocksOf(RESTORE), RESTORE);
     assert.equal(await read(other), TEXT);
-    const owner = await other.project.sql`select owner_project from holdfast_private.repositories`;
+    const owner = await other.project.sql`select owner_project from holdfast.repositories`;
     assert.deepEqual(owner.map((row) => row.owner_project), [other.project.url]);
   });
 });
 
 Deno.test("no other document has a block that nobody runs", async () => {
   const docs = fileURLToPath(new URL("../../../docs", import.meta.url));
-  const covered = [RESTORE, SECURITY];
+  const covered = [RESTORE, OPERATIONS, SECURITY];
   for await (const { name } of Deno.readDir(docs)) {
     const file = `docs/${name}`;
     if (!name.endsWith(".md") || covered.includes(file)) continue;

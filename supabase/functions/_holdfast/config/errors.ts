@@ -53,14 +53,14 @@ export const ERRORS = {
   },
   project_url_invalid: {
     status: 400,
-    title: "This is no project's URL",
-    remedy: "It looks like https://<ref>.supabase.co, without a path.",
+    title: "This is not a project's URL",
+    remedy: "Use a URL of the form https://<ref>.supabase.co, without a path.",
   },
   schedule_invalid: {
     status: 400,
     title: "pg_cron can't read the schedule",
     remedy:
-      "It takes five fields, minute hour day month weekday, in UTC: 0 2 * * * is 02:00 each night.",
+      "Use five fields in UTC: minute, hour, day of month, month, day of week. 0 2 * * * means 02:00 each night.",
   },
   scope_unknown: {
     status: 400,
@@ -69,12 +69,12 @@ export const ERRORS = {
   },
   key_name_taken: {
     status: 400,
-    title: "A live key has this name",
+    title: "A key that is not revoked has this name",
     remedy: "Choose another name, or revoke that key first with select holdfast.revoke_key(name).",
   },
   key_unknown: {
     status: 400,
-    title: "No live key has this name",
+    title: "No key that is not revoked has this name",
     remedy: "See: select name, scope, created_at, revoked_at from holdfast.keys.",
   },
   not_installed: {
@@ -100,18 +100,19 @@ export const ERRORS = {
   run_stuck: {
     status: 500,
     title: "The run made no progress for six hours",
-    remedy: "Look at the function's logs, then start another: it goes on from what was copied.",
+    remedy: "Read the function's logs, then start another run. It continues after what was copied.",
   },
   paused_by_limit: {
     status: 503,
-    title: "A limit of what may be read from Storage is reached",
-    remedy: "Nothing to do: the run goes on when the limit's day or month (UTC) is over. To have " +
-      "it go on before, raise the limit: select holdfast.set('max_egress_bytes_per_day', 'null').",
+    title: "The limit on reads from Storage is reached",
+    remedy:
+      "Nothing to do: the run continues when the limit's day or month (UTC) ends. To continue " +
+      "earlier, raise the limit: select holdfast.set('max_egress_bytes_per_day', 'null').",
   },
   budget_exhausted: {
     status: 503,
-    title: "This invocation has used what the platform gives it",
-    remedy: "Nothing to do: nothing was begun, and the next tick's post reaches a fresh one.",
+    title: "This invocation has used up its platform limits",
+    remedy: "Nothing to do: nothing was started, and the next tick calls a new invocation.",
   },
   lease_lost: {
     status: 409,
@@ -121,7 +122,7 @@ export const ERRORS = {
   snapshot_unknown: {
     status: 404,
     title: "There is no such snapshot",
-    remedy: "Use one of the snapshots that are named, or latest.",
+    remedy: "Use one of the snapshots that the message names, or latest.",
   },
   source_hidden: {
     status: 503,
@@ -142,7 +143,7 @@ export const ERRORS = {
   storage_unreachable: {
     status: 502,
     title: "The project's Storage can't be reached",
-    remedy: "Check the project's status; the run goes on by itself when Storage answers again.",
+    remedy: "Check the project's status. The run continues by itself when Storage answers again.",
   },
   storage_key_refused: {
     status: 502,
@@ -176,13 +177,12 @@ export const ERRORS = {
   },
   repository_missing: {
     status: 409,
-    title: "There is no repository at this place",
-    remedy:
-      "Check HOLDFAST_S3_BUCKET and HOLDFAST_S3_PREFIX against where the backups were written.",
+    title: "There is no repository at this location",
+    remedy: "Compare HOLDFAST_S3_BUCKET and HOLDFAST_S3_PREFIX with the location of the backups.",
   },
   repository_changed: {
     status: 409,
-    title: "The secrets came to name another repository while the run went on",
+    title: "The secrets name another repository than when the run started",
     remedy: "Start a new run. If the change was not meant, set HOLDFAST_S3_ENDPOINT, " +
       "HOLDFAST_S3_BUCKET and HOLDFAST_S3_PREFIX to what they were before.",
   },
@@ -190,14 +190,14 @@ export const ERRORS = {
     status: 409,
     title: "This repository belongs to another project",
     remedy: "Set another HOLDFAST_S3_PREFIX for this project, or take the repository over: " +
-      "POST /functions/v1/holdfast-backup/take-over. A restore from it needs neither.",
+      "POST /functions/v1/holdfast-backup/take-over. A restore from it needs neither of the two.",
   },
   take_over_too_soon: {
     status: 409,
     title: "The repository's owner wrote to it within a day",
     remedy:
-      "Make sure that the other project backs up no more (select holdfast.unschedule() there), " +
-      'then wait a day or take it over with {"force": true}.',
+      "Stop the backups of the other project (select holdfast.unschedule() there). Then wait a " +
+      'day, or take the repository over with {"force": true}.',
   },
   repository_format_unsupported: {
     status: 409,
@@ -206,18 +206,18 @@ export const ERRORS = {
   },
   repository_damaged: {
     status: 502,
-    title: "A document of the repository is not what it should be",
+    title: "A document of the repository is damaged",
     remedy:
       "Restore the named key in the bucket from its older version or a copy, if there is one.",
   },
   catalog_behind: {
     status: 409,
-    title: "The repository knows more than this database",
-    remedy: "Import it: POST /functions/v1/holdfast-backup/imports. It moves no bytes.",
+    title: "The repository has records that this database does not have",
+    remedy: "Import them: POST /functions/v1/holdfast-backup/imports. An import copies no files.",
   },
   catalog_ahead: {
     status: 409,
-    title: "This database knows more than the repository",
+    title: "This database has records that the repository does not have",
     remedy: "The bucket was emptied, replaced or rolled back. Point HOLDFAST_S3_PREFIX at a new " +
       "prefix to begin a new repository, or bring the old one back.",
   },
@@ -229,7 +229,7 @@ export const ERRORS = {
   },
   bytes_differ: {
     status: 409,
-    title: "Storage's bytes are not what the row says",
+    title: "Storage's bytes do not match the object's row",
     remedy: "Upload the file again, so that its row states its true size and etag.",
   },
   name_unfetchable: {
@@ -239,10 +239,10 @@ export const ERRORS = {
   },
   poison_object: {
     status: 502,
-    title: "Copying this object ended every function that tried",
+    title: "Every function that tried to copy this object was killed",
     remedy:
-      "The next run tries again. Look at the function's logs for the limit that it reached; " +
-      "an object that stays can be left out with the setting exclude.",
+      "The next run tries again. Read the function's logs for the limit that it reached. To " +
+      "leave the object out, use the setting exclude.",
   },
   storage_failed: {
     status: 502,
@@ -251,13 +251,14 @@ export const ERRORS = {
   },
   snapshot_too_large: {
     status: 507,
-    title: "The snapshot would list more buckets or policies than can be read again",
-    remedy: "Leave buckets out with the setting buckets. What was copied is kept for the next run.",
+    title: "The snapshot would list more buckets or policies than a reader accepts",
+    remedy: "Back up fewer buckets with the setting buckets. The next run uses what was copied.",
   },
   target_refused: {
     status: 409,
     title: "The target refused an object or a bucket",
-    remedy: "Read the message: a limit of the bucket or of the project stands in the way.",
+    remedy:
+      "Read the message: it names the limit of the bucket or the project. Raise the limit, then restore again.",
   },
   target_differs: {
     status: 409,
@@ -266,13 +267,14 @@ export const ERRORS = {
   },
   restored_bytes_differ: {
     status: 502,
-    title: "What was restored does not read back as it was backed up",
-    remedy: "Run the restore again; if it stays, verify the repository.",
+    title: "A restored object does not read back as it was backed up",
+    remedy:
+      "Run the restore again. If the error stays, compare the object in the bucket with its SHA-256 in the listing.",
   },
   internal: {
     status: 500,
     title: "Something unexpected happened",
-    remedy: "Look at the function's logs around this time, and report it.",
+    remedy: "Read the function's logs around this time, and report the error.",
   },
 } as const satisfies Record<string, ErrorKind>;
 
@@ -297,7 +299,7 @@ export interface ErrorExtras {
   readonly retryAfterMs?: number | undefined;
 }
 
-/** Words from outside may be any number; what is longer says nothing more to a reader. */
+/** A message from a server can be of any length; readers need no more than this of it. */
 const MAX_MESSAGE_CHARACTERS = 2_000;
 
 /** An expected failure: a code of the catalogue with the words for this one case. */

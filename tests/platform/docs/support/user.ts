@@ -19,8 +19,15 @@ const FUNCTIONS = ["holdfast-backup", "holdfast-restore", "holdfast-api"];
 const PROJECT_URL = "https://<ref>.supabase.co";
 const PROJECT_FOLDER = "../my-project";
 
-/** Commands that reach for Supabase's own servers: not run, but held to the CLI's help. */
-const REMOTE = ["login", "link", "secrets set", "functions deploy"];
+/** Commands that call Supabase's own servers: not run, but checked against the CLI's help. */
+const REMOTE = [
+  "login",
+  "link",
+  "secrets set",
+  "secrets unset",
+  "functions deploy",
+  "functions delete",
+];
 
 /** The blocks of a document of this repository. */
 export async function blocksOf(file: string): Promise<CodeBlock[]> {
@@ -117,9 +124,7 @@ export class User implements AsyncDisposable {
   async #shell(text: string, location: string): Promise<void> {
     for (const { words, line } of this.#read(text)) {
       const [program, ...args] = words;
-      if (program === "git") assert.deepEqual(args, ["clone", await repositoryUrl()]);
-      else if (program === "cd") assert.deepEqual(args, ["holdfast"]);
-      else if (program === "export") this.#export(args);
+      if (program === "export") this.#export(args);
       else if (program === "curl") await this.#curl(args);
       else if (program === "npx" && args[0] === "supabase") {
         await this.#callSupabase(args.slice(1), `${location}+${line}`);
@@ -176,6 +181,17 @@ export class User implements AsyncDisposable {
     if (command.startsWith("secrets set")) await this.#setSecrets(args);
     if (command.startsWith("functions deploy")) {
       assert.deepEqual(command.split(" ").slice(2).sort(), [...FUNCTIONS].sort());
+    }
+    if (command.startsWith("functions delete")) {
+      assert.ok(
+        FUNCTIONS.includes(command.split(" ")[2]!),
+        `${command}: there is no such function`,
+      );
+    }
+    if (command.startsWith("secrets unset")) {
+      for (const name of command.split(" ").slice(2)) {
+        assert.ok(name in this.repository.secrets, `${name}: not one of the secrets`);
+      }
     }
   }
 
@@ -238,12 +254,4 @@ export class User implements AsyncDisposable {
     await this.#project?.[Symbol.asyncDispose]();
     await this.#workspace.dispose();
   }
-}
-
-/** Where the checkout is cloned from, as the functions' errors name it. */
-async function repositoryUrl(): Promise<string> {
-  const problem = join(REPOSITORY, "supabase/functions/_holdfast/app/problem_details.ts");
-  const url = /https:\/\/github\.com\/[\w-]+\/[\w-]+/.exec(await Deno.readTextFile(problem))?.[0];
-  assert.ok(url);
-  return url;
 }
