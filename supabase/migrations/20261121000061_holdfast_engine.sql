@@ -1532,15 +1532,15 @@ create function holdfast_private.bind_project(project_url text) returns integer
 as $$
 declare
   before text := holdfast_private.setting('project_url') #>> '{}';
-  stray holdfast_private.runs;
+  running holdfast_private.runs;
   cancelled integer := 0;
 begin
   if before is not distinct from bind_project.project_url then
     return 0;
   end if;
   if before is not null then
-    for stray in select * from holdfast_private.runs r where r.state in ('running', 'sealing') loop
-      perform holdfast_private.end_run(stray.id, 'cancelled', message => format('It was a run of %s.', before));
+    for running in select * from holdfast_private.runs r where r.state in ('running', 'sealing') loop
+      perform holdfast_private.end_run(running.id, 'cancelled', message => format('It was a run of %s.', before));
       cancelled := cancelled + 1;
     end loop;
     -- The origin's URL in a clone's Vault would make the clone's cron post to the origin.

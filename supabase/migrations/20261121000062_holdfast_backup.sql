@@ -420,9 +420,9 @@ begin
         and not exists (
           select from holdfast_private.uploads u
           where u.run = (moved_since_start.r).id and u.bucket_id = o.bucket_id and u.name = o.name)
-      limit moved_since_start.max_items) as stray
-      cross join lateral holdfast_private.backup_item((moved_since_start.r).repository, stray.id, stray.bucket_id, stray.name,
-        stray.version, stray.size, stray.etag, stray.metadata) as i);
+      limit moved_since_start.max_items) as moved
+      cross join lateral holdfast_private.backup_item((moved_since_start.r).repository, moved.id, moved.bucket_id, moved.name,
+        moved.version, moved.size, moved.etag, moved.metadata) as i);
 end
 $$;
 comment on function holdfast_private.moved_since_start(holdfast_private.runs, bigint, integer) is
@@ -728,7 +728,7 @@ declare
   repository_id integer := (select r.repository from holdfast_private.runs r where r.id = c.run);
 begin
   return jsonb_build_object(
-    'left', (
+    'orphaned', (
       select coalesce(jsonb_agg(jsonb_build_object('row', l.id, 'key', l.key, 'id', l.upload_id)), '[]')
       from (
         select u.* from holdfast_private.uploads u

@@ -4,6 +4,7 @@ import { runChecks } from "./check.ts";
 import { cliChecks } from "./cli_checks.ts";
 import { denoChecks } from "./deno_checks.ts";
 import { importsCheck } from "./imports.ts";
+import { layersCheck } from "./layers.ts";
 import { linksCheck } from "./links.ts";
 import { migratedDatabaseCheck } from "./migrated_database.ts";
 import { migrationTextCheck } from "./migrations.ts";
@@ -16,6 +17,7 @@ try {
     [
       ...denoChecks,
       importsCheck,
+      layersCheck,
       schemaTextCheck,
       migrationTextCheck,
       migratedDatabaseCheck,
