@@ -19,12 +19,17 @@ export class MigratedDatabases {
   /** @param migrations the folder */
   constructor(readonly postgres: PostgresCluster, readonly migrations: string) {}
 
-  /** Makes a database with everything that a project has, and the migrations. */
+  /** Makes a database with everything that a project has, the migrations, and a worker key of its own. */
   async create(name: string): Promise<ProjectDatabase> {
-    this.#template ??= this.#createTemplate();
-    const database = await this.postgres.cloneProjectDatabase(name, await this.#template);
+    const database = await this.clone(name);
     await runSql(database.databaseUrl, RENEW_WORKER_KEY);
     return database;
+  }
+
+  /** The same with the worker key of the template, which all such databases share. */
+  async clone(name: string): Promise<ProjectDatabase> {
+    this.#template ??= this.#createTemplate();
+    return await this.postgres.cloneProjectDatabase(name, await this.#template);
   }
 
   async #createTemplate(): Promise<ProjectDatabase> {

@@ -3,7 +3,13 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { ModuleCache } from "./edge/module_cache.ts";
 import { MigratedDatabases } from "./migrated_databases.ts";
-import { type PostgresCluster, startPostgres } from "./postgres/cluster.ts";
+import { applyMigrations } from "./migrations.ts";
+import {
+  type PostgresCluster,
+  type ProjectDatabase,
+  type ProjectDatabaseOptions,
+  startPostgres,
+} from "./postgres/cluster.ts";
 import { createWorkspace, type Workspace } from "./process/workspace.ts";
 import { Project, type ProjectOptions } from "./project.ts";
 import { ProjectPool } from "./project_pool.ts";
@@ -140,6 +146,21 @@ export class Stack implements AsyncDisposable {
     const project = this.#projects.get(name);
     this.#projects.delete(name);
     await project?.stop();
+  }
+
+  /**
+   * Makes a database without Storage, functions and workers, for tests of SQL alone. `migrate` needs
+   * everything that the migrations use.
+   */
+  async createDatabase(
+    { migrate = true, ...has }: ProjectDatabaseOptions & { migrate?: boolean } = {},
+  ): Promise<ProjectDatabase> {
+    const name = `database_${++this.#made}`;
+    const isWhole = Object.values(has).every((present) => present !== false);
+    if (migrate && isWhole) return await this.#migrated.clone(name);
+    const database = await this.postgres.createProjectDatabase(name, has);
+    if (migrate) await applyMigrations(database.databaseUrl, this.#migrated.migrations);
+    return database;
   }
 
   /** Makes an empty bucket, and the secrets by which functions reach it with these permissions. */

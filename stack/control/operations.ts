@@ -1,6 +1,11 @@
 import { z } from "zod";
 import { operation } from "./operation.ts";
-import { functionOperations, projectOperations, workerOperations } from "./project_operations.ts";
+import {
+  databaseOperations,
+  functionOperations,
+  projectOperations,
+  workerOperations,
+} from "./project_operations.ts";
 import { s3Operations } from "./s3_operations.ts";
 import { storageOperations } from "./storage_operations.ts";
 
@@ -19,6 +24,7 @@ export const operations = {
     (stack, { mode }) => stack.postgres.restart(mode),
   ),
   ...projectOperations,
+  ...databaseOperations,
   ...workerOperations,
   ...functionOperations,
   ...storageOperations,

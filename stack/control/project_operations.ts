@@ -64,6 +64,23 @@ export const projectOperations = {
   ),
 };
 
+/** Databases without a project around them. */
+export const databaseOperations = {
+  createDatabase: operation(
+    z.strictObject({
+      migrate: z.boolean().optional(),
+      cron: z.boolean().optional(),
+      net: z.boolean().optional(),
+      vault: z.boolean().optional(),
+    }),
+    (stack, options) => stack.createDatabase(options),
+  ),
+  dropDatabase: operation(
+    z.strictObject({ name }),
+    (stack, { name }) => stack.postgres.dropDatabase(name),
+  ),
+};
+
 /** What runs in a project's database by itself. */
 export const workerOperations = {
   fireCron: operation(

@@ -93,9 +93,9 @@ Deno.test("each setting of the database that is wrong is named", async () => {
     "holdfast.settings buckets",
     "holdfast.settings exclude.0",
     "holdfast.settings include",
-    "holdfast.settings workers",
     "holdfast.settings max_object_bytes",
     "holdfast.settings maximum_age_hours",
+    "holdfast.settings workers",
   ]);
   const [row] = await project.sql`select count(*)::int as runs from holdfast_private.runs`;
   assert.equal(row!.runs, 0);

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
-import { connectStack, StackError } from "../../../stack/client.ts";
+import { connectStack, StackClient, StackError } from "../../../stack/client.ts";
+import { launchStack } from "../../../stack/launch.ts";
 import { connect } from "../../../stack/postgres/connection.ts";
 
 const FIXTURES = fileURLToPath(new URL("../../../stack/edge/fixtures", import.meta.url));
@@ -159,9 +160,15 @@ Deno.test("projects are apart, and one that is deleted is gone", async () => {
 });
 
 Deno.test("a restarted server has what was committed, and the workers come back", async () => {
-  await using project = await createProject();
+  // A stack of its own: a restart ends the connections of all tests that run meanwhile.
+  await using launched = await launchStack();
+  const ownStack = new StackClient(launched.url);
+  await using project = await ownStack.createProject({
+    directory: FIXTURES,
+    functions: ["sample"],
+  });
   for (const mode of ["fast", "immediate"] as const) {
-    await stack.restartPostgres(mode);
+    await ownStack.restartPostgres(mode);
     await using sql = connect(project.info.databaseUrl);
     const [row] = await sql`select count(*)::int as rows from public.fixture`;
     assert.equal(row.rows, 2);

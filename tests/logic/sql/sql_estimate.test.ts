@@ -113,7 +113,7 @@ sqlTest("an owner who would see no object is told so", async (project) => {
   } finally {
     await project.admin`alter role postgres bypassrls`;
   }
-});
+}, { ownServer: true });
 
 /** Bucket, objects, bytes and requests of each row. */
 async function estimate({ owner }: SqlProject) {

@@ -134,7 +134,7 @@ sqlTest("the worker reads nothing anywhere but what everybody may", async (proje
       and has_schema_privilege('nobody_at_all', split_part(name, '.', 1), 'usage')`;
   assert.deepEqual(readable, everybody);
   assert.deepEqual(readable.filter((name) => !/^(net|extensions)\./.test(name)), []);
-});
+}, { ownServer: true });
 
 sqlTest(
   "no function that runs as its owner looks names up where a caller says",

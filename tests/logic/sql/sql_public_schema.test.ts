@@ -25,12 +25,12 @@ sqlTest("what people call and read is in schema holdfast, and little else", asyn
     order by 1`;
   assert.deepEqual(names.map(({ name }) => name), [
     "audit",
+    "backup_history",
     "create_key",
     "egress",
     "estimate",
     "failures",
     "keys",
-    "nights",
     "revoke_key",
     "runs",
     "schedule",

@@ -143,7 +143,7 @@ sqlTest("a start that is refused takes no post back", async (project) => {
   } finally {
     await project.admin`alter role postgres bypassrls`;
   }
-});
+}, { ownServer: true });
 
 sqlTest("pg_cron's records of Holdfast's own jobs go after a week, no others", async (project) => {
   await schedule(project);

@@ -1,11 +1,8 @@
 import type postgres from "postgres";
 import { connect, type Connection } from "../../../../stack/postgres/connection.ts";
-import {
-  type PostgresCluster,
-  type ProjectDatabase,
-  startPostgres,
-} from "../../../../stack/postgres/cluster.ts";
-import { createWorkspace, type Workspace } from "../../../../stack/process/workspace.ts";
+import { connectStack } from "../../../../stack/client.ts";
+import { startPostgres } from "../../../../stack/postgres/cluster.ts";
+import { createWorkspace } from "../../../../stack/process/workspace.ts";
 
 /** A project's database with Holdfast's migrations, as its SQL is tested: nothing else runs. */
 export interface SqlProject {
@@ -25,30 +22,23 @@ export interface SqlTestOptions {
   bare?: boolean;
   /** Other than all extensions. */
   without?: ("cron" | "net" | "vault")[];
+  /** On a server of its own, for a test that changes the roles, which all databases share. */
+  ownServer?: boolean;
 }
 
 const MIGRATIONS = new URL("../../../../supabase/migrations/", import.meta.url);
 
-let workspace: Workspace | undefined;
-let cluster: PostgresCluster | undefined;
-/** The database with Holdfast's migrations of which those of most tests are clones. */
-let migrated: Promise<ProjectDatabase> | undefined;
-let databases = 0;
+const stack = await connectStack();
 
-/** A test with a database of its own. The server is started once for all of a file's tests. */
+/** A test with a database of its own, on the stack's server or on one of its own. */
 export function sqlTest(
   name: string,
   body: (project: SqlProject) => Promise<void>,
   options: SqlTestOptions = {},
 ): void {
-  if (databases++ === 0) registerServer();
-  const database = `project_${databases}`;
   Deno.test(name, async () => {
-    if (!cluster) throw new Error("the server is not up");
-    const made = await createDatabase(cluster, database, options);
+    await using made = options.ownServer ? await createOnOwnServer() : await createOnStack(options);
     await using admin = connect(made.adminUrl);
-    // Its messages would be read in the middle of a test, which the sanitizer takes for a leak.
-    await admin.unsafe(`alter database ${database} set log_min_messages = panic`);
     const owner = connect(made.databaseUrl);
     const workers: Connection[] = [];
     const connectWorker = async () => {
@@ -66,34 +56,37 @@ export function sqlTest(
   });
 }
 
-/** A database as a test wants it; a clone takes a third of the time that the migrations would. */
-async function createDatabase(
-  cluster: PostgresCluster,
-  name: string,
-  options: SqlTestOptions,
-): Promise<Pick<ProjectDatabase, "adminUrl" | "databaseUrl">> {
-  if (options.bare || options.without) {
-    const made = await cluster.createProjectDatabase(name, {
-      cron: !options.without?.includes("cron"),
-      net: !options.without?.includes("net"),
-      vault: !options.without?.includes("vault"),
-    });
-    if (!options.bare) await migrateDatabase(made);
-    return made;
-  }
-  migrated ??= cluster.createProjectDatabase("migrated").then(migrateDatabase);
-  const template = await migrated;
-  await using sql = connect(cluster.adminUrl("postgres"));
-  await sql`create database ${sql(name)} template ${sql(template.name)} owner postgres`;
-  const databaseUrl = new URL(template.databaseUrl);
-  databaseUrl.pathname = name;
-  return { adminUrl: cluster.adminUrl(name), databaseUrl: databaseUrl.href };
+/** A database that is dropped at the end of the test. */
+interface TestDatabase extends AsyncDisposable {
+  readonly databaseUrl: string;
+  readonly adminUrl: string;
 }
 
-async function migrateDatabase(database: ProjectDatabase): Promise<ProjectDatabase> {
-  await using owner = connect(database.databaseUrl);
+async function createOnStack({ bare, without }: SqlTestOptions): Promise<TestDatabase> {
+  const { name, databaseUrl, adminUrl } = await stack.call("createDatabase", {
+    migrate: !bare,
+    cron: !without?.includes("cron"),
+    net: !without?.includes("net"),
+    vault: !without?.includes("vault"),
+  });
+  const drop = () => stack.call("dropDatabase", { name }).then(() => undefined);
+  return { databaseUrl, adminUrl, [Symbol.asyncDispose]: drop };
+}
+
+async function createOnOwnServer(): Promise<TestDatabase> {
+  await using disposal = new AsyncDisposableStack();
+  const workspace = await createWorkspace();
+  disposal.defer(() => workspace.dispose());
+  const cluster = disposal.use(
+    await startPostgres({ workspace, settings: { log_checkpoints: "off" } }),
+  );
+  const { databaseUrl, adminUrl } = await cluster.createProjectDatabase("own");
+  await using owner = connect(databaseUrl);
   await migrate(owner);
-  return database;
+  // Its messages would be read in the middle of a test, which the sanitizer reports as a leak.
+  await owner.unsafe("alter database own set log_min_messages = panic").catch(() => undefined);
+  const moved = disposal.move();
+  return { databaseUrl, adminUrl, [Symbol.asyncDispose]: () => moved.disposeAsync() };
 }
 
 /** Applies Holdfast's migrations in order, each in one transaction, as `supabase db push` does. */
@@ -120,15 +113,4 @@ export async function raised(statement: Promise<unknown>): Promise<RaisedError> 
     return error as RaisedError;
   }
   throw new Error("nothing was raised");
-}
-
-function registerServer() {
-  Deno.test.beforeAll(async () => {
-    workspace = await createWorkspace();
-    cluster = await startPostgres({ workspace, settings: { log_checkpoints: "off" } });
-  });
-  Deno.test.afterAll(async () => {
-    await cluster?.stop();
-    await workspace?.dispose();
-  });
 }
