@@ -60,11 +60,7 @@ const COMMANDS = [
 const LIMITED = ["platform/limits.test.ts"];
 
 /** A backup and a restore as a whole, small objects and large ones. */
-const ROUND_TRIPS = [
-  "platform/first_backup.test.ts",
-  "platform/round_trip.test.ts",
-  "platform/docs",
-];
+const ROUND_TRIPS = ["platform/first_backup.test.ts", "platform/round_trip.test.ts"];
 
 /** The current Deno, with the limits of the hosted platform. */
 const HOSTED: Platform = { deno: CURRENT_DENO, mode: "shared", limits: "hosted" };

@@ -135,7 +135,7 @@ Deno.test("--sql writes a file, and overwrites no other one without --force", as
   assert.match(sql, /^-- Holdfast 0\.1\.0 for the SQL editor: 2 migrations in one transaction\.$/m);
   assert.match(
     sql,
-    /\nbegin;\n[^]*create schema holdfast;[^]*holdfast_private\.runs[^]*\ncommit;\n$/,
+    /\nbegin;\n[^]*create schema holdfast;[^]*holdfast\.runs[^]*\ncommit;\n$/,
   );
   assert.equal((await scene.add(["--sql=holdfast.sql"])).status, 0, "the same content is no loss");
   await Deno.writeTextFile(path, "mine");

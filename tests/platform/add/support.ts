@@ -40,8 +40,8 @@ export const CHECKOUT: Tree = {
 
 /** What of it ends in a project, with the first two times that `NOW` gives. */
 export const INSTALLED = [
-  "functions/_holdfast/engine/slice.ts",
   "functions/_holdfast/config/version.ts",
+  "functions/_holdfast/engine/slice.ts",
   "functions/holdfast-api/deno.json",
   "functions/holdfast-api/index.ts",
   "functions/holdfast-backup/deno.json",

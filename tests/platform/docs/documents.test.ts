@@ -77,7 +77,7 @@ Deno.test("the README and what it links to do what they say, block by block", as
     await other.followAll(blocks.slice(secrets, secrets + 2), README);
     await other.followAll(await blocksOf(RESTORE), RESTORE);
     assert.equal(await read(other), TEXT);
-    const owner = await other.project.sql`select owner_project from holdfast.repositories`;
+    const owner = await other.project.sql`select owner_project from holdfast_private.repositories`;
     assert.deepEqual(owner.map((row) => row.owner_project), [other.project.url]);
   });
 });
