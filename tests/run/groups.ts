@@ -147,6 +147,7 @@ export const GROUPS: readonly Group[] = [
     stack: "packaged",
     paths: ["platform/recovery"],
     needs: "awscli",
+    parallel: true,
   }),
   {
     name: "simulation",

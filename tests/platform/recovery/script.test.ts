@@ -4,6 +4,7 @@ import { bytesOf, createBucket, upload } from "../../support/objects.ts";
 import { readObjects } from "../../support/project_reader.ts";
 import { TestProject } from "../../support/project.ts";
 import { digestOf } from "../../../stack/repository_reader.ts";
+import { digestsBelow, inFolder, recover } from "./support.ts";
 
 const MIB = 1024 * 1024;
 /** Names that no file system has as they are, or that are in each other's way as a file and a folder. */
@@ -37,52 +38,6 @@ async function littleBackedUp(): Promise<TestProject> {
   await project.storage.from("files").remove(["deleted"]);
   await project.backup();
   return project;
-}
-
-/** Fetches the script from the bucket and runs it as its guide says. */
-async function recover(project: TestProject, folder: string, ...words: string[]) {
-  return await recoverWith(project, folder, {}, ...words);
-}
-
-/** The same, with more in the environment. */
-async function recoverWith(
-  project: TestProject,
-  folder: string,
-  env: Record<string, string>,
-  ...words: string[]
-) {
-  const script = join(folder, "recover-v1.sh");
-  await Deno.writeFile(script, (await project.bucket.get("holdfast/recover-v1.sh"))!);
-  const { code, stdout, stderr } = await new Deno.Command("sh", {
-    args: [script, join(folder, "restored"), ...words],
-    env: {
-      AWS_ACCESS_KEY_ID: project.repository.accessKeyId,
-      AWS_SECRET_ACCESS_KEY: project.repository.secretAccessKey,
-      ...env,
-    },
-  }).output();
-  const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
-  return { code, said: text(stdout), complained: text(stderr) };
-}
-
-/** SHA-256 of every file below a folder, sorted. */
-async function digestsBelow(folder: string): Promise<string[]> {
-  const digests: string[] = [];
-  for await (const { name, isDirectory } of Deno.readDir(folder)) {
-    const path = join(folder, name);
-    if (isDirectory) digests.push(...await digestsBelow(path));
-    else if (name !== "holdfast-entries.ndjson") digests.push(digestOf(await Deno.readFile(path)));
-  }
-  return digests.sort();
-}
-
-async function inFolder(act: (folder: string) => Promise<void>): Promise<void> {
-  const folder = await Deno.makeTempDir({ prefix: "holdfast-recovery-" });
-  try {
-    await act(folder);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
 }
 
 Deno.test("the script in the bucket restores the newest snapshot into a folder, and checks it", async () => {
@@ -123,74 +78,6 @@ Deno.test("a damaged object is told and not left behind, and a second start fetc
     await project.bucket.put(current, "new");
     const second = await recover(project, folder);
     assert.equal(second.code, 0, second.complained);
-  });
-});
-
-/** A project with names that a file system may take for one, and some that it may not. */
-async function alikeBackedUp(): Promise<TestProject> {
-  const project = await TestProject.create();
-  await createBucket(project, "files");
-  for (const name of ["IMG.JPG", "img.jpg", "Folder/a", "folder/b", "FOLDER", "other"]) {
-    await upload(project, "files", name, `bytes of ${name}`);
-  }
-  await project.backup();
-  return project;
-}
-
-Deno.test("where a file system ignores case, names that differ in it alone are all kept", async () => {
-  await using project = await alikeBackedUp();
-  await inFolder(async (folder) => {
-    const restored = join(folder, "restored");
-    await Deno.mkdir(restored);
-    // By which the script finds that it is one.
-    await Deno.writeTextFile(join(restored, ".HOLDFAST-CASE"), "");
-    const { code, said, complained } = await recover(project, folder);
-    assert.deepEqual([code, complained], [0, ""], said);
-    await Deno.remove(join(restored, ".HOLDFAST-CASE"));
-    const other = [...Deno.readDirSync(join(restored, "holdfast-other-names"))];
-    assert.equal(other.length, 3, "IMG.JPG, img.jpg and FOLDER");
-    for (const name of ["Folder/a", "folder/b", "other"]) {
-      const text = await Deno.readTextFile(join(restored, "files", ...name.split("/")));
-      assert.equal(text, `bytes of ${name}`);
-    }
-    const objects = await readObjects(project);
-    const expected = [...objects.values()].map(({ sha256 }) => sha256).sort();
-    assert.deepEqual(await digestsBelow(restored), expected);
-  });
-});
-
-Deno.test("where case matters, names keep it", async () => {
-  await using project = await alikeBackedUp();
-  await inFolder(async (folder) => {
-    assert.equal((await recover(project, folder)).code, 0);
-    for (const name of (await readObjects(project)).keys()) {
-      const text = await Deno.readTextFile(join(folder, "restored", ...name.split("/")));
-      assert.equal(text, `bytes of ${name.slice("files/".length)}`);
-    }
-  });
-});
-
-const ONE_FILE_OF_TWO = `#!/bin/sh
-/bin/mv "$@" || exit
-folder=$(dirname "$2")
-for each in IMG.JPG img.jpg; do
-  case $2 in */IMG.JPG | */img.jpg) [ ! -e "$folder/$each" ] || [ "$2" -ef "$folder/$each" ] || cp "$2" "$folder/$each" ;; esac
-done
-exit 0
-`;
-
-Deno.test("a file that another one takes the place of is not told as restored", async () => {
-  await using project = await alikeBackedUp();
-  await inFolder(async (folder) => {
-    // Two of the files are one to it, as to a file system that ignores case.
-    const tools = join(folder, "tools");
-    await Deno.mkdir(tools);
-    await Deno.writeTextFile(join(tools, "mv"), ONE_FILE_OF_TWO, { mode: 0o755 });
-    const path = `${tools}:${Deno.env.get("PATH")}`;
-    const { code, said, complained } = await recoverWith(project, folder, { PATH: path });
-    assert.equal(code, 1, said);
-    assert.match(said, /restored 5 of 6 objects, 0 .*, 1 failed\n$/);
-    assert.match(complained, /files\/IMG\.JPG\/.* is not in the folder/i);
   });
 });
 
