@@ -58,7 +58,7 @@ export function acceptRun(app: App, run: string, stages: MakeStages): AcceptedRu
   return { response: accepted(app.name, run), sliceEnded: slice.catch(() => {}) };
 }
 
-/** Adds `GET /runs/:id` and `POST /runs/:id/cancel` for a scope. They serve this function's runs only. */
+/** Adds `GET /runs/:id` and `POST /runs/:id/cancel` for a scope, for this function's runs only. */
 export function addRunRoutes(app: App, scope: Scope): void {
   app.get("/runs/:id", scope, async (context) => {
     return jsonResponse(await showRun(app, context.req.param("id"), app.name));

@@ -2,7 +2,7 @@
 import type { z } from "zod";
 import { type Fault, HoldfastError } from "./errors.ts";
 
-/** Converts zod's issues to faults. The messages of schemas must not repeat values, which may be secrets. */
+/** Converts zod's issues to faults. Messages of schemas must not repeat values, which may be secret. */
 export function faultsOf(error: z.ZodError): Fault[] {
   return error.issues.flatMap((issue) =>
     issue.code === "unrecognized_keys"

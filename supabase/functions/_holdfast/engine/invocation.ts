@@ -85,7 +85,7 @@ function withinLimits(budget: Budget, lease: Lease, commit: SliceContext["commit
     async ready() {
       const allowed = !lease.limits.egress || await commit<boolean>("may_read", lease);
       if (!allowed || restSeconds(budget) > 0) {
-        throw new HoldfastError("paused_by_limit", "As much was read as may be.");
+        throw new HoldfastError("paused_by_limit", "The limit on reads from Storage is reached.");
       }
       const wait = budget.rateLimiter.waitMs();
       if (wait > 0) await budget.clock.delay(wait);
@@ -156,7 +156,7 @@ async function handleStageError(
   const known = error instanceof HoldfastError;
   if (known && error.code === "paused_by_limit") return await pause(lease, context);
   const retryable = !(known && FATAL.has(error.code));
-  // An expected error of the first stage ends the run: nothing is copied yet, and the user is waiting.
+  // An expected error in the first stage ends the run at once, because nothing is copied yet.
   const first = lease.stage === "prepare" && known;
   const where = { run: lease.run, stage: lease.stage };
   if (known) logError({ ...where, code: error.code, message: error.message });

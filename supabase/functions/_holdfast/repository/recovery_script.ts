@@ -201,5 +201,5 @@ verified=$(count verified)
 echo "restored $verified of $total objects, $(count unavailable) that were never held, $(count failed) failed"
 [ "$((verified + $(count unavailable)))" -eq "$total" ]
 `
-  // In the template, a shell's \${ is escaped, because \${ would start a substitution.
+  // The template escapes the shell's braces (\${), because ${ would start a substitution.
   .replaceAll("\\${", "${");

@@ -14,7 +14,7 @@ export interface BackupItem {
   readonly metadata: Readonly<Record<string, unknown>>;
   /** Row id of the blob that holds its bytes already; null if they must be copied. */
   readonly blob?: number | null;
-  /** Whether the blob is assumed to hold the bytes, because Storage's rows imply it. */
+  /** Whether the blob is assumed to hold the bytes, because it holds the same object before a move. */
   readonly assumed?: boolean;
 }
 

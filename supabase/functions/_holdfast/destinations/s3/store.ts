@@ -115,5 +115,5 @@ export function createS3Store(
 
 /** The error for an invalid listing. If it counted as an empty log, the log would be written anew. */
 function notListed(): HoldfastError {
-  return new HoldfastError("repository_unreachable", "list: the response is not a listing");
+  return new HoldfastError("repository_unreachable", "list: what was answered is no listing");
 }

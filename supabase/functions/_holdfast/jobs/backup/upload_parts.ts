@@ -59,7 +59,7 @@ export async function sendParts(
   const tried = await mapConcurrent(
     missing,
     {
-      // In isolation mode a single part is in progress, as two may need too much memory.
+      // Two parts at once may have caused the crash, so isolation mode allows one.
       items: lease.isolation_mode ? 1 : PARTS_AT_ONCE,
       weight: budget.bytesInFlight,
       enough: () =>
