@@ -113,7 +113,7 @@ export function createS3Store(
   };
 }
 
-/** The error for an invalid listing. If it counted as an empty log, the log would be written anew. */
+/** The error for an invalid listing. As an empty log it would lead to wrong writes. */
 function notListed(): HoldfastError {
   return new HoldfastError("repository_unreachable", "list: what was answered is no listing");
 }
