@@ -7,7 +7,7 @@ export const mutant: Mutant = {
   scenarios: ["first_backup", "incremental"],
   edits: [{
     file: shared("transfer/read_object.ts"),
-    find: "const isCorrupted = range ? believe : createEtagVerifier();",
-    replace: "const isCorrupted = range ? believe : (createEtagVerifier(), believe);",
+    find: "const isCorrupted = range ? acceptAll : createEtagVerifier();",
+    replace: "const isCorrupted = range ? believe : (createEtagVerifier(), acceptAll);",
   }],
 };

@@ -1,14 +1,14 @@
-/** Reads only: runs and backups. */
+/** The app of holdfast-api: lists runs and backups. It is read-only. */
 import type { Hono } from "hono";
 import { jsonResponse } from "./json_response.ts";
 import { type AppOptions, createApp } from "./app.ts";
 import type { KeyedEnv } from "./keys.ts";
 import { showRun } from "./run_routes.ts";
 
-/** Newest rows that one answer lists. */
+/** Most rows of one response, newest first. */
 const MAX_ROWS = 100;
 
-/** The routes of holdfast-api. */
+/** Makes the routes of holdfast-api. */
 export function createApiApp(options: AppOptions): Hono<KeyedEnv> {
   const app = createApp("holdfast-api", options);
 

@@ -1,4 +1,4 @@
-/** What the three functions share: the hono app, its errors, and what an app is composed of. */
+/** What the three functions share: the hono app, its error handling and its dependencies. */
 import { type Handler, Hono } from "hono";
 import type { Budget } from "../engine/budget.ts";
 import type { Clock } from "../lib/clock/clock.ts";
@@ -15,46 +15,55 @@ import { jsonResponse } from "./json_response.ts";
 import { type KeyedEnv, requireScope, type Scope } from "./keys.ts";
 import { problemResponse } from "./problem_details.ts";
 
-/** What an app is composed of: all that it reaches of the outside. */
+/** The dependencies of an app. Tests replace them. */
 export interface AppOptions {
   readonly environment: Environment;
-  /** Connects to Postgres, at the first request and only once. */
+  /** Connects to Postgres. Called once, at the first request that needs it. */
   readonly connect: (databaseUrl: string) => Database;
   readonly fetch: typeof fetch;
   readonly clock: Clock;
-  /** What all slices of the app's isolate may use together. */
+  /** The limits that all slices of the isolate share. */
   readonly budget: Budget;
-  /** Keeps the isolate alive until the work is done, as far as the platform does that. */
+  /** Keeps the isolate alive until the work is done, or until the platform's limits end it. */
   readonly waitUntil: (work: Promise<void>) => void;
 }
 
-/** What an app keeps between requests. */
+/** One of the three functions: its routes and what its requests share. */
 export interface App {
-  /** The function's name, which its paths begin with. */
+  /** The function's name, which is the first segment of its paths. */
   readonly name: string;
-  /** Serves requests. */
+  /** The hono app, which serves the requests. */
   readonly routes: Hono<KeyedEnv>;
+  /** The limits that all slices of the isolate share. */
   readonly budget: Budget;
   /**
-   * What jobs are composed with; made at the first call, so that a wrong setting is answered.
-   * @throws HoldfastError `settings_invalid` that names every variable that is wrong.
+   * Returns the dependencies of jobs. They are made at the first call and not at load, so that a
+   * request can report a wrong setting.
+   *
+   * @throws HoldfastError `settings_invalid`, which names every variable that is wrong
    */
   services(): Services;
-  /** Adds a route for callers whose key has the scope. There is no way to add one without. */
+  /** Adds a GET route for callers whose key has the scope. Every route requires a scope. */
   get: AddRoute;
+  /** Adds a POST route, as `get` does. */
   post: AddRoute;
-  /** Works on after the answer, and logs what goes wrong then. */
+  /** Runs work after the response was sent, and logs its error. */
   runInBackground(work: Promise<void>): void;
 }
 
-/** Adds a route: its path below the function's name, its scope, and what answers. */
+/** Adds a route: its path below the function's name, its scope and its handler. */
 export type AddRoute = <Path extends string>(
   path: Path,
   scope: Scope,
   handle: Handler<KeyedEnv, Path>,
 ) => void;
 
-/** An app under `/<function name>`, with one way to answer errors. */
+/**
+ * Makes an app without routes, under `/<function name>`. It responds to every error with
+ * application/problem+json.
+ *
+ * @param name the function's name
+ */
 export function createApp(name: string, options: AppOptions): App {
   const routes = new Hono<KeyedEnv>().basePath(`/${name}`);
   routes.onError((error) => problemResponse(error));
@@ -70,7 +79,8 @@ export function createApp(name: string, options: AppOptions): App {
     post: (path, scope, handle) => void routes.post(path, keyed(scope), handle),
     runInBackground: (work) =>
       options.waitUntil(work.catch((error) => {
-        // Nobody is left to tell but the log; the cursors tell the next slice.
+        // The response is already sent, so only the log can report the error. The next slice
+        // continues from the cursors.
         if (error instanceof HoldfastError) logError({ code: error.code, message: error.message });
         else logUnexpected(error);
       })),
@@ -80,19 +90,19 @@ export function createApp(name: string, options: AppOptions): App {
 function lazyServices(
   { environment, connect, fetch, clock, budget }: AppOptions,
 ): () => Services {
-  let made: Services | undefined;
+  let services: Services | undefined;
   return () => {
-    if (made) return made;
+    if (services) return services;
     const project = readProjectSettings(environment);
     const { cpuMilliseconds } = readBudgetSettings(environment);
     if (cpuMilliseconds !== undefined) budget.allowCpu(cpuMilliseconds);
     const database = connect(project.databaseUrl);
-    made = { environment, project, database, transport: { fetch, clock } };
-    return made;
+    services = { environment, project, database, transport: { fetch, clock } };
+    return services;
   };
 }
 
-/** 202 for a run that goes on, with where to look. */
+/** Makes the response 202 for a run that was started, with the location of its report. */
 export function accepted(functionName: string, run: string): Response {
   const location = `/functions/v1/${functionName}/runs/${run}`;
   return jsonResponse({ id: run, location }, 202, { location });

@@ -1,4 +1,4 @@
-/** Starts backups and imports, and works as a worker of one. */
+/** The app of holdfast-backup: starts backups and imports, and runs their workers. */
 import type { Hono } from "hono";
 import { z } from "zod";
 import { backupStages } from "../jobs/backup/stages.ts";
@@ -10,12 +10,12 @@ import { readBody } from "./read_body.ts";
 import type { KeyedEnv } from "./keys.ts";
 import { acceptRun, addRunRoutes, addWorkRoute, type MakeStages } from "./run_routes.ts";
 
-const nothing = z.strictObject({});
+const emptySchema = z.strictObject({});
 const takeOverSchema = z.strictObject({
   force: z.boolean({ error: "must be true or false" }).default(false),
 });
 
-/** The routes of holdfast-backup. */
+/** Makes the routes of holdfast-backup. */
 export function createBackupApp(options: AppOptions): Hono<KeyedEnv> {
   const app = createApp("holdfast-backup", options);
   const stages = () => {
@@ -27,7 +27,7 @@ export function createBackupApp(options: AppOptions): Hono<KeyedEnv> {
 
   app.post("/runs", "operate", async (context) => {
     const { caller } = context.var;
-    await readBody(context.req.raw, nothing, options.clock);
+    await readBody(context.req.raw, emptySchema, options.clock);
     const { database, environment, project } = app.services();
     readRepositorySettings(environment);
     checkBackupSettings(await database.call("all_settings", {}));
@@ -38,7 +38,7 @@ export function createBackupApp(options: AppOptions): Hono<KeyedEnv> {
 
   app.post("/imports", "operate", async (context) => {
     const { caller } = context.var;
-    await readBody(context.req.raw, nothing, options.clock);
+    await readBody(context.req.raw, emptySchema, options.clock);
     return await beginImport(app, caller.name, {}, stages);
   });
 
@@ -51,7 +51,10 @@ export function createBackupApp(options: AppOptions): Hono<KeyedEnv> {
   return app.routes;
 }
 
-/** Reads the repository's log into the catalog, and with take_over in the plan becomes its owner. */
+/**
+ * Starts a run that reads the repository's log into the catalog. With `take_over` in the plan, the
+ * run also makes this project the repository's owner.
+ */
 async function beginImport(
   app: App,
   startedBy: string,

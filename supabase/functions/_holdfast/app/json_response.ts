@@ -1,7 +1,13 @@
-/** Answers as JSON. */
+/** JSON responses. */
 import { sanitizeJson } from "../lib/text/sanitize.ts";
 
-/** A value as JSON whose names and words from outside give no terminal an order. */
+/**
+ * Makes a JSON response. Control characters are escaped, because names and messages from outside
+ * may hold escape sequences that a terminal would execute.
+ *
+ * @param status HTTP status
+ * @param headers further headers
+ */
 export function jsonResponse(
   value: unknown,
   status = 200,

@@ -1,11 +1,11 @@
-/** Holdfast's own keys: who asks, and whether they may. */
+/** Authentication and authorization by Holdfast's own keys. */
 import { timingSafeEqual } from "node:crypto";
 import type { MiddlewareHandler } from "hono";
 import { HoldfastError } from "../config/errors.ts";
 import type { Database } from "../lib/database.ts";
 import { fromHex } from "../lib/codecs/hex.ts";
 
-/** What a key may do; docs/SECURITY.md says which routes that is. */
+/** What a key may do. docs/SECURITY.md lists the routes of each scope. */
 export type Scope = "worker" | "read" | "operate" | "restore";
 
 /** Who sent a request. */
@@ -17,14 +17,16 @@ export interface Caller {
 
 const KEY = /^hf_(?:worker|read|operate|restore)_([0-9a-f]{12})_[0-9a-f]{64}$/;
 
-/** What the middleware adds to a request's context. */
+/** The variables that the middleware adds to a request's context. */
 export interface KeyedEnv {
   Variables: { caller: Caller };
 }
 
 /**
- * Middleware that lets a request pass whose key has the scope, and notes the caller.
- * @throws HoldfastError `key_refused` or `scope_refused`, each with one body whatever the reason.
+ * Makes middleware that requires a key of a scope and sets `caller` in the request's context.
+ *
+ * @param database returns the database; called once a request
+ * @throws HoldfastError `key_refused` or `scope_refused`, as {@link requireKey} does
  */
 export function requireScope(scope: Scope, database: () => Database): MiddlewareHandler<KeyedEnv> {
   return async (context, next) => {
@@ -34,8 +36,11 @@ export function requireScope(scope: Scope, database: () => Database): Middleware
 }
 
 /**
- * The caller of a request, if its key is live and has the scope.
- * @throws HoldfastError `key_refused` or `scope_refused`, each with one body whatever the reason.
+ * Authenticates a request.
+ *
+ * @returns the caller, whose key is not revoked and has the scope
+ * @throws HoldfastError `key_refused` or `scope_refused`. Each has the same body for every reason,
+ * so that a response does not reveal which keys exist.
  */
 export async function requireKey(
   headers: Headers,
@@ -55,7 +60,7 @@ export async function requireKey(
 async function findCaller(headers: Headers, database: Database): Promise<Caller | undefined> {
   const key = sentKey(headers);
   const id = key && KEY.exec(key)?.[1];
-  // A malformed key is refused before the database is asked.
+  // A malformed key is refused here, so that it costs no database query.
   if (!key || !id) return undefined;
   const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(key));
   const found = await database.call<{ scope: Scope; name: string; digest: string } | null>(
@@ -67,7 +72,7 @@ async function findCaller(headers: Headers, database: Database): Promise<Caller 
   return same ? { scope: found.scope, name: found.name } : undefined;
 }
 
-/** The Holdfast key among the headers: beside it a client may send the project's own. */
+/** Finds the Holdfast key in the headers. The other header may hold a key of the project. */
 function sentKey(headers: Headers): string | undefined {
   const bearer = /^Bearer\s+(\S+)$/i.exec(headers.get("authorization") ?? "")?.[1];
   return [headers.get("apikey"), bearer].find((value) => value?.startsWith("hf_")) ?? undefined;

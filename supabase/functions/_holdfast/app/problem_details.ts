@@ -1,12 +1,12 @@
-/** Errors as bodies: application/problem+json (RFC 9457) with Holdfast's code and remedy. */
+/** Error responses: application/problem+json (RFC 9457) with Holdfast's code and remedy. */
 import { ERRORS, HoldfastError } from "../config/errors.ts";
 import { logUnexpected } from "../observability/log.ts";
 import { sanitizeJson } from "../lib/text/sanitize.ts";
 import { redact } from "../observability/redact.ts";
 
 /**
- * The answer to an error. An unexpected one is logged whole and answered without its words, which
- * may hold anything.
+ * Makes the response to an error. An unexpected error is logged with its stack. Its message is not
+ * sent, because it may hold internal data.
  */
 export function problemResponse(error: unknown): Response {
   const known = error instanceof HoldfastError;
@@ -22,7 +22,7 @@ export function problemResponse(error: unknown): Response {
     remedy: known ? error.remedy : ERRORS.internal.remedy,
     ...(known && error.faults.length > 0 ? { errors: error.faults } : {}),
   };
-  // Behind the problem's own fields, and in place of none.
+  // Facts follow the standard fields and never replace one of them.
   const body = known ? { ...problem, ...error.facts, ...problem } : problem;
   return new Response(`${redact(sanitizeJson(body, 2))}\n`, {
     status,

@@ -1,18 +1,21 @@
-/** Reading a request's body: small JSON, checked. */
+/** Reads and validates the small JSON body of a request. */
 import { z } from "zod";
 import { joinBytes } from "../lib/streams/read_limited.ts";
 import type { Clock } from "../lib/clock/clock.ts";
 import { HoldfastError } from "../config/errors.ts";
 import { faultsOf } from "../config/faults.ts";
 
-/** No request to Holdfast needs more. */
+/** Largest body that is accepted. No request to Holdfast needs more. */
 const MAX_BODY_BYTES = 64 * 1024;
-/** Whoever sends it byte by byte would keep an isolate from its end. */
+/** Time for the body to arrive. A client that sends byte by byte would keep the isolate alive. */
 const BODY_TIMEOUT_MS = 10_000;
 
 /**
- * The request's body, checked by a schema; an empty body is `{}`.
- * @throws HoldfastError `request_invalid` that names every fault.
+ * Reads the body of a request and validates it. An empty body counts as `{}`.
+ *
+ * @param timeoutMs milliseconds until the body must have arrived
+ * @returns the value as the schema parses it
+ * @throws HoldfastError `request_invalid`, which names every fault
  */
 export async function readBody<Schema extends z.ZodType>(
   request: Request,
@@ -31,7 +34,12 @@ export async function readBody<Schema extends z.ZodType>(
   );
 }
 
-/** A UUID of a path. @throws HoldfastError `run_unknown`: no run can have another kind of id. */
+/**
+ * Validates the id of a run from a path.
+ *
+ * @returns the same text, which is a UUID
+ * @throws HoldfastError `run_unknown` if the text is not a UUID
+ */
 export function readRunId(text: string): string {
   if (z.uuid().safeParse(text).success) return text;
   throw new HoldfastError("run_unknown", "A run's id is a UUID.");
@@ -55,7 +63,7 @@ async function readInTime(
   let timedOut = false;
   const inTime = clock.after(timeoutMs, () => {
     timedOut = true;
-    // The read under way ends with it.
+    // This also ends the pending read.
     reader.cancel().catch(() => {});
   });
   try {

@@ -1,4 +1,4 @@
-/** Starts restores and works as a worker of one. Deployed, keyed and revoked alone. */
+/** The app of holdfast-restore: starts restores and runs their workers. */
 import type { Hono } from "hono";
 import { z } from "zod";
 import { importStages } from "../jobs/import/stages.ts";
@@ -14,9 +14,12 @@ import { readBody } from "./read_body.ts";
 import type { KeyedEnv } from "./keys.ts";
 import { acceptRun, addRunRoutes, addWorkRoute, showRun } from "./run_routes.ts";
 
-/** A dry run of a usual project is done by then; the platform wants an answer within 150 s. */
+/**
+ * Longest wait for the report of a dry run. Most projects need less, and the platform ends a
+ * request that has no response after 150 s.
+ */
 const DRY_RUN_WAIT_MS = 30_000;
-/** Between looks at a dry run that other isolates work on. */
+/** Interval between queries for a dry run that other isolates work on. */
 const DRY_RUN_POLL_MS = 1_000;
 
 const bodySchema = z.strictObject({
@@ -32,7 +35,7 @@ const bodySchema = z.strictObject({
   }).default("never"),
 });
 
-/** The routes of holdfast-restore. */
+/** Makes the routes of holdfast-restore. */
 export function createRestoreApp(options: AppOptions): Hono<KeyedEnv> {
   const app = createApp("holdfast-restore", options);
   const stages = () => {
@@ -64,8 +67,8 @@ export function createRestoreApp(options: AppOptions): Hono<KeyedEnv> {
 }
 
 /**
- * A dry run's report, if it is done soon. Nothing is asked while this isolate works on it: the one
- * connection to Postgres is the slice's.
+ * Waits for the report of a dry run; undefined if the run takes too long. No query is sent while
+ * this isolate runs a slice of it: the isolate has one connection to Postgres, and the slice needs it.
  */
 async function waitForReport(
   app: App,

@@ -1,4 +1,4 @@
-/** Routes that every function with runs has: work, show, cancel. */
+/** Routes of every function that has runs: work, show and cancel. */
 import { z } from "zod";
 import type { Stages } from "../engine/types.ts";
 import { runSlice } from "../engine/invocation.ts";
@@ -10,10 +10,14 @@ import type { Scope } from "./keys.ts";
 
 const workSchema = z.strictObject({ run: z.uuid().optional() });
 
-/** Makes the stages of an app's jobs, of what it is composed with. */
+/** Makes the stages of an app's jobs from the app's services. */
 export type MakeStages = () => Stages;
 
-/** Adds `POST /work`: a slice, asked for by SQL with the worker key, and what is to follow it. */
+/**
+ * Adds `POST /work`, which runs one slice. The database calls it with the worker key.
+ *
+ * @param afterSlice runs when the slice has ended without an error
+ */
 export function addWorkRoute(
   app: App,
   stages: MakeStages,
@@ -35,13 +39,16 @@ export function addWorkRoute(
 
 /** A run that was accepted. */
 export interface AcceptedRun {
-  /** 202, with where to look. */
+  /** 202 with the location of the run's report. */
   readonly response: Response;
-  /** Resolves when the first slice has ended, however it ended, or another isolate was asked. */
+  /** Resolves when the first slice has ended or was posted to another isolate. Never rejects. */
   readonly sliceEnded: Promise<void>;
 }
 
-/** Begins to work on a run that was just started, or has another isolate do so. */
+/**
+ * Runs the first slice of a new run in this isolate. If the isolate's budget is exhausted, the
+ * database posts the slice to another isolate.
+ */
 export function acceptRun(app: App, run: string, stages: MakeStages): AcceptedRun {
   const { database } = app.services();
   const slice = app.budget.admit()
@@ -51,7 +58,7 @@ export function acceptRun(app: App, run: string, stages: MakeStages): AcceptedRu
   return { response: accepted(app.name, run), sliceEnded: slice.catch(() => {}) };
 }
 
-/** Adds `GET /runs/:id` and `POST /runs/:id/cancel` for a scope, and for this function's own runs. */
+/** Adds `GET /runs/:id` and `POST /runs/:id/cancel` for a scope, for this function's runs only. */
 export function addRunRoutes(app: App, scope: Scope): void {
   app.get("/runs/:id", scope, async (context) => {
     return jsonResponse(await showRun(app, context.req.param("id"), app.name));
@@ -69,8 +76,11 @@ export function addRunRoutes(app: App, scope: Scope): void {
 }
 
 /**
- * A run with its counters and failures, of any function or only of the one that is named.
- * @throws HoldfastError `run_unknown`.
+ * Reads a run with its counters and failures.
+ *
+ * @param id UUID of the run
+ * @param functionName the function that the run must belong to; absent: any
+ * @throws HoldfastError `run_unknown`
  */
 export async function showRun(
   app: App,

@@ -1,10 +1,10 @@
-/** Environment → one typed, validated value. The only place that reads the environment. */
+/** Reads and validates environment variables. No other file reads the environment. */
 import { z } from "zod";
 import { parseIfJson } from "../lib/codecs/json.ts";
 import { registerSecrets } from "../observability/redact.ts";
 import { faultsOf, invalidSettings } from "./faults.ts";
 
-/** Where the repository lies and how to reach it. */
+/** The location of the repository and the credentials for it. */
 export interface RepositorySettings {
   /** S3 endpoint without a slash at the end, such as https://s3.eu-central-1.amazonaws.com. */
   readonly endpoint: string;
@@ -14,6 +14,7 @@ export interface RepositorySettings {
   readonly prefix: string;
   readonly accessKeyId: string;
   readonly secretAccessKey: string;
+  /** Whether URLs have the bucket in the path instead of the host name. */
   readonly forcePathStyle: boolean;
 }
 
@@ -30,7 +31,10 @@ export interface ProjectSettings {
 const url = z.url({ protocol: /^https?$/, error: "must be an http or https URL" })
   .transform((text) => text.replace(/\/+$/, ""));
 
-/** Nothing beside the place: it is kept in the database, and requests have a query of their own. */
+/**
+ * A URL without credentials, query and fragment. The database stores it in clear text, and requests
+ * add a query of their own.
+ */
 const location = url.refine((text) => {
   const { username, password, search, hash } = new URL(text);
   return username + password + search + hash === "";
@@ -40,13 +44,16 @@ const location = url.refine((text) => {
   });
 
 /**
- * Addresses of the machine's own surroundings, where clouds hand out credentials. URL has brought other
- * ways to write them into this one.
+ * Link-local addresses, where cloud providers serve a machine's credentials (instance metadata). The
+ * URL parser has already normalized other spellings of an address to these.
  */
 const LINK_LOCAL =
   /^(169\.254\.|\[fe[89ab][0-9a-f]:|\[::ffff:a9fe:|\[fd00:ec2::254\]|metadata\.google\.internal\.?$)/;
 
-/** As S3 servers give them out; headers take nothing else, and an ellipsis is a left-over. */
+/**
+ * Printable ASCII, as S3 servers issue keys. Headers accept no other characters, and an ellipsis
+ * means that a placeholder was not replaced.
+ */
 const accessKey = z.string().regex(/^[\x21-\x7e]+$/, {
   error: "has characters that no access key has",
 });
@@ -84,7 +91,7 @@ const projectSchema = z.object({
   SUPABASE_SERVICE_ROLE_KEY: z.string().optional(),
 });
 
-/** One that the client can read; what it says of another holds the password. */
+/** Whether the Postgres client can parse the URL. The client's own error would show the password. */
 function isDatabaseUrl(text: string): boolean {
   try {
     const { protocol, username, password, hostname, hash } = new URL(text);
@@ -98,19 +105,20 @@ function isDatabaseUrl(text: string): boolean {
 const budgetSchema = z.object({
   HOLDFAST_CPU_MILLISECONDS: z.coerce.number({ error: "is not a number" })
     .int({ error: "is not a whole number" })
-    // Loading alone takes a hundred.
+    // Loading the function alone takes about 100 ms.
     .min(200, { error: "is below 200" }).max(60_000, { error: "is above 60000" }).optional(),
 });
 
-/** Reads one variable; undefined where it is not set. */
+/** Reads one variable; undefined if it is not set. */
 export type Environment = (name: string) => string | undefined;
 
 /** The variables of this process. */
 export const runtimeEnvironment: Environment = (name) => Deno.env.get(name);
 
 /**
- * The repository's settings from HOLDFAST_S3_….
- * @throws HoldfastError `settings_invalid` that names every variable that is wrong, with no value.
+ * Reads the repository's settings from HOLDFAST_S3_…, and registers the keys for redaction.
+ *
+ * @throws HoldfastError `settings_invalid`, which names every wrong variable but no value
  */
 export function readRepositorySettings(
   environment: Environment,
@@ -119,7 +127,7 @@ export function readRepositorySettings(
   const endpoint = value.HOLDFAST_S3_ENDPOINT;
   registerSecrets(value.HOLDFAST_S3_ACCESS_KEY_ID, value.HOLDFAST_S3_SECRET_ACCESS_KEY);
   const { hostname } = new URL(endpoint);
-  // Amazon wants the bucket in the host name; nearly all others work with it in the path.
+  // Amazon S3 requires the bucket in the host name. Nearly all other servers accept it in the path.
   const forcePathStyle = value.HOLDFAST_S3_FORCE_PATH_STYLE === undefined
     ? !hostname.endsWith(".amazonaws.com")
     : value.HOLDFAST_S3_FORCE_PATH_STYLE === "true";
@@ -141,8 +149,10 @@ export function readRepositorySettings(
 }
 
 /**
- * What an isolate may use before it hands on, where the platform gives more or less than Supabase's.
- * @throws HoldfastError `settings_invalid` that names the variable.
+ * Reads the CPU budget of an isolate in milliseconds. It is set only on a platform whose limit
+ * differs from Supabase's.
+ *
+ * @throws HoldfastError `settings_invalid`, which names the variable
  */
 export function readBudgetSettings(
   environment: Environment,
@@ -151,8 +161,9 @@ export function readBudgetSettings(
 }
 
 /**
- * The project's settings, which the platform provides.
- * @throws HoldfastError `settings_invalid` that names every variable that is wrong, with no value.
+ * Reads the project's settings, which the platform provides, and registers its secrets for redaction.
+ *
+ * @throws HoldfastError `settings_invalid`, which names every wrong variable but no value
  */
 export function readProjectSettings(
   environment: Environment,
@@ -175,7 +186,7 @@ export function readProjectSettings(
   return { url: value.SUPABASE_URL, databaseUrl: value.SUPABASE_DB_URL, secretKey };
 }
 
-/** The key named default, or the first, of a JSON object name → key; undefined if there is none. */
+/** Picks a key from a JSON object of keys by name: `default`, else the first; undefined if empty. */
 function firstSecretKey(json: string | undefined): string | undefined {
   if (!json) return undefined;
   const keys = z.record(z.string(), z.string()).safeParse(parseIfJson(json));
@@ -192,10 +203,10 @@ function check<Schema extends z.ZodObject>(
   schema: Schema,
   environment: Environment,
 ): z.output<Schema> {
-  const given = Object.fromEntries(
+  const values = Object.fromEntries(
     Object.keys(schema.shape).map((name) => [name, environment(name)?.trim() || undefined]),
   );
-  const result = schema.safeParse(given);
+  const result = schema.safeParse(values);
   if (result.success) return result.data;
   throw invalidSettings(faultsOf(result.error));
 }

@@ -1,17 +1,18 @@
 /**
  * The error catalogue: every failure that Holdfast expects, by stable code. docs/ERRORS.md lists
- * the same codes, and a test holds the two together.
+ * the same codes, and a test compares the two.
  */
 import { sanitizeText } from "../lib/text/sanitize.ts";
 import { redact } from "../observability/redact.ts";
 
-/** What a code means to a caller: the HTTP status, a title, and what to do next. */
+/** What a code means to a caller: the HTTP status, a title and the next step. */
 export interface ErrorKind {
   readonly status: number;
   readonly title: string;
   readonly remedy: string;
 }
 
+/** Every error code with its status, title and remedy. */
 export const ERRORS = {
   key_refused: {
     status: 401,
@@ -281,36 +282,39 @@ export const ERRORS = {
 /** A stable error code. */
 export type ErrorCode = keyof typeof ERRORS;
 
-/** One fault of a request or of the settings: where it is and what is wrong there. */
+/** One fault of a request or of the settings: the path of the value and what is wrong with it. */
 export interface Fault {
   readonly path: string;
   readonly message: string;
 }
 
-/**
- * Extras of an error: a nearer remedy, the single faults, facts for the body, the cause, and for how
- * long a server wants to be left alone.
- */
+/** Optional parts of an error. */
 export interface ErrorExtras {
+  /** Replaces the catalogue's remedy with a more specific one. */
   readonly remedy?: string;
+  /** The single faults of a request or of the settings. */
   readonly faults?: readonly Fault[];
+  /** Further fields of the response's body. */
   readonly facts?: Readonly<Record<string, unknown>>;
   readonly cause?: unknown;
+  /** Milliseconds that a server asked to wait before the next request. */
   readonly retryAfterMs?: number | undefined;
 }
 
-/** A message from a server can be of any length; readers need no more than this of it. */
+/** Messages are cut here, because a server's message can have any length. */
 const MAX_MESSAGE_CHARACTERS = 2_000;
 
-/** An expected failure: a code of the catalogue with the words for this one case. */
+/** An expected failure: a code of the catalogue with a message for this case. */
 export class HoldfastError extends Error {
   override readonly name = "HoldfastError";
   readonly code: ErrorCode;
   readonly remedy: string;
   readonly faults: readonly Fault[];
   readonly facts: Readonly<Record<string, unknown>>;
-  /** Milliseconds; 0 where no server said any. */
+  /** Milliseconds that a server asked to wait before the next request; 0 if none did. */
   readonly retryAfterMs: number;
+
+  /** @param message is redacted, sanitized and cut to 2,000 characters */
 
   constructor(code: ErrorCode, message: string, extras: ErrorExtras = {}) {
     super(sanitizeText(redact(message).slice(0, MAX_MESSAGE_CHARACTERS)), {
@@ -324,12 +328,12 @@ export class HoldfastError extends Error {
   }
 }
 
-/** Whether a text is a code of the catalogue, as codes that come from SQL have to be. */
+/** Whether a text is a code of the catalogue. Codes from SQL are checked with it. */
 export function isErrorCode(text: string): text is ErrorCode {
   return Object.hasOwn(ERRORS, text);
 }
 
-/** The message of anything thrown, for a log line or a row: plain, and no secret is in it. */
+/** The message of a thrown value for a log line or a row, redacted and sanitized. */
 export function messageOf(thrown: unknown): string {
   return sanitizeText(redact(thrown instanceof Error ? thrown.message : String(thrown)));
 }

@@ -1,8 +1,8 @@
-/** Wrong values as errors that name each of them. */
+/** Errors that name every wrong value of a request or of the settings. */
 import type { z } from "zod";
 import { type Fault, HoldfastError } from "./errors.ts";
 
-/** zod's issues as faults. Schemas' messages must not repeat a value, which may be a secret. */
+/** Converts zod's issues to faults. Messages of schemas must not repeat values, which may be secret. */
 export function faultsOf(error: z.ZodError): Fault[] {
   return error.issues.flatMap((issue) =>
     issue.code === "unrecognized_keys"
@@ -14,7 +14,7 @@ export function faultsOf(error: z.ZodError): Fault[] {
   );
 }
 
-/** The error `settings_invalid` that names each fault. */
+/** Makes the error `settings_invalid`, which names every fault. */
 export function invalidSettings(faults: readonly Fault[]): HoldfastError {
   const named = faults.map((fault) => `${fault.path} ${fault.message}`).join("; ");
   return new HoldfastError("settings_invalid", `${named}.`, { faults });

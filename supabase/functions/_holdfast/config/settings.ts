@@ -1,4 +1,4 @@
-/** The check of `holdfast.settings`, which users set in the database. */
+/** Validates `holdfast.settings`, which users set in the database. */
 import { z } from "zod";
 import { faultsOf, invalidSettings } from "./faults.ts";
 
@@ -19,8 +19,10 @@ const backupSettingsSchema = z.object({
 });
 
 /**
- * Checks what holdfast.settings says is to be backed up.
- * @throws HoldfastError `settings_invalid` that names every setting that is wrong.
+ * Validates the settings of a backup.
+ *
+ * @param settings the result of the SQL function `all_settings`
+ * @throws HoldfastError `settings_invalid`, which names every setting that is wrong
  */
 export function checkBackupSettings(settings: unknown): void {
   const result = backupSettingsSchema.safeParse(settings);

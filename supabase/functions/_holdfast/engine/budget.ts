@@ -1,106 +1,117 @@
 /**
- * What an isolate may use. The platform's limits belong to the isolate and not to an invocation, and
- * several slices can share one: so there is one budget, which all slices in the isolate charge.
+ * The budget of an isolate. The platform limits the isolate and not the invocation, and several
+ * slices can run in one isolate. Therefore all slices of the isolate share one budget.
  */
 import type { Clock } from "../lib/clock/clock.ts";
 import { Semaphore } from "../lib/concurrency/semaphore.ts";
 import { createRateLimiter, type RateLimiter } from "../lib/concurrency/rate_limiter.ts";
 
-/** From its load on, so long is an isolate sure to live: the shortest limit is self-hosting's 60 s. */
+/**
+ * Lifetime of an isolate from its load that every platform grants. The shortest limit is 60 s
+ * (self-hosted Supabase); the rest is a margin for work in progress.
+ */
 const GUARANTEED_LIFETIME_MS = 40_000;
 /**
- * Main-thread CPU after which an isolate leases no more. It lies above the platform's soft limit of
- * 1 s on purpose, so that the platform has retired the isolate when the next slice is posted, and
- * below the hard limit of 2 s, at which it is killed with whatever it was doing.
+ * CPU of the main thread in milliseconds after which an isolate leases no more. It is above the
+ * platform's soft limit of 1 s, so that the next slice gets a new isolate. It is below the hard
+ * limit of 2 s, at which the platform kills the isolate and uncommitted work is lost.
  */
 export const CPU_MS = 1_500;
-/** The soft limit, and as a share of what is allowed where that is set to less. */
+/** The platform's soft CPU limit, and its share of the budget where the budget is set to less. */
 const SOFT_LIMIT_MS = 1_000;
 const SOFT_LIMIT_SHARE = SOFT_LIMIT_MS / CPU_MS;
-/** Spent on loading before anything could be measured or charged: 60 to 100 ms on Deno 2.1.4. */
+/** CPU of loading the function, which can't be measured: 60 to 100 ms on Deno 2.1.4. */
 const LOADING_CPU_MS = 100;
 /**
- * Estimates where the runtime can't measure, by what was measured on Deno 2.1.4. An object's is not on
- * the safe side: where it is too low, the platform's warning at nine tenths of its limit comes first,
- * and where it is too high, isolates hand on with work left that they could have done.
+ * CPU estimate of one object, for runtimes that can't measure CPU; measured on Deno 2.1.4. It has no
+ * safety margin. If it is too low, the platform's warning at 90 % of the limit stops the slice. If
+ * it is too high, slices end before they have used their budget.
  */
 const CPU_MS_PER_OBJECT = 0.3;
 /**
- * A byte's is: 3 to 4 s a GB on a quick machine, 8 on a slow one. What is under way when the warning
- * comes has to fit into what is left then, 200 ms, and 16 MiB under way may not.
+ * CPU estimate of one byte: 3 to 4 s a GB on a fast machine, 8 s on a slow one. It has a safety
+ * margin: after the warning 200 ms remain, and the 16 MiB in progress may need more.
  */
 const CPU_MS_PER_BYTE = 8_000 / 1e9;
 
 /**
- * At most this many bytes of objects in memory at once, over all slices of an isolate. The runtime
- * holds each byte up to three times, for the digest and for the request that sends it, and garbage
- * beside them: 24 MiB came to 194 to 204 MB resident on Deno 2.1.4 and this to 173 to 183, at no more CPU.
+ * Most bytes of objects in memory at once, over all slices of an isolate. The runtime holds each byte
+ * up to three times (digest, request, garbage). On Deno 2.1.4, 24 MiB led to 194 to 204 MB resident
+ * memory and 16 MiB to 173 to 183 MB, with the same CPU.
  */
 export const MAX_BYTES_IN_FLIGHT = 16 * 1024 * 1024;
-/** Objects at once in a slice: 10 KB ones take a fifth less CPU each than 16 at once do. */
+/** Most objects in progress at once. Objects of 10 KB take 20 % less CPU each than with 16 at once. */
 export const MAX_OBJECTS_IN_FLIGHT = 32;
-/** A page ends at whichever comes first: this many objects, bytes, or this much time. */
+/** Most objects of a page. A page ends at the first of its three limits. */
 export const PAGE_OBJECTS = 500;
+/** Most bytes to copy in a page. */
 export const PAGE_BYTES = 64 * 1024 * 1024;
+/** Longest time in milliseconds that a slice works on a page before it commits. */
 export const PAGE_MS = 5_000;
 
 /**
- * How many objects a page may hold: one where it has to be found out which object kills workers.
+ * Most objects of a page for a lease. In isolation mode it is one, so that a further crash identifies
+ * the poison object.
  */
 export function pageObjects({ isolation_mode }: { readonly isolation_mode: boolean }): number {
   return isolation_mode ? 1 : PAGE_OBJECTS;
 }
 
-/** A clock for one page, which begins now: whether its time is up. */
+/** Starts the time of one page. Returns a function that reports whether the page's time is up. */
 export function pageClock(clock: Clock): () => boolean {
   const deadline = clock.now() + PAGE_MS;
   return () => clock.now() >= deadline;
 }
 
-/** Tells slices when to stop. */
+/** Decides when slices must stop. */
 export interface Budget {
-  /** What it goes by. */
+  /** The clock of the lifetime. */
   readonly clock: Clock;
-  /** Bytes of objects in memory: entered before they are read, left when they are let go. */
+  /** Bytes of objects in memory. Enter before reading bytes and leave after releasing them. */
   readonly bytesInFlight: Semaphore;
-  /** What is read from Storage. */
+  /** Limits the reads from Storage. */
   readonly rateLimiter: RateLimiter;
-  /** Charges work that begins: what is under way has to be done, too. */
+  /** Charges work when it starts, because work in progress must still be finished. */
   charge(objects: number, bytes: number): void;
-  /** Whether so much more may begin; where it may not, the budget is spent until a request is admitted. */
+  /**
+   * Whether this much more work may start. If not, the budget is exhausted until the isolate admits
+   * another request.
+   */
   canAfford(objects: number, bytes: number): boolean;
-  /** Whether slices should end their page now and hand on. */
+  /** Whether slices should end their page now and release the cursor. */
   exhausted(): boolean;
   /**
-   * Waits until a page or part more may be read.
-   * @throws HoldfastError `paused_by_limit`: not by this slice.
+   * Waits until the rates allow reading another page or part.
+   *
+   * @throws HoldfastError `paused_by_limit` if this slice may read no more
    */
   ready(): Promise<void>;
   /** Seconds since the isolate was loaded. */
   ageSeconds(): number;
-  /** Sets for how many seconds from its load on the isolate may be used: so long others lived. */
+  /** Sets the lifetime in seconds from the load. The database learns it from earlier isolates. */
   setLifetime(seconds: number): void;
-  /** Takes down that a request reached the isolate, and says whether a slice may begin. */
+  /** Records that a request reached the isolate. Returns whether a slice may start. */
   admit(): boolean;
-  /** The platform said that it is about to end the isolate. */
+  /** Exhausts the budget for good. Called when the platform is about to end the isolate. */
   close(): void;
-  /** Sets the CPU after which nothing is leased, milliseconds. */
+  /** Sets the CPU in milliseconds after which nothing is leased. */
   allowCpu(milliseconds: number): void;
 }
 
-/** What a budget reads time from. */
+/** The clocks of a budget. */
 export interface BudgetClocks {
   readonly clock: Clock;
   /**
-   * CPU of the main thread, milliseconds that never go back; absent where the runtime can't tell, and
-   * then it is estimated.
+   * Returns the CPU time of the main thread in milliseconds, which never decreases. If it is absent,
+   * the budget estimates CPU from objects and bytes.
    */
   readonly cpu?: (() => number) | undefined;
 }
 
-/** A budget for an isolate that was loaded just now. */
+/** Makes the budget of an isolate that was loaded just now. */
 export function createBudget({ clock, cpu }: BudgetClocks): Budget {
   const loadedAt = clock.now();
+  // The isolate's end as known from earlier isolates, and as inferred from requests it received.
   let learnt = loadedAt + GUARANTEED_LIFETIME_MS;
   let proven = 0;
   let allowedCpuMs = CPU_MS;
@@ -130,9 +141,9 @@ export function createBudget({ clock, cpu }: BudgetClocks): Budget {
     },
     admit() {
       if (closed) return false;
-      // A platform gives no requests to an isolate that has used half of its time or of its CPU. So
-      // it will live as long again, and if we think that it used more CPU, the estimate is too high
-      // or there is no such limit. It is better evidence than any estimate.
+      // The platform sends no requests to an isolate that has used half of its time or its CPU. So
+      // this isolate has at least as much time ahead as behind it (80 % of that is used). If the
+      // charged CPU is above the soft limit, the estimate is too high or there is no limit.
       const now = clock.now();
       proven = Math.max(proven, now + (now - loadedAt) * 0.8);
       const softLimitMs = Math.min(SOFT_LIMIT_MS, allowedCpuMs * SOFT_LIMIT_SHARE);
@@ -154,9 +165,9 @@ function estimateMs(objects: number, bytes: number): number {
 }
 
 /**
- * How much CPU this thread has used, where the runtime tells: `process.threadCpuUsage`, which Deno
- * 2.1.4 and so Edge Runtime lack. `process.cpuUsage` would charge the threads that hash and collect
- * garbage too, and answers zeros there.
+ * Returns a function that measures the CPU of this thread in milliseconds; undefined if the runtime
+ * can't. It needs `process.threadCpuUsage`, which Deno 2.1.4 and Edge Runtime lack.
+ * `process.cpuUsage` is no substitute: it includes other threads, and returns zeros there.
  */
 export function threadCpu(): (() => number) | undefined {
   const { process } = globalThis as {

@@ -1,9 +1,14 @@
-/** What a worker calls while it holds a cursor, one call after the other. */
+/** Database calls of a worker that holds a cursor. They run one after the other behind a fence. */
 import type { Database, Fence } from "../lib/database.ts";
 import type { Budget } from "./budget.ts";
 import type { Lease, SliceContext } from "./types.ts";
 
-/** Makes a worker's `commit`: under its name on its leases, behind a fence of each lease. */
+/**
+ * Makes a worker's `commit`. It adds the cursor, the owner and the lease's fence to each call. If
+ * the call has counters (`done`), it also adds the bytes read from Storage since the last commit.
+ *
+ * @param owner UUID of the worker
+ */
 export function committer(
   database: Database,
   owner: string,
@@ -28,7 +33,7 @@ export function committer(
   };
 }
 
-/** Calls of one worker, each of which expects what the one before it committed. */
+/** Sends calls one after the other, because each one's fence is the commit before it. */
 function oneAfterTheOther(database: Database) {
   const fences = new WeakMap<Lease, Fence>();
   let last: Promise<unknown> = Promise.resolve();

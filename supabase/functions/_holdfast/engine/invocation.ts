@@ -1,4 +1,4 @@
-/** The loop that every job shares: lease a cursor, let its stage work, hand on what is left. */
+/** The loop of every job: lease a cursor, run its stage, release the cursor for the next slice. */
 import { type ErrorCode, HoldfastError, messageOf } from "../config/errors.ts";
 import { logError, logNotice, logUnexpected } from "../observability/log.ts";
 import type { Database } from "../lib/database.ts";
@@ -7,7 +7,7 @@ import { committer } from "./fenced_calls.ts";
 import { LONGEST_DELAY_MS } from "../lib/http/retry_policy.ts";
 import type { Lease, SliceContext, Stages } from "./types.ts";
 
-/** Failures that another try will not repair: the run ends, and says what to do. */
+/** Failures that a retry does not fix. They end the run, and its report has the remedy. */
 const FATAL: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   "settings_invalid",
   "source_hidden",
@@ -27,23 +27,31 @@ const FATAL: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   "snapshot_too_large",
 ]);
 
-/** Failures that may pass: the slice ends and the next tick tries again, so many times. */
+/** Leases of one page after which any other failure ends the run too. The tick retries until then. */
 const MAX_ATTEMPTS = 5;
 
-/** Workers that one object may kill, the last of them alone, before it is recorded and passed. */
+/**
+ * Crashes after which an object is recorded as a poison object and skipped. The last try copies the
+ * object alone (isolation mode), so that no other object can be the cause.
+ */
 const MAX_CRASHES = 3;
 
-/** Three in a lease of 60 s: one lost to a busy connection is no matter. */
+/** Interval of heartbeats. A lease lasts 60 s, so one lost heartbeat does not end it. */
 const HEARTBEAT_MS = 20_000;
 
-/** Whether the first object of what is leased has killed as many workers as it may. */
+/** Whether the first object of a lease is a poison object: it has crashed `MAX_CRASHES` workers. */
 export function firstIsPoisonObject(lease: Lease): boolean {
   return lease.isolation_mode && lease.crashes >= MAX_CRASHES;
 }
 
 /**
- * Works as one worker of the running run until it is done, the budget is spent, or nothing is free.
- * All that it knows of time is the budget's, and the database's for leases.
+ * Runs one slice: leases cursors and runs their stages. It ends when no cursor is free, when the
+ * budget is exhausted, or after a failure. Failures of stages are recorded and not thrown.
+ *
+ * @param functionName the Edge Function, whose jobs' cursors are leased
+ * @param stages the stages of these jobs
+ * @param run UUID of the run to work on; null: any
+ * @throws HoldfastError `database_…` if the database can't be reached
  */
 export async function runSlice(
   database: Database,
@@ -69,7 +77,7 @@ export async function runSlice(
   }
 }
 
-/** The isolate's budget for one lease: it ends, too, where the limits that users set leave no more. */
+/** The isolate's budget with the limits that users set: it is also exhausted when a limit is reached. */
 function withinLimits(budget: Budget, lease: Lease, commit: SliceContext["commit"]): Budget {
   return {
     ...budget,
@@ -77,7 +85,7 @@ function withinLimits(budget: Budget, lease: Lease, commit: SliceContext["commit
     async ready() {
       const allowed = !lease.limits.egress || await commit<boolean>("may_read", lease);
       if (!allowed || restSeconds(budget) > 0) {
-        throw new HoldfastError("paused_by_limit", "As much was read as may be.");
+        throw new HoldfastError("paused_by_limit", "The limit on reads from Storage is reached.");
       }
       const wait = budget.rateLimiter.waitMs();
       if (wait > 0) await budget.clock.delay(wait);
@@ -85,13 +93,13 @@ function withinLimits(budget: Budget, lease: Lease, commit: SliceContext["commit
   };
 }
 
-/** How long a worker has to rest to keep to its rates, if that is more than a slice can wait. */
+/** Seconds that the worker must pause to keep its rates; 0 if the slice itself can wait that long. */
 function restSeconds({ rateLimiter }: Budget): number {
   const wait = rateLimiter.waitMs();
   return wait > LONGEST_DELAY_MS ? wait / 1000 : 0;
 }
 
-/** Whether the slice may lease again. */
+/** Runs the stage of one lease. Returns whether the slice may lease again. */
 async function work(lease: Lease, stages: Stages, context: SliceContext): Promise<boolean> {
   try {
     const stage = stages[`${lease.kind}.${lease.stage}`];
@@ -117,7 +125,7 @@ async function withHeartbeat<Result>(
 ): Promise<Result> {
   const timer = setInterval(() => {
     context.commit("heartbeat", lease).catch((error) => {
-      // The page's own commit will be refused, or find the database well again.
+      // Logging is enough: if the lease is lost, the page's commit fails with lease_lost.
       logError({ run: lease.run, stage: lease.stage, message: `heartbeat: ${messageOf(error)}` });
     });
   }, HEARTBEAT_MS);
@@ -128,18 +136,18 @@ async function withHeartbeat<Result>(
   }
 }
 
-/** Asks for the next slice, in the transaction that gives the cursor back where it is still held. */
+/** Releases the cursor. The same transaction posts the next slice. */
 async function releaseAndContinue(lease: Lease, context: SliceContext): Promise<void> {
   try {
     await context.commit("release_cursor", lease, { rest_seconds: restSeconds(context.budget) });
   } catch (error) {
     if (!(error instanceof HoldfastError && error.code === "lease_lost")) throw error;
-    // The cursor is finished; other cursors of the run may have work left.
+    // The cursor is finished or another worker has it. Other cursors of the run may have work.
     await context.database.call("post_slice", { run_id: lease.run });
   }
 }
 
-/** Ends the run where trying again is of no use; else leaves the cursor to a later slice. */
+/** Ends the run if a retry can't help. Otherwise the cursor stays for a later slice. */
 async function handleStageError(
   error: unknown,
   lease: Lease,
@@ -147,16 +155,17 @@ async function handleStageError(
 ): Promise<void> {
   const known = error instanceof HoldfastError;
   if (known && error.code === "paused_by_limit") return await pause(lease, context);
-  const passing = !(known && FATAL.has(error.code));
+  const retryable = !(known && FATAL.has(error.code));
+  // An expected error in the first stage ends the run at once, because nothing is copied yet.
   const first = lease.stage === "prepare" && known;
   const where = { run: lease.run, stage: lease.stage };
   if (known) logError({ ...where, code: error.code, message: error.message });
   else logUnexpected(error, where);
-  // An end of the run could not be written down.
+  // Without the database, fail_run could not be recorded either.
   if (known && error.code.startsWith("database_")) return await leave(lease, context, error);
-  // An outage may last for hours: the tick tries each minute, until six hours without progress.
+  // An outage may last for hours. The tick retries each minute, until six hours without progress.
   const outage = known && error.code.endsWith("_unreachable");
-  if (passing && !first && (outage || lease.attempts < MAX_ATTEMPTS)) {
+  if (retryable && !first && (outage || lease.attempts < MAX_ATTEMPTS)) {
     return await leave(lease, context, known ? error : undefined);
   }
   await context.commit("fail_run", lease, {
@@ -166,7 +175,10 @@ async function handleStageError(
   });
 }
 
-/** Ends the slice at a limit that users set: a rate's is over soon, that of egress pauses the run. */
+/**
+ * Ends the slice at a limit that users set. For a rate, the next slice starts after a short rest.
+ * The egress limit pauses the run until the limit's day or month ends.
+ */
 async function pause(lease: Lease, context: SliceContext): Promise<void> {
   if (restSeconds(context.budget) > 0) return await releaseAndContinue(lease, context);
   const { newly_paused, ...paused } = await context.commit<{ newly_paused: boolean }>(
@@ -177,17 +189,17 @@ async function pause(lease: Lease, context: SliceContext): Promise<void> {
 }
 
 /**
- * Says that the worker lives; where even that fails, it is taken for dead. A server that said for how
- * long it wants to be left alone is asked by no worker before.
+ * Ends the lease for a later retry, so that the failure does not count as a crash. If the call fails,
+ * the lease expires and counts as one. A server's Retry-After applies to all workers of the run.
  */
 async function leave(lease: Lease, context: SliceContext, cause?: HoldfastError): Promise<void> {
-  const asked = cause && cause.retryAfterMs > 0
+  const retry = cause && cause.retryAfterMs > 0
     ? { retry_seconds: cause.retryAfterMs / 1000, code: cause.code, message: cause.message }
     : {};
   try {
-    await context.commit("leave_cursor", lease, asked);
+    await context.commit("leave_cursor", lease, retry);
   } catch (error) {
-    // What it came from is in the log already.
+    // The failure of the stage is already in the log.
     if (!(error instanceof HoldfastError)) throw error;
   }
 }

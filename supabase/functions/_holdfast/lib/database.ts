@@ -1,22 +1,28 @@
-/** How code calls the functions of a database, whatever is behind it. */
+/** The interface through which code calls SQL functions. Tests replace its implementation. */
 
 /**
- * What a worker knows of its cursor. A call that is given it fails with `lease_lost` where the
- * database knows of no commit as late as that, and notes the last one after the call. Where a call
- * failed it may have been committed all the same: then the database knows of a later one.
+ * A fencing token: the time of the last commit that a worker knows of its cursor. If the database has
+ * only an older commit (it was restored from a backup), the call fails with `lease_lost`. A newer one
+ * is accepted, because a call that failed may have been committed. Each call updates the token.
  */
 export interface Fence {
+  /** Row id of the cursor. */
   readonly cursor: number;
-  /** UTC, to the microsecond; null where nothing is known yet, and all goes. */
+  /** UTC with microseconds; null before the first call, which is not fenced. */
   committedAt: string | null;
 }
 
-/** The one way to Postgres: every call is one statement, so one transaction. */
+/** The connection to Postgres. Every call is one statement and therefore one transaction. */
 export interface Database {
   /**
-   * Calls holdfast.<name> with named arguments and returns its result, JSON parsed.
-   * @throws HoldfastError with the code that the SQL raised, or `database_…`.
+   * Calls the SQL function `holdfast.<name>`.
+   *
+   * @param parameters named arguments
+   * @param fence is checked before the call and updated by it
+   * @returns the function's result, with JSON parsed
+   * @throws HoldfastError with the code that the SQL raised, or `database_…`
    */
   call<Result>(name: string, parameters: Record<string, unknown>, fence?: Fence): Promise<Result>;
+  /** Closes the connection. */
   close(): Promise<void>;
 }

@@ -1,6 +1,7 @@
 /**
- * Frees bytes at once; they can't be used any more. As garbage they would count against the
- * isolate's memory until they are collected, which is late: V8 hardly sees what buffers weigh.
+ * Releases the memory of a buffer immediately; its bytes can't be used afterwards. Otherwise the
+ * bytes would count against the isolate's memory limit until garbage collection. V8 delays that,
+ * because it barely accounts for the size of buffers.
  */
 export function releaseBuffer(bytes: Uint8Array<ArrayBuffer>): void {
   bytes.buffer.transfer(0);

@@ -1,9 +1,13 @@
-/** The functions' log: one JSON object a line, and never a secret. */
+/** The functions' log: one JSON object a line, with secrets redacted. */
 import { messageOf } from "../config/errors.ts";
 import { sanitizeJson } from "../lib/text/sanitize.ts";
 import { redact } from "./redact.ts";
 
-/** Logs something that no code expected, with its stack; `facts` say where. */
+/**
+ * Logs an unexpected error with its stack.
+ *
+ * @param facts further fields, such as the run and the stage
+ */
 export function logUnexpected(error: unknown, facts: Readonly<Record<string, unknown>> = {}): void {
   logError({
     ...facts,
@@ -13,12 +17,12 @@ export function logUnexpected(error: unknown, facts: Readonly<Record<string, unk
   });
 }
 
-/** Logs an error as one line. */
+/** Logs an error as one line with these fields. */
 export function logError(facts: Readonly<Record<string, unknown>>): void {
   write({ level: "error", ...facts });
 }
 
-/** Logs, as one line, what somebody should know and nobody has to repair. */
+/** Logs an event that needs no action as one line with these fields. */
 export function logNotice(facts: Readonly<Record<string, unknown>>): void {
   write({ level: "notice", ...facts });
 }

@@ -1,15 +1,15 @@
 /**
- * Keeps secrets out of what is written and answered. Servers repeat in their refusals what they were
- * sent, and errors the URL that they could not read: whatever words come from outside pass here.
+ * Removes secrets from logs and responses. Servers repeat the request in their errors, and parsers
+ * repeat the URL that they could not parse. Therefore all text from outside is redacted.
  */
 
 const HIDDEN = "(hidden)";
-/** A shorter text is a word that may stand anywhere, such as a local stack's password. */
+/** Shorter secrets are not redacted: they may be common words, such as a local stack's password. */
 const MIN_SECRET_CHARACTERS = 10;
-/** The local stack's password, and a word of many messages. */
+/** Not redacted: the local stack's password is a word of many messages. */
 const NO_SECRET: ReadonlySet<string> = new Set(["postgres"]);
 
-/** What is a secret by its form, whoever's it is: keys of Holdfast and of a project, tokens, signatures. */
+/** Secrets that are recognized by their form: keys of Holdfast and of projects, tokens, signatures. */
 const KEY_FORMS = new RegExp(
   [
     /hf_[a-z]+_[0-9a-f]{12}_[0-9a-f]{64}/,
@@ -20,10 +20,13 @@ const KEY_FORMS = new RegExp(
   "g",
 );
 
-/** Forms of the secrets that this isolate was given, the longest first. */
+/** Every form of the registered secrets, the longest first. */
 let forms: string[] = [];
 
-/** Has secrets hidden from now on, in each form in which a server may repeat them. */
+/**
+ * Registers secrets for redaction, in each encoding in which a server may repeat them. Undefined
+ * values and secrets below ten characters are ignored.
+ */
 export function registerSecrets(...secrets: readonly (string | undefined)[]): void {
   const known = new Set(forms);
   for (const secret of secrets) {
@@ -34,19 +37,19 @@ export function registerSecrets(...secrets: readonly (string | undefined)[]): vo
   if (known.size > forms.length) forms = [...known].sort((a, b) => b.length - a.length);
 }
 
-/** A text without any secret that is known or that has the form of one. */
+/** Replaces every registered secret, and every text in the form of a secret, with `(hidden)`. */
 export function redact(text: string): string {
   let rest = text;
   for (const form of forms) if (rest.includes(form)) rest = rest.replaceAll(form, HIDDEN);
   return rest.replace(KEY_FORMS, HIDDEN);
 }
 
-/** A secret as it is, as texts of JSON, XML and URLs have it, and within base64 of a longer text. */
+/** A secret in clear text, as encoded in JSON, XML and URLs, and inside base64 of a longer text. */
 function formsOf(secret: string): string[] {
   const bytes = new TextEncoder().encode(secret);
   const inBase64 = [0, 1, 2].flatMap((before) => {
     const text = btoa(String.fromCharCode(...new Uint8Array(before), ...bytes));
-    // The characters that no byte before or behind the secret has a part in.
+    // Only the characters that depend on no byte before or after the secret.
     const core = text.slice(Math.ceil(before * 8 / 6), Math.floor((before + bytes.length) * 8 / 6));
     return [core, core.replaceAll("+", "-").replaceAll("/", "_"), encodeURIComponent(core)];
   });

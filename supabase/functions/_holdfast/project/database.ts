@@ -1,23 +1,24 @@
-/** The project's Postgres: one connection an isolate, and only calls of functions of holdfast_private. */
+/** The project's Postgres: one connection an isolate, which only calls functions of holdfast_private. */
 import postgres from "postgres";
 import { HoldfastError, isErrorCode } from "../config/errors.ts";
 import { parseExactly } from "../lib/codecs/json.ts";
 import type { Database, Fence } from "../lib/database.ts";
 
-/** Longest that one statement may run: a window of 50,000 rows read from a cold disk. */
+/** Longest time of a statement: a window of 50,000 rows that is read from a cold disk. */
 const STATEMENT_TIMEOUT_MS = 60_000;
 const LOCK_TIMEOUT_MS = 10_000;
 const IDLE_TRANSACTION_TIMEOUT_MS = 10_000;
 const CONNECT_TIMEOUT_SECONDS = 10;
 /**
- * None beside the one that waits for its answer. postgres.js 3.4.9 throws from a timer where it sends
- * several at once on Deno 2.1.4 (denoland/deno#29262): nobody can catch that, and the isolate ends.
+ * Statements sent before the response of the previous one. If postgres.js 3.4.9 sends several at once
+ * on Deno 2.1.4, it throws from a timer (denoland/deno#29262). That error can't be caught and ends
+ * the isolate.
  */
 const STATEMENTS_SENT_AHEAD = 0;
 /** An idle connection would keep a finished isolate alive. */
 const IDLE_TIMEOUT_SECONDS = 5;
 
-/** json and jsonb: what passes through a function on its way back to the database is not rounded. */
+/** Parses json and jsonb without rounding numbers, because values are also sent back to the database. */
 const EXACT_JSON: postgres.PostgresType = {
   to: 3802,
   from: [114, 3802],
@@ -26,8 +27,8 @@ const EXACT_JSON: postgres.PostgresType = {
 };
 
 /**
- * Functions that only read. They are asked once more where the connection ended under them, as a
- * kept one does when the server restarts: every request begins with one of them.
+ * SQL functions that only read. A call is retried once if the connection ends during it, as an idle
+ * connection does after a restart of the server. Every request starts with one of these calls.
  */
 const READING: ReadonlySet<string> = new Set([
   "find_key",
@@ -40,16 +41,20 @@ const READING: ReadonlySet<string> = new Set([
   "list_snapshots",
 ]);
 
-/** Connects, lazily, as holdfast_worker. */
+/**
+ * Makes a database client with the role `holdfast_worker`. It connects at the first call.
+ *
+ * @param databaseUrl connection URL of Postgres
+ */
 export function connectDatabase(databaseUrl: string): Database {
   let sql = connect(databaseUrl);
   let retired: Promise<unknown> = Promise.resolve();
   let closed = false;
 
   /**
-   * What comes next goes by a new connection. The old one would be handed out again before its end
-   * is read, what is sent into it then is never answered, and one that ended with something still to
-   * be sent never sends again (postgres.js 3.4.9, porsager/postgres#1066 and #1154).
+   * Makes further calls use a new connection. postgres.js 3.4.9 would reuse the old one before it
+   * notices its end, and statements sent to it would never return. A connection that ended with
+   * unsent data never sends again (porsager/postgres#1066 and #1154).
    */
   function retire(lost: postgres.Sql): void {
     if (lost !== sql || closed) return;
@@ -57,7 +62,7 @@ export function connectDatabase(databaseUrl: string): Database {
     retired = Promise.all([retired, lost.end({ timeout: 0 })]);
   }
 
-  async function ask<Result>(
+  async function callOnce<Result>(
     name: string,
     parameters: Record<string, unknown>,
     fence?: Fence,
@@ -65,16 +70,16 @@ export function connectDatabase(databaseUrl: string): Database {
     const { text, values } = fence
       ? fencedStatement(name, parameters, fence)
       : statement(name, parameters);
-    const asked = sql;
+    const connection = sql;
     try {
-      const rows = await asked.unsafe(text, values as postgres.ParameterOrJSON<never>[], {
+      const rows = await connection.unsafe(text, values as postgres.ParameterOrJSON<never>[], {
         prepare: true,
       });
       if (fence) fence.committedAt = rows[0]?.committed_at ?? null;
       return rows[0]?.result as Result;
     } catch (error) {
       const typed = expected(error);
-      if (isUnreachable(typed)) retire(asked);
+      if (isUnreachable(typed)) retire(connection);
       throw typed;
     }
   }
@@ -82,10 +87,10 @@ export function connectDatabase(databaseUrl: string): Database {
   return {
     async call<Result>(name: string, parameters: Record<string, unknown>, fence?: Fence) {
       try {
-        return await ask<Result>(name, parameters, fence);
+        return await callOnce<Result>(name, parameters, fence);
       } catch (error) {
         if (!isUnreachable(error) || !READING.has(name)) throw error;
-        return await ask<Result>(name, parameters);
+        return await callOnce<Result>(name, parameters);
       }
     },
     async close() {
@@ -95,9 +100,9 @@ export function connectDatabase(databaseUrl: string): Database {
   };
 }
 
-/** A client with one connection, made at its first statement. */
+/** Makes a client with one connection, which is opened at the first statement. */
 function connect(databaseUrl: string): postgres.Sql {
-  // Its types lack `max_pipeline`, which it reads.
+  // The types of postgres.js lack the option `max_pipeline`.
   const options: ConnectOptions & { max_pipeline: number } = {
     max: 1,
     max_pipeline: STATEMENTS_SENT_AHEAD,
@@ -108,7 +113,7 @@ function connect(databaseUrl: string): postgres.Sql {
     types: { json: EXACT_JSON },
     connection: {
       application_name: "holdfast",
-      // At start-up, so that no statement ever runs with the login role's rights.
+      // Set when the connection starts, so that no statement runs with the login role's rights.
       role: "holdfast_worker",
       statement_timeout: STATEMENT_TIMEOUT_MS,
       lock_timeout: LOCK_TIMEOUT_MS,
@@ -124,7 +129,7 @@ function isUnreachable(error: unknown): boolean {
   return error instanceof HoldfastError && error.code === "database_unreachable";
 }
 
-/** A call as one statement; `before` parameters stand before its own. */
+/** Makes the statement of a call. `before` is the number of parameters that precede its own. */
 function statement(name: string, parameters: Record<string, unknown>, before = 0) {
   const names = Object.keys(parameters);
   const list = names.map((parameter, index) => `${parameter} => $${before + index + 1}`);
@@ -132,7 +137,7 @@ function statement(name: string, parameters: Record<string, unknown>, before = 0
   return { text: `select holdfast_private.${name}(${list.join(", ")}) as result`, values };
 }
 
-/** The same behind a fence: each step waits for the one before it, in one transaction. */
+/** Makes a statement that checks the fence first. Its steps run in order, in one transaction. */
 function fencedStatement(
   name: string,
   parameters: Record<string, unknown>,
@@ -148,20 +153,20 @@ function fencedStatement(
   };
 }
 
-/** SQLSTATEs that mean that no write is taken: read-only, disk full, out of memory on disk. */
+/** SQLSTATEs of a database that accepts no writes: it is read-only or its disk is full. */
 const READ_ONLY_STATES = new Set(["25006", "53100"]);
-/** Schema, function or role missing, or no right to become the role. */
+/** SQLSTATEs of a missing schema, function or role, or of a missing right to use the role. */
 const NOT_INSTALLED_STATES = new Set(["3F000", "42883", "42704", "22023"]);
-/** Classes of SQLSTATE, and postgres.js's own codes, of a connection that is not to be had. */
+/** SQLSTATEs, their classes, and codes of postgres.js that mean that there is no connection. */
 const CONNECTION =
   /^(08|28|3D|57P|53300|CONNECT|CONNECTION|ECONN|ENOTFOUND|EAI_|EHOST|ENET|EPIPE|ETIMEDOUT)/;
 
-/** Whether Postgres raised it, and no code expected that. */
+/** Whether an error is one of Postgres that is not converted to a HoldfastError. */
 export function isOfDatabase(error: unknown): boolean {
   return error instanceof postgres.PostgresError;
 }
 
-/** Turns what Postgres raised into a typed error where it is one that is expected. */
+/** Converts an expected error of Postgres to a HoldfastError. Other errors are returned unchanged. */
 function expected(error: unknown): unknown {
   if (!(error instanceof Error)) return error;
   const { code = "", detail, hint } = error as Partial<postgres.PostgresError>;

@@ -1,18 +1,17 @@
-/** How an object's name becomes a URL. */
+/** Makes URLs of objects. */
 
-/** Bytes of a name that a percent-encoded path segment leaves bare, beyond encodeURIComponent's. */
-function encodeSegment(segment: string): string {
-  return encodeURIComponent(segment);
-}
-
-/** A key or name with each segment percent-encoded and its slashes kept. */
+/** Percent-encodes each segment of a key or name, and keeps the slashes. */
 export function encodePath(path: string): string {
-  return path.split("/").map(encodeSegment).join("/");
+  return path.split("/").map(encodeURIComponent).join("/");
 }
 
 /**
- * The URL of an object below a Storage route, or undefined where no URL can name it: URL parsers
- * collapse `.` and `..` segments silently, and another object would be read.
+ * Makes the URL of an object.
+ *
+ * @param base the project's URL, without a slash at the end
+ * @param route route of Storage, such as `object/authenticated`
+ * @returns undefined if no URL can name the object: URL parsers collapse `.` and `..` segments
+ * silently, and another object would be read
  */
 export function objectUrl(
   base: string,

@@ -1,4 +1,4 @@
-/** What Storage says where it does not answer what was asked for. */
+/** Parses the error responses of Storage. */
 import { z } from "zod";
 import { parseIfJson } from "../lib/codecs/json.ts";
 import { sanitizeText } from "../lib/text/sanitize.ts";
@@ -11,26 +11,33 @@ const errorBody = z.object({
   code: z.string().optional(),
 });
 
-/** A refusal as Storage, or what stands before it, states it. */
+/** An error response of Storage, or of a proxy in front of it. */
 export interface StorageRefusal {
+  /** Redacted and sanitized. */
   readonly message: string;
-  /** The status that is meant: Storage answers nearly every error as HTTP 400. */
+  /** The status in the body, else of HTTP. Storage sends nearly every error as HTTP 400. */
   readonly stated: string;
-  /** The status in Storage's own words; a gateway or a firewall before it speaks for itself alone. */
+  /** The status in Storage's body; undefined if a gateway or a firewall sent the response. */
   readonly own: string | undefined;
+  /** Whether Storage rejects the object's name. */
   readonly invalidName: boolean;
-  /** Whether it refuses the key: `maybe` where it may as well speak of the object. */
+  /** Whether the key is refused. `maybe`: the object may be the reason. */
   readonly ofKey: "yes" | "maybe" | "no";
 }
 
-/** Codes of a token that Storage does not take: bytes are read by nothing else that could be denied. */
+/** Codes of a refused token. For reads of bytes, AccessDenied has no other cause. */
 const KEY_CODES: ReadonlySet<string> = new Set(["AccessDenied", "InvalidJWT"]);
-/** What Storage's own backend refuses comes under this code with the backend's status. */
+/** Code of an error of Storage's own backend, which comes with the backend's status. */
 const BACKEND_CODE = "S3Error";
 
-/** Reads a refusal from an answer's HTTP status and body. */
+/**
+ * Parses an error response.
+ *
+ * @param status HTTP status
+ * @param text the body, or its start
+ */
 export function parseRefusal(status: number, text: string): StorageRefusal {
-  // None where a proxy's page stands in place of Storage's JSON.
+  // Undefined if a proxy sent a page instead of Storage's JSON.
   const body = errorBody.safeParse(parseIfJson(text)).data;
   const own = body?.statusCode;
   const stated = own ?? String(status);
@@ -44,15 +51,15 @@ export function parseRefusal(status: number, text: string): StorageRefusal {
 }
 
 /**
- * A 403 alone tells nothing: the backend answers so for one object that it does not give, such as an
- * archived one, and Storage passes that on; older ones name no code with it.
+ * A 403 alone does not mean that the key is refused. The backend returns 403 for a single object, such
+ * as an archived one, and Storage forwards it. Older versions of Storage do so without a code.
  */
 function isOfKey(
   own: string | undefined,
   stated: string,
   code: string | undefined,
 ): StorageRefusal["ofKey"] {
-  // The gateway knows the keys.
+  // Without a status of Storage's own, the gateway responded. It checks keys and returns 401.
   if (own === undefined) return stated === "401" ? "yes" : "no";
   if (code === BACKEND_CODE || (own !== "401" && own !== "403")) return "no";
   return code !== undefined && KEY_CODES.has(code) ? "yes" : "maybe";

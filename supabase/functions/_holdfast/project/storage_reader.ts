@@ -1,4 +1,4 @@
-/** The project's Storage over REST. Reading only: a backup writes nothing to Storage. */
+/** Reads the project's Storage over REST. */
 import type { Clock } from "../lib/clock/clock.ts";
 import type { RateLimiter } from "../lib/concurrency/rate_limiter.ts";
 import { readStart } from "../lib/streams/read_limited.ts";
@@ -10,31 +10,34 @@ import type { ProjectSettings } from "../config/environment.ts";
 import { objectUrl } from "./object_url.ts";
 import { parseRefusal } from "./storage_error.ts";
 
-/** What Storage answered to a request for an object's bytes. */
+/** The result of a request for an object's bytes. */
 export type StorageRead =
+  /** The response has the bytes. `fresh`: it does not come from a cache of the CDN. */
   | {
     readonly kind: "bytes";
     readonly response: Response;
     readonly etag: string;
     readonly fresh: boolean;
   }
-  /** Neither a row nor bytes under this name, or a row without bytes: the row decides which. */
+  /** The name has no row, or a row without bytes. The caller must read the row to know which. */
   | { readonly kind: "missing" }
+  /** No request can name the object. */
   | { readonly kind: "unfetchable"; readonly message: string }
-  /** Busy, broken or cut off: worth asking again. */
+  /** The request failed, and a retry may succeed. */
   | {
     readonly kind: "failed";
     readonly message: string;
-    /** Whether Storage says so of this object; else it, or what stands before it, may be out. */
+    /** Whether the failure concerns this object. Otherwise Storage or a proxy may have an outage. */
     readonly ofObject?: boolean;
-    /** Whether it is Storage's own 500: over files it says so of a row whose bytes are lost, too. */
+    /** Whether it is Storage's own 500, which its file backend also sends if the bytes are lost. */
     readonly internal?: boolean;
-    /** Whether it is too busy to answer (429, 503). */
+    /** Whether Storage is overloaded (429 or 503). */
     readonly busy?: boolean;
+    /** Milliseconds that Storage asked to wait. */
     readonly retryAfterMs?: number;
   };
 
-/** Bytes of an object that one GET asks for, both ends inclusive. */
+/** A range of an object's bytes. Both ends are inclusive. */
 export interface ByteRange {
   readonly first: number;
   readonly last: number;
@@ -43,9 +46,11 @@ export interface ByteRange {
 /** Reads objects of one project. */
 export interface ObjectReader {
   /**
-   * One GET. The body of `bytes` is the caller's to read or let go. `size` is how many bytes are
-   * expected where there is no range, null where nobody knows.
-   * @throws HoldfastError `storage_key_refused`: no object could be read with this key.
+   * Sends one GET. The caller must read the body of `bytes` or discard it with {@link discardBody}.
+   *
+   * @param range absent: the complete object
+   * @param size expected bytes of the complete object; null or absent if unknown
+   * @throws HoldfastError `storage_key_refused` if Storage refuses the key for every object
    */
   read(
     bucket: string,
@@ -55,21 +60,28 @@ export interface ObjectReader {
   ): Promise<StorageRead>;
 }
 
-/** Whoever has not begun to answer by then is out: a slice has to end before its isolate does. */
+/** Time until a response must start. A slice must end before its isolate does. */
 const ANSWER_TIMEOUT_MS = 20_000;
-/** A body comes at least so fast, in bytes a millisecond: one of 8 MiB within a minute. */
+/** Lowest rate of a body in bytes a millisecond: 8 MiB take less than a minute. */
 const SLOWEST_BODY = 210;
-/** A refusal says so much and no more. */
+/** Most bytes of an error response that are read. */
 export const MAX_REFUSAL_BYTES = 16 * 1024;
-/** So much is expected where nobody knows. */
+/** Size from which the timeout is computed if the size is unknown. */
 const UNKNOWN_BYTES = 8 * 1024 * 1024;
 
-/** Headers of a request as supabase-js sends them: the gateway makes a JWT of a secret key. */
+/**
+ * Makes the authentication headers of a request, as supabase-js does. The gateway replaces a secret
+ * key by a JWT.
+ */
 export function authorization(secretKey: string): Record<string, string> {
   return { apikey: secretKey, authorization: `Bearer ${secretKey}` };
 }
 
-/** An ObjectReader over REST; `traffic` is told what is sent and read. */
+/**
+ * Makes an ObjectReader over REST.
+ *
+ * @param rateLimiter counts the requests and the bytes; absent: nothing is counted
+ */
 export function createObjectReader(
   project: Pick<ProjectSettings, "url" | "secretKey">,
   transport: Transport,
@@ -87,17 +99,17 @@ export function createObjectReader(
       const answered = rateLimiter?.sent(expected ?? 0);
       let bytes = 0;
       try {
-        // A distinct nonce passes the CDN, which may be a minute behind.
+        // A new nonce bypasses the CDN, whose copy may be a minute old.
         const response = await request(`${url.href}?cacheNonce=${crypto.randomUUID()}`, {
           headers: {
             ...authorization(project.secretKey),
-            // Deno 2.1.4 decodes a gzip answer silently and drops its length.
+            // Deno 2.1.4 decompresses a gzip response silently and drops its length.
             "accept-encoding": "identity",
             ...(range ? { range: `bytes=${range.first}-${range.last}` } : {}),
           },
-          // The key would go along to wherever it points.
+          // Following a redirect would send the key to another host.
           redirect: "manual",
-          // One signal for head and body: a second one costs 50 µs of CPU a request.
+          // One signal covers head and body, because a second one costs 50 µs of CPU a request.
           signal: clock.timeout(timeoutFor(expected)),
         });
         const read = await classifyForbidden(
@@ -120,7 +132,7 @@ export function createObjectReader(
   };
 }
 
-/** Whether Storage answers anything at all; of its bytes this says nothing. */
+/** Whether Storage responds to a listing of buckets. This does not prove that it can read bytes. */
 export async function storageAnswers(
   project: Pick<ProjectSettings, "url" | "secretKey">,
   transport: Transport,
@@ -128,7 +140,10 @@ export async function storageAnswers(
   return await bucketsAnswer(project, transport) === "answered";
 }
 
-/** What listing a bucket came to: only Storage, its database and the key decide it. */
+/**
+ * Lists one bucket. The result depends on Storage, its database and the key, but not on an object.
+ * It never throws.
+ */
 export async function bucketsAnswer(
   project: Pick<ProjectSettings, "url" | "secretKey">,
   { fetch: request, clock }: Transport,
@@ -146,20 +161,20 @@ export async function bucketsAnswer(
     const { ofKey } = parseRefusal(response.status, await readStart(response, MAX_REFUSAL_BYTES));
     return ofKey === "no" ? "failed" : "key_refused";
   } catch {
-    // Refused, reset, late: whatever it was, it was no answer.
+    // The connection was refused or reset, or the request timed out.
     return "failed";
   }
 }
 
-/** Milliseconds that a GET of so many bytes may take. */
+/** Timeout in milliseconds of a GET, by the bytes of its response. */
 function timeoutFor(bytes = UNKNOWN_BYTES): number {
   return Math.ceil(ANSWER_TIMEOUT_MS + bytes / SLOWEST_BODY);
 }
 
-/** Takes back what was counted of an answer whose body nobody reads. */
+/** For each response: subtracts its bytes from the count if the body is not read. */
 const unread = new WeakMap<Response, () => void>();
 
-/** Lets the body of an answer go unread; it does not count as read then. */
+/** Discards the body of a response. Its bytes do not count as read. */
 export async function discardBody(response: Response): Promise<void> {
   unread.get(response)?.();
   await response.body?.cancel();
@@ -171,8 +186,8 @@ async function classify(
   clock: Clock,
 ): Promise<StorageRead | Forbidden> {
   const etag = response.headers.get("etag");
-  // Storage names an ETag with all bytes. Without one, whoever stands before it has answered: an empty
-  // body of theirs would pass for an empty object.
+  // Storage sends an ETag with all bytes. Without one, a proxy responded, and its empty body would
+  // count as an empty object.
   if (response.status === (ranged ? 206 : 200) && response.body !== null && etag !== null) {
     return {
       kind: "bytes",
@@ -199,31 +214,34 @@ function classifyError(status: number, text: string): StorageRead | Forbidden {
   const { message, stated, own, invalidName, ofKey } = parseRefusal(status, text);
   if (invalidName) return { kind: "unfetchable", message };
   if (own === "404") return { kind: "missing" };
-  const told = `Storage answered ${stated}: ${message}`;
-  if (ofKey === "yes") throw keyRefused(told);
-  if (ofKey === "maybe") return { kind: "forbidden", message: told };
+  const described = `Storage answered ${stated}: ${message}`;
+  if (ofKey === "yes") throw keyRefused(described);
+  if (ofKey === "maybe") return { kind: "forbidden", message: described };
   return {
     kind: "failed",
-    message: told,
+    message: described,
     ofObject: own !== undefined && !/^(5\d\d|408|429)$/.test(own),
     internal: own === "500",
     busy: stated === "429" || stated === "503",
   };
 }
 
-/** A refusal that may be of the key, and may be of the object. */
+/** A refusal whose reason may be the key or the object. */
 interface Forbidden {
   readonly kind: "forbidden";
   readonly message: string;
 }
 
-/** One object that the key is not the reason for must not end the run, nor every run after it. */
+/**
+ * Decides whether a refusal concerns the key or the object, by a listing of buckets. If it concerns
+ * the object, it must not end this run and every later one.
+ */
 async function classifyForbidden(
   read: StorageRead | Forbidden,
-  askBuckets: () => ReturnType<typeof bucketsAnswer>,
+  listBuckets: () => ReturnType<typeof bucketsAnswer>,
 ): Promise<StorageRead> {
   if (read.kind !== "forbidden") return read;
-  const buckets = await askBuckets();
+  const buckets = await listBuckets();
   if (buckets === "key_refused") throw keyRefused(read.message);
   return { kind: "failed", message: read.message, ofObject: buckets === "answered" };
 }

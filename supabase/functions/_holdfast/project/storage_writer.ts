@@ -1,4 +1,4 @@
-/** The project's Storage as a restore writes to it. */
+/** Writes to the project's Storage over REST. Only restores use it. */
 import { createClient } from "@supabase/supabase-js";
 import { readStart } from "../lib/streams/read_limited.ts";
 import type { Clock } from "../lib/clock/clock.ts";
@@ -16,38 +16,48 @@ import { parseRefusal } from "./storage_error.ts";
 const MAX_TRIES = 4;
 const REQUEST_TIMEOUT_MS = 140_000;
 
-/** What Storage answered to a write. */
+/** The result of a write. `exists`: the name is taken. `refused`: a retry would fail, too. */
 export type WriteOutcome =
   | { readonly kind: "done" }
   | { readonly kind: "exists" }
   | { readonly kind: "refused"; readonly message: string };
 
-/** How an object is put. */
+/** Options of an upload. */
 export interface UploadOptions {
+  /** Null: application/octet-stream. */
   readonly contentType: string | null;
+  /** Null: Storage's default. */
   readonly cacheControl: string | null;
+  /** Whether an existing object is overwritten. */
   readonly upsert: boolean;
 }
 
-/** A bucket with the settings that the API can set. */
+/** The settings of a bucket that the API can set. */
 export interface BucketSettings {
   readonly id: string;
   readonly public: boolean;
+  /** Bytes; null for no limit. */
   readonly file_size_limit: number | null;
+  /** Null: all types. */
   readonly allowed_mime_types: readonly string[] | null;
 }
 
 /**
- * What Storage answered to being asked for a bucket. `unsure`: it is there, and a try that had no
- * answer may have made it, or somebody else may have in the meantime.
+ * The result of creating a bucket. `unsure`: the bucket exists after a retry, so that either an
+ * earlier try without a response or somebody else created it.
  */
 export type BucketOutcome = WriteOutcome | { readonly kind: "unsure" };
 
-/** Writes to one project's Storage. Every method may throw `storage_unreachable` or `storage_key_refused`. */
+/**
+ * Writes to one project's Storage. Every method may throw HoldfastError `storage_unreachable` or
+ * `storage_key_refused`.
+ */
 export interface ObjectWriter {
   /**
-   * Puts an object; `body` is called for each try, for a stream can be read only once. Where it gives
-   * nothing, nothing is sent, and the name counts as taken.
+   * Uploads an object.
+   *
+   * @param body is called before each try, because a stream can be read only once. If it returns
+   * undefined, nothing is sent and the outcome is `exists`
    */
   upload(
     bucket: string,
@@ -55,21 +65,21 @@ export interface ObjectWriter {
     body: () => Promise<Uint8Array<ArrayBuffer> | ReadableStream | undefined>,
     options: UploadOptions,
   ): Promise<WriteOutcome>;
-  /** Moves an object between buckets: atomic, and only to a name that is free. */
+  /** Moves an object between buckets. The move is atomic and never overwrites an object. */
   move(from: ObjectLocation, to: ObjectLocation): Promise<WriteOutcome>;
-  /** Makes a bucket; one that is there is left as it is. */
+  /** Creates a bucket. An existing bucket is not changed. */
   createBucket(settings: BucketSettings): Promise<BucketOutcome>;
-  /** Empties and removes a bucket that Holdfast made. */
+  /** Empties and removes a bucket that Holdfast created. A missing bucket is not an error. */
   dropBucket(id: string): Promise<void>;
 }
 
-/** Where an object is. */
+/** The bucket and name of an object. */
 export interface ObjectLocation {
   readonly bucket: string;
   readonly name: string;
 }
 
-/** An ObjectWriter over REST; supabase-js removes buckets. */
+/** Makes an ObjectWriter over REST. It uses supabase-js only to remove buckets. */
 export function createObjectWriter(
   project: Pick<ProjectSettings, "url" | "secretKey">,
   transport: Transport,
@@ -78,7 +88,7 @@ export function createObjectWriter(
   const client = createClient(project.url, project.secretKey, {
     auth: { persistSession: false, autoRefreshToken: false },
     global: {
-      // By itself it would wait for ever, and take the key along to wherever it is sent.
+      // supabase-js has no timeout, and it would follow redirects with the key.
       fetch: (input, init) =>
         request(input, {
           ...init,
@@ -88,7 +98,7 @@ export function createObjectWriter(
     },
   });
 
-  /** Tries again what may pass. `refusable`: Storage's own repeated failure is of this request. */
+  /** Sends a request with retries. `refusable`: repeated failures of Storage itself count as a refusal. */
   async function send(
     make: () => Promise<Response>,
     refusable = false,
@@ -125,7 +135,7 @@ export function createObjectWriter(
           headers: {
             ...authorization(project.secretKey),
             "x-upsert": String(options.upsert),
-            // Stored verbatim; without one Storage would make up its own.
+            // Storage stores it unchanged. Without one it would choose a default of its own.
             "content-type": headerValue(options.contentType) ?? "application/octet-stream",
             ...cacheControl(options.cacheControl),
           },
@@ -136,7 +146,7 @@ export function createObjectWriter(
       });
     },
     async move(from, to) {
-      // A snapshot may name anything: what could not be read there is not put there.
+      // A snapshot may have any name. An object that no URL can name could not be read back.
       if (!objectUrl(project.url, "object", to.bucket, to.name)) return unnameable;
       return await send(() =>
         request(`${project.url}/storage/v1/object/move`, {
@@ -171,7 +181,7 @@ export function createObjectWriter(
           redirect: "manual",
           signal: clock.timeout(REQUEST_TIMEOUT_MS),
         });
-        // A trigger of the target's on its buckets is a 500 of Storage's.
+        // If a trigger of the project refuses a bucket, Storage returns 500.
       }, true);
       return outcome.kind === "exists" && tries > 1 ? { kind: "unsure" } : outcome;
     },
@@ -187,10 +197,10 @@ export function createObjectWriter(
 
 const unnameable: WriteOutcome = { kind: "refused", message: "no URL can name this object" };
 
-/** Servers refuse a request whose headers come to some 16 KB. */
+/** Longest header value that is sent. Servers refuse a request with some 16 KB of headers. */
 const MAX_HEADER_CHARACTERS = 2_000;
 
-/** A value that a header can carry as it is. Rows may hold others; the row's patch puts them back. */
+/** Returns a value that a header can carry unchanged. The patch of the row restores all others. */
 function headerValue(value: string | null): string | undefined {
   return value !== null && value.length <= MAX_HEADER_CHARACTERS &&
       /^[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?$/.test(value)
@@ -203,15 +213,15 @@ function cacheControl(value: string | null): Record<string, string> {
   return sent === undefined ? {} : { "cache-control": sent };
 }
 
-/** A key may be back a moment later; what refuses this one request does so again. */
+/** Tries of a forbidden request. A key may be valid again a moment later; other reasons persist. */
 const MAX_FORBIDDEN_TRIES = 2;
 
-/** `forbidden`: a trigger of the target's may refuse this alone, and the key may be refused. */
+/** `forbidden`: either a trigger of the project refuses this request, or the key is refused. */
 type Try = WriteOutcome | { readonly kind: "forbidden"; readonly message: string } | {
   readonly kind: "again";
   readonly message: string;
   readonly retryAfterMs: number;
-  /** Whether Storage itself says so, and not that it is too busy. */
+  /** Whether it is an error of Storage itself, other than overload. */
   readonly own: boolean;
 };
 
@@ -226,32 +236,32 @@ async function tryOnce(make: () => Promise<Response>, clock: Clock): Promise<Try
     return { kind: "again", message: messageOf(error), retryAfterMs: 0, own: false };
   }
   if (response.ok) return isOfStorage(text) ? { kind: "done" } : notOfStorage;
-  const { stated, own: said, ...refusal } = parseRefusal(response.status, text);
+  const { stated, own: ownStatus, ...refusal } = parseRefusal(response.status, text);
   const status = Number(stated);
   const message = `Storage answered ${status}: ${refusal.message}`;
   if (status === 409) return { kind: "exists" };
   if (status === 401) throw new HoldfastError("storage_key_refused", message);
   if (status === 403) return { kind: "forbidden", message };
-  // Storage redirects nothing: whoever does stands before it.
+  // Storage sends no redirects, so a redirect comes from a proxy in front of it.
   if (status === 429 || status >= 500 || REDIRECTS.has(status)) {
-    const own = said !== undefined && status !== 429 && status !== 503;
+    const own = ownStatus !== undefined && status !== 429 && status !== 503;
     return { kind: "again", message, retryAfterMs: retryAfter(response, clock) ?? 0, own };
   }
   return { kind: "refused", message };
 }
 
 /**
- * Whether a success is Storage's own word: it says what it made, as JSON. What stands before it and
- * can't reach it may say 200 as well, and what was never put would count as restored.
+ * Whether Storage itself sent a success: its body describes the result as JSON. A proxy that can't
+ * reach Storage may return 200, too, and the object would count as restored although it is not.
  */
 function isOfStorage(text: string): boolean {
-  const said = parseIfJson(text);
-  return typeof said === "object" && said !== null;
+  const body = parseIfJson(text);
+  return typeof body === "object" && body !== null;
 }
 
 const notOfStorage: Try = {
   kind: "again",
-  message: "a success was answered without what Storage says with it",
+  message: "a success came without the JSON body of Storage",
   retryAfterMs: 0,
   own: false,
 };

@@ -1,4 +1,4 @@
-/** Making a repository, and learning whether its server honours conditional writes. */
+/** Creates a repository, and probes whether its server supports conditional writes. */
 import { HoldfastError } from "../config/errors.ts";
 import type { Database } from "../lib/database.ts";
 import { FORMAT_VERSION } from "../config/version.ts";
@@ -9,18 +9,24 @@ import { HOLDFAST_KEY } from "./keys.ts";
 import type { RepositoryLocation } from "./location.ts";
 import type { RepositoryStore } from "../destinations/store.ts";
 
-/** The run that writes, of which all workers write the same: one may sleep and write over the other. */
+/**
+ * The run that writes a document. The document has only values of the run, so that all workers write
+ * the same bytes, and a delayed worker that overwrites it does no harm.
+ */
 export interface Writer {
+  /** URL of the run's project. */
   readonly projectUrl: string;
-  /** UUID. */
+  /** UUID of the run. */
   readonly run: string;
-  /** UTC, ISO 8601. */
+  /** When the run started, ISO 8601 in UTC. */
   readonly startedAt: string;
 }
 
 /**
- * Makes the repository, under the id of the run that makes it; whether the server then refused to write it again, null if unknown.
- * @throws HoldfastError `catalog_ahead`: there was one at this place
+ * Creates the repository. Its id is the id of the run.
+ *
+ * @returns whether the server supports conditional writes; null if unknown
+ * @throws HoldfastError `catalog_ahead` if the catalog has a repository at this location already
  */
 export async function createRepository(
   store: RepositoryStore,
@@ -31,7 +37,7 @@ export async function createRepository(
   if (await database.call<string | null>("repository_at", location) !== null) {
     throw new HoldfastError(
       "catalog_ahead",
-      `the repository that was at ${location.bucket}/${location.prefix} is gone`,
+      `the repository at ${location.bucket}/${location.prefix} was deleted`,
     );
   }
   const identity: Identity = {
@@ -46,18 +52,21 @@ export async function createRepository(
 }
 
 /**
- * Probes, on a document that is there, whether a conditional PUT is refused; null where that can't
- * be tried without harm.
+ * Probes whether the server supports conditional writes, with a PUT that the existing holdfast.json
+ * must make fail.
+ *
+ * @returns whether the server refused the PUT; null if the probe could do harm
  */
 export async function probeConditionalWrites(store: RepositoryStore): Promise<boolean | null> {
   const there = await store.get(HOLDFAST_KEY, MAX_RECORD_BYTES);
   const stated = (await store.head(HOLDFAST_KEY))?.sha256;
-  // What was corrupted on its way here would take the document's place where conditions are ignored.
+  // A server that ignores conditions stores these bytes. If the read corrupted them, the probe would
+  // damage the document.
   if (!there || await hexDigest(there) !== stated) return null;
   return await refusesAgain(store, there);
 }
 
-/** Puts what is there: the same bytes, so that a server that ignores the condition does no harm. */
+/** Puts the existing bytes again, which does no harm on a server that ignores the condition. */
 async function refusesAgain(
   store: RepositoryStore,
   there: Uint8Array<ArrayBuffer>,

@@ -1,29 +1,35 @@
-/** Hashing a stream as a blob's digest is made: whole, or composite over its parts. */
+/** Digests of blobs: SHA-256 of all bytes, or S3's composite SHA-256 of the parts. */
 import { createHash } from "node:crypto";
 import { releaseBuffer } from "../lib/release_buffer.ts";
 import { fromHex, hexDigest } from "../lib/codecs/hex.ts";
 
-/** What a stream of bytes came to. */
+/** Size and digest of a stream. */
 export interface StreamDigest {
+  /** Bytes. */
   readonly size: number;
   /** Hex. */
   readonly sha256: string;
 }
 
-/** How a blob was hashed. */
+/** How the digest of a blob was computed. */
 export interface BlobShape {
+  /** Bytes of the blob. */
   readonly size: number;
+  /** Bytes of each part except the last; null: the digest is of all bytes. */
   readonly part_size: number | null;
 }
 
-/** A piece up to this size is hashed off the main thread, in one buffer; S3 parts mostly are. */
+/** Largest piece that is buffered and hashed in another thread, as most S3 parts are. */
 const MAX_BUFFER_BYTES = 16 * 1024 * 1024;
 
 /**
- * Reads a stream to its end as a blob's bytes, at most one part in memory and never more than
- * 16 MiB, whatever the shape says. With a part size the digest is S3's composite SHA-256: of the
- * parts' digests, one after another; without one, of the first `shape.size` bytes. A stream that is
- * longer is counted to its end: the size tells it from the blob.
+ * Reads a stream to its end and computes its digest. At most one part is in memory, and never more
+ * than 16 MiB.
+ *
+ * @param shape how the blob's digest was computed. With a part size, the result is S3's composite
+ * SHA-256 of the parts' digests. Without one, it is the digest of the first `shape.size` bytes
+ * @returns the digest and the size of the stream. Compare both, because a longer stream can have the
+ * blob's digest
  */
 export async function digestStream(
   stream: ReadableStream<Uint8Array>,
@@ -58,12 +64,12 @@ export async function digestStream(
   };
 }
 
-/** The piece of a stream that is being read; taking its digest begins the next one. */
+/** The current piece of a stream. `digest` ends it and starts the next one. */
 interface Piece {
   add(bytes: Uint8Array): void;
   /** Hex. */
   digest(): Promise<string> | string;
-  /** No piece follows. */
+  /** Releases the memory. No piece follows. */
   end(): void;
 }
 
@@ -84,7 +90,7 @@ function bufferedPiece(maxBytes: number): Piece {
   };
 }
 
-/** Costs the main thread's CPU instead of memory. */
+/** Hashes a large piece on the main thread, which costs CPU instead of memory. */
 function hashedPiece(): Piece {
   let hash = createHash("sha256");
   return {
@@ -98,7 +104,11 @@ function hashedPiece(): Piece {
   };
 }
 
-/** S3's composite SHA-256 of parts: the digest of their digests (hex), in order. */
+/**
+ * S3's composite SHA-256: the digest of the parts' digests.
+ *
+ * @param digests SHA-256 of each part, hex, in order
+ */
 export async function compositeDigest(digests: readonly string[]): Promise<string> {
   const joined = new Uint8Array(digests.length * 32);
   digests.forEach((digest, index) => joined.set(fromHex(digest), index * 32));
@@ -106,8 +116,11 @@ export async function compositeDigest(digests: readonly string[]): Promise<strin
 }
 
 /**
- * The ETag that S3 gives to an object of parts: the MD5 of the parts' MD5s, a hyphen and their number,
- * so Amazon, MinIO and radosgw. Undefined where a part's etag is no MD5, as with some ways to encrypt.
+ * The ETag of a multipart object at Amazon, MinIO and radosgw: the MD5 of the parts' MD5s, a hyphen
+ * and the number of parts.
+ *
+ * @param partEtags etag of each part, in order
+ * @returns undefined if a part's etag is not an MD5, as with some kinds of encryption
  */
 export function multipartEtag(partEtags: readonly string[]): string | undefined {
   const unquoted = partEtags.map((etag) => etag.replaceAll('"', "").toLowerCase());

@@ -1,23 +1,24 @@
-/** Putting the repository's small documents. */
+/** Writes the repository's small documents. */
 import { HoldfastError } from "../config/errors.ts";
 import { hexDigest } from "../lib/codecs/hex.ts";
 import type { RepositoryStore } from "../destinations/store.ts";
 
 const encoder = new TextEncoder();
 
-/** The small ones: holdfast.json and the records of the log, of which many are read at once. */
+/** Largest holdfast.json and log record in bytes. Many records are read at once. */
 export const MAX_RECORD_BYTES = 64 * 1024;
 
-/** A snapshot.json: that of a project with 100,000 buckets comes to as much. */
+/** Largest snapshot.json in bytes: the size for a project with 100,000 buckets. */
 export const MAX_SNAPSHOT_BYTES = 32 * 1024 * 1024;
 
-/** Documents larger than this are refused when read: none that Holdfast writes comes near. */
+/** Largest document of any kind in bytes. Holdfast writes only much smaller ones. */
 export const MAX_DOCUMENT_BYTES = 64 * 1024 * 1024;
 
 /**
- * Puts a document. One that is there already with the same bytes is accepted, as a lost reply
- * leaves it; with other bytes it is left alone.
- * @returns whether the document in the repository is now this one.
+ * Puts a document. An existing document is not overwritten. If it has the same bytes, it counts as
+ * this one, because an earlier PUT may have succeeded without a response.
+ *
+ * @returns whether the repository now has this document
  */
 export async function putDocument(
   store: RepositoryStore,
@@ -34,8 +35,10 @@ export async function putDocument(
 }
 
 /**
- * The same, for a record of the log: looks whether one is there before it puts. A server may ignore
- * conditions, and its listings may not know the newest record yet; a read of the very key does.
+ * Puts a log record if its key is free. It reads the key before the PUT, because a server may ignore
+ * conditional writes, and a listing may lack the newest record.
+ *
+ * @returns whether the repository now has this document
  */
 export async function putIfAbsent(
   store: RepositoryStore,
@@ -54,8 +57,9 @@ function sameBytes(there: Uint8Array | undefined, bytes: Uint8Array): boolean {
 }
 
 /**
- * Puts a document that no one else may have written.
- * @throws HoldfastError `catalog_behind` where another one is there.
+ * Puts a document whose key no other writer should use.
+ *
+ * @throws HoldfastError `catalog_behind` if the key has another document
  */
 export async function putOwnDocument(
   store: RepositoryStore,

@@ -1,4 +1,4 @@
-/** The repository's documents. docs/FORMAT.md is normative; what is read is checked here. */
+/** Schemas of the repository's documents, which validate what is read. docs/FORMAT.md is normative. */
 import { z } from "zod";
 import { HoldfastError } from "../config/errors.ts";
 import { MAX_SNAPSHOT_BYTES } from "./documents.ts";
@@ -8,37 +8,40 @@ import { FORMAT_VERSION } from "../config/version.ts";
 
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
 const count = z.int().nonnegative();
-/** As Postgres has them; a double need not keep all of its digits. */
+/** A bigint of Postgres. A double may not keep all of its digits. */
 const bigint = z.number().refine(
   (value) => Number.isInteger(value) && Math.abs(value) <= 2 ** 63,
   { error: "must be a whole number of 64 bits" },
 );
-/** For people; nothing is decided by it. */
+/** A time for people. No code depends on it. */
 const moment = z.string().max(100);
-/** The catalog counts in Postgres's integers; a larger one was never given. */
+/** A sequence number. The catalog stores it as a Postgres integer, so no valid one is larger. */
 const sequence = z.int().positive().max(2_147_483_647);
 
-/** A document of lies has a fault in each line; these are enough to look at it. */
+/** Most faults that an error names. A malformed document may have one in each line. */
 const MAX_FAULTS = 10;
 /**
- * Values of a document, and items of one list of it. They are counted before they are made and looked
- * at: two bytes of text become a value of fifty, and what is looked at takes CPU.
+ * Most values of a document. They are counted before parsing, because two bytes of text become a
+ * value of about 50 bytes in memory.
  */
 const MAX_VALUES = 2_000_000;
+/** Most items of one list, because their validation costs CPU. */
 const MAX_ITEMS = 100_000;
 
-/** What this version of Holdfast understands of `requires`. */
+/** Values of `requires` that this version of Holdfast supports. */
 const KNOWN_REQUIREMENTS: ReadonlySet<string> = new Set();
 
+/** Schema of holdfast.json, the repository's identity. */
 export const identitySchema = z.object({
   format: z.int().positive(),
   repository_id: z.uuid(),
   created_at: z.string(),
   requires: z.array(z.string()).default([]),
 });
-/** holdfast.json */
+/** The content of holdfast.json. */
 export type Identity = z.output<typeof identitySchema>;
 
+/** Schema of a log record. */
 export const recordSchema = z.discriminatedUnion("kind", [
   z.object({
     kind: z.literal("owner"),
@@ -55,9 +58,10 @@ export const recordSchema = z.discriminatedUnion("kind", [
     project_url: z.string().max(500),
   }),
 ]);
-/** A log record: who owns the repository, or that a snapshot was sealed. */
+/** A log record: it names the repository's owner, or a sealed snapshot. */
 export type LogRecord = z.output<typeof recordSchema>;
 
+/** Schema of a reference to a part of a listing. */
 export const partSchema = z.object({
   key: z.string().regex(/^lists\/[0-9a-f]{64}\.ndjson\.gz$/),
   kind: z.enum(["full", "changes"]),
@@ -65,24 +69,25 @@ export const partSchema = z.object({
   entries: count,
   bytes: count,
 });
-/** A part of a listing: its key is the SHA-256 of its compressed bytes. */
+/** A reference to a part of a listing. The key has the SHA-256 of the part's compressed bytes. */
 export type ListPart = z.output<typeof partSchema>;
 
-/** What a restore reads of a bucket; what else its row said is kept as it is. */
+/** The fields of a bucket that a restore reads. Other columns of its row are kept unchanged. */
 const bucketSchema = z.looseObject({
   id: z.string(),
   name: z.string(),
   public: z.boolean().nullish(),
   avif_autodetection: z.boolean().nullish(),
   file_size_limit: bigint.nullish(),
-  // SQL may put a null among them, which allows nothing.
+  // SQL can write a null into the array, which allows no type.
   allowed_mime_types: z.array(z.string().nullable())
     .transform((types) => types.filter((type) => type !== null)).nullish(),
   owner_id: z.string().nullish(),
-  // A row may say infinity, which no bucket is given back.
+  // A row may have the time infinity, which a restore does not write.
   created_at: z.iso.datetime({ offset: true }).nullish().catch(null),
 });
 
+/** Schema of snapshots/<id>.json. */
 export const snapshotSchema = z.object({
   format: z.int().positive(),
   requires: z.array(z.string()).default([]),
@@ -117,13 +122,15 @@ export const snapshotSchema = z.object({
   error: "name one bucket twice",
   path: ["buckets"],
 });
-/** snapshots/<id>.json */
+/** The content of snapshots/<id>.json. */
 export type SnapshotDocument = z.output<typeof snapshotSchema>;
 
 /**
- * A document read from the repository, checked.
- * @throws HoldfastError `repository_damaged` where it is not of its shape, or
- * `repository_format_unsupported` where it needs a newer Holdfast, by the name of what it needs.
+ * Parses and validates a document of the repository.
+ *
+ * @param key key of the document, which errors name
+ * @throws HoldfastError `repository_damaged` if the document does not match the schema;
+ * `repository_format_unsupported`, which names what needs a newer Holdfast
  */
 export function parseDocument<Schema extends z.ZodType>(
   key: string,
@@ -152,7 +159,10 @@ export function parseDocument<Schema extends z.ZodType>(
 }
 
 /**
- * Whether a document that is about to be written is one that can be read again.
+ * Verifies before a snapshot.json is written that it is within the limits of a reader.
+ *
+ * @param text the document's text
+ * @param value the document's value
  * @throws HoldfastError `snapshot_too_large`
  */
 export function assertReadable(text: string, value: object): void {
@@ -162,11 +172,11 @@ export function assertReadable(text: string, value: object): void {
   }
   throw new HoldfastError(
     "snapshot_too_large",
-    `snapshot.json would have ${bytes.length} bytes, and lists that nobody would read.`,
+    `snapshot.json would have ${bytes.length} bytes, and it or its lists would exceed a reader's limits.`,
   );
 }
 
-/** Values that JSON has at most: a comma or a bracket comes before each. */
+/** Upper bound of the number of values in JSON: a comma or a bracket precedes each. */
 function valuesIn(bytes: Uint8Array): number {
   let values = 1;
   for (const byte of bytes) {
@@ -190,13 +200,13 @@ function parseJson(key: string, bytes: Uint8Array): unknown {
   }
 }
 
-/** Each alone: a newer format may have made something else of the other. */
+/** The fields are validated separately, because a newer format may have changed one of them. */
 const headSchema = z.object({
   format: z.number().catch(FORMAT_VERSION),
   requires: z.array(z.string()).catch([]),
 });
 
-/** Before the shape is judged: a newer format's shape is not known here. */
+/** Refuses a newer format. This precedes the schema, which can't describe a newer format. */
 function refuseNewer(key: string, value: unknown): void {
   const head = headSchema.safeParse(value).data;
   if (!head) return;
@@ -216,7 +226,7 @@ function refuseNewer(key: string, value: unknown): void {
   }
 }
 
-/** A document's exact bytes: two spaces, one line feed at the end, so that people can read it. */
+/** Formats a document as its exact text: indented by two spaces for people, with a line feed at the end. */
 export function formatDocument(value: unknown): string {
   return `${JSON.stringify(value, null, 2)}\n`;
 }

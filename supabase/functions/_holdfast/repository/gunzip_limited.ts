@@ -1,21 +1,24 @@
-/** Unpacking a part of a listing, within what an isolate may hold. */
+/** Decompresses a part of a listing with a limit of memory. */
 import { HoldfastError, messageOf } from "../config/errors.ts";
 
 /**
- * A part is written with up to 16 MiB of lines; twice as much is no part but a trap, and held in
- * memory as bytes and as text it would end the isolate.
+ * Largest decompressed part. Holdfast writes up to 16 MiB of lines. A larger text may be a
+ * decompression bomb, which would exceed the isolate's memory.
  */
 const MAX_TEXT_BYTES = 32 * 1024 * 1024;
 
 /**
- * Bytes that are unpacked at once. Deno 2.1.4 gives all that comes of them in one piece, up to a
- * thousand times as long, and its node:zlib does not know `maxOutputLength`.
+ * Compressed bytes of one step. Deno 2.1.4 returns the output of a step in one piece, up to a thousand
+ * times as large. Its node:zlib does not support `maxOutputLength`.
  */
 const PIECE_BYTES = 4 * 1024;
 
 /**
- * The text of gzip. @throws HoldfastError `repository_damaged`, by its key: it is none, is no UTF-8,
- * or is longer than any part.
+ * Decompresses a text.
+ *
+ * @param key key of the document, which errors name
+ * @param packed gzip data of UTF-8
+ * @throws HoldfastError `repository_damaged` if it is not gzip, not UTF-8 or larger than 32 MiB
  */
 export async function gunzipText(key: string, packed: Uint8Array<ArrayBuffer>): Promise<string> {
   const decoder = new TextDecoder("utf-8", { fatal: true });

@@ -1,54 +1,62 @@
-/** Keys below the repository's prefix. docs/FORMAT.md is normative. */
+/** Keys of the repository, relative to its prefix. docs/FORMAT.md is normative. */
 import { hexDigest } from "../lib/codecs/hex.ts";
 
-/** Digits of a sequence in a log key: as many as keep the keys in the order of the sequences. */
+/** Digits of a sequence in a log key. The fixed length makes the keys sort by sequence. */
 const SEQUENCE_DIGITS = 16;
-/** S3 allows keys of 1,024 bytes; the prefix needs a share of them. */
+/** Longest plain key. S3 allows keys of 1,024 bytes, and the prefix is a part of them. */
 const MAX_PLAIN_KEY_BYTES = 1_000;
-/** The longest file name that common file systems take, for whoever syncs the bucket to a disk. */
+/** Longest segment of a plain key, so that common file systems can hold a copy of the bucket. */
 const MAX_PLAIN_SEGMENT_BYTES = 250;
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 
 const encoder = new TextEncoder();
 
-/** The repository's identity document. */
+/** Key of the repository's identity document. */
 export const HOLDFAST_KEY = "holdfast.json";
-/** The folder of log records. */
+/** Prefix of log records. */
 export const LOG_PREFIX = "log/";
 
-/** The folder of objects' bytes. */
+/** Prefix of objects' bytes. */
 export const DATA_PREFIX = "data/";
 
-/** Key of the log record of a sequence. */
+/** Key of the log record with a sequence number. */
 export function logKey(sequence: number): string {
   return `${LOG_PREFIX}${String(sequence).padStart(SEQUENCE_DIGITS, "0")}.json`;
 }
 
-/** Sequence of a log record by its key; undefined for a key that is none. */
+/** Sequence number in the key of a log record; undefined for any other key. */
 export function sequenceOfLogKey(key: string): number | undefined {
   const match = /^log\/(\d{16})\.json$/.exec(key);
   return match ? Number(match[1]) : undefined;
 }
 
-/** A snapshot's id from the time it is sealed (ISO 8601, UTC) and its sequence. */
+/**
+ * Makes a snapshot's id.
+ *
+ * @param sealedAt time of sealing, ISO 8601 in UTC
+ * @param sequence sequence number of its log record
+ */
 export function snapshotId(sealedAt: string, sequence: number): string {
   return `${sealedAt.replace(/\.\d+/, "").replace(/[-:]/g, "")}-${sequence}`;
 }
 
-/** Key of a snapshot's document. */
+/** Key of a snapshot's document, by the snapshot's id. */
 export function snapshotKey(id: string): string {
   return `snapshots/${id}.json`;
 }
 
-/** Key of a part of a listing, named by the SHA-256 (hex) of its compressed bytes. */
+/** Key of a part of a listing, by the SHA-256 (hex) of its compressed bytes. */
 export function listKey(sha256: string): string {
   return `lists/${sha256}.ndjson.gz`;
 }
 
 /**
- * Key for the bytes of a version: plain where it can be read as a path, else by digest. A further
- * copy of the same version (`copy` from 2) gets a suffix, for no key is ever written twice.
+ * Key for the bytes of an object's version. It is the plain path if that is a valid key and file
+ * name, else a digest of the path.
+ *
+ * @param copy number of the copy of this version. From 2 on the key gets a suffix, because a key is
+ * never overwritten
  */
 export async function dataKey(
   bucket: string,
@@ -72,7 +80,7 @@ function isPlain(bucket: string, name: string, version: string, key: string): bo
     );
 }
 
-/** Bytes of a text in UTF-8; those of most names are their characters, which cost nothing to count. */
+/** Bytes of a text in UTF-8. Most names are ASCII, whose length needs no encoding. */
 function utf8Length(text: string): number {
   return /^[ -~]*$/.test(text) ? text.length : encoder.encode(text).length;
 }

@@ -1,37 +1,37 @@
-/** Where a repository lies, and that a run keeps to it. */
+/** The location of a repository, and the check that a run does not change it. */
 import type { RepositorySettings } from "../config/environment.ts";
 import { HoldfastError } from "../config/errors.ts";
 
-/** Where a repository lies. */
+/** The location of a repository. */
 export type RepositoryLocation = Pick<RepositorySettings, "endpoint" | "bucket" | "prefix">;
 
-/** What a client needs beside a key to reach a repository: its place, region and addressing. */
+/** What a client needs to reach a repository, except a key: location, region and addressing. */
 export type RepositoryAddress =
   & RepositoryLocation
   & Pick<RepositorySettings, "region" | "forcePathStyle">;
 
-/** Of settings, where the repository lies. */
+/** Picks the location from settings. */
 export function locationOf({ endpoint, bucket, prefix }: RepositoryLocation): RepositoryLocation {
   return { endpoint, bucket, prefix };
 }
 
-/** Whether two places are one. */
+/** Whether two locations are equal. */
 export function isSameLocation(one: RepositoryLocation, other: RepositoryLocation): boolean {
   return one.endpoint === other.endpoint && one.bucket === other.bucket &&
     one.prefix === other.prefix;
 }
 
-/** A place as errors name it. */
+/** The text of a location in errors. */
 function nameOfLocation({ endpoint, bucket, prefix }: RepositoryLocation): string {
   return `${bucket}/${prefix} at ${endpoint}`;
 }
 
 /**
- * Holds a run to the place that it began at: secrets may be changed at any time, and what it copied
- * from then on would lie where nobody looks for it.
+ * Verifies that the repository's location has not changed since the run started. Secrets can change
+ * at any time, and one snapshot must not have its bytes in two repositories.
  *
- * @param began the place in the run's plan; undefined while the run has none
- * @param place the place that the secrets name now
+ * @param began the location in the run's plan; undefined if the plan has none yet
+ * @param location the location that the secrets name now
  * @throws HoldfastError `repository_changed`
  */
 export function assertLocationOfRun(

@@ -1,4 +1,4 @@
-/** Reading the log: the records past those that the catalog holds. */
+/** Reads the repository's log: the records that the catalog lacks. */
 import { type ConcurrencyLimits, mapConcurrent } from "../lib/concurrency/map_concurrent.ts";
 import { HoldfastError } from "../config/errors.ts";
 import { MAX_RECORD_BYTES } from "./documents.ts";
@@ -7,28 +7,34 @@ import { LOG_PREFIX, logKey, sequenceOfLogKey } from "./keys.ts";
 import type { RepositoryLocation } from "./location.ts";
 import type { RepositoryStore } from "../destinations/store.ts";
 
-/** Records that are read at once; a page of the log's listing may have a thousand. */
+/** Most records that are read at once. A page of the log's listing can have a thousand. */
 const MAX_RECORDS_IN_FLIGHT = 32;
 const RECORDS_AT_ONCE: ConcurrencyLimits<unknown> = { items: MAX_RECORDS_IN_FLIGHT };
 
-/** What the catalog knows of a repository, and where backups went to last. */
+/** What the catalog records of a repository, with the location of the last backup. */
 export interface KnownRepository extends RepositoryLocation {
+  /** Row id in the catalog. */
   readonly id: number;
+  /** Sequence of the last record that the catalog has. */
   readonly last_record: number;
+  /** URL of the project that owns the repository; null if it has no owner. */
   readonly owner_project: string | null;
+  /** Whether the server supports If-None-Match; null if no writer has probed it. */
   readonly conditional_writes: boolean | null;
   /**
-   * Sequences past `last_record` of failed runs whose record may be in the log all the same. Absent in
-   * a database that was put back to before an upgrade.
+   * Sequences after `last_record` of failed runs whose record may still be in the log. Absent if the
+   * database was restored to a state before an upgrade.
    */
   readonly unconfirmed_records?: readonly number[];
 }
 
 /**
- * Records past the last one that the catalog holds, in order. A listing may not have the newest yet;
- * where a run of this database failed with no answer to whether its record was written, that is
- * asked for by its key: once a later record is known, nobody would look for it again.
- * @throws HoldfastError `catalog_ahead`, `repository_damaged`.
+ * Reads the records after the catalog's last one, in order. A listing may lack the newest record.
+ * Therefore unconfirmed records of failed runs are read by key: after a later record is imported,
+ * they would never be read again.
+ *
+ * @param known what the catalog records; null: all records are new
+ * @throws HoldfastError `catalog_ahead` or `repository_damaged`
  */
 export async function readNewRecords(
   store: RepositoryStore,
@@ -36,8 +42,8 @@ export async function readNewRecords(
 ): Promise<LogRecord[]> {
   const listed = await readRecords(store, known?.last_record ?? 0);
   const sequences = new Set(listed.map(({ sequence }) => sequence));
-  const unanswered = known?.unconfirmed_records ?? [];
-  const unlisted = unanswered.filter((sequence) => !sequences.has(sequence));
+  const unconfirmed = known?.unconfirmed_records ?? [];
+  const unlisted = unconfirmed.filter((sequence) => !sequences.has(sequence));
   const found = await mapConcurrent(
     unlisted,
     RECORDS_AT_ONCE,
@@ -49,9 +55,11 @@ export async function readNewRecords(
 }
 
 /**
- * Log records after a sequence, in order. The record of that sequence must be
- * there itself, for a log without it was rolled back.
- * @throws HoldfastError `catalog_ahead`, `repository_damaged`.
+ * Reads the log records after a sequence, in order.
+ *
+ * @param last the sequence; 0 for the start of the log
+ * @throws HoldfastError `catalog_ahead` if the log lacks the record `last`, because the log was then
+ * rolled back; `repository_damaged`
  */
 export async function readRecords(store: RepositoryStore, last: number): Promise<LogRecord[]> {
   const records: LogRecord[] = [];
@@ -59,7 +67,7 @@ export async function readRecords(store: RepositoryStore, last: number): Promise
   let expectLast = last > 0;
   while (true) {
     const listed = await store.list(LOG_PREFIX, startAfter);
-    // What else lies there is nobody's record.
+    // Other keys below log/ are not records.
     const keys = listed.keys.filter((key) => sequenceOfLogKey(key) !== undefined);
     if (expectLast && keys.shift() !== logKey(last)) {
       throw new HoldfastError("catalog_ahead", `the repository's log lacks its record ${last}`);
@@ -73,7 +81,11 @@ export async function readRecords(store: RepositoryStore, last: number): Promise
   }
 }
 
-/** One log record by its key, held to the sequence in it. @throws HoldfastError `repository_damaged`. */
+/**
+ * Reads one log record, and verifies its sequence against its key.
+ *
+ * @throws HoldfastError `repository_damaged` if the record is missing or malformed
+ */
 export async function readRecord(store: RepositoryStore, key: string): Promise<LogRecord> {
   const record = await findRecord(store, key);
   if (!record) throw new HoldfastError("repository_damaged", `${key} is listed and can't be read`);

@@ -1,4 +1,4 @@
-/** Opening a repository: who it is, whose it is, and whether its log and the catalog agree. */
+/** Opens a repository: reads its identity and its owner, and compares its log with the catalog. */
 import { HoldfastError } from "../config/errors.ts";
 import type { Database } from "../lib/database.ts";
 import type { RepositorySettings } from "../config/environment.ts";
@@ -18,34 +18,44 @@ import { type KnownRepository, readNewRecords, readRecord } from "./log.ts";
 import { isSameLocation, locationOf, type RepositoryLocation } from "./location.ts";
 import type { RepositoryStore } from "../destinations/store.ts";
 
-/** What the catalog is told of a repository that was opened. */
+/** What the catalog records of an opened repository. */
 export interface RepositoryFacts extends RepositoryLocation {
+  /** UUID in holdfast.json. */
   readonly repository_id: string;
   readonly format_version: number;
+  /** URL of the project that owns the repository; null if it has no owner. */
   readonly owner_project: string | null;
+  /** Sequence of the last log record that the catalog has. */
   readonly last_record: number;
-  /** Whether the server honours If-None-Match; null where no writer has probed it yet. */
+  /** Whether the server supports If-None-Match; null if no writer has probed it. */
   readonly conditional_writes: boolean | null;
 }
 
-/** The repository as a reader finds it: its identity, and the records that the catalog lacks. */
+/** An opened repository: its identity, and the records that the catalog lacks. */
 export interface OpenedRepository {
   readonly identity: Identity;
+  /** What the catalog has of it; null if nothing. */
   readonly known: KnownRepository | null;
   /** Records past the last one that the catalog holds, in order. */
   readonly newRecords: readonly LogRecord[];
 }
 
-/** Reads holdfast.json; undefined where there is no repository yet. */
+/**
+ * Reads holdfast.json.
+ *
+ * @returns the identity; undefined if there is no repository
+ * @throws HoldfastError `repository_damaged` or `repository_format_unsupported`
+ */
 export async function readIdentity(store: RepositoryStore): Promise<Identity | undefined> {
   const bytes = await store.get(HOLDFAST_KEY, MAX_RECORD_BYTES, { stated: true });
   return bytes && parseDocument(HOLDFAST_KEY, bytes, identitySchema);
 }
 
 /**
- * Compares heads: reads the log past the last record that the catalog holds. `read` is the
- * repository's identity where it was just read.
- * @throws HoldfastError `repository_missing`, `catalog_ahead`, `repository_format_unsupported`.
+ * Opens the repository for reading. It reads the log records after the catalog's last one.
+ *
+ * @param read the identity, if it was just read; absent: it is read
+ * @throws HoldfastError `repository_missing`, `catalog_ahead` or `repository_format_unsupported`
  */
 export async function openRepository(
   store: RepositoryStore,
@@ -63,9 +73,12 @@ export async function openRepository(
 }
 
 /**
- * Opens the repository for writing, and makes it where there is none.
+ * Opens the repository for writing, and creates it if there is none. If it has no owner, this project
+ * becomes its owner.
+ *
+ * @param writer the run that writes
  * @throws HoldfastError `repository_not_ours`, which names the owner; `catalog_behind`;
- * `catalog_ahead`; `repository_format_unsupported`. Nothing was written then.
+ * `catalog_ahead`; `repository_format_unsupported`. In these cases nothing was written.
  */
 export async function openForWriting(
   store: RepositoryStore,
@@ -76,7 +89,7 @@ export async function openForWriting(
   const { projectUrl } = writer;
   const location = locationOf(settings);
   const there = await readIdentity(store);
-  // What was just made is read again: another project may have been first.
+  // A new repository is read again, because another project may have created it first.
   const created = there === undefined
     ? await createRepository(store, database, location, writer)
     : null;
@@ -94,7 +107,7 @@ export async function openForWriting(
   }
   let lastRecord = newRecords.at(-1)?.sequence ?? known?.last_record ?? 0;
   if (owner === null) {
-    // Before the claim, so that no repository that has an owner lacks it.
+    // This precedes the claim, so that every repository with an owner has the recovery script.
     const { putRecovery } = await import("./recovery.ts");
     await putRecovery(store, settings);
     lastRecord += 1;
@@ -110,24 +123,26 @@ export async function openForWriting(
   };
 }
 
-/** Whether the server was seen to honour conditions; null where it is another one, or never was asked. */
+/** Whether the server supports conditional writes, as probed before; null if it was not probed. */
 function asKnown(known: KnownRepository | null, location: RepositoryLocation): boolean | null {
   return known && isSameLocation(known, location) ? known.conditional_writes : null;
 }
 
 /**
- * Compares heads once more before a snapshot counts: its run may have lasted for days, and the
- * repository may have been taken over meanwhile. `own` is a record that is no news: that of the snapshot
- * itself, written by a slice that died. Another one of its sequence is: of a run that this database
- * has forgotten, whose snapshot must not be written over.
+ * Verifies that the log has no new records before a snapshot is sealed. The run may have lasted for
+ * days, and another project may have taken the repository over.
  *
- * A run that is minutes old need not ask if its record is the next of the log and the server
- * honours conditions. Whoever takes a repository over writes the next record first, so it has the
- * key of this one, and of two conditional writes of a key one is refused; a LIST before the write
- * would leave the moment between the two open. What the key would not tell is a database that was
- * taken back to the middle of this run, past whose sequence the log has gone on: that takes minutes,
- * so an older run does ask, as does one whose sequence leaves a gap that a rival's record may be in.
- * @throws HoldfastError `repository_not_ours`, `catalog_behind`, `catalog_ahead`.
+ * The check is not needed if the run is minutes old, its record is the next of the log, and the
+ * server supports conditional writes. A take-over writes the next record, which has the same key, and
+ * the server refuses one of two conditional writes. (A LIST before the write would leave a race.)
+ *
+ * Older runs need the check: the database may have been restored to a state within the run, while the
+ * log continued after its sequence. Restoring a database takes minutes. A run whose sequence leaves a
+ * gap needs the check, too, because another writer's record may be in the gap.
+ *
+ * @param own the record of the snapshot itself, which a crashed slice may have written. Another
+ * record of the same sequence belongs to a run that this database lost, so it must not be overwritten
+ * @throws HoldfastError `repository_not_ours`, `catalog_behind` or `catalog_ahead`
  */
 export async function assertNoNewRecords(
   store: RepositoryStore,
@@ -148,12 +163,12 @@ export async function assertNoNewRecords(
   if (missedRecords.length > 0) throw catalogBehind(missedRecords);
 }
 
-/** Project URL of the last owner record; undefined where none of these is one. */
+/** Project URL of the last owner record; undefined if there is no owner record. */
 function ownerOf(records: readonly LogRecord[]): string | undefined {
   return records.findLast((record) => record.kind === "owner")?.project_url;
 }
 
-/** Writes the owner record; of two projects that try at once, one is refused. */
+/** Writes the owner record. If two projects write at once, one of them fails. */
 async function claim(
   store: RepositoryStore,
   sequence: number,

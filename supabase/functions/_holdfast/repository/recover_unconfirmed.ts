@@ -1,11 +1,15 @@
-/** A snapshot that counts, though its run failed before it knew. */
+/** Recovers a snapshot whose run failed before it learned that the log record was written. */
 import { logNotice } from "../observability/log.ts";
 import type { Database } from "../lib/database.ts";
 import type { LogRecord } from "./formats.ts";
 
 /**
- * Whether all that is new in the log is the snapshot of a run of this very database, which failed
- * when nobody answered that its record was written. The catalog knows it then.
+ * Adds a snapshot to the catalog if it is the only new record of the log and a run of this database
+ * wrote it. Such a run failed because the response to its last write was lost.
+ *
+ * @param repository row id of the repository; undefined if the catalog does not have it
+ * @param records new records of the log; the snapshot must be the only one
+ * @returns whether the snapshot was recovered
  */
 export async function recoverUnconfirmedSnapshot(
   database: Database,

@@ -1,14 +1,17 @@
-/** What lies in a repository for the day on which nothing of Holdfast is left: a text and a script. */
+/** Writes a guide and a script into the repository, for a recovery without Holdfast. */
 import { putDocument } from "./documents.ts";
 import type { RepositoryAddress } from "./location.ts";
 import { recoveryScript } from "./recovery_script.ts";
 import type { RepositoryStore } from "../destinations/store.ts";
 
-/** Keys carry the version of what they say: a text that is there is never written again. */
+/** The keys carry a version, because an existing document is never overwritten. */
 const GUIDE_KEY = "RECOVERY-v1.md";
 const SCRIPT_KEY = "recover-v1.sh";
 
-/** Puts both; where others are, of another Holdfast or another endpoint, they are as good. */
+/**
+ * Puts the guide and the script. Existing ones, such as for another endpoint, are kept, because they
+ * serve the same purpose.
+ */
 export async function putRecovery(
   store: RepositoryStore,
   address: RepositoryAddress,
@@ -17,7 +20,7 @@ export async function putRecovery(
   await putDocument(store, GUIDE_KEY, recoveryGuide(address));
 }
 
-/** RECOVERY-v1.md, filled in. */
+/** Makes the text of RECOVERY-v1.md for a repository. */
 export function recoveryGuide({ endpoint, region, bucket, prefix }: RepositoryAddress): string {
   return `# How to get these files back
 

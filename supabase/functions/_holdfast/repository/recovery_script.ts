@@ -1,7 +1,7 @@
-/** recover-v1.sh: restores a snapshot into a folder by the AWS CLI, gzip, jq and openssl. */
+/** recover-v1.sh: restores a snapshot into a folder with the AWS CLI, gzip, jq and openssl. */
 import type { RepositoryAddress } from "./location.ts";
 
-/** The script, filled in. It holds no key: the AWS CLI has its own ways to find one. */
+/** Makes the script for a repository. It has no key, because the AWS CLI finds one itself. */
 export function recoveryScript(address: RepositoryAddress): string {
   const { endpoint, region, bucket, prefix, forcePathStyle } = address;
   return SCRIPT
@@ -11,7 +11,7 @@ export function recoveryScript(address: RepositoryAddress): string {
     .replace("@ADDRESSING@", forcePathStyle ? "path" : "virtual");
 }
 
-/** As one word of a shell. */
+/** Quotes a text as one word of a shell. */
 function quoted(text: string): string {
   return `'${text.replaceAll("'", `'\\''`)}'`;
 }
@@ -23,8 +23,8 @@ const SCRIPT = String.raw`#!/bin/sh
 #   sh recover-v1.sh FOLDER [SNAPSHOT]
 #
 # Without SNAPSHOT the newest complete one. May be started again: it fetches what is missing.
-# For a copy of the repository elsewhere: HOLDFAST_ENDPOINT, HOLDFAST_REGION, HOLDFAST_LOCATION
-# (bucket/prefix).
+# For a copy of the repository at another location, set HOLDFAST_ENDPOINT, HOLDFAST_REGION and
+# HOLDFAST_LOCATION (bucket/prefix).
 set -eu
 
 endpoint=@ENDPOINT@
@@ -57,8 +57,8 @@ is_right() {
   if [ "$3" = null ]; then [ "$(digest "$1")" = "$2" ]; else [ "$(composite_digest "$1" "$3")" = "$2" ]; fi
 }
 
-# Reads an entry's line: its key, its digest, and the file that it goes to. Where that can't be made,
-# and where $1 is other, it is called by the key's digest.
+# Reads an entry's line: its key, its digest, and the path of its file. If $1 is other, the file is
+# named by the key's digest.
 read_entry() {
   key=$(printf '%s\n' "$2" | jq -r '.key // ""')
   sha256=$(printf '%s\n' "$2" | jq -r .sha256)
@@ -68,7 +68,7 @@ read_entry() {
   if [ "$1" = own ]; then file="$target/$(printf '%s\n' "$2" | jq -r '.bucket + "/" + .name')"; fi
 }
 
-# Fetches what is not there of one file of lines.
+# Fetches the missing files of one batch of lines.
 restore_lines() {
   while IFS="$tab" read -r name line; do
     read_entry "$name" "$line"
@@ -87,7 +87,7 @@ restore_lines() {
   done < "$1"
 }
 
-# Says one word for each line: what lies there when nothing is put any more is what counts.
+# Prints one word for each line. It runs after all files are written, so it checks their final state.
 check_lines() {
   while IFS="$tab" read -r name line; do
     read_entry "$name" "$line"
@@ -120,13 +120,13 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 trap 'exit 130' INT TERM
 
-# Servers other than Amazon's mostly want the bucket in the path, and only a file can say so.
+# Most servers other than Amazon's need the bucket in the path. The AWS CLI reads that only from a file.
 if [ "$addressing" = path ] && [ -z "\${AWS_CONFIG_FILE:-}" ]; then
   printf '[default]\ns3 =\n  addressing_style = path\n' > "$work/aws.config"
   export AWS_CONFIG_FILE="$work/aws.config"
 fi
 
-# The log says which snapshots there are; the newest record first.
+# The log lists the snapshots. The newest record is read first.
 bucket=\${place%%/*}
 prefix=\${place#*/}
 s3 s3api list-objects-v2 --bucket "$bucket" --prefix "$prefix/log/" --query 'Contents[].Key' \
@@ -152,7 +152,7 @@ done
 jq -e '.format == 1 and (.requires // [] | length == 0)' "$work/snapshot.json" > /dev/null ||
   fail "snapshot $found is of a newer format; see https://github.com/holdfast-backup/holdfast"
 
-# The parts in their order; of each bucket and name the last line counts.
+# The parts are read in order. For each bucket and name, the last line counts.
 : > "$work/lines"
 for key in $(jq -r '.parts[].key | select(test("^lists/[0-9a-f]{64}[.]ndjson[.]gz$"))' "$work/snapshot.json"); do
   get "$key" "$work/part.gz" || fail "$key can't be had"
@@ -168,8 +168,8 @@ cp "$work/entries" "$target/holdfast-entries.ndjson"
 total=$(wc -l < "$work/entries" | tr -d ' ')
 echo "snapshot $found: $total objects"
 
-# No name may lead out of the folder, and a file system holds no file and folder of one name; one that
-# ignores case holds no two names that differ in it alone. What can't be called as it is, is other.
+# A name must not lead out of the folder. A file and a folder can't have the same name, and a file
+# system that ignores case can't hold two names that differ only in case. Such entries are "other".
 : > "$target/.holdfast-case"
 ignores_case=false
 if [ -e "$target/.HOLDFAST-CASE" ]; then ignores_case=true; fi
@@ -201,5 +201,5 @@ verified=$(count verified)
 echo "restored $verified of $total objects, $(count unavailable) that were never held, $(count failed) failed"
 [ "$((verified + $(count unavailable)))" -eq "$total" ]
 `
-  // A shell's braces must not be taken for the template's.
+  // The template escapes the shell's braces (\${), because ${ would start a substitution.
   .replaceAll("\\${", "${");

@@ -1,17 +1,20 @@
-/** Taking the catalog back to what was sealed, in transactions that end in time. */
+/** Rolls the catalog back to its sealed state, in short transactions. */
 
-/** Entries that one transaction forgets. */
+/** Most entries that one transaction rolls back. */
 const ROLLBACK_ROWS = 20_000;
 
 /**
- * Forgets until nothing is left; false where the budget is spent before. `forget` forgets so many
- * entries and tells how many there were.
+ * Rolls back all unsealed entries, step by step.
+ *
+ * @param budget ends the steps when it is exhausted
+ * @param rollback rolls back up to `maxRows` entries and returns how many it rolled back
+ * @returns whether all entries are rolled back; false if the budget was exhausted before
  */
 export async function rollbackInSteps(
   budget: { exhausted(): boolean },
-  forget: (maxRows: number) => Promise<number>,
+  rollback: (maxRows: number) => Promise<number>,
 ): Promise<boolean> {
-  while (await forget(ROLLBACK_ROWS) > 0) {
+  while (await rollback(ROLLBACK_ROWS) > 0) {
     if (budget.exhausted()) return false;
   }
   return true;

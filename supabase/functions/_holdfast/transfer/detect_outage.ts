@@ -1,56 +1,58 @@
-/** Telling an outage from an object whose bytes Storage can't give. */
+/** Distinguishes an outage of Storage from objects whose bytes it can't return. */
 import { HoldfastError } from "../config/errors.ts";
 import type { Database } from "../lib/database.ts";
 import { discardBody, type ObjectReader } from "../project/storage_reader.ts";
 import type { BackupItem } from "./types.ts";
 import type { FailedRead } from "./read_object.ts";
 
-/** Leases, a minute each, for which a failure is waited out where nothing tells whose it is. */
+/** Leases, a minute each, during which a failure of unclear cause counts as an outage. */
 const OUTAGE_WAIT_LEASES = 5;
-/** Objects that are read again, at most. */
+/** Most objects that are read again as samples. */
 const MAX_SAMPLES = 3;
 
-/** What telling an outage needs of the outside. */
+/** The dependencies of detecting an outage. */
 export interface OutageContext {
   readonly reader: ObjectReader;
   readonly database: Database;
   /** Leases of the cursor since its last commit, this one included. */
   readonly attempts: number;
-  /** Whether Storage answers anything at all. */
+  /** Whether Storage responds to a listing of buckets. */
   readonly storageAnswers: () => Promise<boolean>;
 }
 
-/** What is known to be readable: it was read before. */
+/** An object that is known to be readable, because it was read before. */
 type ReadableSample = Pick<BackupItem, "bucket_id" | "name">;
 
 /**
- * What is out, if something is; undefined where the failures are the objects' own, so that they are
- * recorded and passed. All have failed at their last try by something that may be Storage's as a
- * whole: a 5xx, no answer, a page of a gateway. Storage over files answers so, too, and for ever,
- * for each row whose bytes are lost. So:
+ * Decides whether failures are an outage of Storage or failures of the objects. Each failure may be
+ * an outage: a 5xx, no response, or a gateway's page. But Storage's file backend also responds with
+ * 500 to every read of a row whose bytes are lost. The rules are:
  *
- * 1. An answer that says "too busy" is Storage's. Only after five leases without any progress it is
- *    doubted.
- * 2. Else what was readable is read again, one byte of it: objects of this page (`read`), or some
- *    whose present version the repository holds. If one can be read, the failures are the objects'
- *    own; if none can, Storage is out.
- * 3. Where nothing was ever readable, as in the first minutes of a first backup, the failures are
- *    the objects' own after five leases, or once the run has recorded such a failure; but not while
- *    Storage does not even list buckets.
+ * 1. If a response reports overload, it is an outage, except after five leases without progress.
+ * 2. Otherwise one byte of readable objects is read again: objects of this page, or objects whose
+ *    present version is in the repository. If one can be read, the failures are the objects' own. If
+ *    none can be read, it is an outage.
+ * 3. If no object is known to be readable, as at the start of a first backup, it is an outage for
+ *    five leases, or until the run has recorded such a failure. After that, the failures are the
+ *    objects' own if Storage lists buckets.
  *
- * An outage is waited out, a try a minute, until the run made no progress for six hours.
+ * During an outage the run retries once a minute, until it has made no progress for six hours.
+ *
+ * @param failures failures of a page's objects, after their last try
+ * @param read objects of the page that were read
+ * @returns the outage; undefined if the failures are the objects' own and can be recorded
  */
 export async function detectOutage(
   failures: readonly Pick<FailedRead, "failure" | "possibleOutage">[],
   read: readonly ReadableSample[],
   outside: OutageContext,
 ): Promise<HoldfastError | undefined> {
-  const doubtful = failures.filter(({ possibleOutage }) => possibleOutage !== undefined);
-  if (doubtful.length === 0) return undefined;
+  const unclear = failures.filter(({ possibleOutage }) => possibleOutage !== undefined);
+  if (unclear.length === 0) return undefined;
   const waiting = outside.attempts < OUTAGE_WAIT_LEASES;
-  const busy = doubtful.some(({ possibleOutage }) => possibleOutage?.busy);
+  const busy = unclear.some(({ possibleOutage }) => possibleOutage?.busy);
   const out = (busy && waiting) || !await areObjectFailures(read, waiting, outside);
-  return out ? outage(doubtful) : undefined;
+  return out ? outage(unclear) : undefined;
 }
 
 async function areObjectFailures(

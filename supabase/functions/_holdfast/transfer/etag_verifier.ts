@@ -1,19 +1,21 @@
-/** Telling bytes that were corrupted on their way from Storage, by the etag that it has of them. */
+/** Detects bytes that were corrupted in transit from Storage, by their etag. */
 import { createHash } from "node:crypto";
 
 /**
- * Whether bytes that were read are to be read again: they are not what their etag says. Made for the
- * reads of one object, as bytes that come twice are believed.
+ * Whether bytes do not match their etag and must be read again. One function serves the reads of one
+ * object: if a second read returns the same bytes, they are accepted.
  */
 export type IsCorrupted = (etag: string, bytes: Uint8Array) => boolean;
 
-/** An MD5 in hex. What S3 took in parts (`…-N`) has another etag, and what it encrypts may have. */
+/** An MD5 in hex. Multipart objects (`…-N`) have another etag, and encrypted objects may have one. */
 const MD5_HEX = /^[0-9a-f]{32}$/;
 
 /**
- * Makes the checks of one project's objects. Over https nothing changes a byte unseen, and an MD5
- * costs 1.8 ms of CPU a MiB beside the 3.3 of copying it. Over http, as self-hosted functions ask,
- * nothing else tells a flipped bit: length and etag are right.
+ * Makes a function that makes the check for one object. The check is enabled only over http, as in
+ * self-hosted projects, where nothing else detects a flipped bit. https detects it, and an MD5 costs
+ * 1.8 ms of CPU a MiB in addition to the 3.3 ms of copying.
+ *
+ * @param projectUrl URL of the project, whose protocol decides
  */
 export function createEtagVerifier(projectUrl: string): () => IsCorrupted {
   let enabled = new URL(projectUrl).protocol === "http:";
@@ -29,8 +31,8 @@ export function createEtagVerifier(projectUrl: string): () => IsCorrupted {
         before = md5;
         return true;
       }
-      // The way there corrupts nothing twice alike: this etag only looks like an MD5. Where none was
-      // one so far, none will be, and each object would be read twice.
+      // Corruption does not repeat identically, so this etag is not an MD5 of the bytes. If no etag
+      // has matched so far, the check is disabled, or each object would be read twice.
       enabled = anyAgreed;
       return false;
     };

@@ -1,28 +1,34 @@
-/** How large objects are cut into parts. */
+/** Divides large objects into parts. */
 
-/** An object up to this size goes by one PUT; above it, by parts of at least this size. */
+/** Largest object in bytes that is put in one request, and smallest size of the parts of larger ones. */
 export const PART_BYTES = 8 * 1024 * 1024;
-/** S3 takes no more parts of one upload. */
+/** S3's limit of parts of one upload. */
 const MAX_PARTS = 10_000;
 
-/** Whether an object is too large for one PUT; one whose row states no size is taken for small. */
+/** Whether an object needs a multipart upload. An object of unknown size counts as small. */
 export function isMultipart({ size }: { readonly size: number | null }): boolean {
   return size !== null && size > PART_BYTES;
 }
 
-/** Size of each part but the last: the least multiple of PART_BYTES that fits 10,000 parts. */
+/**
+ * Size of each part except the last: the smallest multiple of PART_BYTES that needs at most 10,000
+ * parts.
+ *
+ * @param size bytes of the object
+ */
 export function partSizeFor(size: number): number {
   return PART_BYTES * Math.max(1, Math.ceil(size / (PART_BYTES * MAX_PARTS)));
 }
 
-/** The bytes of one part, both ends inclusive; numbers begin at 1. */
+/** The byte range of one part. Both ends are inclusive. */
 export interface PartRange {
+  /** From 1. */
   readonly number: number;
   readonly first: number;
   readonly last: number;
 }
 
-/** Byte ranges of the parts of an object, in order. */
+/** Computes the byte ranges of an object's parts, in order, from its size and part size in bytes. */
 export function partRanges(size: number, partSize: number): PartRange[] {
   return Array.from({ length: Math.ceil(size / partSize) }, (_, index) => ({
     number: index + 1,

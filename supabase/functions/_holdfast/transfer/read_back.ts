@@ -1,4 +1,4 @@
-/** Reading an object of the target, and comparing it with a blob by digest. */
+/** Reads an object of the target and compares it with a blob by digest. */
 import type { StoredBytes } from "./types.ts";
 import { partRanges } from "./parts.ts";
 import { readBytes, TooLongError } from "../lib/streams/read_limited.ts";
@@ -12,26 +12,26 @@ import type { ObjectLocation } from "../project/storage_writer.ts";
 import { compositeDigest, digestStream } from "../repository/digest.ts";
 import { hexDigest } from "../lib/codecs/hex.ts";
 
-/** An object up to this size is read by one GET; above it by ranges, each with a request's time. */
+/** Largest object that is read in one GET. Larger ones are read in ranges, each with its own timeout. */
 const RANGE_BYTES = 8 * 1024 * 1024;
-/** A part up to this size is read and hashed in one piece, as S3 holds it. */
+/** Largest part that is read and hashed in one piece. */
 const MAX_PIECE_BYTES = 16 * 1024 * 1024;
 const MAX_READS = 4;
-/** Reads until bytes that differ are believed: one read may have been corrupted on its way. */
+/** Reads after which different bytes are accepted. A single read may have been corrupted in transit. */
 const READS_OF_DIFFERENT = 3;
-/** Leases, a minute each, for which Storage is waited for where it gives no answer about an object. */
+/** Leases, a minute each, during which a failure to read an object counts as an outage of Storage. */
 const OUTAGE_WAIT_LEASES = 5;
 
-/** Whether Storage has no bytes of an object: as it says, or as it fails at them; false where it has. */
+/** Whether Storage lacks an object's bytes: it states so, or its failure may mean so; false if neither. */
 type MissingEvidence = "stated" | "suspected" | false;
 
-/** What comparing a target object with a blob came to. */
+/** The result of comparing an object with a blob. `unreadable` is the reason in words. */
 export type Comparison = "same" | "different" | {
   readonly unreadable: string;
   readonly missing: MissingEvidence;
 };
 
-/** What comparing needs of the outside. */
+/** The dependencies of comparing. */
 export interface CompareContext {
   readonly reader: ObjectReader;
   readonly clock: Clock;
@@ -40,8 +40,9 @@ export interface CompareContext {
 }
 
 /**
- * Reads an object of the target and compares it with a blob, byte for byte by digest.
- * @throws HoldfastError `storage_unreachable`: Storage gave no answer about it, and may be out
+ * Reads an object of the target and compares its digest with a blob's.
+ *
+ * @throws HoldfastError `storage_unreachable` if Storage may have an outage
  */
 export async function compare(
   item: StoredBytes,
@@ -59,7 +60,10 @@ export async function compare(
   }
 }
 
-/** The same for what was put there a moment ago: that it differs is believed of no single read. */
+/**
+ * Compares as `compare` does, but reads up to three times if the bytes differ. Use it if a corrupted
+ * read would have consequences.
+ */
 export async function compareAgain(
   item: StoredBytes,
   location: ObjectLocation,
@@ -72,7 +76,7 @@ export async function compareAgain(
   return compared;
 }
 
-/** What reading needs: the target, and the time for waits between reads. */
+/** The dependencies of reading: the target, and the clock for waits between reads. */
 type Source = Pick<CompareContext, "reader" | "clock">;
 
 function isSame(item: StoredBytes, location: ObjectLocation, source: Source): Promise<boolean> {
@@ -82,13 +86,13 @@ function isSame(item: StoredBytes, location: ObjectLocation, source: Source): Pr
 }
 
 class Unreadable extends Error {
-  /** `maybeOut`: it may be Storage as a whole that does not answer. */
+  /** @param maybeOut whether Storage may have an outage */
   constructor(message: string, readonly maybeOut: boolean, readonly missing: MissingEvidence) {
     super(message);
   }
 }
 
-/** The target's object is not the blob, or not the object any more that was read before. */
+/** The object is not the blob, or it was changed during the read. */
 class Differs extends Error {}
 
 async function hasDigest(
@@ -108,7 +112,7 @@ async function hasDigest(
   });
 }
 
-/** In one piece: piece by piece it costs half as much CPU again. */
+/** Reads the body in one piece, because reading it in chunks costs 50 % more CPU. */
 async function isBlobIntact(item: StoredBytes, response: Response): Promise<boolean> {
   let bytes: Uint8Array<ArrayBuffer>;
   try {
@@ -154,7 +158,7 @@ async function digestOfRanges(
   return await compositeDigest(digests);
 }
 
-/** The object's bytes, range by range; a range is freed when the next one is asked for. */
+/** Reads an object range by range. The memory of a range is released when the next one is requested. */
 async function* readRanges(
   size: number,
   rangeSize: number,
@@ -164,7 +168,7 @@ async function* readRanges(
   let firstEtag: string | undefined;
   for (const range of partRanges(size, rangeSize)) {
     const bytes = await readAgain(location, source, range, async ({ response, etag }) => {
-      // A range of another object proves nothing of this one.
+      // A range of another version must not be combined with the others.
       if (contentRangeOf(response.headers)?.total !== size || etag !== (firstEtag ??= etag)) {
         await response.body?.cancel();
         throw new Differs();
@@ -180,7 +184,7 @@ async function* readRanges(
   }
 }
 
-/** Reads until an answer's body was used to its end; several times, for what may pass. */
+/** Reads an object and passes the response to `use`, with retries until `use` succeeds. */
 async function readAgain<Result>(
   { bucket, name }: ObjectLocation,
   { reader, clock }: Source,
@@ -191,7 +195,7 @@ async function readAgain<Result>(
     let why: string;
     let maybeOut = true;
     const answer = await reader.read(bucket, name, range);
-    // A read that came from a cache proves nothing.
+    // A response from a cache does not prove what Storage has.
     if (answer.kind === "bytes" && answer.fresh) {
       try {
         return await use(answer);
@@ -214,20 +218,21 @@ async function readAgain<Result>(
   }
 }
 
-/** Storage over files says 500 of lost bytes, and of much else. */
+/** Storage's file backend sends 500 for lost bytes and for other failures. */
 function missingEvidence(answer: StorageRead): MissingEvidence {
   if (answer.kind === "missing") return "stated";
   return answer.kind === "failed" && answer.internal === true ? "suspected" : false;
 }
 
-/** What became of the bytes that a row promises. `unknown`: Storage gives no answer about them. */
+/** Whether Storage has the bytes of a row. `unknown`: it could not be determined. */
 export type Presence = "present" | "missing" | "unknown";
 
 /**
- * Whether Storage has the bytes that a row promises: one of them is asked for. A database that came
- * back from its own backup has the rows alone. Storage over files says 500 of lost bytes: `missing`,
- * too, is only for an object that loses nothing where it is put again.
- * @throws HoldfastError `storage_unreachable`: Storage gave no answer about it, and may be out
+ * Checks whether Storage has the bytes of a row, by reading one of them. A database that was restored
+ * from its own backup has rows without bytes. Storage's file backend sends 500 for lost bytes, so
+ * `missing` may be wrong: use it only if writing the object again loses nothing.
+ *
+ * @throws HoldfastError `storage_unreachable` if Storage may have an outage
  */
 export async function hasBytes(
   { size }: Pick<StoredBytes, "size">,
@@ -239,7 +244,7 @@ export async function hasBytes(
     const answer = await reader.read(bucket, name, range, size);
     if (answer.kind === "missing") return "missing";
     if (answer.kind === "unfetchable") return "unknown";
-    // Read, and not let go: that would close the connection.
+    // The body is read and not cancelled, because cancelling closes the connection.
     if (answer.kind === "bytes") await answer.response.arrayBuffer().catch(() => undefined);
     if (answer.kind === "bytes" && answer.fresh) return "present";
     if (attempt >= MAX_READS) {

@@ -1,4 +1,4 @@
-/** Reading one object of the source, held to its row. */
+/** Reads one object of the source and verifies it against its row. */
 import type { Clock } from "../lib/clock/clock.ts";
 import { backoffMs, LONGEST_DELAY_MS } from "../lib/http/retry_policy.ts";
 import { releaseBuffer } from "../lib/release_buffer.ts";
@@ -17,16 +17,19 @@ import type { BackupItem, ObjectFailure } from "./types.ts";
 import { isMultipart } from "./parts.ts";
 import type { IsCorrupted } from "./etag_verifier.ts";
 
-/** Tries of one version before it is given up for this run. */
+/** Tries of one version, after which its failure is recorded for this run. */
 const MAX_TRIES = 4;
-/** Bytes that are missing again, of the version that the row still names, will not come. */
+/** Tries if bytes are missing. If the row still names the same version, they are lost. */
 const MAX_TRIES_OF_MISSING = 2;
-/** No further try is begun after so long: a slice has to end before its isolate does. */
+/** Time after which no further try is started. A slice must end before its isolate does. */
 const LONGEST_TRYING_MS = 20_000;
-/** Times that the row may change under the read before it is left to the next run. */
+/** Changes of the row during the read, after which the object is left to the next run. */
 const MAX_CHANGES = 5;
 
-/** What reading an object came to. `item` is the row that the bytes belong to. */
+/**
+ * The result of reading an object. `item` is the row that the bytes belong to. `missing`: the row was
+ * deleted. `changed`: the object must be copied as a multipart upload, from its start.
+ */
 export type ReadOutcome =
   | { readonly kind: "read"; readonly item: BackupItem; readonly bytes: Uint8Array<ArrayBuffer> }
   | { readonly kind: "missing" }
@@ -38,21 +41,21 @@ export interface FailedRead {
   readonly kind: "failure";
   readonly item: BackupItem;
   readonly failure: ObjectFailure;
-  /** Set where the failure may speak of Storage and not of the object. */
+  /** Set if the cause may be an outage of Storage and not the object. */
   readonly possibleOutage?: PossibleOutage | undefined;
 }
 
-/** Storage, or what stands before it, may be out. */
+/** A failure that may be an outage of Storage or of a proxy in front of it. */
 export interface PossibleOutage {
-  /** It said that it has too much to do. */
+  /** Whether the server reported overload. */
   readonly busy: boolean;
-  /** For how long it wants to be left alone, milliseconds; 0 if it did not say. */
+  /** Milliseconds that the server asked to wait; 0 if it did not. */
   readonly retryAfterMs: number;
 }
 
 type Attempt =
   | { readonly kind: "read"; readonly bytes: Uint8Array<ArrayBuffer> }
-  /** More than goes through memory at once; its row states no size. */
+  /** The row has no size, and the object is too large for one request. */
   | { readonly kind: "large"; readonly size: number }
   | {
     readonly kind: "again";
@@ -61,24 +64,29 @@ type Attempt =
   }
   | { readonly kind: "final"; readonly failure: ObjectFailure };
 
-/** Requests to Storage that were sent, for the run's counters. */
+/** Counts requests, for the run's counters. */
 export interface RequestCount {
+  /** Requests to the project's Storage. */
   storage: number;
 }
 
-/** What reading needs of the outside. */
+/** The dependencies of reading. */
 export interface ReadContext {
   readonly clock: Clock;
   readonly reader: ObjectReader;
   readonly database: Database;
-  /** Makes the check for the reads of one object; not for ranges, of which no etag speaks. */
+  /** Makes the check for the reads of one object. It does not apply to ranges, which have no etag. */
   readonly createEtagVerifier: () => IsCorrupted;
 }
 
 /**
- * Reads an object whole, or a range of it. What does not match the row is read again: the row may
- * have changed, and then the object is read as it is now. `changed` is returned instead for a
- * range, whose earlier parts would belong to another version, and for what has to go by parts.
+ * Reads an object or a range of it. If the bytes do not match the row, the row is read again. If the
+ * row has changed, the object is read in its new version. For a range, `changed` is returned instead,
+ * because the earlier parts belong to the old version.
+ *
+ * @param requests is increased by the requests sent
+ * @param range absent: the complete object
+ * @throws HoldfastError `storage_key_refused` or `database_…`
  */
 export async function readObject(
   item: BackupItem,
@@ -86,15 +94,15 @@ export async function readObject(
   requests: RequestCount,
   range?: ByteRange,
 ): Promise<ReadOutcome> {
-  const isCorrupted = range ? believe : createEtagVerifier();
+  const isCorrupted = range ? acceptAll : createEtagVerifier();
   let current = item;
   let changes = 0;
   const began = clock.now();
   for (let tries = 1;; tries++) {
     requests.storage += 1;
     const attempt = await attemptRead(current, reader, isCorrupted, range);
-    // Only the etag tells whose bytes they are. Where a row states none its version does, once they are
-    // read: what is overwritten never gets an earlier one back.
+    // The etag proves which version the bytes belong to. If the row has no etag, its version is
+    // compared after the read, because an overwritten object never gets an earlier version back.
     if (attempt.kind === "read" && current.etag !== null) return readOf(current, attempt.bytes);
     if (attempt.kind === "large") {
       return { kind: "changed", item: { ...current, size: attempt.size } };
@@ -133,7 +141,7 @@ export async function readObject(
   }
 }
 
-const believe: IsCorrupted = () => false;
+const acceptAll: IsCorrupted = () => false;
 
 function readOf(item: BackupItem, bytes: Uint8Array<ArrayBuffer>): ReadOutcome {
   return { kind: "read", item, bytes };
@@ -205,7 +213,7 @@ async function readBody(
   return { kind: "read", bytes };
 }
 
-/** What an answer's head says against the row, or against what was asked for. */
+/** Compares the head of a response with the row and the requested range; undefined if they match. */
 function mismatch(
   { size, etag: rowEtag }: BackupItem,
   { headers }: Response,
@@ -223,7 +231,7 @@ function mismatch(
       : differs(`the row says ${size} bytes, Storage answers ${stated}`);
   }
   const answered = contentRangeOf(headers);
-  // Each part would be right, and the object cut short.
+  // With another total, each part would be right but the copy would be truncated.
   if (answered && answered.total !== size) {
     return differs(`the row says ${size} bytes, Storage has ${answered.total}`);
   }
@@ -239,7 +247,7 @@ function bytesIn({ first, last }: ByteRange): number {
   return last - first + 1;
 }
 
-/** A connection that ended too early. */
+/** The possible outage behind a connection that ended too early. */
 const BROKEN: PossibleOutage = { busy: false, retryAfterMs: 0 };
 
 function again(

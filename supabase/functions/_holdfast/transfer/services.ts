@@ -1,11 +1,11 @@
-/** What jobs are composed with, made once by an app. */
+/** The dependencies of jobs, which an app makes once. */
 import type { Transport } from "../lib/http/transport.ts";
 import type { Database } from "../lib/database.ts";
 import type { Environment, ProjectSettings } from "../config/environment.ts";
 
 /**
- * The one way to everything outside: nothing reads a variable, the time or the network, or reaches
- * Postgres, by another way.
+ * The access to everything outside the process. Jobs read variables and the time, and reach the
+ * network and Postgres, only through it, so that tests can replace it.
  */
 export interface Services {
   readonly environment: Environment;

@@ -1,44 +1,47 @@
-/** What a backup passes to and from the database about one object. */
+/** What a backup and the database exchange about one object. */
 
-/** An object as a slice acts on it; times and owner are in metadata, as the catalog keeps them. */
+/** An object to back up. */
 export interface BackupItem {
   readonly bucket_id: string;
   readonly name: string;
   readonly object_id: string;
   readonly version: string;
-  /** Bytes that the row states; null where it states none. */
+  /** Bytes according to the row; null if the row has no size. */
   readonly size: number | null;
-  /** ETag that the row states, without quotes. */
+  /** ETag of the row, without quotes; null if it has none. */
   readonly etag: string | null;
+  /** Other columns of the row in the catalog's form, with times and owner. */
   readonly metadata: Readonly<Record<string, unknown>>;
-  /** Number of the blob that holds its bytes already; null where they must be copied. */
+  /** Row id of the blob that holds its bytes already; null if they must be copied. */
   readonly blob?: number | null;
+  /** Whether the blob is assumed to hold the bytes, because it holds the same object before a move. */
   readonly assumed?: boolean;
 }
 
-/** Bytes that were put into the repository. */
+/** Bytes in the repository. */
 export interface StoredBytes {
   readonly key: string;
   readonly size: number;
-  /** Hex; of the bytes, or where part_size is set, composite over the parts. */
+  /** Hex: the digest of the bytes, or the composite digest if `part_size` is set. */
   readonly sha256: string;
+  /** Bytes of each part except the last; null if the bytes were put in one request. */
   readonly part_size: number | null;
 }
 
 /** Why an object could not be copied. */
 export interface ObjectFailure {
-  /** unavailable: the source can't give it; failed: it could be had and was not. */
+  /** `unavailable`: the source does not have the bytes. `failed`: the copy failed. */
   readonly class: "unavailable" | "failed";
   readonly code: string;
   readonly message: string;
 }
 
-/** What became of an item; exactly one of blob, stored, failure and upload is set. */
+/** The result for an item. Exactly one of `blob`, `stored`, `failure` and `upload` is set. */
 export type BackupResult = BackupItem & {
   readonly stored?: StoredBytes;
   readonly failure?: ObjectFailure;
   readonly upload?: { readonly key: string; readonly part_size: number };
 };
 
-/** Counters of a page, by the names that runs report. */
+/** Counters of a page, by their names in the report of a run. */
 export type Counters = Record<string, number>;

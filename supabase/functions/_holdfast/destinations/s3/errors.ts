@@ -1,10 +1,10 @@
-/** What an S3 server's refusals mean to Holdfast. */
+/** Maps the error responses of S3 servers to Holdfast's errors. */
 import { type ErrorCode, HoldfastError } from "../../config/errors.ts";
 import { REDIRECTS } from "../../lib/http/redirects.ts";
 import type { RepositorySettings } from "../../config/environment.ts";
 import { element, encodeText } from "./xml.ts";
 
-/** What a server says goes into logs and rows; what is longer is not from S3. */
+/** Longest code or message that goes into logs and rows. S3 sends no longer ones. */
 const MAX_TEXT_CHARACTERS = 500;
 
 const CODES: Readonly<Record<string, ErrorCode>> = {
@@ -20,24 +20,30 @@ const CODES: Readonly<Record<string, ErrorCode>> = {
   AccessDenied: "repository_access_denied",
   AllAccessDisabled: "repository_access_denied",
   AccountProblem: "repository_access_denied",
-  // One object's own: a lifecycle rule moved it to an archive.
+  // Concerns a single object, which a lifecycle rule moved to an archive.
   InvalidObjectState: "repository_refused",
 };
 
-/** Whether a status or code says that the same request may succeed a little later. */
+/**
+ * Whether the same request may succeed later.
+ *
+ * @param status HTTP status
+ * @param code error code of the body; empty if there is none
+ */
 export function isRetryable(status: number, code: string): boolean {
-  // Amazon names its own redirects, a 301 of a HEAD excepted; what names none is of something that
-  // stands before the server.
-  const ledAway = status !== 301 && REDIRECTS.has(status) && code === "";
-  return status === 429 || status >= 500 || ledAway || PASSING.has(code);
+  // Amazon sends a code with its own redirects, except with a 301 to a HEAD. A redirect without a code
+  // comes from a proxy and may be temporary.
+  const isProxyRedirect = status !== 301 && REDIRECTS.has(status) && code === "";
+  return status === 429 || status >= 500 || isProxyRedirect || RETRYABLE.has(code);
 }
 
-/** Whether a code says that what came is not what was sent: it may have been corrupted on its way. */
+/** Whether a code means that the body was corrupted in transit to the server. */
 export function isChecksumMismatch(code: string): boolean {
   return code === "XAmzContentSHA256Mismatch" || code === "BadDigest";
 }
 
-const PASSING: ReadonlySet<string> = new Set([
+/** Codes of temporary failures. */
+const RETRYABLE: ReadonlySet<string> = new Set([
   "SlowDown",
   "RequestTimeout",
   "OperationAborted",
@@ -45,7 +51,15 @@ const PASSING: ReadonlySet<string> = new Set([
   "TemporaryRedirect",
 ]);
 
-/** The typed error for an answer of an S3 server. `action` says what was asked, without secrets. */
+/**
+ * Makes the typed error for an error response.
+ *
+ * @param action name of the request, without secrets
+ * @param status HTTP status
+ * @param code error code of the body; empty if there is none
+ * @param message message of the body, without the access key
+ * @param retryAfterMs milliseconds that the server asked to wait
+ */
 export function s3Error(
   action: string,
   status: number,
@@ -67,12 +81,12 @@ export function s3Error(
   );
 }
 
-/** Takes the S3 key out of a text. */
+/** Replaces the S3 key in a text with `(hidden)`. */
 export type HideKey = (text: string) => string;
 
 /**
- * Servers repeat in their refusals what they were sent, the key's id first of all: in an element of
- * its own, or in the midst of the message. What they answer goes into rows and logs.
+ * Makes a function that removes the S3 key from a text. Servers repeat the key's id in error
+ * responses, also within the message, and these messages go into rows and logs.
  */
 export function createHideKey(
   { accessKeyId, secretAccessKey }: Pick<
@@ -85,7 +99,7 @@ export function createHideKey(
   return (text) => forms.reduce((rest, form) => rest.replaceAll(form, "(hidden)"), text);
 }
 
-/** Code and message of an S3 error body; empty texts where it is none, as for HEAD. */
+/** Parses the code and message of an error body. Both are empty if there is none, as for HEAD. */
 export function parseS3Error(body: string): { code: string; message: string } {
   return { code: shortText(body, "Code"), message: shortText(body, "Message") };
 }

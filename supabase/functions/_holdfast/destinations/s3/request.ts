@@ -1,4 +1,4 @@
-/** Sending signed requests to an S3 server, and trying again what may pass. */
+/** Sends signed requests to an S3 server, with retries. */
 import { readBytes, readStart, TooLongError } from "../../lib/streams/read_limited.ts";
 import { createHash } from "node:crypto";
 import type { Clock } from "../../lib/clock/clock.ts";
@@ -11,58 +11,72 @@ import { requestBody } from "./request_body.ts";
 import { createHideKey, isChecksumMismatch, isRetryable, parseS3Error, s3Error } from "./errors.ts";
 import { createSigner, encodeKey } from "./sigv4.ts";
 
-/** Whoever has not answered by then is out: a slice has to end before its isolate does. */
+/** Time until a response must start. A slice must end before its isolate does. */
 const ANSWER_TIMEOUT_MS = 20_000;
-/** The body of an answer has to come within this time more. */
+/** Further time for the body of a response. */
 const BODY_TIMEOUT_MS = 40_000;
-/** A body is sent at least so fast, in bytes a millisecond: one of 8 MiB within a minute. */
+/** Lowest rate of a request's body in bytes a millisecond: 8 MiB take less than a minute. */
 const SLOWEST_BODY = 210;
-/** No further try is begun after so long. */
+/** Time after which no further try is started. */
 const LONGEST_TRYING_MS = 20_000;
 const MAX_TRIES = 4;
-/** A thousand of the longest keys, percent-encoded. */
+/** Largest XML response: a thousand of the longest keys, percent-encoded. */
 const MAX_TEXT_BYTES = 8 * 1024 * 1024;
-/** A refusal tells its code and its message at the beginning. */
+/** Most bytes of an error response that are read. Code and message are at its start. */
 const MAX_REFUSAL_BYTES = 16 * 1024;
-/** Digest of no bytes, which requests without a body are signed with. */
+/** SHA-256 of no bytes, which signs requests without a body. */
 const EMPTY_SHA256 = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 
 /** A request to one bucket. */
 export interface S3Request {
   readonly method: "GET" | "HEAD" | "PUT" | "POST" | "DELETE";
-  /** Below the prefix; absent: the bucket itself is asked. */
+  /** Relative to the prefix; absent: the request is for the bucket itself. */
   readonly key?: string;
-  /** Canonical: encoded, sorted by name. */
+  /** Canonical query: percent-encoded and sorted by name. */
   readonly query?: string;
   readonly headers?: Record<string, string>;
   readonly body?: Uint8Array<ArrayBuffer>;
   /** SHA-256 of the body, hex. */
   readonly sha256?: string;
-  /** Statuses beside 2xx that the caller reads itself. */
+  /** Statuses other than 2xx that the caller handles. */
   readonly expected: readonly number[];
-  /** Whether the body is read as a stream: the time of the request then ends with its head. */
+  /** Whether the body is read as a stream. The timeout then covers only the response's head. */
   readonly streams?: boolean;
-  /** What an error calls it; by default its method and key. */
+  /** Name of the request in errors. Default: its method and key. */
   readonly action?: string;
 }
 
-/** A door to one bucket and prefix. */
+/** A client of one bucket and prefix. */
 export interface S3Client {
-  /** Sends until S3 itself answered for good. Throws HoldfastError with a code `repository_…`. */
+  /**
+   * Sends a request, and retries failures that may be temporary.
+   *
+   * @returns a response with status 2xx or an expected one
+   * @throws HoldfastError `repository_…` for any other response, or if there is none
+   */
   send(asked: S3Request): Promise<Response>;
-  /** Reads an answer's body. Throws HoldfastError `repository_unreachable` where it breaks off. */
+  /**
+   * Reads the body of a response as text.
+   *
+   * @throws HoldfastError `repository_unreachable` if the connection ends before the body does
+   */
   readText(asked: S3Request, response: Response): Promise<string>;
-  /** The same, as bytes. Throws `repository_damaged` above maxBytes. */
+  /**
+   * Reads the body of a response as bytes.
+   *
+   * @throws HoldfastError `repository_unreachable` as `readText` does; `repository_damaged` if the
+   * body is larger than `maxBytes`
+   */
   readBytes(
     asked: S3Request,
     response: Response,
     maxBytes: number,
   ): Promise<Uint8Array<ArrayBuffer>>;
-  /** The typed error for an answer, by what its body says. */
+  /** Makes the typed error for an error response, from its body. */
   refusal(asked: S3Request, status: number, body: string, retryAfterMs?: number): HoldfastError;
 }
 
-/** A door to the bucket and prefix of these settings. Nothing is asked of the server yet. */
+/** Makes a client for the bucket and prefix of the settings. It sends no request yet. */
 export function openS3Client(
   settings: RepositorySettings,
   { fetch: request, clock }: Transport,
@@ -70,7 +84,7 @@ export function openS3Client(
   const base = location(settings);
   const sign = createSigner(settings);
   const hideKey = createHideKey(settings);
-  /** A bucket whose objects are locked by default takes no body without its MD5. */
+  /** Whether the bucket requires the MD5 of bodies, as one with a default object lock does. */
   let asksForMd5 = false;
 
   function refusal(
@@ -80,7 +94,7 @@ export function openS3Client(
     retryAfterMs?: number,
   ): HoldfastError {
     const { code, message } = parseS3Error(body);
-    // Not in the code: a key's id may be a word of it.
+    // The key's id is not replaced in the code, because a short id may be a part of the code's name.
     return s3Error(actionOf(asked), status, code, hideKey(message), retryAfterMs);
   }
 
@@ -98,7 +112,7 @@ export function openS3Client(
       ? base.path || "/"
       : `${base.path}/${encodeKey(`${settings.prefix}/${asked.key}`)}`;
     const query = asked.query ?? "";
-    const given = asked.body && asksForMd5
+    const unsigned = asked.body && asksForMd5
       ? { ...asked.headers, "content-md5": md5(asked.body) }
       : asked.headers ?? {};
     const headers = sign({
@@ -106,13 +120,13 @@ export function openS3Client(
       host: base.host,
       path,
       query,
-      headers: given,
+      headers: unsigned,
       payloadSha256: asked.sha256 ?? EMPTY_SHA256,
     }, clock.date());
     const sendUntil = (signal: AbortSignal) =>
       request(`${base.origin}${path}${query && `?${query}`}`, {
         method: asked.method,
-        headers: { ...given, ...headers },
+        headers: { ...unsigned, ...headers },
         redirect: "manual",
         signal,
         ...(body ? { body } : {}),
@@ -143,7 +157,7 @@ export function openS3Client(
         failure = refusal(asked, response.status, body, retryAfterMs);
         const { code } = parseS3Error(body);
         if (!isRetryable(response.status, code) && !isChecksumMismatch(code)) throw failure;
-        // All workers wait that long, not this slice.
+        // The engine makes all workers wait that long, so this slice ends.
         if (retryAfterMs !== undefined && retryAfterMs > LONGEST_DELAY_MS) throw failure;
       } catch (error) {
         if (error instanceof HoldfastError) throw error;
@@ -154,7 +168,7 @@ export function openS3Client(
     }
   }
 
-  async function whole(
+  async function readBody(
     asked: S3Request,
     response: Response,
     maxBytes: number,
@@ -172,33 +186,34 @@ export function openS3Client(
     send,
     refusal,
     readText: async (asked, response) =>
-      new TextDecoder().decode(await whole(asked, response, MAX_TEXT_BYTES)),
-    readBytes: whole,
+      new TextDecoder().decode(await readBody(asked, response, MAX_TEXT_BYTES)),
+    readBytes: readBody,
   };
 }
 
 /**
- * Whether a success is S3's own word. What stands before a server and can't reach it may say 200 as
- * well, and what was never stored would count as held: S3 tells the etag of all that it stores.
+ * Whether the S3 server itself sent a success: it returns an etag for everything that it stores. A
+ * proxy that can't reach the server may return 200, too, and the bytes would count as stored.
  */
 function isOfS3({ method }: S3Request, { headers }: Response): boolean {
   return method !== "PUT" || headers.has("etag");
 }
 
 /**
- * Whether a refusal asks for the body's MD5. Amazon does so for buckets with a default retention, whose
- * own check of the signed SHA-256 does not count; it costs 1.8 ms of CPU a MiB, and others need none.
+ * Whether an error response requires Content-MD5. Amazon does so for buckets with a default retention
+ * and does not accept the signed SHA-256 instead. The MD5 costs 1.8 ms of CPU a MiB, so it is only
+ * sent if required.
  */
 function wantsMd5(status: number, body: string): boolean {
   return status === 400 && /content-md5/i.test(body);
 }
 
-/** MD5 of a body as Content-MD5 has it. */
+/** MD5 of a body in the form of Content-MD5. */
 function md5(body: Uint8Array): string {
   return createHash("md5").update(body).digest("base64");
 }
 
-/** Ends a request that is not answered in time. Its body then takes as long as it takes. */
+/** Aborts a request whose response does not start in time. The body has no timeout. */
 async function untilAnswered(
   send: (signal: AbortSignal) => Promise<Response>,
   clock: Clock,
@@ -215,25 +230,25 @@ async function untilAnswered(
   }
 }
 
-/** Milliseconds that a request may take: what it sends counts, and of a GET also what it answers. */
+/** Timeout of a request in milliseconds, with time for the bodies of the request and the response. */
 function timeoutOf({ method, body }: S3Request): number {
   const reading = method === "GET" ? BODY_TIMEOUT_MS : 0;
-  // Completing an upload takes its time, too.
+  // The server needs time to complete an upload.
   const working = method === "POST" ? BODY_TIMEOUT_MS : 0;
   return Math.ceil(ANSWER_TIMEOUT_MS + reading + working + (body?.length ?? 0) / SLOWEST_BODY);
 }
 
-/** What errors call a request. */
+/** Name of a request in errors. */
 function actionOf({ action, key, method }: S3Request): string {
   return action ?? (key === undefined ? "list" : `${method} ${key}`);
 }
 
-/** The request on the condition that nothing is there under its key. */
+/** Makes a request conditional: the server must refuse it if the key has an object. */
 export function onlyIfAbsent(asked: S3Request): S3Request {
   return { ...asked, headers: { ...asked.headers, "if-none-match": "*" } };
 }
 
-/** Where requests go: the bucket in the path or in the host name. */
+/** Origin, host and path of requests, with the bucket in the path or in the host name. */
 function location(settings: RepositorySettings): { origin: string; host: string; path: string } {
   const url = new URL(settings.endpoint);
   const folder = url.pathname.replace(/\/$/, "");

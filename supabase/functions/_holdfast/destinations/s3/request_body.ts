@@ -1,15 +1,14 @@
 /**
- * Bytes as a request's body without the copies that the runtime makes of an array: two of each, an
- * eighth of the CPU of a large object, and twice its memory.
+ * Makes request bodies of bytes without copies. The runtime copies an array twice, which takes an
+ * eighth of the CPU and twice the memory of a large object.
  */
 
-/** Below this, copying costs less than a stream does. */
+/** Size from which a stream costs less than copying. */
 const MIN_BYTES_IN_PLACE = 128 * 1024;
 
 /**
- * A Blob of bytes that stay where they are. fetch takes a Blob's length from `size` and its bytes
- * from `stream()`, and keeps Content-Length, which S3 insists on; a stream that is none of a Blob's
- * goes chunked.
+ * A Blob that does not copy its bytes. fetch reads a Blob's length from `size` and its bytes from
+ * `stream()`, and sends Content-Length, which S3 requires. Any other stream is sent chunked.
  */
 class BytesInPlace extends Blob {
   readonly #bytes: Uint8Array<ArrayBuffer>;
@@ -33,7 +32,10 @@ class BytesInPlace extends Blob {
   }
 }
 
-/** What to give to fetch as the body. The bytes may be sent again, and freed once it has answered. */
+/**
+ * Makes the body of a request for fetch. The bytes must stay unchanged until the response has
+ * arrived. They may be sent several times.
+ */
 export async function requestBody(
   bytes: Uint8Array<ArrayBuffer>,
 ): Promise<Uint8Array<ArrayBuffer> | Blob> {
@@ -43,7 +45,7 @@ export async function requestBody(
 
 let readsInPlace: Promise<boolean> | undefined;
 
-/** Whether this runtime asks a Blob for its stream; one that does not would send nothing. */
+/** Whether this runtime calls a Blob's `stream()`. Otherwise it would send an empty body. */
 async function probe(): Promise<boolean> {
   const sent = await new Response(new BytesInPlace(new Uint8Array([1]))).arrayBuffer();
   return sent.byteLength === 1;

@@ -1,34 +1,34 @@
 /**
- * AWS Signature Version 4 for S3, synchronous: a tenth of the main-thread CPU of a signer that
- * awaits crypto.subtle for each step. Held to the examples that AWS publishes.
+ * AWS Signature Version 4 for S3. It is synchronous, which takes a tenth of the main thread's CPU of a
+ * signer that awaits crypto.subtle for each step. Tests verify it against the examples of AWS.
  */
 import { createHash, createHmac, type Hash } from "node:crypto";
 
-/** Who signs, and for where. */
+/** The credentials and the region of a signature. */
 export interface SigningKey {
   readonly accessKeyId: string;
   readonly secretAccessKey: string;
   readonly region: string;
 }
 
-/** What is signed. Everything is as it goes over the wire. */
+/** The signed parts of a request, exactly as they are sent. */
 export interface SignedRequest {
   readonly method: string;
   readonly host: string;
-  /** Percent-encoded path: only unreserved characters and slashes are bare. */
+  /** Percent-encoded path, in which only unreserved characters and slashes are not encoded. */
   readonly path: string;
   /** Canonical query: encoded, sorted by name; empty for none. */
   readonly query: string;
-  /** Further headers to sign, names in lower case. */
+  /** Further headers to sign. Names are in lower case. */
   readonly headers: Readonly<Record<string, string>>;
   /** SHA-256 of the body, hex. */
   readonly payloadSha256: string;
 }
 
-/** Signs requests of one key; keeps the day's signing key. */
+/** Signs a request at a time. Returns the headers to add to the request. */
 export type Signer = (request: SignedRequest, now: Date) => Record<string, string>;
 
-/** A signer that returns the headers to send beside the ones that were given. */
+/** Makes a signer for a key. It caches the signing key of the day. */
 export function createSigner(key: SigningKey): Signer {
   let day = "";
   let dayHmac: (text: string) => string;
@@ -56,12 +56,12 @@ export function createSigner(key: SigningKey): Signer {
   };
 }
 
-/** Block of SHA-256, bytes. */
+/** Block size of SHA-256 in bytes. */
 const BLOCK_BYTES = 64;
 
 /**
- * HMAC-SHA-256 (RFC 2104) of texts under one key, hex: as createHmac does it, which hashes the key
- * anew each time and on Deno 2.1.4 takes twice as long.
+ * Makes a function that computes the HMAC-SHA-256 (RFC 2104, hex) of texts with one key. createHmac
+ * hashes the key for each text, which takes twice as long on Deno 2.1.4.
  */
 function keptHmac(key: Uint8Array): (text: string) => string {
   const begun = (pad: number): Hash => {
@@ -80,7 +80,7 @@ function signingKey(key: SigningKey, day: string): Uint8Array {
   );
 }
 
-/** Percent-encodes a key as AWS signs paths: only unreserved characters and slashes stay. */
+/** Percent-encodes a key as signatures require it: all but unreserved characters and slashes. */
 export function encodeKey(key: string): string {
   return encodeURIComponent(key).replace(
     /%2F|[!'()*]/g,
@@ -88,7 +88,7 @@ export function encodeKey(key: string): string {
   );
 }
 
-/** Percent-encodes a value of a query as AWS signs it: slashes too. */
+/** Percent-encodes a value of a query as signatures require it: slashes, too. */
 export function encodeParameter(value: string): string {
   return encodeKey(value).replaceAll("/", "%2F");
 }

@@ -1,4 +1,4 @@
-/** A RepositoryStore on any S3 server: every request goes by fetch, with a light signer. */
+/** The RepositoryStore for S3 servers. It sends signed requests with fetch. */
 import { HoldfastError } from "../../config/errors.ts";
 import type { Transport } from "../../lib/http/transport.ts";
 import { unquoteEtag } from "../../lib/http/etag.ts";
@@ -10,13 +10,13 @@ import { onlyIfAbsent, openS3Client, type S3Request } from "./request.ts";
 import { createUploads } from "./uploads.ts";
 import type { RepositoryStore } from "../store.ts";
 
-/** Header with the SHA-256 of an object's bytes, hex, as its writer stated it. */
+/** Header with the SHA-256 (hex) of an object's bytes, which the writer states. */
 const STATED_DIGEST = "x-amz-meta-sha256";
 
-/** Reads of a document until it is believed to be another: one may have been corrupted on its way. */
+/** Reads after which a document counts as damaged. A single read may have been corrupted in transit. */
 const MAX_READS = 3;
 
-/** Opens a bucket and prefix. Nothing is asked of the server yet. */
+/** Makes the store for the bucket and prefix of the settings. It sends no request yet. */
 export function createS3Store(
   settings: RepositorySettings,
   transport: Transport,
@@ -24,7 +24,7 @@ export function createS3Store(
   const client = openS3Client(settings, transport);
   const { send, readText } = client;
 
-  /** A 404 of a key is an answer; a 404 of the whole bucket is an error. */
+  /** Sends a request; undefined if the key has no object. A missing bucket is an error instead. */
   async function found(asked: S3Request): Promise<Response | undefined> {
     const response = await send({ ...asked, expected: [404] });
     if (response.status !== 404) return response;
@@ -34,7 +34,10 @@ export function createS3Store(
     return undefined;
   }
 
-  /** Some servers answer 501 to a conditional PUT; keys are written once all the same. */
+  /**
+   * Whether PUTs are conditional. Some servers return 501 to a conditional PUT. The condition is only
+   * a safeguard, as each key is written once.
+   */
   let conditional = true;
 
   return {
@@ -99,17 +102,18 @@ export function createS3Store(
       if (!isListing(listing)) throw notListed();
       const { keys, more } = parseKeys(listing);
       const ours = keys.filter((key) => key.startsWith(below("")));
-      // No way to go on from here; a page that answers the question for the next one has no end.
+      // A truncated page must end after its start. Otherwise the next page would be the same one, and
+      // the listing would never end.
       const last = ours.at(-1);
-      const goesOn = last !== undefined && (startAfter === undefined || last > below(startAfter));
-      if (more && !goesOn) throw notListed();
+      const advances = last !== undefined && (startAfter === undefined || last > below(startAfter));
+      if (more && !advances) throw notListed();
       return { keys: ours.map((key) => key.slice(below("").length)), more };
     },
     ...createUploads(settings, client, transport.clock),
   };
 }
 
-/** A log that only seems to be empty would be written to. */
+/** The error for an invalid listing. As an empty log it would lead to wrong writes. */
 function notListed(): HoldfastError {
   return new HoldfastError("repository_unreachable", "list: what was answered is no listing");
 }

@@ -1,6 +1,6 @@
 /**
- * Multipart uploads as signed requests. The SDK does the same for 47 ms of an isolate's CPU and
- * 5 MB of its bundle, and on Deno 2.1.4 waits for ever where a connection ends without an answer.
+ * Multipart uploads as signed requests. The AWS SDK costs an isolate 47 ms of CPU and its bundle 5 MB
+ * for the same. On Deno 2.1.4 it also waits forever if a connection ends without a response.
  */
 import type { Clock } from "../../lib/clock/clock.ts";
 import { HoldfastError } from "../../config/errors.ts";
@@ -23,31 +23,34 @@ type Uploads = Pick<
   | "listUploads"
 >;
 
-/** How S3 calls an upload that is assembled. Radosgw leaves the ETag in it empty. */
+/** Element of a response to a completed upload. radosgw sends it with an empty ETag. */
 const COMPLETED = "<CompleteMultipartUploadResult";
 
-/** What a server answers about an upload that was completed, aborted, or lost a part. */
+/** Codes for an upload that was completed or aborted, or that lacks a part. */
 const MISSING: ReadonlySet<string> = new Set(["NoSuchUpload", "InvalidPart"]);
 
-/** What is answered where the list of parts is not the one that was sent: it was in order, of parts that are there. */
+/**
+ * Codes for a wrong list of parts. The list was correct when it was sent, so it may have been
+ * corrupted in transit.
+ */
 const CORRUPTED_LIST_CODES: ReadonlySet<string> = new Set([
   "MalformedXML",
   "InvalidPartOrder",
   "InvalidPart",
 ]);
 
-/** Times that a list of parts is sent until a server is believed that it is wrong. */
+/** Tries after which the server's verdict on the list of parts is accepted. */
 const MAX_COMPLETIONS = 3;
 
-/** What a server answered, read to its end. */
+/** A response that was read completely. */
 interface Answer {
   readonly response: Response;
   readonly text: string;
-  /** Of an error; else empty. */
+  /** Error code; empty for a success. */
   readonly code: string;
 }
 
-/** The multipart uploads of a store on one bucket and prefix. */
+/** Makes the methods of a store that handle multipart uploads. */
 export function createUploads(
   { prefix }: RepositorySettings,
   client: S3Client,
@@ -55,7 +58,7 @@ export function createUploads(
 ): Uploads {
   const { send, readText } = client;
 
-  /** Sends the list of parts, and again where the answer may be of what became of it on its way. */
+  /** Sends the list of parts, and retries if the list may have been corrupted in transit. */
   async function sendCompletion(asked: S3Request): Promise<Answer> {
     let sent = onlyIfAbsent(asked);
     for (let sendings = 1;; sendings++) {
@@ -65,7 +68,8 @@ export function createUploads(
       const unconditional = response.status === 501 && sent !== asked;
       const again = unconditional || (mayBeCorrupted(code) && sendings < MAX_COMPLETIONS);
       if (!again) return { response, text, code };
-      // A server without conditions here: keys are written once all the same.
+      // The server does not support a condition here. It is only a safeguard, as each key is written
+      // once.
       if (unconditional) sent = asked;
     }
   }
@@ -109,8 +113,8 @@ export function createUploads(
         action: `complete the upload of ${key}`,
       };
       const { response, text, code } = await sendCompletion(asked);
-      // Assembling takes time: S3 says 200 before it begins, and in the body how it ended. Without
-      // S3's own word what stands before a server would have what never was assembled count as held.
+      // S3 sends status 200 before it assembles the parts, and the result in the body. A success must
+      // have S3's element, because a proxy's 200 would make a missing object count as stored.
       if (response.ok && text.includes(COMPLETED)) return "stored";
       if (response.ok && !text.includes("<Error>")) throw notOfS3(asked);
       if (response.status === 412 || code === "PreconditionFailed") return "exists";
@@ -122,7 +126,7 @@ export function createUploads(
         method: "GET",
         key,
         query: `max-parts=1&${uploadQuery(uploadId)}`,
-        // 403: a key that may put objects need not be allowed to list their parts.
+        // 403: the access key may lack the right to list parts.
         expected: [403, 404],
       });
       await response.body?.cancel();
@@ -157,14 +161,14 @@ export function createUploads(
   };
 }
 
-/** Whether a list of parts may have been corrupted on its way. */
+/** Whether an error code may mean that the list of parts was corrupted in transit. */
 function mayBeCorrupted(code: string): boolean {
   return isChecksumMismatch(code) || CORRUPTED_LIST_CODES.has(code);
 }
 
-/** A success without what S3 says with it. */
+/** The error for a success that the S3 server did not send itself. */
 function notOfS3({ action }: S3Request): HoldfastError {
-  return new HoldfastError("repository_unreachable", `${action}: what was answered is not of S3`);
+  return new HoldfastError("repository_unreachable", `${action}: the response is not one of S3`);
 }
 
 function uploadQuery(id: string): string {
@@ -178,7 +182,7 @@ function uploadsQuery(prefix: string, key?: string, id?: string): string {
     `${marker("upload-id-marker", id)}uploads=`;
 }
 
-/** When a server answered, by its own clock where it says. */
+/** Time of a response by the server's clock, or by this machine's if the response has no date. */
 function dateOf({ headers }: Response, clock: Clock): Date {
   const stated = headers.get("date");
   return stated === null ? clock.date() : new Date(stated);
@@ -196,7 +200,7 @@ function completion(parts: readonly UploadedPart[]): Uint8Array<ArrayBuffer> {
   );
 }
 
-/** The uploads of an answer to ListMultipartUploads without delimiter. */
+/** Parses the uploads of a response to ListMultipartUploads without delimiter. */
 function parseUploads(xml: string): { uploads: OpenUpload[]; more: boolean } {
   const uploads = xml.split("<Upload>").slice(1).flatMap((each) => {
     const [key, id, begun] = ["Key", "UploadId", "Initiated"].map((name) => element(each, name));

@@ -1,4 +1,4 @@
-/** The little of XML that S3's answers and requests need. */
+/** The subset of XML that requests and responses of S3 need. */
 
 const ENTITIES: Readonly<Record<string, string>> = {
   amp: "&",
@@ -8,26 +8,26 @@ const ENTITIES: Readonly<Record<string, string>> = {
   quot: '"',
 };
 
-/** Texts of all elements of a name that hold only text, in their order. */
+/** Decoded texts of all elements with a name that contain only text, in document order. */
 export function elements(xml: string, name: string): string[] {
   return [...xml.matchAll(new RegExp(`<${name}>([^<]*)</${name}>`, "g"))]
     .map((match) => decodeText(match[1] ?? ""));
 }
 
-/** Text of the first element of a name; undefined where there is none. */
+/** Decoded text of the first element with a name; undefined if there is none. */
 export function element(xml: string, name: string): string | undefined {
   return elements(xml, name)[0];
 }
 
-/** A text as it stands in an XML element. */
+/** Escapes a text for an XML element. */
 export function encodeText(text: string): string {
   return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;")
     .replaceAll('"', "&quot;").replaceAll("'", "&apos;");
 }
 
 /**
- * Text of an XML element: entities and character references stand for what they name. XML has none for
- * a NUL or half a character, and Postgres no place.
+ * Decodes the entities and character references of an XML text. References to NUL or to half a
+ * surrogate pair stay as they are: they are invalid in XML, and Postgres can't store the characters.
  */
 function decodeText(text: string): string {
   return text.replace(

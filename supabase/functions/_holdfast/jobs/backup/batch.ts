@@ -1,4 +1,4 @@
-/** Cutting what a window holds into pages, and acting on one page. */
+/** Cuts the items of a window into pages, and copies the objects of one page. */
 import { type Budget, PAGE_BYTES, pageClock } from "../../engine/budget.ts";
 import { mapConcurrent } from "../../lib/concurrency/map_concurrent.ts";
 import { type ErrorCode, HoldfastError, messageOf } from "../../config/errors.ts";
@@ -9,7 +9,12 @@ import type { BackupItem, BackupResult, Counters, ObjectFailure } from "../../tr
 import { detectOutage } from "../../transfer/detect_outage.ts";
 import { isMultipart, PART_BYTES } from "../../transfer/parts.ts";
 
-/** The first items that make one page, by number and by bytes to copy; at least one. */
+/**
+ * Returns the first items that make one page, limited by number and by bytes to copy.
+ *
+ * @param maxObjects most items of the page
+ * @returns at least one item if there is any
+ */
 export function cutPage(items: readonly BackupItem[], maxObjects: number): BackupItem[] {
   let bytes = 0;
   const page: BackupItem[] = [];
@@ -21,29 +26,31 @@ export function cutPage(items: readonly BackupItem[], maxObjects: number): Backu
   return page;
 }
 
-/** Bytes that copying an item holds in memory: none for one that is held or goes by parts. */
+/** Bytes in memory while an item is copied; 0 if it is already held or needs a multipart upload. */
 function bytesToCopy(item: BackupItem): number {
   return item.blob || isMultipart(item) ? 0 : item.size ?? PART_BYTES;
 }
 
-/** What acting on a page came to. */
+/** The result of copying a page. */
 export interface ActedPage {
-  /** How many of the page's items, from its first on, are done: behind them nothing is passed. */
+  /** Number of items from the start of the page that are done. The cursor advances behind them. */
   readonly taken: number;
-  /** Of those, and after an outage also of items behind them. */
+  /** Results of these items. After an outage, results of later items may follow. */
   readonly results: BackupResult[];
+  /** Counters of the results and of the requests. */
   readonly counters: Counters;
-  /** Why the others have to wait: Storage or the repository is out. */
+  /** The outage of Storage or the repository because of which the other items must wait. */
   readonly outage?: HoldfastError | undefined;
 }
 
-/** So many failures one after the other look like an outage: no more is begun. */
+/** Consecutive failures that indicate an outage. After them, no further item of the page is started. */
 const EVIDENT_FAILURES = 8;
 
 /**
- * Acts on a page: copies what must be copied, and counts what was done. The page also ends when its
- * time is up or the budget is spent, and where Storage or the repository is out.
- * @throws HoldfastError `paused_by_limit`: no more may be read.
+ * Copies the objects of a page that the repository lacks, and counts the results. The page ends early
+ * if its time is up, the budget is exhausted, or Storage or the repository has an outage.
+ *
+ * @throws HoldfastError `paused_by_limit` if the slice may read no more
  */
 export async function actOnPage(
   page: readonly BackupItem[],
@@ -75,7 +82,7 @@ export async function actOnPage(
   return await sortOutcomes(acted, context, requests);
 }
 
-/** Sorts out what waits for the end of an outage. */
+/** Separates results to commit from items that must wait for the end of an outage. */
 async function sortOutcomes(
   acted: readonly (CopyOutcome | HoldfastError | undefined)[],
   context: CopyContext,
@@ -106,25 +113,25 @@ async function sortOutcomes(
 
 type FailedCopy = CopyOutcome & { readonly failure: ObjectFailure };
 
-/** A page of the one object that killed too many workers: it is recorded and not touched again. */
+/** Makes the result of a page that skips a poison object and records its failure. */
 export function recordPoisonObject(item: BackupItem): ActedPage {
   const results: BackupResult[] = [{ ...item, failure: POISON_OBJECT }];
   return { taken: 1, results, counters: count(results, { storage: 0, s3: 0 }) };
 }
 
-/** What is recorded of an object that kills its workers. */
+/** The failure that is recorded for a poison object. */
 export const POISON_OBJECT: ObjectFailure = {
   class: "failed",
   code: "poison_object",
   message: "each slice that copied it was ended by the platform before it was done",
 };
 
-/** Failures that are not this object's: what they belong to is out. */
+/** Failures of a service and not of the object. */
 const OUTAGES: ReadonlySet<ErrorCode> = new Set(["storage_unreachable", "repository_unreachable"]);
 
 /**
- * Copies one object; what goes wrong with this one alone is recorded and stops nothing. Returns the
- * error instead where the repository is out: what else of the page was copied is not lost.
+ * Copies one object. A failure of this object is recorded, so that the page continues. For an outage,
+ * the error is returned and not thrown, so that the page's other results are kept.
  */
 async function copyOrRecord(
   item: BackupItem,
@@ -136,7 +143,7 @@ async function copyOrRecord(
   } catch (error) {
     const known = error instanceof HoldfastError;
     if (known && OUTAGES.has(error.code)) return error;
-    // A lock or a time-out of the database's is not this object's: the page is tried again.
+    // A lock or a timeout of the database is not a failure of this object: the page is retried.
     if (isOfDatabase(error)) throw error;
     if (known && error.code !== "repository_refused") throw error;
     const code = known ? error.code : "internal";

@@ -1,4 +1,4 @@
-/** Completing an upload whose parts are all there, and telling what lies under its key then. */
+/** Completes an upload of which all parts are sent, and verifies what its key holds afterwards. */
 import { HoldfastError } from "../../config/errors.ts";
 import { compositeDigest, multipartEtag } from "../../repository/digest.ts";
 import { dataKey } from "../../repository/keys.ts";
@@ -6,12 +6,14 @@ import type { RepositoryStore, UploadedPart } from "../../destinations/store.ts"
 import type { StoredBytes } from "../../transfer/types.ts";
 import type { UploadState } from "./types.ts";
 
-/** The bytes are stored; or the upload has to begin anew, at `beginAt`. */
+/** The stored bytes, or the key `beginAt` at which the upload must start over. */
 export type Completion = { readonly stored: StoredBytes } | { readonly beginAt: string };
 
 /**
- * Completes an upload of these parts, in their order.
- * @throws HoldfastError `repository_unreachable`: it is still under way
+ * Completes an upload.
+ *
+ * @param parts all parts, in order of their numbers
+ * @throws HoldfastError `repository_unreachable` if the upload is still open and can be completed later
  */
 export async function complete(
   state: UploadState,
@@ -33,9 +35,9 @@ export async function complete(
 }
 
 /**
- * Whatever the answer, the key tells. An upload whose completion was done and its answer lost is
- * complete again at Amazon, NoSuchUpload at MinIO, and at radosgw, like any that it does not know, an
- * InternalError.
+ * Tries to complete the upload. After any failure, the object under the key decides. If an earlier
+ * completion succeeded and its response was lost, servers respond differently: Amazon reports
+ * success, MinIO NoSuchUpload, and radosgw InternalError (as for any unknown upload).
  */
 async function tryToComplete(
   { key, object }: UploadState,
@@ -43,28 +45,28 @@ async function tryToComplete(
   parts: readonly UploadedPart[],
   store: RepositoryStore,
 ): Promise<"stored" | "taken" | "missing"> {
-  let passing: HoldfastError | undefined;
+  let retryable: HoldfastError | undefined;
   let outcome: "stored" | "exists" | "missing" | undefined;
   try {
     outcome = await store.completeUpload(key, uploadId, parts);
   } catch (error) {
     if (!(error instanceof HoldfastError && error.code === "repository_unreachable")) throw error;
-    passing = error;
+    retryable = error;
   }
   if (outcome === "stored") return "stored";
   const there = await store.head(key);
-  // What lies there may be another read of this version. Where the server's etags don't tell whether
-  // it is these parts, it is taken for other bytes: that costs a second copy and no more.
+  // The key may hold the bytes of another read of this version. If the server's etags can't prove
+  // that they are these parts, they count as other bytes, which only costs a second copy.
   const etag = multipartEtag(parts.map((part) => part.etag));
   if (there?.size === object.size && there.etag === etag) return "stored";
-  if (passing && await store.hasUpload(key, uploadId)) throw passing;
+  if (retryable && await store.hasUpload(key, uploadId)) throw retryable;
   return there || outcome === "exists" ? "taken" : "missing";
 }
 
-/** Copies of one version are tried up to, as for small objects. */
+/** Most keys of one version, as for small objects. */
 const MAX_COPIES = 9;
 
-/** The key for a further copy of the version; the same at the last. */
+/** The next key for a copy of the version; the same key if it is the last one. */
 async function nextKey({ key, object: { bucket_id, name, version } }: UploadState) {
   for (let copy = 1; copy < MAX_COPIES; copy++) {
     if (await dataKey(bucket_id, name, version, copy) === key) {

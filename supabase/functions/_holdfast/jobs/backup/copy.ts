@@ -1,4 +1,4 @@
-/** Copying one object of up to one part: GET, SHA-256, PUT. */
+/** Copies one object that fits into one part: GET, SHA-256, PUT. */
 import { releaseBuffer } from "../../lib/release_buffer.ts";
 import { hexDigest } from "../../lib/codecs/hex.ts";
 import { dataKey } from "../../repository/keys.ts";
@@ -13,27 +13,33 @@ import {
 } from "../../transfer/read_object.ts";
 import { isMultipart, partSizeFor } from "../../transfer/parts.ts";
 
-/** Times that an object is looked for where it was moved to; what goes on moving is met by the next run. */
+/** Moves of an object that are followed in one run. After more, the object is left to the next run. */
 const MAX_MOVES = 5;
-/** Copies of one version that may lie under further keys; more means that something is wrong. */
+/** Most keys of one version. More would mean that something is wrong with the repository. */
 const MAX_COPIES = 9;
 
-/** What copying needs of the outside. */
+/** The dependencies of copying. */
 export interface CopyContext extends ReadContext, OutageContext {
   readonly store: RepositoryStore;
 }
 
-/** What copying an object came to; `possibleOutage`: its failure may be Storage's as a whole. */
+/** The result of copying an object. `possibleOutage` is set if the failure may be an outage of Storage. */
 export type CopyOutcome = BackupResult & { readonly possibleOutage?: PossibleOutage | undefined };
 
-/** Requests that copying sent. */
+/** Counts the requests that copying sent. */
 export interface CopyRequests extends RequestCount {
+  /** Requests to the repository's S3 server. */
   s3: number;
 }
 
 /**
- * Copies one object unless its bytes are held. One that was moved under the read is copied where it
- * is then. Undefined where it is gone: its name is then found missing like any other.
+ * Copies one object, unless the repository already holds its bytes. If the object was moved during
+ * the read, it is copied from its new name.
+ *
+ * @param requests is increased by the requests sent
+ * @param moves moves that were followed so far
+ * @returns the result; undefined if the object was deleted, which a later stage records
+ * @throws HoldfastError `repository_…` if the repository refuses the bytes or can't be reached
  */
 export async function copyObject(
   item: BackupItem,
@@ -66,8 +72,8 @@ export async function copyObject(
 }
 
 /**
- * Where an object is now whose name is gone. That it is found missing there is not enough: it may never
- * have been held, and be where the scan has been.
+ * Finds the current name of an object that has no row under its old name; null if it was deleted. The
+ * new name may be in a range that the scan has already passed, so the scan may not find the object.
  */
 export function findMovedObject(
   { object_id }: BackupItem,
@@ -81,7 +87,7 @@ async function asUpload(item: BackupItem): Promise<BackupResult> {
   return { ...item, upload: { key, part_size: partSizeFor(item.size ?? 0) } };
 }
 
-/** Puts the bytes of one version under its key; no key is ever written with other bytes. */
+/** Puts the bytes of one version under its key. If the key has other bytes, a further key is used. */
 async function storeBytes(
   item: BackupItem,
   bytes: Uint8Array<ArrayBuffer>,
@@ -102,7 +108,7 @@ async function storeBytes(
   throw new Error(`${MAX_COPIES} other copies of this version are in the repository`);
 }
 
-/** Whether a key that was written before, by a run that died, holds these bytes. */
+/** Whether a key holds these bytes already, written by an earlier run that was not sealed. */
 async function holds(
   store: RepositoryStore,
   key: string,

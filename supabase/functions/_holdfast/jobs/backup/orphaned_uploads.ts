@@ -1,4 +1,4 @@
-/** Aborting the multipart uploads that nothing will finish: what S3 keeps of them costs money. */
+/** Aborts orphaned multipart uploads, because the S3 server charges for their parts. */
 import { mapConcurrent } from "../../lib/concurrency/map_concurrent.ts";
 import type { Lease, SliceContext } from "../../engine/types.ts";
 import { HoldfastError } from "../../config/errors.ts";
@@ -7,12 +7,12 @@ import { DATA_PREFIX } from "../../repository/keys.ts";
 import { openRepository } from "../../repository/open.ts";
 import type { OpenUpload, RepositoryStore } from "../../destinations/store.ts";
 
-/** Uploads that one run aborts; the next goes on. */
+/** Most uploads that one run aborts. The next run aborts the others. */
 const MAX_ABORTS = 100;
 const ABORTS_AT_ONCE = 8;
-/** Answers of a listing, of 1,000 uploads each, that one run reads. */
+/** Most pages of a listing, of 1,000 uploads each, that one run reads. */
 const MAX_LISTINGS = 10;
-/** A worker may have begun an upload that it has not written down yet, but not so long ago. */
+/** Age in milliseconds from which an upload without a row is orphaned. A newer one may get its row yet. */
 const ORPHAN_AGE_MS = 24 * 60 * 60 * 1000;
 
 type Upload = Pick<OpenUpload, "key" | "id">;
@@ -27,8 +27,9 @@ interface OrphanedUploads {
 }
 
 /**
- * Aborts what ended runs left and this run did not take over; and where it had uploads itself, so
- * that other runs list nothing, also those that no row knows. Nothing here is worth failing a run.
+ * Aborts the uploads of ended runs that this run does not continue. If this run began uploads itself,
+ * it also aborts old uploads that have no row; other runs skip that listing. Errors of the repository
+ * are only logged, because an orphaned upload does no harm to the snapshot.
  */
 export async function abortOrphanedUploads(
   lease: Lease,
@@ -57,7 +58,7 @@ export async function abortOrphanedUploads(
   }
 }
 
-/** Uploads older than a day that no row knows, as long as the repository is known to be ours. */
+/** Finds uploads older than a day without a row, if the repository still belongs to this project. */
 async function findOrphans(
   lease: Lease,
   context: SliceContext,
@@ -70,12 +71,12 @@ async function findOrphans(
   );
   const orphans = old.filter(({ id }) => unknown.has(id)).slice(0, MAX_ABORTS);
   if (orphans.length === 0) return [];
-  // Another project may have taken the repository over, and have uploads of its own there.
+  // If another project has taken the repository over, the uploads may be its own.
   const { newRecords } = await openRepository(store, context.database);
   return newRecords.length === 0 ? orphans : [];
 }
 
-/** Uploads of objects that began more than a day ago, by the server's clock. */
+/** Lists uploads that began more than a day ago, by the S3 server's clock. */
 async function listOld(store: RepositoryStore): Promise<Upload[]> {
   const old: Upload[] = [];
   let after: Upload | undefined;
@@ -88,7 +89,7 @@ async function listOld(store: RepositoryStore): Promise<Upload[]> {
   return old;
 }
 
-/** Aborts uploads, and returns the ids of those that are worth another try. */
+/** Aborts uploads. Returns the ids of those to retry in a later run. */
 async function abortAll(uploads: readonly Upload[], store: RepositoryStore): Promise<Set<string>> {
   const kept = new Set<string>();
   const refusals: HoldfastError[] = [];
@@ -101,7 +102,7 @@ async function abortAll(uploads: readonly Upload[], store: RepositoryStore): Pro
       else refusals.push(error);
     }
   });
-  // A key may not be allowed to: the bucket's own rules remove them then.
+  // The key may lack the right to abort uploads. A lifecycle rule of the bucket can remove them.
   const [first] = refusals;
   if (first) {
     logError({ code: first.code, message: first.message, orphaned_uploads: refusals.length });

@@ -1,4 +1,4 @@
-/** The scan of one bucket's range, and the look at names that are gone. */
+/** The stages that scan a bucket's range and that handle deleted names. */
 import { type Budget, pageObjects } from "../../engine/budget.ts";
 import type { Lease, SliceContext, Stage } from "../../engine/types.ts";
 import { firstIsPoisonObject } from "../../engine/invocation.ts";
@@ -6,17 +6,18 @@ import type { CopyContext } from "./copy.ts";
 import type { BackupItem, BackupResult, Counters } from "../../transfer/types.ts";
 import { actOnPage, cutPage, recordPoisonObject } from "./batch.ts";
 
-/** Differences that one comparison returns; they are acted on page by page. */
+/** Most differences that one comparison returns. They are copied page by page. */
 const MAX_ITEMS = 2_000;
-/** The same where something in them kills: what is at hand is made small, too. */
+/** Most differences in isolation mode, in which the list itself must need little memory, too. */
 const ISOLATION_ITEMS = 100;
-/** Rows that one comparison looks at; fewer where nearly all differ, as in a first backup. */
+/** Rows that one comparison reads. */
 const WINDOW_ROWS = 50_000;
+/** Rows that one comparison reads if nearly all differ, as in a first backup. */
 const CHANGED_WINDOW_ROWS = 2 * MAX_ITEMS;
 /** Names that one statement closes. */
 const CLOSE_ROWS = 10_000;
 
-/** Scans a bucket's range, window by window. */
+/** Makes the stage that scans a bucket's range window by window and copies what has changed. */
 export function scanStage(outside: CopyContext): Stage {
   return async (lease, context) => {
     const maxItems = lease.isolation_mode ? ISOLATION_ITEMS : MAX_ITEMS;
@@ -42,7 +43,7 @@ export function scanStage(outside: CopyContext): Stage {
   };
 }
 
-/** Whether all of the window's items were acted on and committed. */
+/** Copies and commits the items of a window; false if the budget was exhausted before the end. */
 async function actOnWindow(
   items: readonly BackupItem[],
   to: string,
@@ -59,11 +60,11 @@ async function actOnWindow(
       : await actOnPage(page, outside, context.budget);
     const last = rest[taken - 1];
     rest = rest.slice(taken);
-    // Where nothing was done, nothing is committed: it would pass for progress.
+    // Without a result nothing is committed, because a commit counts as progress of the run.
     if (!outage || results.length > 0) {
       await context.commit("backup_commit", lease, {
         results,
-        // The last page covers the window to its end: there is no difference behind it.
+        // The last page covers the window to its end, because no difference follows.
         to_name: rest.length === 0 ? to : last?.name,
         done: counters,
       });
@@ -74,7 +75,7 @@ async function actOnWindow(
   return true;
 }
 
-/** Backs up objects whose name is gone and that live under another one. */
+/** Makes the stage that backs up objects whose old name is missing and that have another name now. */
 export function missingStage(outside: CopyContext): Stage {
   return async (lease, context) => {
     let maxItems = pageObjects(lease);
@@ -90,7 +91,7 @@ export function missingStage(outside: CopyContext): Stage {
         return "finished";
       }
       if (cutPage(page.items, maxItems).length < page.items.length) {
-        // It is committed as a whole: fewer names, until what is to be copied is one page.
+        // The items are committed together, so fewer are requested until they fit into one page.
         maxItems = Math.ceil(maxItems / 4);
         continue;
       }
@@ -109,8 +110,9 @@ export function missingStage(outside: CopyContext): Stage {
 }
 
 /**
- * Acts on a page to its end, whatever its time.
- * @throws HoldfastError what is out; nothing of the page is to be committed then.
+ * Copies all items of a page, without its time limit.
+ *
+ * @throws HoldfastError the outage, if there is one; nothing of the page may be committed then
  */
 async function actOnAll(
   items: readonly BackupItem[],
@@ -131,7 +133,7 @@ async function actOnAll(
   return { results, counters };
 }
 
-/** Closes the names that are gone, each by what became of its object. */
+/** The stage that closes the catalog's entries of missing names: the object was moved or deleted. */
 export const closeStage: Stage = async (lease, context) => {
   while (await context.commit<number>("close_page", lease, { max_items: CLOSE_ROWS }) > 0) {
     if (context.budget.exhausted()) return "more";

@@ -1,4 +1,4 @@
-/** Sealing: list parts, then snapshot.json and its log record, written last of all. */
+/** Seals a snapshot: writes its list parts, then snapshot.json, and its log record last. */
 import { gzipSync } from "node:zlib";
 import type { Lease, SliceContext, Stage } from "../../engine/types.ts";
 import { HoldfastError } from "../../config/errors.ts";
@@ -23,9 +23,9 @@ import type { RepositoryStore } from "../../destinations/store.ts";
 import { abortOrphanedUploads } from "./orphaned_uploads.ts";
 import { FORMAT_VERSION, VERSION } from "../../config/version.ts";
 
-/** Lines of one list part: about 10 MB of text, which a slice compresses in one go. */
+/** Most lines of a list part: about 10 MB of text, which a slice can compress in one step. */
 const LINES_PER_PART = 20_000;
-/** Level 1 is nine times as fast as the default, for parts a fifth larger. */
+/** Compression level. Level 1 is nine times as fast as the default, and parts are 20 % larger. */
 const GZIP_LEVEL = 1;
 
 interface SealPage {
@@ -36,7 +36,7 @@ interface SealPage {
   readonly kind: "full" | "changes";
   readonly parts: readonly ListPart[];
   readonly inherited: readonly ListPart[];
-  /** Of the snapshot, as far as this page. */
+  /** Totals of the snapshot up to and including this page. */
   readonly totals: unknown;
 }
 
@@ -51,7 +51,13 @@ interface SealFacts {
   readonly totals: SnapshotDocument["totals"];
 }
 
-/** Aborts uploads that were left, writes the parts, freezes snapshot.json in the run's row, puts it and its record. */
+/**
+ * Makes the stage that seals a snapshot. It aborts orphaned uploads, writes the list parts, freezes
+ * snapshot.json in the run's row, and puts snapshot.json and its log record. The frozen bytes make a
+ * repeated attempt write the same document.
+ *
+ * @param projectUrl URL of the project, which the snapshot states
+ */
 export function sealStage(store: RepositoryStore, projectUrl: string): Stage {
   return async (lease, context) => {
     if (lease.frozen !== null) {
@@ -64,7 +70,7 @@ export function sealStage(store: RepositoryStore, projectUrl: string): Stage {
         max_lines: LINES_PER_PART,
       });
       if (page.count === 0 || page.text === null) {
-        if (!await countWanting(lease, context)) return "more";
+        if (!await countMissing(lease, context)) return "more";
         const document = await compose(page, lease, context, projectUrl);
         await context.commit("freeze_snapshot", lease, { document });
         await publish(document, lease, context, store);
@@ -107,7 +113,10 @@ async function writePart(
   });
 }
 
-/** A run that was never sealed may have left a part of the same lines; its name alone proves nothing. */
+/**
+ * Verifies the bytes of an existing part. A run that was not sealed may have written the same part,
+ * and the key alone does not prove its bytes.
+ */
 async function assertHolds(store: RepositoryStore, key: string, sha256: string): Promise<void> {
   const there = await store.get(key, MAX_DOCUMENT_BYTES);
   if (there && await hexDigest(there) === sha256) return;
@@ -117,8 +126,8 @@ async function assertHolds(store: RepositoryStore, key: string, sha256: string):
   );
 }
 
-/** Counts what could not be had, step by step; false where the budget is spent before. */
-async function countWanting(lease: Lease, context: SliceContext): Promise<boolean> {
+/** Counts the objects without bytes in steps; false if the budget is exhausted before the end. */
+async function countMissing(lease: Lease, context: SliceContext): Promise<boolean> {
   while (!await context.commit<boolean>("seal_count", lease)) {
     if (context.budget.exhausted()) return false;
   }
@@ -132,7 +141,7 @@ async function compose(
   projectUrl: string,
 ): Promise<string> {
   const facts = await context.commit<SealFacts>("seal_facts", lease);
-  // Not parsed: of a number that no double has, parsing would keep no digit that is the row's.
+  // The facts are not parsed by a schema: that would round numbers that a double can't represent.
   const document: SnapshotDocument = {
     format: FORMAT_VERSION,
     requires: [],
@@ -154,7 +163,7 @@ async function compose(
   return text;
 }
 
-/** Puts the frozen bytes, then the record that makes them count, then marks the run sealed. */
+/** Puts the frozen snapshot.json, then the log record that makes it valid, and marks the run sealed. */
 async function publish(
   frozen: string,
   lease: Lease,
@@ -176,7 +185,7 @@ async function publish(
   const recordKey = logKey(document.sequence);
   const put = collides ? putDocument : putIfAbsent;
   if (!await put(store, recordKey, formatDocument(record))) {
-    // Whose record it is says what to do about it.
+    // This throws a more specific error if the record shows that another project owns the repository.
     await assertNoNewRecords(store, context.database, document);
     throw new HoldfastError("catalog_behind", `${recordKey} was written by someone else`);
   }

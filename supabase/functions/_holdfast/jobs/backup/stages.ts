@@ -1,4 +1,4 @@
-/** The backup job: its stages, and what each needs of the outside. */
+/** The stages of the backup job and their dependencies. */
 import type { Services } from "../../transfer/services.ts";
 import type { Lease, SliceContext, Stage, Stages } from "../../engine/types.ts";
 import { createObjectReader, storageAnswers } from "../../project/storage_reader.ts";
@@ -15,9 +15,9 @@ import { createEtagVerifier } from "../../transfer/etag_verifier.ts";
 import { closeStage, missingStage, scanStage } from "./scan.ts";
 import { uploadStage } from "./upload.ts";
 
-/** The stages of a backup. */
+/** Makes the stages of a backup, by `backup.<stage>`. */
 export function backupStages({ project, database, environment, transport }: Services): Stages {
-  // Settings are read when a stage begins, so that a wrong one fails the run with its name.
+  // Settings are read when a stage starts, so that a wrong setting fails the run and is named there.
   const within =
     (make: (outside: CopyContext, repository: RepositorySettings) => Stage): Stage =>
     (lease, context) => {
@@ -46,7 +46,7 @@ export function backupStages({ project, database, environment, transport }: Serv
   };
 }
 
-/** Checks the settings, compares heads with the repository's log, and cuts the scan. */
+/** Validates the settings, opens the repository for writing, and creates the cursors of the scan. */
 function prepareStage(
   store: RepositoryStore,
   repository: RepositorySettings,
@@ -66,8 +66,8 @@ function prepareStage(
 }
 
 /**
- * Whether nothing is left of what was copied to another place of this repository and never sealed: a
- * snapshot would list it, and a copy of the repository need not have it.
+ * Removes unsealed copies from the catalog that were written to another location of this repository.
+ * A snapshot would list them, but this location may lack their bytes. False if work remains.
  */
 function rollbackOtherLocation(
   location: RepositoryFacts,

@@ -1,4 +1,4 @@
-/** One object above one part: its upload begins, goes on, begins anew where it has to, and ends. */
+/** The stage that copies one object larger than a part, as a multipart upload over several slices. */
 import type { Lease, SliceContext, Stage } from "../../engine/types.ts";
 import { firstIsPoisonObject } from "../../engine/invocation.ts";
 import { HoldfastError, messageOf } from "../../config/errors.ts";
@@ -11,10 +11,14 @@ import { isMultipart, partSizeFor } from "../../transfer/parts.ts";
 import type { UploadState } from "./types.ts";
 import { sendParts, type UploadStep } from "./upload_parts.ts";
 
-/** Times that an upload begins anew in one run; then the object is left to the next. */
+/** Most restarts of an upload in one run. After more, the failure is recorded for this run. */
 const MAX_RESTARTS = 5;
 
-/** Goes on with an upload at its first missing part. */
+/**
+ * Makes the stage that continues an upload at its first missing part.
+ *
+ * @param outside the dependencies of copying
+ */
 export function uploadStage(outside: CopyContext): Stage {
   return async (lease, context) => {
     while (true) {
@@ -32,7 +36,7 @@ export function uploadStage(outside: CopyContext): Stage {
   };
 }
 
-/** What S3 refuses is this object's alone: it is recorded, and the run goes on. */
+/** Converts a refusal of S3 to a failure of this object, so that the run continues. */
 function refusal(error: unknown): UploadStep {
   if (!(error instanceof HoldfastError && error.code === "repository_refused")) throw error;
   return {
@@ -57,7 +61,7 @@ async function advance(
   return { kind: "begun" };
 }
 
-/** It was overwritten by an object of up to one part, which no upload by parts takes. */
+/** Copies an object that was overwritten by a smaller one, which needs no multipart upload. */
 async function copyInOneRequest(
   object: BackupItem,
   context: SliceContext,
@@ -80,7 +84,10 @@ const restless: ObjectFailure = {
   message: "the object was overwritten again and again while it was read",
 };
 
-/** Begins anew. What was sent is dropped once this worker is known to hold the upload still. */
+/**
+ * Starts the upload over. The old upload is aborted after the commit, because only the commit proves
+ * that this worker still holds the cursor.
+ */
 async function restart(
   state: UploadState,
   object: BackupItem,
@@ -116,7 +123,10 @@ async function end(
   await abandon(state, outside);
 }
 
-/** Aborts what S3 holds of an upload. Left-overs cost money and harm nothing: a key may not even be allowed to. */
+/**
+ * Aborts an upload at the S3 server. An error is only logged: parts that stay cost money but do no
+ * harm, and the key may lack the right to abort.
+ */
 async function abandon(state: UploadState, { store }: CopyContext): Promise<void> {
   if (state.upload_id === null) return;
   try {

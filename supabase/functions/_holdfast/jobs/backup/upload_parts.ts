@@ -1,4 +1,4 @@
-/** Sending an upload's parts: ranged GETs held to one etag or version, each part a row. */
+/** Sends the parts of an upload: ranged GETs that must have one etag or version, and a row a part. */
 import { mapConcurrent } from "../../lib/concurrency/map_concurrent.ts";
 import { Semaphore } from "../../lib/concurrency/semaphore.ts";
 import type { Lease, SliceContext } from "../../engine/types.ts";
@@ -13,15 +13,20 @@ import { type PartRange, partRanges } from "../../transfer/parts.ts";
 import { readObject } from "../../transfer/read_object.ts";
 import type { UploadState } from "./types.ts";
 
-/** What one step of an upload came to. */
+/** The result of one step of an upload. */
 export type UploadStep =
+  /** The upload was begun at the S3 server. */
   | { readonly kind: "begun" }
-  /** The budget is spent; what was sent is recorded. */
+  /** The budget is exhausted; the parts sent so far are recorded. */
   | { readonly kind: "more" }
-  /** Held, or with null gone from the source. */
+  /** The object is copied, or (null) deleted from the source. */
   | { readonly kind: "done"; readonly result: BackupResult | null; readonly done: Counters }
+  /** The object can't be copied. */
   | { readonly kind: "failed"; readonly failure: ObjectFailure }
-  /** To begin anew, at `key` or the object's first; `failure` is what to record instead at the end of patience. */
+  /**
+   * The upload must start over, at `key` or else at the object's first key. If there were too many
+   * restarts, `failure` is recorded instead.
+   */
   | {
     readonly kind: "restart";
     readonly object: BackupItem;
@@ -29,10 +34,15 @@ export type UploadStep =
     readonly failure: ObjectFailure;
   };
 
-/** One part is read while the one before it is sent: no more, or a worker's death would cost more. */
+/** One part is read while another is sent. With more, a crash of the worker would lose more work. */
 const PARTS_AT_ONCE = 2;
 
-/** Sends what is missing, part by part, and completes the upload. */
+/**
+ * Sends the missing parts and completes the upload.
+ *
+ * @param uploadId the S3 server's id of the upload
+ * @throws HoldfastError `storage_unreachable` or `repository_…` if the object is not the cause
+ */
 export async function sendParts(
   state: UploadState,
   uploadId: string,
@@ -49,7 +59,7 @@ export async function sendParts(
   const tried = await mapConcurrent(
     missing,
     {
-      // Two may have been what killed.
+      // Two parts at once may have caused the crash, so isolation mode allows one.
       items: lease.isolation_mode ? 1 : PARTS_AT_ONCE,
       weight: budget.bytesInFlight,
       enough: () =>
@@ -66,7 +76,7 @@ export async function sendParts(
       }
       const leave = await sending.enter(1);
       try {
-        // What came before it may have ended the upload.
+        // An earlier part may have ended the upload.
         if (ended) return;
         const part = await sendPart(state, uploadId, read, outside);
         if (!part) {
@@ -99,7 +109,7 @@ export async function sendParts(
 
 const byNumber = (a: UploadedPart, b: UploadedPart) => a.number - b.number;
 
-/** A part in memory. */
+/** A part that was read into memory. */
 interface ReadPart {
   readonly number: number;
   readonly bytes: Uint8Array<ArrayBuffer>;
@@ -133,7 +143,7 @@ async function readPart(
   }
 }
 
-/** Puts a part; undefined where S3 knows the upload no more. */
+/** Puts a part; undefined if the S3 server no longer has the upload. */
 async function sendPart(
   { key }: UploadState,
   uploadId: string,
@@ -151,12 +161,12 @@ const restless: ObjectFailure = {
   message: "the object was overwritten again and again while its parts were read",
 };
 
-/** S3 knows the upload no more, or has other bytes under its key. */
+/** Restarts an upload that the S3 server no longer has, or whose key holds other bytes. */
 function lost({ object }: UploadState, key: string): UploadStep {
   const failure: ObjectFailure = {
     class: "failed",
     code: "repository_refused",
-    message: "S3 forgot the upload again and again",
+    message: "the S3 server lost the upload repeatedly",
   };
   return { kind: "restart", object, key, failure };
 }

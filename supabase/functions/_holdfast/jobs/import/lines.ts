@@ -1,29 +1,29 @@
-/** Lines of listings as the catalog takes them. Nothing that is read from a bucket is trusted. */
+/** Parses and validates lines of listings. Nothing that is read from a bucket is trusted. */
 import { z } from "zod";
 import { HoldfastError } from "../../config/errors.ts";
 import { isStorable, parseExactly, parseIfJson } from "../../lib/codecs/json.ts";
 
-/** Longer names fit no index of Postgres, however well they compress. */
+/** Longest text. Postgres can't index longer names, even if they compress well. */
 const MAX_TEXT_CHARACTERS = 1_048_576;
-/** S3 takes no more parts of one upload; each is hashed alone when an object is read back. */
+/** S3's limit of parts of one upload. Each part is hashed separately when an object is read back. */
 const MAX_PARTS = 10_000;
-/** Levels of a text of JSON. */
+/** Most nesting levels of JSON in a text. */
 const MAX_TEXT_DEPTH = 15_000;
 const text = z.string().max(MAX_TEXT_CHARACTERS);
 
 /** A key that stays below the prefix and among the data. */
 const dataKeySchema = z.string().max(1_024).regex(/^data\/./).refine(
   (key) => key.split("/").every((segment) => segment !== "." && segment !== ".." && segment !== ""),
-  { error: "leaves its place" },
+  { error: "is not a key below data/" },
 );
 
-const time = text.refine(isTime, { error: "is no time" });
+const time = text.refine(isTime, { error: "is not a time" });
 
 const putSchema = z.object({
   op: z.literal("put"),
   bucket: text,
   name: text,
-  // Any UUID that Postgres takes: the rows of a seed are seldom of a version that RFC 9562 knows.
+  // Any UUID that Postgres accepts. Ids in seed files often have no version of RFC 9562.
   id: z.guid().nullish(),
   version: text,
   key: dataKeySchema.optional(),
@@ -48,7 +48,7 @@ const putSchema = z.object({
     path: ["key"],
   },
 ).refine(({ key, wanted_version }) => key !== undefined || wanted_version !== undefined, {
-  error: "must come where no version is wanted",
+  error: "is required without wanted_version",
   path: ["key"],
 }).refine(({ size = 0, part_size = Infinity }) => size <= part_size * MAX_PARTS, {
   error: `makes more than ${MAX_PARTS} parts`,
@@ -60,7 +60,7 @@ const lineSchema = z.discriminatedUnion("op", [
   z.object({ op: z.literal("remove"), bucket: text, name: text }),
 ]);
 
-/** A line as import_page takes it. */
+/** A line in the form of the SQL function `import_page`. */
 export interface CatalogLine {
   readonly op: "put" | "remove";
   readonly bucket_id: string;
@@ -69,8 +69,11 @@ export interface CatalogLine {
 }
 
 /**
- * A line of a listing, checked.
- * @throws HoldfastError `repository_damaged` that names the part and the line.
+ * Parses and validates a line of a listing.
+ *
+ * @param part key of the part
+ * @param number number of the line, from 1
+ * @throws HoldfastError `repository_damaged`, which names the part and the line
  */
 export function parseLine(part: string, number: number, line: string): CatalogLine {
   const read = parseIfJson(line, parseExactly);
@@ -86,9 +89,11 @@ export function parseLine(part: string, number: number, line: string): CatalogLi
 }
 
 /**
- * The lines `from` to `to` of a part, checked. `names` has those of its lines before, and has
- * these afterwards: a name stands once in a part.
- * @throws HoldfastError `repository_damaged` that names the part and the line.
+ * Parses and validates the lines `from` (inclusive) to `to` (exclusive) of a part.
+ *
+ * @param part key of the part
+ * @param names names of the part's earlier lines; the new ones are added. A name may occur only once
+ * @throws HoldfastError `repository_damaged`, which names the part and the line
  */
 export function parseLines(
   part: string,
@@ -110,18 +115,18 @@ function damaged(part: string, number: number, fault: string): HoldfastError {
   return new HoldfastError("repository_damaged", `${part}, line ${number}: ${fault}`);
 }
 
-/** Text that Postgres reads as jsonb; it goes down some 20,000 levels. */
+/** Whether Postgres can parse a text as jsonb. Its parser supports some 20,000 levels. */
 function isJsonText(text: string): boolean {
   const value = parseIfJson(text);
   return value !== undefined && isStorable(value, MAX_TEXT_DEPTH);
 }
 
-/** ISO 8601 in UTC, as the writer has it and Postgres reads it: a day that there is. */
+/** Whether a text is a time in UTC (ISO 8601) that Postgres can parse, with an existing date. */
 function isTime(text: string): boolean {
   const found = /^(\d{4,6})-(\d\d)-(\d\d)T([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d+)?Z$/.exec(text);
   if (!found) return false;
   const [year, month, day] = found.slice(1, 4).map(Number) as [number, number, number];
-  // Leap years come round every 400; Postgres knows none before 1 and none after 294,276.
+  // Leap years repeat every 400 years. Postgres accepts the years 1 to 294,275.
   const date = new Date(Date.UTC(2000 + year % 400, month - 1, day));
   return year > 0 && year < 294_276 && date.getUTCMonth() === month - 1 &&
     date.getUTCDate() === day;

@@ -1,11 +1,15 @@
-/** Preparing a run that reads a repository, one's own or another's. */
+/** The first stage of a run that reads a repository: an import or a restore. */
 import type { Stage } from "../../engine/types.ts";
 import { openRepository, type RepositoryFacts } from "../../repository/open.ts";
 import { locationOf } from "../../repository/location.ts";
 import type { RepositoryStore } from "../../destinations/store.ts";
 import type { RepositorySettings } from "../../config/environment.ts";
 
-/** Opens the repository, records it in the catalog as far as it knows it, and begins a stage. */
+/**
+ * Makes the stage that opens the repository, records it in the catalog, and starts the next stage.
+ *
+ * @param nextStage name of the stage that follows
+ */
 export function prepareReading(
   store: RepositoryStore,
   settings: RepositorySettings,
@@ -18,7 +22,7 @@ export function prepareReading(
       repository_id: identity.repository_id,
       format_version: identity.format,
       owner_project: known?.owner_project ?? null,
-      // The import counts records as known, one by one.
+      // The import stage advances this with each record that it replays.
       last_record: known?.last_record ?? 0,
       conditional_writes: known?.conditional_writes ?? null,
     };

@@ -1,4 +1,4 @@
-/** Import: the repository's log and listings, replayed into the catalog. Moves no bytes. */
+/** The import stage: replays the repository's log and listings into the catalog. It copies no objects. */
 import { HoldfastError } from "../../config/errors.ts";
 import type { Clock } from "../../lib/clock/clock.ts";
 import type { Lease, SliceContext, Stage } from "../../engine/types.ts";
@@ -19,35 +19,40 @@ import { gunzipText } from "../../repository/gunzip_limited.ts";
 import { type CatalogLine, parseLines } from "./lines.ts";
 import { takeOver } from "./take_over.ts";
 
-/** Lines that one transaction takes. */
+/** Most lines of one transaction. */
 const LINES_PER_PAGE = 2_000;
 type SnapshotRecord = Extract<LogRecord, { kind: "snapshot" }>;
 
 interface ImportState {
   readonly position: ImportPosition;
   readonly base: number | null;
-  /** Keys of the base's parts. Absent in a database that was put back to before an upgrade. */
+  /** Keys of the base's parts. Absent if the database was restored to a state before an upgrade. */
   readonly base_parts?: readonly string[];
   readonly last_record: number;
-  /** As holdfast.json says. */
+  /** The id in holdfast.json. */
   readonly repository_id: string;
 }
 
 interface ImportPosition {
-  /** The record whose lines are being taken. */
+  /** Sequence of the record whose lines are being imported. */
   readonly sequence?: number;
-  /** Part of the snapshot, and lines of it that were taken. */
+  /** Index of the current part, and the number of its lines that are imported. */
   readonly part?: number;
   readonly lines?: number;
-  /** Last key that a full listing covered. */
+  /** Last bucket and name that a full listing has covered. */
   readonly bucket_id?: string;
   readonly name?: string;
 }
 
-/** Replays record after record; each snapshot joins the catalog when all its lines have. */
+/**
+ * Makes the stage that replays the log record by record. A snapshot is added to the catalog after all
+ * of its lines are imported. If the run's plan asks for it, the stage then takes the repository over.
+ *
+ * @param projectUrl URL of this project
+ */
 export function importStage(store: RepositoryStore, projectUrl: string, clock: Clock): Stage {
   return async (lease, context) => {
-    // Read once a slice: one GET a record, however many there are.
+    // The records are read once a slice, because each costs one GET.
     let ahead: LogRecord[] | undefined;
     while (true) {
       const state = await context.commit<ImportState>("import_begin", lease);
@@ -73,8 +78,8 @@ export function importStage(store: RepositoryStore, projectUrl: string, clock: C
 }
 
 /**
- * The records past what the catalog holds. One that came late, before the one whose lines are being
- * taken, is passed like one before the last that is known: those lines are not its own.
+ * Reads the records that the catalog lacks. A delayed record that precedes the record whose lines are
+ * being imported is skipped, because the position belongs to the later record.
  */
 async function recordsAhead(
   state: ImportState,
@@ -82,11 +87,11 @@ async function recordsAhead(
   store: RepositoryStore,
 ): Promise<LogRecord[]> {
   const newRecords = await readNewRecords(store, await knownRepository(state, context));
-  const { sequence: underWay = 0 } = state.position;
-  return newRecords.filter(({ sequence }) => sequence >= underWay);
+  const { sequence: current = 0 } = state.position;
+  return newRecords.filter(({ sequence }) => sequence >= current);
 }
 
-/** What the catalog knows, as far as this import has got. */
+/** The catalog's state of the repository, with the last record that this import has replayed. */
 async function knownRepository(
   { repository_id, last_record }: ImportState,
   { database }: SliceContext,
@@ -95,7 +100,10 @@ async function knownRepository(
   return { unconfirmed_records: known?.unconfirmed_records, last_record };
 }
 
-/** Whether nothing is left of what was never sealed here: it would seem to belong to what comes. */
+/**
+ * Removes unsealed entries from the catalog; otherwise they would become part of the next snapshot.
+ * False if work remains.
+ */
 function rollbackUnsealed(lease: Lease, context: SliceContext): Promise<boolean> {
   return rollbackInSteps(
     context.budget,
@@ -103,7 +111,7 @@ function rollbackUnsealed(lease: Lease, context: SliceContext): Promise<boolean>
   );
 }
 
-/** A snapshot's document, held to the digest in its record and to the repository. */
+/** Reads snapshot.json, and verifies it against the digest in its record and the repository's id. */
 async function readSnapshot(
   store: RepositoryStore,
   record: SnapshotRecord,
@@ -129,10 +137,13 @@ async function readSnapshot(
 }
 
 /**
- * The parts that lead from the catalog's newest snapshot to this one: those past it where this one
- * has all of its parts, else all. A record that came late stands before one that does not build on it.
+ * Selects the parts that lead from the catalog's newest snapshot to another one. If the other snapshot
+ * has all parts of the newest one, these are its later parts, else all of its parts. It may lack some
+ * if the newest snapshot's record was delayed, because the next backup did not build on it.
  *
- * @param baseParts keys of the newest snapshot's parts; where they are not given, they are not compared
+ * @param parts all parts of the snapshot
+ * @param base sequence of the newest snapshot in the catalog; null if there is none
+ * @param baseParts keys of the newest snapshot's parts; absent: they are not compared
  */
 export function partsToApply(
   parts: readonly ListPart[],
@@ -146,7 +157,7 @@ export function partsToApply(
   return buildsOnBase ? parts.filter((part) => part.sequence > base) : [...parts];
 }
 
-/** Whether all lines were taken; false when the budget ended before. */
+/** Imports all lines of a snapshot; false if the budget was exhausted before the end. */
 async function importParts(
   document: SnapshotDocument,
   state: ImportState,
@@ -157,7 +168,7 @@ async function importParts(
   const parts = partsToApply(document.parts, state.base, state.base_parts);
   let position = state.position;
   const startsOver = parts.length === document.parts.length;
-  // A full listing that has no part: of nothing.
+  // An empty snapshot has no part, but all entries of the catalog must still be closed.
   if (position.part === undefined && startsOver && parts[0]?.kind !== "full") {
     if (!await clear(document.sequence, lease, context)) return false;
   }
@@ -193,14 +204,14 @@ async function importParts(
   return true;
 }
 
-/** Closes everything, as a full listing without a line would if there were a part for it. */
+/** Closes all entries of the catalog, as a full listing without lines does. */
 async function clear(sequence: number, lease: Lease, context: SliceContext): Promise<boolean> {
   if (!await closeCovered(sequence, coverage({}, undefined, true), lease, context)) return false;
   await context.commit("import_page", lease, { sequence, lines: [], new_position: { sequence } });
   return true;
 }
 
-/** Closes what a page of a full listing covers, step by step; false where the budget is spent before. */
+/** Closes the entries that a page of a full listing covers, in steps; false if work remains. */
 async function closeCovered(
   sequence: number,
   covers: Coverage,
@@ -213,11 +224,11 @@ async function closeCovered(
   return true;
 }
 
-/** The keys that a page of a full listing speaks for. */
+/** The range of buckets and names that a page of a full listing covers. */
 interface Coverage {
   readonly after_bucket: string;
   readonly after_name: string;
-  /** Null behind the last line of all. */
+  /** Null if the range has no end: the page has the last line of the listing. */
   readonly to_bucket: string | null;
   readonly to_name: string | null;
 }
@@ -231,7 +242,7 @@ function coverage(before: ImportPosition, last: CatalogLine | undefined, toEnd: 
   };
 }
 
-/** A part's lines, held to the digest that its key is. */
+/** Reads the lines of a part, and verifies them against the digest in its key. */
 async function readLines(store: RepositoryStore, part: ListPart): Promise<string[]> {
   const compressed = await store.get(part.key, Math.min(part.bytes, MAX_DOCUMENT_BYTES));
   if (!compressed) {

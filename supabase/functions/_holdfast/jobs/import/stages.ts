@@ -1,4 +1,4 @@
-/** The import's stages, and what each needs of the outside. */
+/** The stages of the import job and their dependencies. */
 import { readRepositorySettings, type RepositorySettings } from "../../config/environment.ts";
 import type { Stage, Stages } from "../../engine/types.ts";
 import { assertLocationOfRun, type RepositoryLocation } from "../../repository/location.ts";
@@ -9,16 +9,16 @@ import { prepareReading } from "./prepare.ts";
 import { importStage } from "./stage.ts";
 
 /**
- * The stages that read a repository's log into the catalog.
+ * Makes the stages that read a repository's log into the catalog.
  *
- * @param kind of the runs that have these stages; a restore begins with an import, too
+ * @param kind job that has these stages; a restore starts with an import, too
  * @returns `<kind>.prepare` and `<kind>.import`
  */
 export function importStages(
   { project, environment, transport }: Services,
   kind: "import" | "restore" = "import",
 ): Stages {
-  // Settings are read when a stage begins, so that a wrong one fails the run with its name.
+  // Settings are read when a stage starts, so that a wrong setting fails the run and is named there.
   const within =
     (make: (store: RepositoryStore, repository: RepositorySettings) => Stage): Stage =>
     (lease, context) => {

@@ -1,4 +1,4 @@
-/** Taking a repository over from the project that owned it, once its log has been imported. */
+/** Takes a repository over from another project, after its log was imported. */
 import type { Clock } from "../../lib/clock/clock.ts";
 import type { Lease } from "../../engine/types.ts";
 import { HoldfastError } from "../../config/errors.ts";
@@ -8,17 +8,20 @@ import { logKey } from "../../repository/keys.ts";
 import { readRecord } from "../../repository/log.ts";
 import type { RepositoryStore } from "../../destinations/store.ts";
 
-/** An owner that wrote within this time is alive, and two writers would be in each other's way. */
+/** An owner that wrote within this time is active. Two writers would make each other's backups fail. */
 const SILENCE_HOURS = 24;
 const MS_PER_HOUR = 3_600_000;
 
 type OwnerRecord = Extract<LogRecord, { kind: "owner" }>;
 
 /**
- * Appends the record that makes this project the owner, if the import's plan asks for it. Undefined
- * where it does not.
- * @throws HoldfastError `take_over_too_soon` where the last record is younger than a day and the
- * plan does not force it; `catalog_behind` where the owner wrote meanwhile.
+ * Appends the log record that makes this project the owner, if the import's plan asks for it.
+ *
+ * @param lastRecord sequence of the last record of the log
+ * @param projectUrl URL of this project
+ * @returns the new record; undefined if there is nothing to write
+ * @throws HoldfastError `take_over_too_soon` if the last record is less than a day old and the plan
+ * does not force it; `catalog_behind` if another record was written meanwhile
  */
 export async function takeOver(
   lease: Lease,
@@ -30,14 +33,14 @@ export async function takeOver(
   if (lease.plan["take_over"] !== true) return undefined;
   if (lastRecord > 0) {
     const last = await readRecord(store, logKey(lastRecord));
-    // Written already, by a slice that died before it was known.
+    // An earlier slice wrote the record and crashed before its commit.
     if (last.kind === "owner" && last.project_url === projectUrl) return undefined;
     if (lease.plan["force"] !== true) refuseIfAlive(last, clock);
   }
   const record: OwnerRecord = {
     kind: "owner",
     sequence: lastRecord + 1,
-    // The lease's own time, so that a repetition after a lost reply writes the same bytes.
+    // The run's start, so that a retry after a lost response writes the same bytes.
     at: lease.started_at,
     project_url: projectUrl,
   };

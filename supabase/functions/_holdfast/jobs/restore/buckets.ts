@@ -1,4 +1,4 @@
-/** Making the snapshot's buckets in the target, and knowing what their limits would refuse. */
+/** Creates the snapshot's buckets in the target, and evaluates their limits. */
 import type { Lease, SliceContext, Stage } from "../../engine/types.ts";
 import { HoldfastError } from "../../config/errors.ts";
 import type { BucketOutcome } from "../../project/storage_writer.ts";
@@ -7,29 +7,37 @@ import type { RestoreContext } from "./upload_blob.ts";
 import { scratchBucket } from "./scratch.ts";
 
 /**
- * Whether this run made a bucket. `perhaps`: it asked for it and had no answer, and the bucket is
- * there; somebody else may have made it since.
+ * Whether this run created a bucket. `perhaps`: a request had no response and the bucket exists, so
+ * that either the run or somebody else created it.
  */
 export type Made = "yes" | "perhaps" | "no";
 
-/** A bucket of a snapshot, and how the target stands to it. */
+/** A bucket of a snapshot and its state in the target. Other fields are settings of its row. */
 export interface SnapshotBucket {
   readonly id: string;
   readonly name: string;
   readonly public: boolean;
+  /** Bytes; null for no limit. */
   readonly file_size_limit: number | null;
+  /** Null or empty: all types are allowed. */
   readonly allowed_mime_types: readonly string[] | null;
+  /** Whether the target had it before this run. */
   readonly exists: boolean;
   readonly made: Made;
   readonly [setting: string]: unknown;
 }
 
-/** Which objects a bucket's limits would take. */
+/** The limits of a bucket. */
 export interface Limits {
+  /** Whether the bucket accepts an object. */
   take(item: RestoreItem): boolean;
 }
 
-/** The limits that a bucket will have; Storage applies them to the service key too. */
+/**
+ * The limits that a bucket will have after the restore. Storage applies them to the service key, too.
+ *
+ * @param bucket undefined: no limits
+ */
 export function limitsOf(bucket: SnapshotBucket | undefined): Limits {
   const types = bucket?.allowed_mime_types ?? [];
   return {
@@ -40,8 +48,8 @@ export function limitsOf(bucket: SnapshotBucket | undefined): Limits {
 }
 
 /**
- * Makes the buckets that are missing, and the scratch bucket; live ones are left as they are. The
- * stage throws HoldfastError `target_refused` where the target takes no scratch bucket.
+ * Makes the stage that creates the missing buckets and the scratch bucket. Existing buckets are not
+ * changed. The stage throws HoldfastError `target_refused` if the target refuses the scratch bucket.
  */
 export function bucketsStage(outside: RestoreContext): Stage {
   return async (lease, context) => {
@@ -53,23 +61,23 @@ export function bucketsStage(outside: RestoreContext): Stage {
       allowed_mime_types: null,
     });
     if (scratch.kind === "refused") {
-      // It has an answer: to wait for another, as in an outage, would take hours and change nothing.
+      // The refusal is final, so the run must not wait as in an outage.
       throw new HoldfastError("target_refused", `no scratch bucket: ${scratch.message}`);
     }
     const made = await makeMissing(buckets, outside, lease, context);
     await context.commit("restore_begin", lease, {
-      // Into a bucket that was just made nothing can be overwritten; a live one may have limits of
-      // its own, and takes objects by move.
+      // In a bucket that this run created, an upload can't overwrite users' objects. An existing
+      // bucket may have other limits, so its objects are moved in from the scratch bucket.
       buckets: made.map((bucket) => ({ ...bucket, direct: bucket.made === "yes" })),
     });
     return "finished";
   };
 }
 
-/** So many commits at most say which buckets are asked for: each says it of all. */
+/** Most commits that record intents. Each commit repeats the list of all buckets. */
 const MAX_INTENT_COMMITS = 200;
 
-/** Makes what the target lacks; before each request it is committed that it will be made. */
+/** Creates the missing buckets. The intent is committed before each request (write-ahead). */
 async function makeMissing(
   buckets: readonly SnapshotBucket[],
   outside: RestoreContext,
@@ -97,7 +105,10 @@ async function makeMissing(
   return [...known.values()];
 }
 
-/** Makes a bucket; what is above the project's own limit is put back into its row later. */
+/**
+ * Creates a bucket. If its size limit exceeds the project's limit, it is created without one, and the
+ * patch of its row restores the limit later.
+ */
 async function makeBucket(
   bucket: SnapshotBucket,
   { writer }: RestoreContext,

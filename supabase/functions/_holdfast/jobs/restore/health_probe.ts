@@ -1,17 +1,21 @@
-/** Telling an object that Storage will not take or give from a Storage that is out. */
+/** Distinguishes a failure of one object from an outage of Storage. */
 import { HoldfastError } from "../../config/errors.ts";
 import type { ObjectReader } from "../../project/storage_reader.ts";
 import type { ObjectWriter, WriteOutcome } from "../../project/storage_writer.ts";
 
-/** No name of an object in a scratch bucket: those are digests. */
+/** Name of the probe object. The other objects of a scratch bucket are named by digests. */
 const NAME = "probe";
-/** From this lease of a page on what Storage fails at is doubted; the first may have met an outage. */
+/** Lease of a page from which a failure is checked by a probe. The first lease waits for an outage. */
 const MIN_HEALTH_CHECK_LEASES = 2;
 
-/** Whether Storage takes a few bytes and gives them back, now. */
+/** Whether Storage can store and return a small object now. */
 export type StorageHealthCheck = () => Promise<boolean>;
 
-/** Asks with an object of its own in the scratch bucket. */
+/**
+ * Makes a health check that writes and reads a probe object in the scratch bucket. It never throws.
+ *
+ * @param scratch name of the scratch bucket
+ */
 export function createHealthProbe(
   writer: ObjectWriter,
   reader: ObjectReader,
@@ -27,19 +31,20 @@ export function createHealthProbe(
       if (answer.kind !== "bytes") return false;
       return await answer.response.text() === NAME;
     } catch {
-      // An outage, a refused key, a body that breaks off: none is the object's that is doubted, whose own
-      // failure is what is told then.
+      // Any error means that Storage is unhealthy. The caller then reports the original failure.
       return false;
     }
   };
   let asking: Promise<boolean> | undefined;
-  // One at a time: who reads while another overwrites may find nothing.
+  // Concurrent checks share one probe: a read during another probe's overwrite may find nothing.
   return () => asking ??= probe().finally(() => asking = undefined);
 }
 
 /**
- * A writer for which a failure of Storage is the object's own where Storage is well: a trigger of the
- * project's may refuse one object with a 500, and whoever waited for that to pass would wait for ever.
+ * Wraps a writer: if a write fails and Storage is healthy, the failure counts as a refusal of the
+ * object. A trigger of the project may refuse an object with a 500, and waiting would never end.
+ *
+ * @param attempts leases of the cursor since its last commit, this one included
  */
 export function healthCheckedWriter(
   writer: ObjectWriter,

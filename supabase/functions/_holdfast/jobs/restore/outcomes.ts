@@ -1,13 +1,18 @@
-/** What a restore says of one entry. */
+/** The results of restoring one entry. */
 import type { Overwrite, RestoreItem, RestoreResult } from "./types.ts";
 
-/** Why an object is kept that a restore finds where it was about to put one. */
+/** Message for an object that took the name while the restore ran and is kept. */
 export const TAKEN_MEANWHILE = "another object took this name while the restore ran";
 
-/** Why an object is kept that was to be written over. */
+/** Message for an object that changed before it could be overwritten and is kept. */
 export const CHANGED_MEANWHILE = "it was changed or deleted while the restore ran";
 
-/** What was done; with `put`, which was read back, the row is patched. */
+/**
+ * Makes the result of an entry.
+ *
+ * @param counts counters to increase by one
+ * @param put the version that was read back; its row gets the entry's metadata
+ */
 export function result(
   item: RestoreItem,
   counts: readonly string[],
@@ -26,18 +31,18 @@ export function result(
   };
 }
 
-/** It could not be restored. */
+/** The entry could not be restored. */
 export function failed(item: RestoreItem, code: string, message: string): RestoreResult {
   return { ...result(item, ["objects_failed"]), failure: { class: "failed", code, message } };
 }
 
-/** What becomes of an entry that killed too many workers: it is recorded and not touched again. */
+/** The entry is a poison object: it is skipped and recorded as failed. */
 export function recordPoisonObject(item: RestoreItem): RestoreResult {
   const message = "each slice that restored it was ended by the platform before it was done";
   return failed(item, "poison_object", message);
 }
 
-/** The target keeps what it has. */
+/** The target keeps its object. The message says why. */
 export function kept(
   item: RestoreItem,
   message: string,
@@ -49,7 +54,10 @@ export function kept(
   };
 }
 
-/** The bytes are right, and the row is left as it is: whoever asked to overwrite it is told why. */
+/**
+ * The bytes are right, and the row keeps its metadata. If the restore was allowed to overwrite, the
+ * result has a failure that says why it did not.
+ */
 export function metadataKept(
   item: RestoreItem,
   counts: string[],
@@ -62,19 +70,19 @@ export function metadataKept(
   return kept(item, message, all);
 }
 
-/** Storage has the row and not the bytes, and the row can't be written over. */
+/** Storage has the row without the bytes, and the row must not be overwritten. */
 export function lost(item: RestoreItem): RestoreResult {
   const message = "Storage has its row and not its bytes, and no snapshot holds this version: " +
     "delete the row, then restore again";
   return failed(item, "bytes_missing", message);
 }
 
-/** Storage gives no answer about it, and does about others. */
+/** Storage fails for this object, but not for others. */
 export function unknown(item: RestoreItem): RestoreResult {
   return failed(item, "storage_failed", "whether Storage still has its bytes could not be learned");
 }
 
-/** The snapshot holds no bytes of it. */
+/** The snapshot lists the entry without bytes. */
 export function unavailable(item: RestoreItem): RestoreResult {
   return {
     ...result(item, ["objects_unavailable"]),
@@ -86,7 +94,7 @@ export function unavailable(item: RestoreItem): RestoreResult {
   };
 }
 
-/** The target did not take it. */
+/** The target refused the object, or another object has its name. */
 export function refused(
   item: RestoreItem,
   outcome: { kind: string; message?: string },
@@ -96,7 +104,7 @@ export function refused(
     : failed(item, "target_refused", outcome.message ?? "the target refused the object");
 }
 
-/** What lies there is not the blob. */
+/** The restored object is not the blob, or can't be read back. */
 export function differs(
   item: RestoreItem,
   compared: "different" | { unreadable: string },

@@ -1,16 +1,18 @@
-/** Refusing a snapshot that does not exist before a run is started for it. */
+/** Checks that a requested snapshot exists, before a run is started for it. */
 import { HoldfastError } from "../../config/errors.ts";
 import type { Database } from "../../lib/database.ts";
 import { openRepository } from "../../repository/open.ts";
 import type { RepositoryStore } from "../../destinations/store.ts";
 
-/** Newest snapshots that a refusal names. */
+/** Number of newest snapshots that the error names. */
 const NEWEST = 5;
 
 /**
- * Checks that a snapshot is there to restore, in the catalog or in the log past it. `latest` and
- * times need one snapshot at least; which one is decided when the log has been read.
- * @throws HoldfastError `snapshot_unknown`, which lists the newest.
+ * Checks that a snapshot exists, in the catalog or in newer records of the log. For `latest` and for
+ * a time, one snapshot must exist; the run selects it after its import.
+ *
+ * @param wanted a snapshot's id, a time (ISO 8601) or `latest`
+ * @throws HoldfastError `snapshot_unknown`, which names the newest snapshots
  */
 export async function checkSnapshot(
   store: RepositoryStore,

@@ -1,4 +1,4 @@
-/** Restoring one entry: what the target has decides what is done. */
+/** Restores one entry of a snapshot, depending on what the target has under its name. */
 import { type ErrorCode, HoldfastError } from "../../config/errors.ts";
 import type { ObjectLocation } from "../../project/storage_writer.ts";
 import { type BucketPlan, create, readBack } from "./write_new.ts";
@@ -31,13 +31,19 @@ import {
   unknown,
 } from "./outcomes.ts";
 
-/** The one blob is damaged or refused, not the restore: it goes on and says so. */
+/** Errors that concern one blob. The entry is reported as failed, and the restore continues. */
 const ONE_BLOB: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   "repository_damaged",
   "repository_refused",
 ]);
 
-/** Restores one entry and says what became of it. Never deletes; overwrites only as told. */
+/**
+ * Restores one entry. It never deletes an object, and overwrites one only if the plan allows it.
+ *
+ * @param plan how objects of the entry's bucket are written
+ * @returns what was done, with the failure if there is one
+ * @throws HoldfastError if the cause is not this entry, such as `storage_unreachable`
+ */
 export async function restoreEntry(
   item: RestoreItem,
   plan: BucketPlan,
@@ -56,7 +62,7 @@ export async function restoreEntry(
   }
 }
 
-/** The target has something under this name. */
+/** Restores an entry whose name exists in the target. */
 async function restoreExisting(
   item: HeldItem,
   target: TargetObject,
@@ -64,9 +70,9 @@ async function restoreExisting(
   outside: RestoreContext,
 ): Promise<RestoreResult> {
   const location = locationOf(item);
-  // Not even its times are put back, unless a slice put it and died before it could. What the
-  // catalog knows to be right was put back then, in the commit that told the catalog. Where it may
-  // be overwritten, what users wrote into the row must be in a snapshot.
+  // With overwrite=never the row is not changed at all, unless a crashed slice of this run wrote the
+  // object and could not patch its row. If the catalog knows the version as right, the same commit
+  // patched the row. With other settings, users' metadata in the row must be in a snapshot first.
   const untouched = plan.overwrite === "never"
     ? target.right || !target.of_this_run
     : !target.held && !target.of_this_run && !target.adds_no_metadata;
@@ -84,7 +90,8 @@ async function restoreExisting(
     if (target.intent_recorded) await isUnchanged(target, location, outside);
     return alreadyRight(["objects_already_right"], !target.same_metadata);
   }
-  // A length that differs needs no second look; where nothing is to be overwritten, bytes do.
+  // If the bytes differ, they are read again before the entry counts as different. A different size
+  // needs no second read. With overwrite, one read is enough, because the blob is written anyway.
   const surely = target.size !== item.size || plan.overwrite !== "never";
   const compared = await (surely ? compare : compareAgain)(item, location, outside);
   if (compared === "same") {
@@ -93,7 +100,7 @@ async function restoreExisting(
   }
   if (compared !== "different" && compared.missing) {
     if (!target.held) return lost(item);
-    // Bytes are there of which Storage only fails to tell, and then they were not to be overwritten.
+    // A 500 may also be an outage. The bytes may exist then, so they must not be overwritten.
     if (compared.missing === "suspected" && !await outside.storageIsHealthy()) return unknown(item);
     return await overwriteObject(item, { ...target, keeps: false }, outside);
   }
@@ -113,9 +120,11 @@ async function restoreExisting(
 }
 
 /**
- * Whether what was looked at is still there. It must not be another slice's upload that came in
- * meanwhile: its row would stay as that leaves it.
- * @throws HoldfastError `storage_unreachable`: it may be one, and the page is to be asked for anew
+ * Whether the target still has the version that was compared.
+ *
+ * @throws HoldfastError `storage_unreachable` if it has another version and a slice had recorded its
+ * intent to overwrite. That slice's delayed upload would leave the row unpatched, so the page is
+ * requested again.
  */
 async function isUnchanged(
   { intent_recorded, version }: TargetObject,
@@ -126,11 +135,11 @@ async function isUnchanged(
   if (still || !intent_recorded) return still;
   throw new HoldfastError(
     "storage_unreachable",
-    `${location.bucket}/${location.name} was written while it was looked at.`,
+    `${location.bucket}/${location.name} was written while it was compared.`,
   );
 }
 
-/** Puts it over what is there, which a snapshot holds or has no bytes. */
+/** Overwrites an object of the target. Its version is in a snapshot, or its bytes are lost. */
 async function overwriteObject(
   item: HeldItem,
   over: OverwriteTarget,
@@ -139,8 +148,8 @@ async function overwriteObject(
 ): Promise<RestoreResult> {
   const location = locationOf(item);
   await checkStreamed(item, outside);
-  // Asked before each try: comparing may have taken a while, and so does a try that fails. What came
-  // in meanwhile is in no snapshot.
+  // The version is checked before each try, because comparing and failed tries take time. A version
+  // that was written meanwhile is in no snapshot and must not be overwritten.
   let intentRecorded = false;
   const mayWrite = async () => {
     const still = await outside.recordIntent(location, over);
@@ -151,7 +160,7 @@ async function overwriteObject(
   if (outcome.kind !== "done") {
     if (!intentRecorded) return kept(item, CHANGED_MEANWHILE);
     if (await versionNow(location, outside) === over.version) return refused(item, outcome);
-    // A try that had no answer may have been done.
+    // A try without a response may have succeeded.
     if (await compareAgain(item, location, outside) !== "same") {
       return kept(item, CHANGED_MEANWHILE);
     }

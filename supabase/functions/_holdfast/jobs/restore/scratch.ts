@@ -1,15 +1,22 @@
-/** The private bucket that a restore's objects may go through, and those that restores left. */
+/** The scratch bucket: a private bucket to which a restore uploads objects before it moves them. */
 import { HoldfastError } from "../../config/errors.ts";
 import { logError } from "../../observability/log.ts";
 import type { Database } from "../../lib/database.ts";
 import type { ObjectWriter } from "../../project/storage_writer.ts";
 
-/** Name of the bucket of a run; backups pass it by. */
+/**
+ * Name of the scratch bucket of a run. Backups skip buckets of this name.
+ *
+ * @param run UUID of the run
+ */
 export function scratchBucket(run: string): string {
   return `holdfast-scratch-${run}`;
 }
 
-/** Removes the scratch buckets of restores that ended without doing so; the tick asks again. */
+/**
+ * Removes scratch buckets of ended restores that did not remove their own. A failure is logged, and
+ * a later tick tries again.
+ */
 export async function dropOrphanedScratchBuckets(
   writer: ObjectWriter,
   database: Database,

@@ -1,4 +1,4 @@
-/** The restore job: its stages, and what each needs of the outside. */
+/** The stages of the restore job and their dependencies. */
 import { type Budget, pageClock, pageObjects } from "../../engine/budget.ts";
 import { mapConcurrent } from "../../lib/concurrency/map_concurrent.ts";
 import type { Lease, SliceContext, Stage, Stages } from "../../engine/types.ts";
@@ -18,7 +18,7 @@ import type { RestoreContext } from "./upload_blob.ts";
 import { recordPoisonObject } from "./outcomes.ts";
 import { scratchBucket } from "./scratch.ts";
 
-/** The stages of a restore behind its import, whose stages are those of the import. */
+/** Makes the stages of a restore that follow its import, by `restore.<stage>`. */
 export function restoreStages({ project, database, environment, transport }: Services): Stages {
   const within = (make: (outside: RestoreContext) => Stage): Stage => (lease, context) => {
     const repository = readRepositorySettings(environment);
@@ -47,7 +47,7 @@ export function restoreStages({ project, database, environment, transport }: Ser
   };
 }
 
-/** Counts what would be done: of millions of objects in several statements, and slices if need be. */
+/** Counts what the restore would do. Millions of objects need several statements and slices. */
 const planStage: Stage = async (lease, context) => {
   while (!await context.commit<boolean>("restore_count", lease)) {
     if (context.budget.exhausted()) return "more";
@@ -56,7 +56,7 @@ const planStage: Stage = async (lease, context) => {
   return "finished";
 };
 
-/** Walks the snapshot's entries of one bucket. */
+/** Restores the snapshot's entries of one bucket, page by page. */
 function objectsStage(outside: RestoreContext): Stage {
   return async (lease, context) => {
     const buckets = await context.commit<SnapshotBucket[]>("restore_buckets", lease);
@@ -94,7 +94,7 @@ function bucketPlan(lease: Lease, bucket: SnapshotBucket | undefined): BucketPla
   };
 }
 
-/** Acts on what fits a page's time and the budget; the rest comes with the next page. */
+/** Restores the entries that fit the page's time and the budget. The others follow in the next page. */
 async function restorePage(
   items: readonly RestoreItem[],
   plan: BucketPlan,
@@ -137,12 +137,12 @@ async function commitPage(
   });
 }
 
-/** Objects and bytes that an entry costs: it is put and read back, or only looked at where it is right. */
+/** Objects and bytes to charge for an entry: it is written and read back, or only checked if right. */
 function cost({ target, size }: RestoreItem): readonly [number, number] {
   return target?.right ? [1, 0] : [2, 2 * (size ?? 0)];
 }
 
-/** Bytes of an entry that are in memory at once: the blob, later what is read back of it. */
+/** Most bytes of an entry in memory at once: the blob, and later the bytes that are read back. */
 function inMemory(item: RestoreItem): number {
   return Math.min(item.size ?? 0, item.part_size ?? Infinity);
 }
@@ -161,7 +161,7 @@ function count(
   return counters;
 }
 
-/** Removes the scratch bucket and ends the run with what it did. */
+/** Removes the scratch bucket and ends the run. */
 function finishStage(outside: RestoreContext): Stage {
   return async (lease, context) => {
     await outside.writer.dropBucket(scratchBucket(lease.run));

@@ -1,4 +1,4 @@
-/** Putting one entry's bytes into the target. */
+/** Uploads the bytes of one entry to the target. */
 import type { Clock } from "../../lib/clock/clock.ts";
 import { HoldfastError } from "../../config/errors.ts";
 import { releaseBuffer } from "../../lib/release_buffer.ts";
@@ -11,40 +11,44 @@ import type { RepositoryStore } from "../../destinations/store.ts";
 import type { HeldItem, RestoreItem } from "./types.ts";
 import type { StorageHealthCheck } from "./health_probe.ts";
 
-/** What a restore needs of the outside. */
+/** The dependencies of a restore. */
 export interface RestoreContext {
   readonly clock: Clock;
   readonly store: RepositoryStore;
   readonly reader: ObjectReader;
   readonly writer: ObjectWriter;
-  /** Whether Storage takes and gives objects now: then what it does not is an object's own. */
+  /** Whether Storage is healthy now. If it is, a failure is the object's own. */
   readonly storageIsHealthy: StorageHealthCheck;
   readonly database: Database;
   /**
-   * Writes down that a version is about to be written over, so that an upload that comes late can be
-   * told from a user's; false where another version is there by now. `keeps`: the row is to say
-   * again what it says now.
+   * Records the intent to overwrite a version (write-ahead), so that a delayed upload of this run is
+   * not mistaken for a user's. Returns false if the target has another version now.
    */
   readonly recordIntent: (location: ObjectLocation, over: OverwriteTarget) => Promise<boolean>;
   /** Leases of the cursor since its last commit, this one included. */
   readonly attempts: number;
 }
 
-/** What an upload goes over. */
+/** The version that an upload overwrites. */
 export interface OverwriteTarget {
   readonly version: string;
-  /** Whether its bytes are lost, and the catalog knows them: nothing is wrong with its row. */
+  /** Whether the row's present metadata must be restored afterwards, because only its bytes are lost. */
   readonly keeps: boolean;
 }
 
-/** A blob up to this size goes in one piece through memory and is checked before it is sent. */
+/** Largest blob that is buffered in memory and verified before it is sent. Larger ones are streamed. */
 export const BUFFERED_BYTES = 8 * 1024 * 1024;
-/** Reads of a blob until it is believed to be damaged: one may have been corrupted on its way. */
+/** Reads after which a blob counts as damaged. A single read may have been corrupted in transit. */
 const MAX_READS = 3;
 
 /**
- * Puts a blob under a name of the target, or over what is there. `mayWrite` is asked right before each
- * try: where it says no, nothing is sent, and the name counts as taken.
+ * Uploads a blob to a name of the target.
+ *
+ * @param upsert whether an existing object is overwritten
+ * @param mayWrite is called before each try; if it returns false, nothing is sent and the outcome is
+ * `exists`
+ * @throws HoldfastError `repository_damaged` if the blob is not what was backed up;
+ * `storage_unreachable` or `storage_key_refused`
  */
 export async function uploadBlob(
   item: HeldItem,
@@ -71,7 +75,7 @@ export async function uploadBlob(
   }
 }
 
-/** The blob's bytes, held to their digest before anything is written. */
+/** Reads a blob and verifies its digest before anything is written. */
 async function checkedBytes(
   item: HeldItem,
   { store }: Pick<RestoreContext, "store">,
@@ -99,8 +103,10 @@ async function readChecked(
 }
 
 /**
- * Reads a blob that goes through no memory of ours, so that a damaged one is put over nothing.
- * @throws HoldfastError `repository_damaged`: it is not what was backed up
+ * Reads and verifies a blob that will be streamed, so that a damaged blob overwrites nothing. A blob
+ * that will be buffered is not read.
+ *
+ * @throws HoldfastError `repository_damaged` if the blob is not what was backed up
  */
 export async function checkStreamed(
   item: HeldItem,
@@ -113,7 +119,7 @@ export async function checkStreamed(
   }
 }
 
-/** The blob as it comes: an untouched body keeps its Content-Length. Checked when read back. */
+/** Opens a blob as a stream. An unmodified body keeps its Content-Length. It is verified when read back. */
 async function stream(
   item: HeldItem,
   { store }: Pick<RestoreContext, "store">,
@@ -125,33 +131,35 @@ async function stream(
   return response.body;
 }
 
-/** Where an entry's object is to be. */
+/** The bucket and name of an entry's object in the target. */
 export function locationOf({ bucket_id, name }: RestoreItem): ObjectLocation {
   return { bucket: bucket_id, name };
 }
 
-/** What the target has under a name. */
+/** The row of an object of the target. */
 export interface ObjectNow {
   readonly version: string;
+  /** Bytes; null if the row has no size. */
   readonly size: number | null;
+  /** Null if the row has no etag. */
   readonly etag: string | null;
   readonly metadata: {
     readonly owner_id: string | null;
     readonly user_metadata: unknown;
-    /** In its place where it is nested too deeply. */
+    /** JSON text that replaces `user_metadata` if that is nested too deeply. */
     readonly user_metadata_text?: string;
   };
 }
 
-/** Whether a row says nothing of a user's, as an upload of ours leaves it. */
+/** Whether a row has no owner and no user metadata, as after an upload by Holdfast. */
 export function hasNoUserMetadata({ metadata }: ObjectNow): boolean {
-  const { owner_id, user_metadata: said, user_metadata_text: text } = metadata;
-  const isEmpty = said === null ||
-    (typeof said === "object" && Object.keys(said).length === 0);
+  const { owner_id, user_metadata, user_metadata_text: text } = metadata;
+  const isEmpty = user_metadata === null ||
+    (typeof user_metadata === "object" && Object.keys(user_metadata).length === 0);
   return owner_id === null && isEmpty && text === undefined;
 }
 
-/** What the target has under a name now; undefined if it has nothing. */
+/** Reads the row of a name in the target; undefined if there is none. */
 export async function objectNow(
   location: ObjectLocation,
   { database }: RestoreContext,
@@ -163,7 +171,7 @@ export async function objectNow(
   return row ?? undefined;
 }
 
-/** The version that the target has under a name now; undefined if it has none. */
+/** Reads the version of a name in the target; undefined if there is none. */
 export async function versionNow(
   location: ObjectLocation,
   outside: RestoreContext,

@@ -1,4 +1,4 @@
-/** Restoring an entry of which the target has nothing: straight to its place, or by move. */
+/** Restores an entry whose name is free in the target: by an upload to its name, or by a move. */
 import { HoldfastError } from "../../config/errors.ts";
 import type { ObjectLocation, WriteOutcome } from "../../project/storage_writer.ts";
 import { hexDigest } from "../../lib/codecs/hex.ts";
@@ -16,32 +16,37 @@ import {
 import { compareAgain } from "../../transfer/read_back.ts";
 import { differs, kept, metadataKept, refused, result, TAKEN_MEANWHILE } from "./outcomes.ts";
 
-/** How a bucket's objects are put. */
+/** How the objects of a bucket are written. */
 export interface BucketPlan {
   readonly overwrite: Overwrite;
-  /** Private bucket that objects go through where they can't go straight to their place. */
+  /** Name of the scratch bucket, for objects that can't be uploaded to their own name. */
   readonly scratch: string;
-  /** Whether an object may be put straight to its place. */
+  /** Whether an object may be uploaded to its own name. */
   readonly direct: (item: RestoreItem) => boolean;
 }
 
-/** Times that an object is put into the scratch bucket until it reads back as it was backed up. */
+/** Most uploads of an object to the scratch bucket, until its bytes read back correctly. */
 const MAX_PUTS = 2;
 
-/** The target has nothing under this name. */
+/**
+ * Restores an entry whose name is free in the target.
+ *
+ * @returns what was done, with the failure if there is one
+ * @throws HoldfastError if the cause is not this entry, such as `storage_unreachable`
+ */
 export async function create(
   item: HeldItem,
   plan: BucketPlan,
   outside: RestoreContext,
 ): Promise<RestoreResult> {
-  // Storage lets two uploads to a new name both succeed: that of a slice that fell may still come.
-  // One that goes through no memory of ours is known to be right when it has been read back.
+  // Storage lets two uploads to a new name both succeed, and the delayed upload of a crashed slice may
+  // still arrive. A large blob is streamed, so it can be verified only after it was read back.
   return plan.direct(item) && !item.reassigned && item.size <= BUFFERED_BYTES
     ? await createInPlace(item, plan, outside)
     : await createByMove(item, locationOf(item), plan, outside);
 }
 
-/** Straight to its place, in a bucket that this restore has made. */
+/** Uploads an object to its own name, in a bucket that this restore has created. */
 async function createInPlace(
   item: HeldItem,
   { overwrite }: BucketPlan,
@@ -51,13 +56,13 @@ async function createInPlace(
   const outcome = await uploadBlob(item, location, false, outside);
   if (!await wasWritten(item, location, outcome, outside)) return refused(item, outcome);
   const there = await objectNow(location, outside);
-  // Whose it is that was found there, or was put at a try without an answer, only the row tells.
+  // After a try without a response, only the row shows whether a user wrote the object.
   return outcome.kind !== "done" && there && !hasNoUserMetadata(there)
     ? await keepExisting(item, overwrite, outside)
     : await readBack(item, there, outside);
 }
 
-/** What a user has put there in the meantime; only its bytes may be the snapshot's. */
+/** Keeps an object that a user wrote meanwhile. Its bytes may still equal the blob. */
 async function keepExisting(
   item: HeldItem,
   overwrite: Overwrite,
@@ -69,7 +74,12 @@ async function keepExisting(
     : kept(item, TAKEN_MEANWHILE);
 }
 
-/** Reads back what was put, whose row was asked before: a later version is somebody else's. */
+/**
+ * Reads an object back and compares it with the blob.
+ *
+ * @param put the row as read before: a later version is another writer's and is not patched
+ * @param counts further counters to increase
+ */
 export async function readBack(
   item: HeldItem,
   put: ObjectNow | undefined,
@@ -81,7 +91,7 @@ export async function readBack(
   return result(item, ["objects_restored", "objects_verified", ...counts], put);
 }
 
-/** Through the scratch bucket: a move ignores limits and never lands on an existing name. */
+/** Restores via the scratch bucket. A move ignores limits and never overwrites an existing name. */
 async function createByMove(
   item: HeldItem,
   location: ObjectLocation,
@@ -104,14 +114,14 @@ async function createByMove(
   if (!await wasWritten(item, location, moved, outside)) return refused(item, moved);
   const there = await objectNow(location, outside);
   if (there === undefined) {
-    // A later slice finds it, or moves it again: what stands before Storage may have answered.
+    // A proxy may have sent the response. A later slice finds the object or moves it again.
     throw new HoldfastError("storage_unreachable", "a move was answered and nothing was moved");
   }
   if (!hasNoUserMetadata(there) && !(put && haveSameUserMetadata(put, there))) {
     return await keepExisting(item, plan.overwrite, outside);
   }
   if (!areSameBytes(put, there)) {
-    // Somebody may have written to the name since: the catalog must not take that for the blob.
+    // A user may have overwritten the name. The catalog must not record those bytes as the blob.
     const compared = await compareAgain(item, location, outside);
     if (compared === "different") return kept(item, TAKEN_MEANWHILE);
     if (compared !== "same") return differs(item, compared);
@@ -119,25 +129,29 @@ async function createByMove(
   return result(item, ["objects_restored", "objects_verified"], there);
 }
 
-/** Whether rows say the same of a user's. A trigger of the project's may have filled in both. */
+/**
+ * Whether two rows have the same owner and user metadata. They may be set although no user wrote
+ * them, because a trigger of the project can fill them in.
+ */
 function haveSameUserMetadata(
   { metadata: one }: ObjectNow,
   { metadata: other }: ObjectNow,
 ): boolean {
-  const words = ({ owner_id, user_metadata, user_metadata_text }: ObjectNow["metadata"]) =>
+  const text = ({ owner_id, user_metadata, user_metadata_text }: ObjectNow["metadata"]) =>
     JSON.stringify([owner_id, user_metadata, user_metadata_text]);
-  return words(one) === words(other);
+  return text(one) === text(other);
 }
 
-/** Whether rows say so; where Storage tells no etag, or another after a move, they do not. */
+/** Whether the rows prove equal bytes. They do not if an etag is missing or a move has changed it. */
 function areSameBytes(one: ObjectNow | undefined, other: ObjectNow): boolean {
   return one !== undefined && one.etag !== null && one.etag === other.etag &&
     one.size === other.size;
 }
 
 /**
- * Whether a write was done. A refusal may be the answer to its own repetition: what got no answer is
- * sent again, by us and by Deno's fetch when a kept connection closes. The bytes tell.
+ * Whether a write was done. A refusal may be the response to a retry of a write that succeeded: a
+ * request without a response is sent again, by Holdfast and by Deno's fetch when a connection that
+ * was kept open closes. Therefore the bytes decide.
  */
 async function wasWritten(
   item: HeldItem,

@@ -1,20 +1,20 @@
-/** The one clock that everything in an app goes by. Leases go by the database's. */
+/** The clock of an app. Leases use the database's clock instead. */
 
-/** What tells an app of time. */
+/** Reads the time and waits. Tests replace it to simulate time. */
 export interface Clock {
-  /** Milliseconds that never go back, from any beginning. */
+  /** Monotonic milliseconds from an arbitrary start. */
   now(): number;
-  /** The date as this machine has it, which may be wrong: for signatures, documents and people. */
+  /** The machine's date, which may be wrong. It is used for signatures, documents and messages. */
   date(): Date;
-  /** Resolves after some milliseconds. */
+  /** Resolves after `ms` milliseconds. */
   delay(ms: number): Promise<void>;
-  /** A signal that aborts with a TimeoutError after some milliseconds, for a request's whole time. */
+  /** Makes a signal that aborts with a TimeoutError after `ms` milliseconds. */
   timeout(ms: number): AbortSignal;
-  /** Does something after some milliseconds, unless what it returns is called before. */
+  /** Calls `act` after `ms` milliseconds. The returned function cancels that. */
   after(ms: number, act: () => void): () => void;
 }
 
-/** The machine's clock. Nothing else in these functions reads the time or waits for it. */
+/** The machine's clock. No other code of the functions reads the time or sets timers, except heartbeats. */
 export const systemClock: Clock = {
   now: () => performance.now(),
   date: () => new Date(),

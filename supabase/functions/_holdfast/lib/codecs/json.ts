@@ -1,9 +1,12 @@
-/** JSON whose numbers stay as they are written: a user's metadata may hold ones that no double has. */
+/**
+ * JSON that keeps numbers as they are written. Users' metadata may hold numbers that a double can't
+ * represent, and parsing would change them.
+ */
 
-/** JSON as V8 has it since version 11.4; TypeScript's library does not know all of it yet. */
+/** JSON as in V8 since version 11.4. TypeScript's library does not declare all of it yet. */
 interface ExactJson {
   parse(text: string, reviver: Reviver): unknown;
-  /** A value that JSON.stringify writes as this text. */
+  /** Makes a value that JSON.stringify writes as this text. */
   rawJSON(text: string): unknown;
 }
 
@@ -12,23 +15,27 @@ type Reviver = (key: string, value: unknown, context: { readonly source?: string
 const exact = JSON as unknown as ExactJson;
 
 /**
- * A number that may be written otherwise than it was read: with a fraction (1.50) or with more
- * digits than a double is sure to keep. In a text it may also stand where none is, which only costs
- * time.
+ * A number that JSON.stringify may write differently: with a fraction (1.50), an exponent, or more
+ * digits than a double keeps. A match inside a string is harmless and only costs time.
  */
-const DELICATE_NUMBER = /(?:":|[[,])\s?-?(?:\d+[.eE]|\d{16})/;
+const INEXACT_NUMBER = /(?:":|[[,])\s?-?(?:\d+[.eE]|\d{16})/;
 
 /**
- * Parses JSON so that JSON.stringify writes every number back as it was. One that a double does not
- * keep becomes an object that only JSON.stringify can read; integers up to 15 digits never do.
+ * Parses JSON so that JSON.stringify writes every number back unchanged. A number that a double does
+ * not keep becomes an opaque object. Integers of up to 15 digits always stay numbers.
  *
- * @throws SyntaxError
+ * @throws SyntaxError if the text is not JSON
  */
 export function parseExactly(text: string): unknown {
-  return DELICATE_NUMBER.test(text) ? exact.parse(text, keepNumber) : JSON.parse(text);
+  return INEXACT_NUMBER.test(text) ? exact.parse(text, keepNumber) : JSON.parse(text);
 }
 
-/** JSON as `parse` reads it; undefined where a text is none. */
+/**
+ * Parses a text that may not be JSON.
+ *
+ * @param parse parses the text; throws a SyntaxError if it is not JSON
+ * @returns the value; undefined if the text is not JSON
+ */
 export function parseIfJson(text: string, parse: (text: string) => unknown = JSON.parse): unknown {
   try {
     return parse(text);
@@ -43,10 +50,15 @@ const keepNumber: Reviver = (_key, value, { source }) =>
     ? value
     : exact.rawJSON(source);
 
-/** Levels that a user's metadata may be nested; far more would exhaust the stack of a parser. */
+/** Most nesting levels of users' metadata. Far more would exhaust a parser's stack. */
 const MAX_DEPTH = 2_000;
 
-/** Whether jsonb takes it: no text with a NUL or half a character, and not nested beyond measure. */
+/**
+ * Whether Postgres can store a value as jsonb: no text has a NUL or half a surrogate pair, and the
+ * nesting is limited.
+ *
+ * @param maxDepth most nesting levels
+ */
 export function isStorable(value: unknown, maxDepth = MAX_DEPTH): boolean {
   let level = [value];
   for (let depth = 0; level.length > 0; depth++) {

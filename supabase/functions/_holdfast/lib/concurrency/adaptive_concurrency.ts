@@ -1,45 +1,47 @@
 /**
- * How many requests go at once. More of them are faster, and cheaper in CPU, until the server is
- * busy with them: then each only waits longer. Weight is held back elsewhere (bytes in flight), so
- * that large objects go few at a time whatever this says.
+ * Adapts the number of requests at once to the server. More requests are faster and cost less CPU
+ * each, until the server is saturated; then each response only takes longer. The limit of bytes in
+ * memory applies as well, so few large objects are in progress at once.
  */
 
-/** Fewer would leave a worker idle while it waits for a single answer. */
+/** Smallest limit. With one request, a worker would be idle while it waits for the response. */
 const FEWEST = 2;
-/** Answers that make a median: at least so many, and one round of what goes at once. */
+/** Fewest responses of a median. A window also has at least as many responses as the limit. */
 const SHORTEST_WINDOW = 8;
 /**
- * Medians below it are taken for equal. They tell of this isolate's own event loop and not of the
- * server, and twice next to nothing is next to nothing: of 32 small objects at once each waits 50 ms
- * for the CPU alone where that is shared, and half as many at once take half as much CPU again.
+ * Medians below this value count as equal, because they measure this isolate's event loop and not the
+ * server. With 32 small objects at once on a shared CPU, each waits 50 ms for the CPU alone. Half as
+ * many at once take 50 % more CPU each.
  */
 const QUICK_MS = 100;
-/** How much slower the server may have become for good, window by window, before it counts as busy. */
+/** Factor by which the best median may rise a window, so that a permanently slower server is accepted. */
 const DRIFT = 1.02;
 
-/** Decides how many requests go at once, by how long their answers take. */
+/** Decides how many requests may be sent at once, from the latency of their responses. */
 export interface Concurrency {
-  /** How many may go at once now. */
+  /** Most requests at once, now. */
   limit(): number;
-  /** An answer began after so many milliseconds. */
+  /** Records that a response started after `latencyMs` milliseconds. */
   answered(latencyMs: number): void;
-  /** The server said that it has too much to do. */
+  /** Records that the server reported overload (429 or 503). */
   busy(): void;
 }
 
 /**
- * Begins with as many as may go. Halves when the median time to an answer is twice the best median
- * so far, or when the server says that it is busy; adds one for each window in which neither was
- * the case. What was sent before a halving tells nothing of it, and so is passed over.
+ * Makes an adaptive limit that starts at `most`. It halves when the median latency reaches twice the
+ * best median so far, or when the server reports overload. Otherwise it rises by one a window.
+ * Responses to requests from before a halving are ignored, because they do not show its effect.
+ *
+ * @param most largest limit
  */
 export function createConcurrency(most: number): Concurrency {
   let limit = most;
   let best: number | undefined;
   let window: number[] = [];
-  let passOver = 0;
+  let ignored = 0;
 
   function halve(): void {
-    passOver = limit;
+    ignored = limit;
     limit = Math.max(FEWEST, Math.floor(limit / 2));
     window = [];
   }
@@ -48,8 +50,8 @@ export function createConcurrency(most: number): Concurrency {
     const current = Math.max(median(window), QUICK_MS);
     window = [];
     const slow = best !== undefined && current >= 2 * best;
-    // Slowly, what lasts becomes what is usual: or a server that was once quick would have us go
-    // two at a time for ever.
+    // The best median rises slowly. Otherwise a server that was fast once would keep the limit at
+    // two forever.
     best = Math.min(current, (best ?? current) * DRIFT);
     if (slow) halve();
     else limit = Math.min(most, limit + 1);
@@ -58,15 +60,15 @@ export function createConcurrency(most: number): Concurrency {
   return {
     limit: () => limit,
     answered(latencyMs) {
-      if (passOver > 0) {
-        passOver -= 1;
+      if (ignored > 0) {
+        ignored -= 1;
         return;
       }
       window.push(latencyMs);
       if (window.length >= Math.max(SHORTEST_WINDOW, limit)) close();
     },
     busy() {
-      if (passOver > 0) passOver -= 1;
+      if (ignored > 0) ignored -= 1;
       else halve();
     },
   };

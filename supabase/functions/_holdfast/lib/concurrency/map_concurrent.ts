@@ -1,23 +1,26 @@
-/** Acting on many items at once, within a number and a weight. */
+/** Processes items concurrently, within limits of number and weight. */
 import type { Semaphore } from "./semaphore.ts";
 
-/** How much may be under way. */
+/** Limits of {@link mapConcurrent}. */
 export interface ConcurrencyLimits<Item> {
-  /** Items at once; a function is asked again before each. */
+  /** Most items at once. A function is called again before each item. */
   readonly items: number | (() => number);
-  /** Holds back what is too heavy together with all else that enters it; absent: nothing is. */
+  /** Limits the total weight of the items, with all other holders; absent: no limit. */
   readonly weight?: Semaphore;
-  /** Waited for before each item but the first. */
+  /** Awaited before each item except the first. */
   readonly waitForRate?: () => Promise<void>;
-  /** Asked before each item but the first: whether to take no more. */
+  /** Called before each item except the first. If it returns true, no further item is started. */
   readonly enough?: (next: Item) => boolean;
 }
 
 /**
- * Maps items in their order, several at once, and returns the results in the items' order: of all
- * of them, or of the first ones that were taken before there was enough. The first error stops the
- * taking of further items and is thrown once those under way have ended, so that nothing goes on
- * behind the caller's back.
+ * Maps items concurrently and starts them in order. An error stops the start of further items. It is
+ * thrown after the items in progress have ended, so that no work continues unobserved.
+ *
+ * @param weigh weight of an item in the semaphore `limits.weight`
+ * @param act processes one item
+ * @returns the results in the items' order: of all items, or of those started before `enough`
+ * @throws the first error of `act`
  */
 export async function mapConcurrent<Item, Result>(
   items: readonly Item[],
@@ -26,11 +29,11 @@ export async function mapConcurrent<Item, Result>(
   act: (item: Item) => Promise<Result>,
 ): Promise<Result[]> {
   const results: Result[] = [];
-  const underWay = new Set<Promise<void>>();
+  const inProgress = new Set<Promise<void>>();
   const errors: unknown[] = [];
   const atOnce = () => typeof limits.items === "number" ? limits.items : limits.items();
   for (const [index, item] of items.entries()) {
-    while (underWay.size >= atOnce()) await Promise.race(underWay);
+    while (inProgress.size >= atOnce()) await Promise.race(inProgress);
     if (index > 0 && limits.waitForRate) await limits.waitForRate();
     const leave = limits.weight && await limits.weight.enter(weigh(item));
     if (errors.length > 0 || (index > 0 && limits.enough?.(item))) {
@@ -45,11 +48,11 @@ export async function mapConcurrent<Item, Result>(
       })
       .finally(() => {
         leave?.();
-        underWay.delete(task);
+        inProgress.delete(task);
       });
-    underWay.add(task);
+    inProgress.add(task);
   }
-  await Promise.all(underWay);
+  await Promise.all(inProgress);
   if (errors.length > 0) throw errors[0];
   return results;
 }

@@ -1,37 +1,46 @@
-/** What an isolate reads from the project's Storage: how much at once, how fast, and how much in all. */
+/** Limits and counts what an isolate reads from the project's Storage. */
 import type { Clock } from "../clock/clock.ts";
 import { type Concurrency, createConcurrency } from "./adaptive_concurrency.ts";
 import { TokenBucket } from "./token_bucket.ts";
 
-/** Looks so often whether a wait is still of use. */
-const LONGEST_NAP_MS = 250;
+/** Interval at which a wait checks whether it can stop early. */
+const CHECK_INTERVAL_MS = 250;
 
-/** What a worker may read; null for no limit. */
+/** The rates of one worker; null means no limit. */
 export interface Rates {
   readonly bytes_per_second: number | null;
   readonly requests_per_second: number | null;
 }
 
-/** Shared by all slices in an isolate, as the rates are a worker's share and an isolate may be the one worker. */
+/**
+ * The rate limiter of an isolate. All slices of the isolate share it: the rates are one worker's
+ * share, and the isolate counts as one worker.
+ */
 export interface RateLimiter {
+  /** Limits the number of requests at once. */
   readonly concurrency: Concurrency;
+  /** Sets the rates of requests and bytes. */
   setRates(rates: Rates): void;
-  /** Milliseconds until what was sent and read is within the rates again. */
+  /** Milliseconds until the requests and bytes so far are within the rates. */
   waitMs(): number;
-  /** Waits for that, or until `enough`. */
+  /** Waits until the rates allow another request, or until `enough` returns true. */
   waitForRate(enough: () => boolean): Promise<void>;
   /**
-   * A request is sent of which so many bytes are expected. What it returns is to be called once, with
-   * the bytes that came.
+   * Counts a request and the bytes that are expected of its response. The returned function must be
+   * called once, with the number of bytes that were received.
    */
   sent(expectedBytes: number): (bytes: number) => void;
-  /** Counts bytes that were read; a negative number takes back what was not. */
+  /** Adds to the count of bytes read; a negative number corrects it. */
   countRead(bytes: number): void;
-  /** Bytes that were read since it was last asked: whoever asks commits them. */
+  /** Returns the bytes read since the last call and resets the count. The caller commits them. */
   takeBytesRead(): number;
 }
 
-/** The traffic of an isolate, of so many requests at once at most. */
+/**
+ * Makes the rate limiter of an isolate.
+ *
+ * @param mostAtOnce most requests at once
+ */
 export function createRateLimiter(mostAtOnce: number, clock: Clock): RateLimiter {
   const requests = new TokenBucket(() => clock.now());
   const bytes = new TokenBucket(() => clock.now());
@@ -46,7 +55,7 @@ export function createRateLimiter(mostAtOnce: number, clock: Clock): RateLimiter
     waitMs,
     async waitForRate(enough) {
       for (let wait = waitMs(); wait > 0 && !enough(); wait = waitMs()) {
-        await clock.delay(Math.min(wait, LONGEST_NAP_MS));
+        await clock.delay(Math.min(wait, CHECK_INTERVAL_MS));
       }
     },
     sent(expectedBytes) {

@@ -1,16 +1,17 @@
-/** Holding back what would be too much at once. */
+/** A weighted semaphore. */
 
 /**
- * Lets those in who together weigh no more than its capacity, in the order in which they came; one
- * that is heavier than the capacity goes alone.
+ * Limits the total weight of the holders to a capacity, in order of arrival. A holder that is heavier
+ * than the capacity is admitted when there is no other.
  */
 export class Semaphore {
   #weight = 0;
   readonly #waiting: { readonly weight: number; readonly enter: () => void }[] = [];
 
+  /** @param capacity largest total weight of the holders */
   constructor(readonly capacity: number) {}
 
-  /** Waits to be let in with a weight. What it resolves to must be called once, to go again. */
+  /** Waits until the weight fits. The returned function releases it and must be called once. */
   async enter(weight: number): Promise<() => void> {
     if (this.#waiting.length > 0 || !this.#fits(weight)) {
       await new Promise<void>((enter) => this.#waiting.push({ weight, enter }));

@@ -1,20 +1,20 @@
-/** Keeping to a rate, on average. */
+/** A token bucket that allows debt. */
 
 /**
- * Gives out so much a second, and saves up what one second brings. More may be taken than is there:
- * what is read is known only when it comes. The debt is waited for before the next is begun.
+ * Limits an average rate. The bucket holds the tokens of one second. More may be taken than it holds,
+ * because the size of a response is known only when it arrives. The next start waits for the debt.
  */
 export class TokenBucket {
   #perSecond: number | null = null;
   #level = 0;
   #filledAt: number;
 
-  /** `now` gives milliseconds that never go back. */
+  /** @param now returns monotonic milliseconds */
   constructor(readonly now: () => number) {
     this.#filledAt = now();
   }
 
-  /** Sets the rate; null for none. A debt stays one. */
+  /** Sets the rate in tokens a second; null for no limit. A debt is kept. */
   setRate(perSecond: number | null): void {
     if (perSecond === this.#perSecond) return;
     this.#fill();
@@ -23,14 +23,14 @@ export class TokenBucket {
     this.#perSecond = perSecond;
   }
 
-  /** Takes some; a negative amount gives it back. */
+  /** Takes tokens; a negative amount returns them. */
   take(amount: number): void {
     if (this.#perSecond === null) return;
     this.#fill();
     this.#level -= amount;
   }
 
-  /** Milliseconds until more may be begun. */
+  /** Milliseconds until the next request may start. */
   waitMs(): number {
     if (this.#perSecond === null) return 0;
     this.#fill();

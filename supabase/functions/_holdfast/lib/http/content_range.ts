@@ -1,15 +1,16 @@
-/** Which bytes of which object an answer to a ranged GET says it holds. */
+/** Parses the Content-Range header of a response to a ranged GET. */
 
-/** What a content-range header says. */
+/** A parsed Content-Range header. */
 export interface ContentRange {
-  /** Both ends inclusive. */
+  /** Offset of the first byte. */
   readonly first: number;
+  /** Offset of the last byte, inclusive. */
   readonly last: number;
-  /** Bytes of the whole object. */
+  /** Size of the complete object in bytes. */
   readonly total: number;
 }
 
-/** The content range of an answer; undefined where it states none, or not all of it. */
+/** Reads the content range of a response; undefined if the header is missing or incomplete. */
 export function contentRangeOf(headers: Headers): ContentRange | undefined {
   const stated = /^bytes (\d+)-(\d+)\/(\d+)$/.exec(headers.get("content-range") ?? "");
   if (!stated) return undefined;

@@ -1,11 +1,11 @@
-/** Retry-After headers. */
+/** Parses Retry-After headers. */
 import type { Clock } from "../clock/clock.ts";
 
 /**
- * Milliseconds that a Retry-After header asks to wait, given as seconds or as a date; undefined where
- * there is none that can be read.
+ * Reads the Retry-After header of a response, which holds seconds or a date.
  *
- * @param clock tells how far off a date is
+ * @param clock gives the current date, from which a date is counted
+ * @returns milliseconds to wait; undefined if the header is missing or malformed
  */
 export function retryAfter(response: Response, clock: Clock): number | undefined {
   const value = response.headers.get("retry-after");

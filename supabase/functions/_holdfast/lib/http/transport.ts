@@ -1,7 +1,7 @@
-/** What the functions reach the world through. */
+/** The functions' access to the network and to time. */
 import type { Clock } from "../clock/clock.ts";
 
-/** The way out of one app: every request and every reading of time goes through it. */
+/** The `fetch` and the clock of an app. Every request and every read of the time uses them. */
 export interface Transport {
   readonly fetch: typeof fetch;
   readonly clock: Clock;

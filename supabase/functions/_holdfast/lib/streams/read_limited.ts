@@ -1,14 +1,16 @@
-/** Reading answers of servers that may send more than anybody asked for. */
+/** Reads bodies of responses with a size limit, because a server may send more than was requested. */
 
-/** More came than was to come; what was not read was let go. */
+/** A body is larger than its limit. The rest of the body was cancelled. */
 export class TooLongError extends Error {
   override readonly name = "TooLongError";
 }
 
 /**
- * The body of an answer. One that states its length is read at once, for fetch holds it to that; one
- * that does not, or that fetch unpacks, is counted as it comes.
- * @throws TooLongError above `maxBytes`.
+ * Reads the body of a response. If it states its length, it is read in one call, because fetch
+ * enforces the length. Without a length, or if fetch decompresses the body, the chunks are counted.
+ *
+ * @param maxBytes largest size of the body
+ * @throws TooLongError if the body is larger
  */
 export async function readBytes(
   response: Response,
@@ -24,7 +26,7 @@ export async function readBytes(
   }
   const chunks: Uint8Array[] = [];
   let size = 0;
-  // Leaving the loop lets go of the rest.
+  // Leaving the loop cancels the rest of the body.
   for await (const chunk of response.body ?? []) {
     size += chunk.length;
     if (size > maxBytes) throw new TooLongError(`more than ${maxBytes} bytes`);
@@ -33,7 +35,11 @@ export async function readBytes(
   return joinBytes(chunks, size);
 }
 
-/** The first characters of an answer that is only looked at; the rest is let go. */
+/**
+ * Reads the start of a body as text and cancels the rest.
+ *
+ * @param maxBytes most bytes to read
+ */
 export async function readStart(response: Response, maxBytes: number): Promise<string> {
   const chunks: Uint8Array[] = [];
   let size = 0;
@@ -46,7 +52,11 @@ export async function readStart(response: Response, maxBytes: number): Promise<s
   return new TextDecoder().decode(joinBytes(chunks, size));
 }
 
-/** Chunks one behind the other; `size` is the sum of their lengths. */
+/**
+ * Concatenates chunks.
+ *
+ * @param size sum of the chunks' lengths in bytes
+ */
 export function joinBytes(chunks: readonly Uint8Array[], size: number): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(size);
   let offset = 0;
