@@ -115,7 +115,7 @@ begin
     from (
       select *, c.metadata ->> 'owner_id' as owner_id, c.metadata ->> 'etag' as etag
       from unnest(contents) as c) as o
-    order by o.blob) as c -- the order of fresh numbers
+    order by o.blob) as c -- follows the order of the new ids
   on conflict on constraint entries_pkey do update
   set object_id = excluded.object_id, version_uuid = excluded.version_uuid,
     version_text = excluded.version_text, blob = excluded.blob, type = excluded.type,
