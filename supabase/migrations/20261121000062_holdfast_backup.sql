@@ -162,8 +162,8 @@ begin
       select from holdfast_private.source_objects o
       where o.bucket_id = mark_missing.bucket_id collate "default" and o.name = e.name
         and o.name >= mark_missing.from_name and o.name <= mark_missing.to_name
-        -- An entry of this run, or a version that could not be read in it, was valid during the run,
-        -- even if the name has changed since.
+        -- An entry of this run was valid during the run, even if the name has changed since. The same
+        -- holds for a version that this run could not read.
         and (e.added_in = mark_missing.sequence
           or o.version in (coalesce(e.version_uuid::text, e.version_text), e.wanted_version))
         -- A null scope excludes nothing. Calling in_scope costs as much as all the rest.
@@ -376,10 +376,10 @@ comment on function holdfast_private.has_storage_failure() is
 
 -- functions/moved_since_start.sql
 
--- Finds objects that no scan met. An object may be new since the last snapshot and move during the scan,
--- from a name that the scan has not reached to a name that it has passed. It has no entry, so no name of
--- it is found missing. A move sets updated_at, by which this code finds it. What is copied still depends
--- on the object's current row.
+-- Finds objects that no scan met. Such an object is new since the last snapshot and moves during the
+-- scan. Its old name is ahead of the scan and its new name is behind it. The object has no entry, so no
+-- name of it is found missing. A move sets updated_at, by which this code finds it. What is copied still
+-- depends on the object's current row.
 create function holdfast_private.moved_scan_blocks() returns bigint
   language sql immutable set search_path = '' as $$ select 32768 $$;
 comment on function holdfast_private.moved_scan_blocks() is
@@ -516,7 +516,7 @@ begin
 end
 $$;
 comment on function holdfast_private.missing_page(bigint, uuid, integer) is
-  'Objects of the marked names after the cursor that have another name now and are not held under it, then objects that moved since the start; with the position to commit. Null at the end.';
+  'Objects of the marked names after the cursor, if they have another name now and are not held under it. After these, objects that moved since the start. Includes the position to commit; null at the end.';
 
 create function holdfast_private.missing_commit(cursor_id bigint, owner uuid, results jsonb, new_position jsonb, done jsonb)
   returns void language plpgsql security definer set search_path = ''
@@ -1147,8 +1147,9 @@ comment on function holdfast_private.seal_page(bigint, uuid, integer) is
 
 -- functions/seal.sql
 
--- Sealing: lists what changed since the last sealed snapshot, freezes the exact bytes of snapshot.json,
--- and marks the run sealed once snapshot.json and the log record are in the repository.
+-- Sealing lists what changed since the last sealed snapshot and freezes the exact bytes of
+-- snapshot.json. Once snapshot.json and the log record are in the repository, it marks the run as
+-- sealed.
 
 create function holdfast_private.seal_count(cursor_id bigint, owner uuid, max_rows integer default 20000) returns boolean
   language plpgsql security definer set search_path = '' set plan_cache_mode = force_custom_plan

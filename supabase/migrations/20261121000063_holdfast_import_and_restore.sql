@@ -759,7 +759,8 @@ comment on function holdfast_private.as_inserted(uuid) is
 -- as with an empty object.
 --
 -- A running restore may have written only objects on pages that it gave to a worker that did not commit
--- them. Every other object created while it runs is a user's.
+-- them. Every other object created while it runs is a user's. Only objects that a crashed worker may
+-- still upload have to be restored by a move.
 create function holdfast_private.written_by_restore(created_at timestamptz, run uuid, reassigned boolean) returns boolean
   language sql stable security definer set search_path = ''
 as $$
@@ -844,8 +845,7 @@ comment on function holdfast_private.restore_page(bigint, uuid, integer) is
   'The next entries of the snapshot, each with the target''s object under its name and whether a snapshot holds that object. Records which worker was given the entries, and up to which name.';
 
 -- A very old row has no version; the view source_objects computes one. A patch that compared the version
--- column would not find such a row, and the restore would report metadata as restored that it did not
--- set.
+-- column would not find such a row. The restore would then report success without setting the metadata.
 create function holdfast_private.patch_objects(results jsonb) returns boolean
   language plpgsql security definer set search_path = ''
 as $$

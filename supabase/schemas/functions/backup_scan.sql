@@ -82,8 +82,8 @@ begin
       select from holdfast_private.source_objects o
       where o.bucket_id = mark_missing.bucket_id collate "default" and o.name = e.name
         and o.name >= mark_missing.from_name and o.name <= mark_missing.to_name
-        -- An entry of this run, or a version that could not be read in it, was valid during the run,
-        -- even if the name has changed since.
+        -- An entry of this run was valid during the run, even if the name has changed since. The same
+        -- holds for a version that this run could not read.
         and (e.added_in = mark_missing.sequence
           or o.version in (coalesce(e.version_uuid::text, e.version_text), e.wanted_version))
         -- A null scope excludes nothing. Calling in_scope costs as much as all the rest.

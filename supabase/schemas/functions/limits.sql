@@ -97,8 +97,8 @@ as $$
 declare
   r holdfast_private.runs;
 begin
-  -- Few runs are paused. The row of a run that is not paused must not be locked until the tick commits,
-  -- because every heartbeat and commit of its workers needs the row.
+  -- Few runs are paused. If a run is not paused, its row must not be locked until the tick commits.
+  -- Every heartbeat and commit of its workers needs the row.
   if not exists (
     select from holdfast_private.runs p where p.id = resume_if_due.run_id and p.paused_until is not null) then
     return;

@@ -41,7 +41,7 @@ begin
 end
 $$;
 comment on function holdfast_private.missing_page(bigint, uuid, integer) is
-  'Objects of the marked names after the cursor that have another name now and are not held under it, then objects that moved since the start; with the position to commit. Null at the end.';
+  'Objects of the marked names after the cursor, if they have another name now and are not held under it. After these, objects that moved since the start. Includes the position to commit; null at the end.';
 
 create function holdfast_private.missing_commit(cursor_id bigint, owner uuid, results jsonb, new_position jsonb, done jsonb)
   returns void language plpgsql security definer set search_path = ''

@@ -1,7 +1,7 @@
--- Finds objects that no scan met. An object may be new since the last snapshot and move during the scan,
--- from a name that the scan has not reached to a name that it has passed. It has no entry, so no name of
--- it is found missing. A move sets updated_at, by which this code finds it. What is copied still depends
--- on the object's current row.
+-- Finds objects that no scan met. Such an object is new since the last snapshot and moves during the
+-- scan. Its old name is ahead of the scan and its new name is behind it. The object has no entry, so no
+-- name of it is found missing. A move sets updated_at, by which this code finds it. What is copied still
+-- depends on the object's current row.
 create function holdfast_private.moved_scan_blocks() returns bigint
   language sql immutable set search_path = '' as $$ select 32768 $$;
 comment on function holdfast_private.moved_scan_blocks() is

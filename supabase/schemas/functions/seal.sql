@@ -1,5 +1,6 @@
--- Sealing: lists what changed since the last sealed snapshot, freezes the exact bytes of snapshot.json,
--- and marks the run sealed once snapshot.json and the log record are in the repository.
+-- Sealing lists what changed since the last sealed snapshot and freezes the exact bytes of
+-- snapshot.json. Once snapshot.json and the log record are in the repository, it marks the run as
+-- sealed.
 
 create function holdfast_private.seal_count(cursor_id bigint, owner uuid, max_rows integer default 20000) returns boolean
   language plpgsql security definer set search_path = '' set plan_cache_mode = force_custom_plan
