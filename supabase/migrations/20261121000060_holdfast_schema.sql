@@ -2,8 +2,9 @@
 
 -- requirements.sql
 
--- Holdfast needs three extensions. A migration that failed later, on a missing function, would
--- leave a developer guessing; this one says what to enable before anything is made.
+-- Holdfast needs three extensions. Without this check, a later migration would fail on a missing
+-- function and the developer would have to guess the cause. This check names the missing extensions
+-- before any object is created.
 
 do $$
 declare
@@ -36,33 +37,33 @@ $$;
 
 -- schema.sql
 
--- Two private schemas and one role. People call and read what is in holdfast; all else is in
--- holdfast_private. The functions' connections become holdfast_worker at once, so a fault in them can do
--- no more than the SECURITY DEFINER functions granted to that role allow.
+-- Two private schemas and one role. Users call and read the objects in holdfast; everything else is in
+-- holdfast_private. The Edge Functions switch to the role holdfast_worker immediately after they
+-- connect. A bug in them can therefore only call the SECURITY DEFINER functions granted to that role.
 
 create schema if not exists holdfast;
 comment on schema holdfast is
-  'Holdfast: off-site backup of this project''s Storage. What people call and read. Not for the API schemas.';
+  'Holdfast: off-site backup of this project''s Storage. Functions and views for users. Do not expose it in the API schemas.';
 
 create schema if not exists holdfast_private;
 comment on schema holdfast_private is
-  'Holdfast''s tables, and what its Edge Functions and jobs call. Not for the API schemas.';
+  'Tables of Holdfast, and functions for its Edge Functions and jobs. Do not expose it in the API schemas.';
 
 do $$
 begin
   if not exists (select from pg_catalog.pg_roles where rolname = 'holdfast_worker') then
     create role holdfast_worker nologin nosuperuser nocreatedb nocreaterole noinherit;
   end if;
-  -- The functions log in with SUPABASE_DB_URL, as the role that runs this migration.
+  -- The Edge Functions log in with SUPABASE_DB_URL, which is the role that runs this migration.
   execute format('grant holdfast_worker to %I', current_user);
 end
 $$;
 comment on role holdfast_worker is
-  'What Holdfast''s Edge Functions become: owns nothing, may only execute functions of holdfast_private.';
+  'Role of Holdfast''s Edge Functions: owns no objects and may only execute granted functions of holdfast_private.';
 
 -- tables/settings.sql
 
--- What to back up, and the few other choices that belong to the project and not to a deployment.
+-- What to back up, and the few other settings that belong to the project and not to a deployment.
 
 create table holdfast_private.settings (
   name text primary key,
@@ -71,10 +72,10 @@ create table holdfast_private.settings (
   updated_at timestamptz not null default now()
 );
 comment on table holdfast_private.settings is
-  'What to back up and how. Change with: select holdfast.set(''exclude'', ''["cache/**"]'').';
-comment on column holdfast_private.settings.name is 'The setting''s name.';
-comment on column holdfast_private.settings.value is 'Its value, as JSON.';
-comment on column holdfast_private.settings.description is 'What it does, in a sentence.';
+  'What to back up and how. Change a setting with: select holdfast.set(''exclude'', ''["cache/**"]'').';
+comment on column holdfast_private.settings.name is 'Name of the setting.';
+comment on column holdfast_private.settings.value is 'Value of the setting, as JSON.';
+comment on column holdfast_private.settings.description is 'What the setting does, in one sentence.';
 comment on column holdfast_private.settings.updated_at is 'When it was last changed.';
 alter table holdfast_private.settings enable row level security;
 
@@ -99,8 +100,8 @@ insert into holdfast_private.settings (name, value, description) values
 
 -- tables/repositories.sql
 
--- The catalog: Postgres's copy of what the repository holds. A cache: the bucket is the truth, and
--- an import builds these rows again from it.
+-- The catalog: the copy of the repository's content in Postgres. It is a cache: the bucket is
+-- authoritative, and an import rebuilds these rows from it.
 
 create table holdfast_private.repositories (
   id integer generated always as identity primary key,
@@ -114,28 +115,34 @@ create table holdfast_private.repositories (
   conditional_writes boolean,
   created_at timestamptz not null default now()
 );
-comment on table holdfast_private.repositories is 'Repositories that this database has met, its own or another''s.';
-comment on column holdfast_private.repositories.id is 'Short number that other tables point at.';
+comment on table holdfast_private.repositories is
+  'Repositories that this database has used or read, including those of other projects.';
+comment on column holdfast_private.repositories.id is 'Short number that other tables reference.';
 comment on column holdfast_private.repositories.repository_id is 'The id in the repository''s holdfast.json.';
-comment on column holdfast_private.repositories.endpoint is 'S3 endpoint it was last reached at.';
-comment on column holdfast_private.repositories.bucket is 'S3 bucket it lies in.';
+comment on column holdfast_private.repositories.endpoint is 'S3 endpoint at which it was last reached.';
+comment on column holdfast_private.repositories.bucket is 'S3 bucket that contains it.';
 comment on column holdfast_private.repositories.prefix is 'Prefix in that bucket, without a slash at the end.';
 comment on column holdfast_private.repositories.format_version is 'Format version in its holdfast.json.';
-comment on column holdfast_private.repositories.owner_project is 'Project URL of the last owner record of its log.';
-comment on column holdfast_private.repositories.last_record is 'Sequence of the last log record that the catalog holds.';
-comment on column holdfast_private.repositories.conditional_writes is 'Whether the server honours If-None-Match; null until a backup has probed it.';
-comment on column holdfast_private.repositories.created_at is 'When this database met it.';
+comment on column holdfast_private.repositories.owner_project is 'Project URL in the last owner record of its log.';
+comment on column holdfast_private.repositories.last_record is 'Sequence of the last log record in the catalog.';
+comment on column holdfast_private.repositories.conditional_writes is
+  'Whether the server supports If-None-Match; null until a backup has probed it.';
+comment on column holdfast_private.repositories.created_at is 'When this database first recorded it.';
 alter table holdfast_private.repositories enable row level security;
 
 -- tables/blobs.sql
 
--- The two large tables are shaped by what a row costs: 8-byte columns first, then 4, then what needs
--- no alignment, so that nothing is padded; and what is mostly a UUID or an MD5 is kept as its 16
--- bytes, beside a text column for the odd one. Read them through the view holdfast_private.known_entries,
--- which puts all of it together again. No hash of an object's row is kept: a scan compares the
--- columns themselves (holdfast_private.same_metadata), which costs less than hashing both sides did, takes no
--- room, and can't take two rows for the same. Neither refers to repositories by a foreign key: that
--- alone is a third of what committing an object costs, and the number comes from there anyway.
+-- The two large tables, blobs and entries, are laid out to keep a row small. 8-byte columns come first,
+-- then 4-byte columns, then unaligned ones, so that Postgres adds no padding. A value that is usually a
+-- UUID or an MD5 is stored as 16 bytes; a text column beside it stores the other values. Read both
+-- tables through the view holdfast_private.known_entries, which joins these columns again.
+--
+-- No hash of an object's row is stored. A scan compares the columns themselves
+-- (holdfast_private.same_metadata): this costs less than hashing both sides, needs no space and cannot
+-- confuse two rows.
+--
+-- Neither table has a foreign key to repositories: the check takes a third of the time of committing an
+-- object, and the number always comes from that table.
 
 create table holdfast_private.blobs (
   id bigint generated by default as identity primary key,
@@ -147,22 +154,24 @@ create table holdfast_private.blobs (
   key text collate "C",
   state text check (state in ('damaged', 'missing'))
 );
-comment on table holdfast_private.blobs is 'Bytes held by a repository, each under one key that no other bytes ever use.';
-comment on column holdfast_private.blobs.id is 'Number that entries point at.';
+comment on table holdfast_private.blobs is
+  'Bytes held by a repository. Each row has one key, which no other bytes ever use.';
+comment on column holdfast_private.blobs.id is 'Primary key; entries reference it.';
 comment on column holdfast_private.blobs.size is 'Length in bytes.';
-comment on column holdfast_private.blobs.part_size is 'Bytes of each part but the last, for a multipart upload.';
-comment on column holdfast_private.blobs.unreachable_since is 'Since when no kept snapshot names it.';
+comment on column holdfast_private.blobs.part_size is
+  'Size in bytes of each part except the last; null unless the object was uploaded in parts.';
+comment on column holdfast_private.blobs.unreachable_since is 'Time since when no retained snapshot references it.';
 comment on column holdfast_private.blobs.repository is 'The repository that holds the bytes.';
 comment on column holdfast_private.blobs.sha256 is
-  'SHA-256 of the bytes; where part_size is set, of the parts'' SHA-256 digests one after another.';
+  'SHA-256 of the bytes. If part_size is set: SHA-256 of the concatenated SHA-256 digests of the parts.';
 comment on column holdfast_private.blobs.key is
-  'Key below the repository''s prefix; null while it is the plain key of every entry that points here, of which there is at least one. Whoever points another entry here, or takes the last one away, spells it out first: holdfast_private.spell_keys.';
-comment on column holdfast_private.blobs.state is 'What the last verify found amiss; null where the bytes are held.';
+  'Key below the repository''s prefix. Null while it is the plain key of every entry that references this blob; at least one entry then exists. Code that adds an entry with another plain key, or removes the last entry, first stores the key with holdfast_private.spell_keys.';
+comment on column holdfast_private.blobs.state is 'Damage that the last verify found; null while the bytes are held.';
 alter table holdfast_private.blobs enable row level security;
 
 create unique index blobs_key on holdfast_private.blobs (repository, key) where key is not null;
 comment on index holdfast_private.blobs_key is
-  'Finds bytes by a key that is spelled out. One that is not is found by the entry that it is the plain key of.';
+  'Finds a blob by a stored key. A blob without a stored key is found through the entry whose plain key it has.';
 
 -- tables/entries.sql
 
@@ -195,44 +204,50 @@ create table holdfast_private.entries (
   check (blob is not null or wanted_version is not null)
 );
 comment on table holdfast_private.entries is
-  'What a repository knows of an object from one snapshot until another: its blob and its metadata.';
-comment on column holdfast_private.entries.blob is 'Its bytes; null where none are held.';
-comment on column holdfast_private.entries.created_at is 'When the object was created, as its row says.';
-comment on column holdfast_private.entries.updated_at is 'When the object was changed last, as its row says; makes no difference.';
+  'State of an object in a repository, from one snapshot until another: its blob and its metadata.';
+comment on column holdfast_private.entries.blob is 'The blob with its bytes; null if no bytes are held.';
+comment on column holdfast_private.entries.created_at is 'When the object was created, according to its row.';
+comment on column holdfast_private.entries.updated_at is
+  'When the object was last changed, according to its row. Comparisons ignore it.';
 comment on column holdfast_private.entries.repository is 'The repository it belongs to.';
 comment on column holdfast_private.entries.added_in is 'Sequence of the run that added it.';
-comment on column holdfast_private.entries.removed_in is 'Sequence of the run that closed it; null while open.';
-comment on column holdfast_private.entries.missing_in is 'Sequence of the run that no longer found the name, before it is closed.';
-comment on column holdfast_private.entries.object_id is 'storage.objects.id; survives overwrites and moves.';
+comment on column holdfast_private.entries.removed_in is 'Sequence of the run that closed it; null while it is open.';
+comment on column holdfast_private.entries.missing_in is
+  'Sequence of the run that no longer found the name; set before the entry is closed.';
+comment on column holdfast_private.entries.object_id is 'storage.objects.id; overwrites and moves keep it.';
 comment on column holdfast_private.entries.version_uuid is
-  'Version of the bytes held, or, without a blob, the one wanted; where it is a UUID as Postgres writes it.';
-comment on column holdfast_private.entries.owner_uuid is 'The object''s owner_id where it is a UUID as Postgres writes it.';
-comment on column holdfast_private.entries.etag_md5 is 'The row''s ETag where it is 32 hex digits, as of what came in one part.';
+  'Version of the held bytes; without a blob, the wanted version. Set only if it is a UUID in the format that Postgres prints.';
+comment on column holdfast_private.entries.owner_uuid is
+  'The object''s owner_id, if it is a UUID in the format that Postgres prints.';
+comment on column holdfast_private.entries.etag_md5 is
+  'The row''s ETag, if it is 32 hex digits, as for an object that was uploaded in one part.';
 comment on column holdfast_private.entries.assumed is
-  'True while its bytes are known only by object id, etag and size, as after a move.';
+  'True while the bytes are identified only by object id, ETag and size, as after a move.';
 comment on column holdfast_private.entries.bucket_id is 'Storage bucket of the object.';
-comment on column holdfast_private.entries.name is 'Name of the object. Compared by bytes, as the scan does.';
-comment on column holdfast_private.entries.version_text is 'The same where it is anything but a UUID.';
+comment on column holdfast_private.entries.name is 'Name of the object, compared by bytes, as in the scan.';
+comment on column holdfast_private.entries.version_text is 'The version, if it is not a UUID.';
 comment on column holdfast_private.entries.type is 'The object''s content type.';
 comment on column holdfast_private.entries.cache_control is 'The object''s cache-control.';
-comment on column holdfast_private.entries.user_metadata is 'The object''s user metadata, whatever JSON it is; null where it has none.';
-comment on column holdfast_private.entries.owner_text is 'The object''s owner_id where it is anything but a UUID.';
-comment on column holdfast_private.entries.etag_text is 'The row''s ETag where it is anything but 32 hex digits; without quotes.';
-comment on column holdfast_private.entries.wanted_version is 'The version that could not be had, where the entry is stale or has no blob.';
-comment on column holdfast_private.entries.code is 'Why it could not be had.';
+comment on column holdfast_private.entries.user_metadata is
+  'The object''s user metadata, any JSON value; null if there is none.';
+comment on column holdfast_private.entries.owner_text is 'The object''s owner_id, if it is not a UUID.';
+comment on column holdfast_private.entries.etag_text is 'The row''s ETag without quotes, if it is not 32 hex digits.';
+comment on column holdfast_private.entries.wanted_version is
+  'The version that could not be copied, if the entry is stale or has no blob.';
+comment on column holdfast_private.entries.code is 'Stable code of the reason why it could not be copied.';
 alter table holdfast_private.entries enable row level security;
 
--- Of the id's hash, half as long: filled in no order, a B-tree of the ids themselves is half as large
--- again, and a hash index of any size between the two.
+-- The index is on a hash of the id, which has half its length. Inserts come in random order: a B-tree on
+-- the ids themselves is half as large again, and a hash index is between the two.
 create index entries_object_id on holdfast_private.entries (uuid_hash_extended(object_id, 0)) where removed_in is null;
 comment on index holdfast_private.entries_object_id is
-  'Finds where a moved object was held before, by holdfast_private.object_hash.';
+  'Finds the earlier entries of a moved object, by holdfast_private.object_hash.';
 
 create index entries_added_in on holdfast_private.entries (repository, added_in);
-comment on index holdfast_private.entries_added_in is 'Finds what a snapshot has to list as put.';
+comment on index holdfast_private.entries_added_in is 'Finds the entries that a snapshot lists as put.';
 
 create index entries_removed_in on holdfast_private.entries (repository, removed_in) where removed_in is not null;
-comment on index holdfast_private.entries_removed_in is 'Finds what a snapshot has to list as removed.';
+comment on index holdfast_private.entries_removed_in is 'Finds the entries that a snapshot lists as removed.';
 
 create index entries_missing_in on holdfast_private.entries (repository, missing_in, bucket_id, name)
   where missing_in is not null and removed_in is null;
@@ -240,10 +255,12 @@ comment on index holdfast_private.entries_missing_in is 'Finds the names that a 
 
 create index entries_wanted on holdfast_private.entries (repository, bucket_id, name)
   where wanted_version is not null and removed_in is null;
-comment on index holdfast_private.entries_wanted is 'Finds what could not be had, which the totals of a snapshot count.';
+comment on index holdfast_private.entries_wanted is
+  'Finds the objects that could not be copied, which the totals of a snapshot count.';
 
 create index entries_blob on holdfast_private.entries (blob);
-comment on index holdfast_private.entries_blob is 'Finds the entries of a blob: by them a key is known that is not spelled out.';
+comment on index holdfast_private.entries_blob is
+  'Finds the entries of a blob, from which a key that is not stored is derived.';
 
 -- tables/snapshots.sql
 
@@ -259,19 +276,20 @@ create table holdfast_private.snapshots (
   unique (repository, id)
 );
 comment on table holdfast_private.snapshots is 'Sealed states of a project in a repository.';
-comment on column holdfast_private.snapshots.repository is 'The repository it lies in.';
-comment on column holdfast_private.snapshots.sequence is 'Sequence of the run that sealed it; the order of snapshots.';
-comment on column holdfast_private.snapshots.id is 'Its name: UTC time and sequence, as in its key.';
-comment on column holdfast_private.snapshots.state is 'complete, or partial where an object that could be had was not.';
+comment on column holdfast_private.snapshots.repository is 'The repository that contains it.';
+comment on column holdfast_private.snapshots.sequence is 'Sequence of the run that sealed it; snapshots are ordered by it.';
+comment on column holdfast_private.snapshots.id is 'Id of the snapshot: UTC time and sequence, as in its key.';
+comment on column holdfast_private.snapshots.state is
+  'complete, or partial if at least one available object was not copied.';
 comment on column holdfast_private.snapshots.started_at is 'When its run started.';
 comment on column holdfast_private.snapshots.sealed_at is 'When it was sealed.';
-comment on column holdfast_private.snapshots.document is 'Its snapshot.json: parts, buckets, policies, totals.';
+comment on column holdfast_private.snapshots.document is 'Content of its snapshot.json: parts, buckets, policies, totals.';
 alter table holdfast_private.snapshots enable row level security;
 
 -- tables/runs.sql
 
--- Runs and their cursors: the engine's whole state. A dead invocation loses nothing, because what
--- it was doing is here and what it had done is committed with the cursor that did it.
+-- Runs and their cursors are the complete state of the engine. A crashed invocation loses no state: its
+-- cursor is here, and its results are committed together with the cursor.
 
 create table holdfast_private.runs (
   id uuid primary key default gen_random_uuid(),
@@ -294,29 +312,32 @@ create table holdfast_private.runs (
   frozen text,
   result jsonb
 );
-comment on table holdfast_private.runs is 'One backup, restore, import, verify, prune or reconcile each.';
-comment on column holdfast_private.runs.id is 'Its public id.';
-comment on column holdfast_private.runs.kind is 'Which job it is.';
-comment on column holdfast_private.runs.state is 'running, sealing (from here it can''t be cancelled), or how it ended.';
-comment on column holdfast_private.runs.repository is 'The repository it works with, once that is known.';
-comment on column holdfast_private.runs.sequence is 'Its number in that repository: one above the highest known, never reused.';
-comment on column holdfast_private.runs.plan is 'What it was asked to do; never changed once started.';
-comment on column holdfast_private.runs.started_by is 'The schedule, or the name of the key that asked.';
-comment on column holdfast_private.runs.started_at is 'When it was asked for.';
+comment on table holdfast_private.runs is 'Runs: each is one backup, restore, import, verify, prune or reconcile.';
+comment on column holdfast_private.runs.id is 'Public id of the run.';
+comment on column holdfast_private.runs.kind is 'The job.';
+comment on column holdfast_private.runs.state is 'running, sealing (it can no longer be cancelled), or the final state.';
+comment on column holdfast_private.runs.repository is 'The repository it works with; null until it is known.';
+comment on column holdfast_private.runs.sequence is
+  'Number of the run in that repository: one above the highest known, never reused.';
+comment on column holdfast_private.runs.plan is 'Parameters of the run; they do not change after the start.';
+comment on column holdfast_private.runs.started_by is 'The schedule, or the name of the key that started it.';
+comment on column holdfast_private.runs.started_at is 'When it was started.';
 comment on column holdfast_private.runs.ended_at is 'When it ended.';
 comment on column holdfast_private.runs.code is 'Stable code of the error that ended it.';
-comment on column holdfast_private.runs.message is 'What went wrong.';
-comment on column holdfast_private.runs.remedy is 'What to do about it.';
-comment on column holdfast_private.runs.paused_until is 'Until when nothing is leased of it, though it is running; null if it is not paused.';
-comment on column holdfast_private.runs.paused_code is 'Why: paused_by_limit, or the code of a server that asked for time.';
-comment on column holdfast_private.runs.paused_message is 'The same in words.';
-comment on column holdfast_private.runs.resumed_at is 'When it last went on after a pause by a limit.';
+comment on column holdfast_private.runs.message is 'The error as a sentence.';
+comment on column holdfast_private.runs.remedy is 'How to fix the error.';
+comment on column holdfast_private.runs.paused_until is
+  'Time until which none of its cursors is leased although the run is running; null if it is not paused.';
+comment on column holdfast_private.runs.paused_code is
+  'Reason of the pause: paused_by_limit, or the error code of a server that asked to wait.';
+comment on column holdfast_private.runs.paused_message is 'Reason of the pause as a sentence.';
+comment on column holdfast_private.runs.resumed_at is 'When it last resumed after a pause by a limit.';
 comment on column holdfast_private.runs.frozen is 'The exact bytes of the snapshot.json that it is sealing.';
-comment on column holdfast_private.runs.result is 'What it found or did, for its reader.';
+comment on column holdfast_private.runs.result is 'Result of the run, for the user.';
 alter table holdfast_private.runs enable row level security;
 
 create unique index runs_one_of_a_kind on holdfast_private.runs (kind) where state in ('running', 'sealing');
-comment on index holdfast_private.runs_one_of_a_kind is 'One running run of a kind.';
+comment on index holdfast_private.runs_one_of_a_kind is 'Allows one running run of each kind.';
 
 create index runs_newest on holdfast_private.runs (started_at desc);
 comment on index holdfast_private.runs_newest is 'Lists runs, newest first.';
@@ -341,34 +362,36 @@ create table holdfast_private.cursors (
   committed_at timestamptz not null default now(),
   finished_at timestamptz
 );
-comment on table holdfast_private.cursors is 'Pieces of runs: position, lease and counters.';
-comment on column holdfast_private.cursors.id is 'Its number.';
-comment on column holdfast_private.cursors.run is 'The run it is a piece of.';
-comment on column holdfast_private.cursors.stage is 'The step of the job that it does.';
-comment on column holdfast_private.cursors.bucket_id is 'Storage bucket that it scans, for stages that scan one.';
+comment on table holdfast_private.cursors is 'Units of work of a run, each with its position, lease and counters.';
+comment on column holdfast_private.cursors.id is 'Primary key.';
+comment on column holdfast_private.cursors.run is 'The run it belongs to.';
+comment on column holdfast_private.cursors.stage is 'The stage of the job that it works on.';
+comment on column holdfast_private.cursors.bucket_id is 'Storage bucket that it scans, for stages that scan a bucket.';
 comment on column holdfast_private.cursors.range_from is 'First name of its range, inclusive.';
 comment on column holdfast_private.cursors.range_to is 'Last name of its range, inclusive; null means to the end.';
-comment on column holdfast_private.cursors.position is 'How far it is; opaque to the engine.';
-comment on column holdfast_private.cursors.counters is 'What it did so far, by name; summed for the run.';
+comment on column holdfast_private.cursors.position is 'Progress within the stage; the engine does not interpret it.';
+comment on column holdfast_private.cursors.counters is 'Counters by name; a run reports the sum over its cursors.';
 comment on column holdfast_private.cursors.attempts is 'Leases since the last commit.';
-comment on column holdfast_private.cursors.crashes is 'Of these, the ones that ran out without a word from their worker.';
-comment on column holdfast_private.cursors.isolation_mode is 'So many commits to come are of one object each: something among them killed two workers.';
-comment on column holdfast_private.cursors.lease_owner is 'The worker that holds it.';
-comment on column holdfast_private.cursors.lease_expires_at is 'Until when, by this database''s clock.';
-comment on column holdfast_private.cursors.isolate_loaded_at is 'When the isolate was loaded in which the worker works or worked.';
-comment on column holdfast_private.cursors.committed_at is 'When it last made progress.';
-comment on column holdfast_private.cursors.finished_at is 'When it was done.';
+comment on column holdfast_private.cursors.crashes is
+  'How many of these leases expired without a final report from their worker.';
+comment on column holdfast_private.cursors.isolation_mode is
+  'Number of next commits that contain one object each. Set after one of these objects has crashed two workers.';
+comment on column holdfast_private.cursors.lease_owner is 'The worker that holds the lease.';
+comment on column holdfast_private.cursors.lease_expires_at is 'When the lease expires, by this database''s clock.';
+comment on column holdfast_private.cursors.isolate_loaded_at is 'When the isolate of the current or last worker was loaded.';
+comment on column holdfast_private.cursors.committed_at is 'When it last committed.';
+comment on column holdfast_private.cursors.finished_at is 'When it finished.';
 alter table holdfast_private.cursors enable row level security;
 
 create index cursors_open on holdfast_private.cursors (run, id) where finished_at is null;
-comment on index holdfast_private.cursors_open is 'Finds work to lease.';
+comment on index holdfast_private.cursors_open is 'Finds cursors to lease.';
 
 create index cursors_run on holdfast_private.cursors (run, id);
-comment on index holdfast_private.cursors_run is 'Finds the cursors of a run, also of one that has ended.';
+comment on index holdfast_private.cursors_run is 'Finds all cursors of a run, including those of ended runs.';
 
 -- tables/uploads.sql
 
--- Large uploads outlive invocations and runs, and so does what could not be copied.
+-- Large uploads continue across invocations and runs, so their state is stored here.
 
 create table holdfast_private.uploads (
   id bigint generated always as identity primary key,
@@ -384,23 +407,25 @@ create table holdfast_private.uploads (
   started_at timestamptz not null default now(),
   unique (run, bucket_id, name)
 );
-comment on table holdfast_private.uploads is 'Multipart uploads under way: objects larger than one part.';
-comment on column holdfast_private.uploads.id is 'Its number.';
+comment on table holdfast_private.uploads is 'Multipart uploads in progress, of objects larger than one part.';
+comment on column holdfast_private.uploads.id is 'Primary key.';
 comment on column holdfast_private.uploads.run is
-  'The run it belongs to. Where that has ended, the next backup takes it over or aborts it.';
-comment on column holdfast_private.uploads.repository is 'The repository it goes to.';
+  'The run it belongs to. If that run has ended, the next backup takes over the upload or aborts it.';
+comment on column holdfast_private.uploads.repository is 'The repository it is written to.';
 comment on column holdfast_private.uploads.bucket_id is 'Storage bucket of the object.';
 comment on column holdfast_private.uploads.name is 'Name of the object.';
-comment on column holdfast_private.uploads.object is 'The row as it was when the scan met it; the source is held to it.';
-comment on column holdfast_private.uploads.key is 'Key it will have, below the repository''s prefix.';
-comment on column holdfast_private.uploads.part_size is 'Bytes of each part but the last.';
-comment on column holdfast_private.uploads.upload_id is 'S3''s id of the upload, once it has begun.';
-comment on column holdfast_private.uploads.restarts is 'How often it began anew in its run: the object was overwritten, or S3 forgot the upload.';
-comment on column holdfast_private.uploads.started_at is 'When the scan met it.';
+comment on column holdfast_private.uploads.object is
+  'The object''s row when the scan found it; the source is verified against it.';
+comment on column holdfast_private.uploads.key is 'Key that the object will have, below the repository''s prefix.';
+comment on column holdfast_private.uploads.part_size is 'Size in bytes of each part except the last.';
+comment on column holdfast_private.uploads.upload_id is 'S3''s id of the upload; null before the upload is created.';
+comment on column holdfast_private.uploads.restarts is
+  'How often the upload restarted in its run, because the object was overwritten or S3 no longer knew the upload.';
+comment on column holdfast_private.uploads.started_at is 'When the scan found the object.';
 alter table holdfast_private.uploads enable row level security;
 
 create index uploads_object on holdfast_private.uploads (repository, bucket_id, name);
-comment on index holdfast_private.uploads_object is 'Finds what an ended run left of an object.';
+comment on index holdfast_private.uploads_object is 'Finds the upload of an object that an ended run did not finish.';
 
 create table holdfast_private.upload_parts (
   upload bigint not null references holdfast_private.uploads (id) on delete cascade,
@@ -410,11 +435,12 @@ create table holdfast_private.upload_parts (
   sha256 bytea not null check (length(sha256) = 32),
   primary key (upload, number)
 );
-comment on table holdfast_private.upload_parts is 'Finished parts of multipart uploads; a new invocation goes on at the first missing one.';
-comment on column holdfast_private.upload_parts.upload is 'The upload.';
+comment on table holdfast_private.upload_parts is
+  'Finished parts of multipart uploads. A new invocation continues at the first missing part.';
+comment on column holdfast_private.upload_parts.upload is 'The upload that the part belongs to.';
 comment on column holdfast_private.upload_parts.number is 'Part number, from 1.';
 comment on column holdfast_private.upload_parts.size is 'Length in bytes.';
-comment on column holdfast_private.upload_parts.etag is 'ETag that S3 answered, for completing.';
+comment on column holdfast_private.upload_parts.etag is 'ETag that S3 returned, needed to complete the upload.';
 comment on column holdfast_private.upload_parts.sha256 is 'SHA-256 of the part.';
 alter table holdfast_private.upload_parts enable row level security;
 
@@ -435,33 +461,36 @@ create table holdfast_private.failures (
   last_at timestamptz not null default now(),
   next_at timestamptz not null default now()
 );
-comment on table holdfast_private.failures is 'Objects that could not be copied, with why; a copy that succeeds removes the row.';
-comment on column holdfast_private.failures.id is 'Its number.';
-comment on column holdfast_private.failures.run is 'The run that last tried.';
-comment on column holdfast_private.failures.job is 'backup, where a row lives until the object is held; or another job, by run.';
+comment on table holdfast_private.failures is
+  'Objects that could not be copied, with the reason. A successful copy removes the row.';
+comment on column holdfast_private.failures.id is 'Primary key.';
+comment on column holdfast_private.failures.run is 'The run that tried last.';
+comment on column holdfast_private.failures.job is
+  'backup: the row exists until the object is held. Another job: the row belongs to its run.';
 comment on column holdfast_private.failures.bucket_id is 'Storage bucket of the object.';
 comment on column holdfast_private.failures.name is 'Name of the object.';
-comment on column holdfast_private.failures.version is 'The version that was wanted.';
+comment on column holdfast_private.failures.version is 'The version that should have been copied.';
 comment on column holdfast_private.failures.class is
-  'unavailable: the source can''t give it; failed: it could be had and was not.';
-comment on column holdfast_private.failures.code is 'Stable code of what went wrong.';
-comment on column holdfast_private.failures.message is 'What went wrong, in words.';
+  'unavailable: the source cannot deliver the object. failed: the object exists and the copy did not succeed.';
+comment on column holdfast_private.failures.code is 'Stable code of the error.';
+comment on column holdfast_private.failures.message is 'The error as a sentence.';
 comment on column holdfast_private.failures.attempts is 'How many runs tried this version.';
 comment on column holdfast_private.failures.first_at is 'When it first failed.';
 comment on column holdfast_private.failures.last_at is 'When it last failed.';
-comment on column holdfast_private.failures.next_at is 'When a run tries it again: at once, after a day, then after a week.';
+comment on column holdfast_private.failures.next_at is
+  'When a run tries it again: at once, then after a day, then after a week.';
 alter table holdfast_private.failures enable row level security;
 
 create unique index failures_backup on holdfast_private.failures (bucket_id, name) where job = 'backup';
-comment on index holdfast_private.failures_backup is 'One row an object for backups.';
+comment on index holdfast_private.failures_backup is 'Allows one row per object for backups.';
 
 create unique index failures_run on holdfast_private.failures (run, bucket_id, name);
-comment on index holdfast_private.failures_run is 'One row an object and run.';
+comment on index holdfast_private.failures_run is 'Allows one row per object and run.';
 
 -- tables/keys.sql
 
--- Holdfast's own keys. A key is hf_<scope>_<12 hex digits: its public id>_<64 hex digits: the secret>;
--- only the digest of the whole is stored. Two random uuids give 244 random bits without pgcrypto.
+-- Holdfast's own keys. A key is hf_<scope>_<12 hex digits: the public id>_<64 hex digits: the secret>.
+-- Only the digest of the complete key is stored. Two random UUIDs give 244 random bits without pgcrypto.
 
 create table holdfast_private.keys (
   id text primary key check (id ~ '^[0-9a-f]{12}$'),
@@ -471,17 +500,17 @@ create table holdfast_private.keys (
   created_at timestamptz not null default now(),
   revoked_at timestamptz
 );
-comment on table holdfast_private.keys is 'Keys for Holdfast''s functions; digests only.';
-comment on column holdfast_private.keys.id is 'Public part of the key, to find it by.';
-comment on column holdfast_private.keys.scope is 'What the key may do.';
-comment on column holdfast_private.keys.name is 'Whose it is; it is revoked by this name.';
-comment on column holdfast_private.keys.digest is 'SHA-256 of the whole key.';
-comment on column holdfast_private.keys.created_at is 'When it was made.';
-comment on column holdfast_private.keys.revoked_at is 'When it was revoked.';
+comment on table holdfast_private.keys is 'Keys for Holdfast''s functions; only their digests are stored.';
+comment on column holdfast_private.keys.id is 'Public part of the key, used to find it.';
+comment on column holdfast_private.keys.scope is 'What the key allows.';
+comment on column holdfast_private.keys.name is 'Name of the holder; the key is revoked by this name.';
+comment on column holdfast_private.keys.digest is 'SHA-256 of the complete key.';
+comment on column holdfast_private.keys.created_at is 'When the key was created.';
+comment on column holdfast_private.keys.revoked_at is 'When the key was revoked.';
 alter table holdfast_private.keys enable row level security;
 
 create unique index keys_name on holdfast_private.keys (name) where revoked_at is null;
-comment on index holdfast_private.keys_name is 'One live key of a name.';
+comment on index holdfast_private.keys_name is 'Allows one active key per name.';
 
 -- tables/audit.sql
 
@@ -492,12 +521,12 @@ create table holdfast_private.audit (
   action text not null,
   detail jsonb not null default '{}'
 );
-comment on table holdfast_private.audit is 'Who did what: keys made and revoked, runs asked for, restores.';
-comment on column holdfast_private.audit.id is 'Its number.';
-comment on column holdfast_private.audit.at is 'When.';
+comment on table holdfast_private.audit is 'Audit log: who created or revoked a key, started a run, or restored objects.';
+comment on column holdfast_private.audit.id is 'Primary key.';
+comment on column holdfast_private.audit.at is 'When the action happened.';
 comment on column holdfast_private.audit.actor is 'Name of the key or of the database role.';
-comment on column holdfast_private.audit.action is 'What was done.';
-comment on column holdfast_private.audit.detail is 'To what; never a secret.';
+comment on column holdfast_private.audit.action is 'The action.';
+comment on column holdfast_private.audit.detail is 'Details of the action, as JSON. Never contains a secret.';
 alter table holdfast_private.audit enable row level security;
 
 -- tables/egress.sql
@@ -509,16 +538,17 @@ create table holdfast_private.egress (
   primary key (day, kind)
 );
 comment on table holdfast_private.egress is
-  'What was read from Storage, by day: bytes that are copied, and those that a restore reads back. Counted when what was read is committed; a worker that dies takes with it the count of at most one page or part.';
+  'Bytes read from Storage, by day: copied bytes and bytes that a restore reads back. They are counted when the read is committed; if a worker crashes, the count of at most one page or part is lost.';
 comment on column holdfast_private.egress.day is 'The day, in UTC.';
-comment on column holdfast_private.egress.kind is 'The kind of run that read them.';
-comment on column holdfast_private.egress.bytes is 'Bytes, those of reads that had to be repeated included.';
+comment on column holdfast_private.egress.kind is 'The kind of run that read the bytes.';
+comment on column holdfast_private.egress.bytes is 'Bytes read, including repeated reads.';
 alter table holdfast_private.egress enable row level security;
 
 -- tables/isolate_lifetimes.sql
 
--- How long an isolate of a function lives. The platform does not say: it is 60 s where one hosts
--- oneself, 150 or 400 s at Supabase. So slices begin short, and last longer where that went well.
+-- Learns how long an isolate of a function lives. The platform does not report the limit: it is 60 s
+-- when self-hosted, and 150 s or 400 s at Supabase. So the first slices are short, and later ones last
+-- longer if earlier ones survived.
 
 create table holdfast_private.isolate_lifetimes (
   function_name text primary key,
@@ -526,18 +556,23 @@ create table holdfast_private.isolate_lifetimes (
   killed_at timestamptz,
   killed_after integer
 );
-comment on table holdfast_private.isolate_lifetimes is 'For how long the isolates of each function are used, by how earlier slices ended.';
+comment on table holdfast_private.isolate_lifetimes is
+  'For how long the isolates of each function are used, learned from how earlier slices ended.';
 comment on column holdfast_private.isolate_lifetimes.function_name is 'The Edge Function.';
-comment on column holdfast_private.isolate_lifetimes.seconds is 'After so many seconds from its load, an isolate leases no more.';
-comment on column holdfast_private.isolate_lifetimes.killed_at is 'When a worker last died in an isolate older than is sure.';
-comment on column holdfast_private.isolate_lifetimes.killed_after is 'How old that isolate was when it was last heard of.';
+comment on column holdfast_private.isolate_lifetimes.seconds is
+  'Age in seconds, since it was loaded, after which an isolate leases no more cursors.';
+comment on column holdfast_private.isolate_lifetimes.killed_at is
+  'When a worker last crashed in an isolate older than the guaranteed lifetime.';
+comment on column holdfast_private.isolate_lifetimes.killed_after is
+  'Age in seconds of that isolate at its last heartbeat or commit.';
 alter table holdfast_private.isolate_lifetimes enable row level security;
 
 -- tables/overwrites.sql
 
--- What a restore writes over. No condition guards an overwriting upload: one that comes late, from a worker
--- that slept or died meanwhile, takes the row's user metadata along, which another worker had put back. So it
--- is written down before it is sent. Nothing else tells such a row from one that a user wrote.
+-- Objects that a restore overwrites. An overwriting upload has no precondition. If a worker pauses or
+-- crashes, its upload can arrive delayed and remove the user metadata that another worker has restored.
+-- So the worker records its intent before it sends the upload. No other data distinguishes such a row
+-- from one that a user wrote.
 
 create table holdfast_private.overwrites (
   run uuid not null references holdfast_private.runs (id) on delete cascade,
@@ -552,20 +587,25 @@ create table holdfast_private.overwrites (
   primary key (run, bucket_id, name)
 );
 comment on table holdfast_private.overwrites is
-  'Objects that a restore is about to write over. A committed one goes with its page, unless another worker may still be at it.';
+  'Objects that a restore is about to overwrite. A committed row is removed with its page, unless another worker may still upload the object.';
 comment on column holdfast_private.overwrites.run is 'The restore.';
 comment on column holdfast_private.overwrites.bucket_id is 'Bucket of the object.';
 comment on column holdfast_private.overwrites.name is 'Name of the object.';
-comment on column holdfast_private.overwrites.version is 'The version that was there before the first upload.';
-comment on column holdfast_private.overwrites.metadata is 'What its row said then. An upload keeps the owner and drops user metadata.';
-comment on column holdfast_private.overwrites.keeps is 'Whether the row is to say that again, since only its bytes were lost; else it is to say what the snapshot lists.';
-comment on column holdfast_private.overwrites.doubtful_at is 'When the worker that wrote it down was found to have fallen before it committed: its upload may still come.';
-comment on column holdfast_private.overwrites.put is 'The version whose row was patched last; null until a page with it is committed.';
-comment on column holdfast_private.overwrites.etag is 'The etag of that version: an upload of the same bytes has the same.';
+comment on column holdfast_private.overwrites.version is 'The version before the first upload.';
+comment on column holdfast_private.overwrites.metadata is
+  'The metadata of the object''s row at that time. An upload keeps the owner and removes user metadata.';
+comment on column holdfast_private.overwrites.keeps is
+  'True if the row gets this metadata again, because only its bytes were lost. False if it gets the metadata of the snapshot.';
+comment on column holdfast_private.overwrites.doubtful_at is
+  'When the worker that recorded the row was found to have lost its lease before its commit. Its upload may still arrive.';
+comment on column holdfast_private.overwrites.put is
+  'The version whose row was last patched; null until a page with it is committed.';
+comment on column holdfast_private.overwrites.etag is
+  'ETag of that version. Another upload of the same bytes has the same ETag.';
 alter table holdfast_private.overwrites enable row level security;
 
 create index overwrites_location on holdfast_private.overwrites (bucket_id, name);
-comment on index holdfast_private.overwrites_location is 'Finds what restores wrote down of an object.';
+comment on index holdfast_private.overwrites_location is 'Finds the rows that restores recorded for an object.';
 
 create index overwrites_doubtful on holdfast_private.overwrites (doubtful_at) where put is not null;
-comment on index holdfast_private.overwrites_doubtful is 'Finds committed ones whose upload may still come.';
+comment on index holdfast_private.overwrites_doubtful is 'Finds committed rows whose upload may still arrive.';

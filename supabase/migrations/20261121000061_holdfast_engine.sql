@@ -2,48 +2,50 @@
 
 -- functions/row_values.sql
 
--- The small functions that are evaluated for each of a million rows have
--- SQL-standard bodies (return …), which bind their names when they are made and so need no search
--- path; with one set, Postgres would call them instead of inlining them, at some ten times the cost.
+-- The small functions that are evaluated for each of a million rows have SQL-standard bodies (return …).
+-- Such a body binds its names when the function is created, so it needs no search path. If a function
+-- sets a search path, Postgres cannot inline it, and a call costs some ten times as much.
 
 create function holdfast_private.plain_key(bucket_id text, name text, version text) returns text
   language sql immutable parallel safe
 return case when position('/' in bucket_id || version) = 0
   then 'data/' || bucket_id || '/' || name || '/' || version end;
 comment on function holdfast_private.plain_key(text, text, text) is
-  'The key that a version has when it is plain; null where it could not be taken apart again. Whether a writer uses it is decided in keys.ts: what is not spelled out is this key.';
+  'The plain key of a version; null if bucket, name and version could not be parsed from it again. keys.ts decides whether a writer uses it. A blob without a stored key has this key.';
 
 create function holdfast_private.object_hash(object_id uuid) returns bigint
   language sql immutable parallel safe
 return uuid_hash_extended(object_id, 0);
-comment on function holdfast_private.object_hash(uuid) is 'The part of an object''s id that entries are found by.';
+comment on function holdfast_private.object_hash(uuid) is 'Hash of an object''s id, by which entries are found.';
 
 create function holdfast_private.utc(at timestamptz) returns text
   language sql stable parallel safe
 return case when isfinite(at) then to_char(at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') end;
-comment on function holdfast_private.utc(timestamptz) is 'A time as ISO 8601 in UTC with microseconds, whatever the session''s zone.';
+comment on function holdfast_private.utc(timestamptz) is
+  'A time as ISO 8601 in UTC with microseconds, independent of the session''s time zone.';
 
 create function holdfast_private.utc_now() returns timestamp
   language sql volatile
 return clock_timestamp() at time zone 'UTC';
-comment on function holdfast_private.utc_now() is 'The time of day in UTC, without its zone.';
+comment on function holdfast_private.utc_now() is 'The current time in UTC, without a time zone.';
 
 create function holdfast_private.is_uuid(value text) returns boolean
   language sql immutable parallel safe
 return value ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$';
-comment on function holdfast_private.is_uuid(text) is 'Whether a text is a UUID just as Postgres writes it.';
+comment on function holdfast_private.is_uuid(text) is 'Whether a text is a UUID in the format that Postgres prints.';
 
--- User metadata that are nested hundreds of levels deep: whoever may upload can send them. Parsers of JSON
--- go down a level at a time, and a backup would end at such a row for ever, or make a listing that nobody
--- can read. So they leave the database as a text within the JSON, and come back from it as they were.
+-- User metadata can be nested hundreds of levels deep, because every uploader can send it. Recursive
+-- JSON parsers fail on such values: each backup would end at this row, or a listing would be unreadable.
+-- So a deep value leaves the database as a text within the JSON, and the same text restores it
+-- unchanged.
 create function holdfast_private.is_deep(value jsonb) returns boolean
   language sql immutable parallel safe set search_path = ''
 as $$
-  -- Brackets within texts count, too, and cost nothing.
+  -- Also counts brackets within strings. This is harmless, because a deep value is only encoded
+  -- differently.
   select length(t.text) - length(translate(t.text, '{[', '')) > 200 from (select is_deep.value::text as text) as t
 $$;
-comment on function holdfast_private.is_deep(jsonb) is
-  'Whether JSON may be nested more than 200 levels deep.';
+comment on function holdfast_private.is_deep(jsonb) is 'Whether JSON may be nested more than 200 levels deep.';
 
 create function holdfast_private.user_metadata_of(metadata jsonb) returns jsonb
   language sql immutable parallel safe set search_path = ''
@@ -52,19 +54,20 @@ as $$
     nullif(user_metadata_of.metadata -> 'user_metadata', 'null'))
 $$;
 comment on function holdfast_private.user_metadata_of(jsonb) is
-  'The user metadata in what holdfast_private.metadata makes: as JSON, or as the text in its place.';
+  'The user metadata in the result of holdfast_private.metadata, from JSON or from its text form.';
 
 create function holdfast_private.metadata(type text, cache_control text, user_metadata jsonb, owner_id text,
   created_at timestamptz, updated_at timestamptz, etag text) returns jsonb
   language sql stable parallel safe
--- A level takes eight bytes, which compress well: nearly all are told by their size, in place of a call.
+-- A nesting level takes eight bytes and compresses well. The size check avoids the call of is_deep for
+-- almost all rows.
 return jsonb_build_object('type', type, 'cache_control', cache_control, 'user_metadata',
     case when pg_column_size(user_metadata) <= 100 or not holdfast_private.is_deep(user_metadata) then user_metadata end,
     'owner_id', owner_id, 'created_at', holdfast_private.utc(created_at), 'updated_at', holdfast_private.utc(updated_at), 'etag', etag)
   || case when pg_column_size(user_metadata) > 100 and holdfast_private.is_deep(user_metadata)
     then jsonb_build_object('user_metadata_text', user_metadata::text) else '{}' end;
 comment on function holdfast_private.metadata(text, text, jsonb, text, timestamptz, timestamptz, text) is
-  'What Postgres alone knows of an object, as the functions pass it on and as a line of a listing states it.';
+  'Metadata of an object that only Postgres has, as functions receive it and as a line of a listing contains it.';
 
 create function holdfast_private.same_metadata(
   type text, cache_control text, user_metadata jsonb, owner_id text, created_at timestamptz,
@@ -73,14 +76,14 @@ create function holdfast_private.same_metadata(
   language sql immutable parallel safe
 return created_at is not distinct from other_created_at and type is not distinct from other_type
   and cache_control is not distinct from other_cache_control and owner_id is not distinct from other_owner_id
-  -- As text: to jsonb, 1 and 1.0 are equal, and a restore would put back the one for the other.
+  -- Compares texts: as jsonb, 1 and 1.0 are equal, and a restore would replace one with the other.
   and user_metadata::text is not distinct from other_user_metadata::text;
 comment on function holdfast_private.same_metadata(text, text, jsonb, text, timestamptz, text, text, jsonb, text, timestamptz) is
-  'Whether a restore would put back the same beside the bytes: type, cache control, user metadata, owner and creation. Not updated_at, last_accessed_at and ETag, which change with no one''s doing.';
+  'Whether a restore would write the same metadata: type, cache control, user metadata, owner and creation time. Excludes updated_at, last_accessed_at and ETag, which can change without an edit.';
 
 -- functions/settings.sql
 
--- The settings: read, set and checked.
+-- Functions that read, set and check the settings.
 
 create function holdfast.set(name text, value jsonb) returns jsonb
   language plpgsql security definer set search_path = ''
@@ -106,17 +109,17 @@ comment on function holdfast_private.setting(text) is 'The value of one setting.
 create function holdfast_private.all_settings() returns jsonb
   language sql stable security definer set search_path = ''
 as $$ select jsonb_object_agg(s.name, s.value) from holdfast_private.settings s $$;
-comment on function holdfast_private.all_settings() is 'Every setting as one object, for the functions to check.';
+comment on function holdfast_private.all_settings() is 'All settings as one object, for the functions to check.';
 
 create function holdfast_private.limit_setting(name text) returns numeric
   language sql stable security definer set search_path = ''
 as $$
-  -- A wrong value must not stop the slice that will report it.
+  -- An invalid value must not stop the slice that reports it.
   select case when jsonb_typeof(s.value) = 'number' and s.value > '0' then (s.value #>> '{}')::numeric end
   from holdfast_private.settings s where s.name = limit_setting.name
 $$;
 comment on function holdfast_private.limit_setting(text) is
-  'A limit as it is set now, and not as a run''s plan has it, so that raising it helps at once; null where there is none.';
+  'The current value of a limit; null if there is none. It ignores the copy in a run''s plan, so that a raised limit takes effect at once.';
 
 create function holdfast_private.check_settings() returns void
   language plpgsql stable security definer set search_path = ''
@@ -150,7 +153,7 @@ begin
   end if;
 end
 $$;
-comment on function holdfast_private.check_settings() is 'Raises settings_invalid, which names every setting that is wrong.';
+comment on function holdfast_private.check_settings() is 'Raises settings_invalid, which names every invalid setting.';
 
 -- functions/keys.sql
 
@@ -160,7 +163,7 @@ as $$
   insert into holdfast_private.audit (actor, action, detail)
   values (record_audit.actor, record_audit.action, record_audit.detail)
 $$;
-comment on function holdfast_private.record_audit(text, text, jsonb) is 'Adds a line to the audit.';
+comment on function holdfast_private.record_audit(text, text, jsonb) is 'Adds a row to the audit log.';
 
 create function holdfast.create_key(scope text, name text) returns text
   language plpgsql security definer set search_path = ''
@@ -187,7 +190,7 @@ exception when unique_violation then
 end
 $$;
 comment on function holdfast.create_key(text, text) is
-  'Makes a key of a scope (read, operate, restore) and returns it. It is shown once: only its digest is stored.';
+  'Creates a key with a scope (read, operate, restore) and returns it. The key is shown once, because only its digest is stored.';
 
 create function holdfast.revoke_key(name text) returns void
   language plpgsql security definer set search_path = ''
@@ -202,7 +205,7 @@ begin
   perform holdfast_private.record_audit(session_user::text, 'key.revoke', jsonb_build_object('name', revoke_key.name));
 end
 $$;
-comment on function holdfast.revoke_key(text) is 'Revokes a key by its name, at once.';
+comment on function holdfast.revoke_key(text) is 'Revokes a key by its name, immediately.';
 
 create function holdfast_private.find_key(id text) returns jsonb
   language sql stable security definer set search_path = ''
@@ -211,9 +214,10 @@ as $$
   from holdfast_private.keys k where k.id = find_key.id and k.revoked_at is null
 $$;
 comment on function holdfast_private.find_key(text) is
-  'A live key by its public id; the caller compares the digest in constant time.';
+  'An active key by its public id. The caller compares the digest in constant time.';
 
--- The worker key continues runs that exist, and nothing else; it lives in Vault, for SQL to send.
+-- The worker key allows only to continue existing runs. It is in Vault, where SQL reads it to post
+-- slices.
 do $$
 declare
   key text := holdfast.create_key('worker', 'worker');
@@ -225,12 +229,12 @@ $$;
 
 -- functions/source.sql
 
--- How Holdfast reads storage.objects: one view, so that no other SQL knows its columns of last year
--- and of tomorrow.
+-- How Holdfast reads storage.objects: through one view, so that no other SQL depends on columns that
+-- change between versions of Storage.
 
--- Storage changes its own tables when it is upgraded. A view over their columns would forbid it to drop
--- or retype one of them, and its upgrade would fail. So the view reads through a function whose text
--- Postgres does not look into; the planner puts it in place of its call, indexes and all.
+-- An upgrade of Storage can change its own tables. A view over their columns would prevent it from
+-- dropping or retyping one of them, and the upgrade would fail. So the view reads through a function,
+-- whose text creates no dependency. The planner inlines the call and can use all indexes.
 create function holdfast_private.refresh_source() returns void
   language plpgsql security definer set search_path = ''
 as $$
@@ -238,7 +242,7 @@ declare
   columns text[] := array(
     select a.attname::text from pg_catalog.pg_attribute a
     where a.attrelid = 'storage.objects'::regclass and a.attnum > 0 and not a.attisdropped);
-  -- What a Storage of another year lacks reads as null.
+  -- A column that another version of Storage does not have reads as null.
   metadata text := case when 'metadata' = any (columns) then 'o.metadata' else 'null::jsonb' end;
   version text := case when 'version' = any (columns) then 'o.version::text' else 'null::text' end;
   user_metadata text := case when 'user_metadata' = any (columns) then 'o.user_metadata' else 'null::jsonb' end;
@@ -248,7 +252,7 @@ declare
     select w.condition from (values
       ('archived_at', 'o.archived_at is null'), ('is_delete_marker', 'not o.is_delete_marker')) as w (name, condition)
     where w.name = any (columns)), ' and ');
-  -- A row without a version (very old ones) is told apart by what its bytes would change.
+  -- A very old row has no version. A value that changes with its bytes is used instead.
   body text := format($body$
     select o.id::uuid, o.bucket_id::text, o.name::text,
       coalesce(%1$s, 'none-' || md5(concat_ws('|', o.id, %2$s ->> 'eTag', %2$s ->> 'size'))),
@@ -268,12 +272,11 @@ begin
       language sql stable rows 1000000 as ' || quote_literal(body);
 end
 $$;
-comment on function holdfast_private.refresh_source() is
-  'Makes source_rows fit the columns that storage.objects has now.';
+comment on function holdfast_private.refresh_source() is 'Adapts source_rows to the current columns of storage.objects.';
 
 select holdfast_private.refresh_source();
 comment on function holdfast_private.source_rows() is
-  'Live rows of storage.objects, whatever columns this Storage has; the view source_objects reads it. Its text is made by refresh_source.';
+  'Live rows of storage.objects, independent of the columns of this Storage version. The view source_objects reads it. refresh_source creates its text.';
 
 create function holdfast_private.assert_source_visible() returns void
   language plpgsql security definer set search_path = ''
@@ -289,38 +292,40 @@ begin
 end
 $$;
 comment on function holdfast_private.assert_source_visible() is
-  'Raises source_hidden where row level security would hide the project''s objects from a backup.';
+  'Raises source_hidden if row level security would hide the project''s objects from a backup.';
 
 -- functions/scope.sql
 
--- The one definition of what is in scope.
+-- The only definition of the scope of a backup.
 
 create type holdfast_private.scope as (
   buckets text[], include text[], exclude text[], max_object_bytes bigint);
-comment on type holdfast_private.scope is 'What to back up: bucket ids, patterns over bucket/name, and the largest size.';
+comment on type holdfast_private.scope is
+  'What to back up: bucket ids, patterns over bucket/name, and the largest object size.';
 
 create function holdfast_private.glob_pattern(glob text) returns text
   language sql immutable set search_path = ''
 as $$
   select '^(?:' || replace(replace(replace(replace(replace(replace(
     regexp_replace(
-      -- More than two stars say no more than two, and must not be read as two and one.
+      -- Three or more stars mean the same as two. Without this step they would be parsed as two stars
+      -- and one.
       regexp_replace(glob, '\*{2,}', '**', 'g'), '([.+^$(){}|\[\]\\])', '\\\1', 'g'),
     '**/', E'\x01'), '**', E'\x02'), '*', '[^/]*'), '?', '[^/]'), E'\x01', '(?:.*/)?'), E'\x02', '.*') || ')$'
 $$;
 comment on function holdfast_private.glob_pattern(text) is
-  'A glob over bucket/name as a regular expression: * and ? stop at a slash, ** does not.';
+  'A glob over bucket/name as a regular expression: * and ? do not match a slash, ** does.';
 
 create function holdfast_private.patterns(globs jsonb) returns text[]
   language sql immutable set search_path = ''
 as $$ select array(select holdfast_private.glob_pattern(g) from jsonb_array_elements_text(globs) g) $$;
-comment on function holdfast_private.patterns(jsonb) is 'A list of globs as patterns.';
+comment on function holdfast_private.patterns(jsonb) is 'A list of globs as regular expressions.';
 
 create function holdfast_private.plan_scope(plan jsonb) returns holdfast_private.scope
   language sql immutable set search_path = ''
 as $$
-  -- A null costs nothing a row: all buckets, the usual include and no exclude. But an empty list of
-  -- buckets is no bucket.
+  -- Null means all buckets, the default include and no exclude, and costs nothing per row. An empty list
+  -- of buckets means no bucket.
   select row(
     case when s.buckets is not null then array(select jsonb_array_elements_text(s.buckets)) end,
     case when s.include <> '["**"]' then holdfast_private.patterns(s.include) end,
@@ -329,18 +334,17 @@ as $$
   from jsonb_to_record(coalesce(plan -> 'settings', '{}'))
     as s (buckets jsonb, include jsonb, exclude jsonb, max_object_bytes bigint)
 $$;
-comment on function holdfast_private.plan_scope(jsonb) is
-  'The scope that a run was started with, from the settings frozen in its plan.';
+comment on function holdfast_private.plan_scope(jsonb) is 'The scope of a run, from the settings in its plan.';
 
--- A user's bucket may be called holdfast-assets. Out of scope are only the buckets that Holdfast makes
--- itself, by the whole form of their ids.
+-- A user's bucket may have the name holdfast-assets. Only buckets that Holdfast creates itself are out
+-- of scope, so the check uses the complete form of their ids.
 create function holdfast_private.is_own_bucket(bucket_id text) returns boolean
   language sql immutable parallel safe
--- The first half costs a scan nothing for a name that begins otherwise.
+-- The first condition makes the check cheap for all other names.
 return left(bucket_id, 9) = 'holdfast-'
   and bucket_id ~ '^holdfast-(scratch|drill)-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$';
 comment on function holdfast_private.is_own_bucket(text) is
-  'Whether Holdfast made a bucket: scratch and drill buckets bear the id of their run.';
+  'Whether Holdfast created a bucket. Scratch and drill buckets contain the id of their run.';
 
 create function holdfast_private.in_scope(scope holdfast_private.scope, bucket_id text, name text, size bigint)
   returns boolean language sql immutable parallel safe
@@ -350,7 +354,7 @@ return not holdfast_private.is_own_bucket(bucket_id)
   and ((scope).exclude is null or not (bucket_id || '/' || name) ~ any ((scope).exclude))
   and ((scope).max_object_bytes is null or coalesce(size, 0) <= (scope).max_object_bytes);
 comment on function holdfast_private.in_scope(holdfast_private.scope, text, text, bigint) is
-  'Whether an object is to be backed up. Holdfast''s own scratch and drill buckets never are.';
+  'Whether an object is in scope. Holdfast''s own scratch and drill buckets never are.';
 
 create function holdfast_private.source_buckets(scope holdfast_private.scope) returns setof storage.buckets
   language sql stable security definer set search_path = ''
@@ -360,7 +364,7 @@ as $$
     and ((scope).buckets is null or b.id = any ((scope).buckets))
 $$;
 comment on function holdfast_private.source_buckets(holdfast_private.scope) is
-  'The buckets to back up. Analytics and vector buckets keep their data outside of Storage.';
+  'The buckets to back up. Analytics and vector buckets are excluded, because their data is not in Storage.';
 
 -- views/known_entries.sql
 
@@ -377,7 +381,7 @@ from (
   from holdfast_private.entries) as e
   left join holdfast_private.blobs b on b.id = e.blob;
 comment on view holdfast_private.known_entries is
-  'Entries with their bytes, as everyone but whoever writes them reads them: key, owner and ETag whole, metadata as one object.';
+  'Entries joined with their blobs, for all reads outside the code that writes them: key, owner and ETag as one column each, metadata as one object.';
 
 -- views/source_objects.sql
 
@@ -389,7 +393,7 @@ from (
     s.user_metadata, s.owner_id, s.created_at, s.updated_at
   from holdfast_private.source_rows() s) as r;
 comment on view holdfast_private.source_objects is
-  'Live objects of this project as Holdfast reads them, whatever columns this Storage has. size and etag as the row states them. Compare bucket_id under the default collation, as its index is.';
+  'Live objects of this project as Holdfast reads them, independent of the columns of this Storage version. size and etag are the values in the row. Compare bucket_id under the default collation, because its index uses that collation.';
 
 -- views/listed_entries.sql
 
@@ -400,12 +404,12 @@ select e.*, (jsonb_strip_nulls(jsonb_build_object(
     'assumed', nullif(e.assumed, false), 'wanted_version', e.wanted_version, 'code', e.code))
   || e.metadata)::text as line
 from holdfast_private.known_entries e;
-comment on view holdfast_private.listed_entries is 'Entries, each with its line of a listing.';
+comment on view holdfast_private.listed_entries is 'Entries, each with its line in a listing.';
 
 -- functions/entries.sql
 
--- The one way entries and blobs come to be. Backup, restore and import all land here, inside the
--- transaction that moves their cursor.
+-- Only these functions create entries and blobs. Backup, restore and import call them in the transaction
+-- that moves their cursor.
 
 create function holdfast_private.spell_keys(blobs bigint[]) returns void
   language sql security definer set search_path = ''
@@ -415,7 +419,7 @@ as $$
   where b.id = any (spell_keys.blobs) and b.key is null and e.blob = b.id
 $$;
 comment on function holdfast_private.spell_keys(bigint[]) is
-  'Spells out the keys of blobs, from any of their entries: before one points there whose plain key is another, or before the last one goes.';
+  'Stores the keys of blobs, derived from any of their entries. Call it before an entry with another plain key references the blob, or before the last entry is removed.';
 
 create function holdfast_private.put_blobs(repository integer, results jsonb, anew boolean)
   returns table (bucket_id text, name text, blob bigint)
@@ -426,8 +430,8 @@ as $$
 declare
   repo integer := put_blobs.repository;
 begin
-  -- A key that is not the plain one of its own line, as of an object that was moved, may be known as
-  -- that of the entry that it can be taken apart into.
+  -- A moved object has a key that is not the plain key of its own name. The same key may be the plain
+  -- key of another entry; then that entry's blob needs its key stored first.
   if exists (
     select from jsonb_to_recordset(put_blobs.results) as x (bucket_id text, name text, version text, stored jsonb)
     where x.stored ->> 'key' <> coalesce(holdfast_private.plain_key(x.bucket_id, x.name, x.version), '')) then
@@ -446,7 +450,7 @@ begin
     from jsonb_to_recordset(put_blobs.results) as x (bucket_id text, name text, version text, stored jsonb)
     where x.stored is not null
   ), wanted as (
-    -- Not spelled out only where no other line has the same key.
+    -- The key stays null only if no other line has the same key.
     select distinct on (l.key) l.*,
       bool_and(l.key is not distinct from holdfast_private.plain_key(l.bucket_id, l.name, l.version))
         over (partition by l.key) as plain
@@ -461,7 +465,8 @@ begin
           and e.name = w.name and e.version = w.version and b.key is null
         limit 1) as plain on true
   ), fresh as materialized (
-    -- Numbered by name, so that both the entries' indexes, by name and by blob, grow at one end.
+    -- Ids follow the order of names, so that both indexes of entries, by name and by blob, grow at one
+    -- end.
     select n.*, nextval('holdfast_private.blobs_id_seq') as new_id
     from (select * from found f where f.id is null order by f.bucket_id collate "C", f.name collate "C") as n
   ), made as (
@@ -475,12 +480,12 @@ begin
 end
 $$;
 comment on function holdfast_private.put_blobs(integer, jsonb, boolean) is
-  'Records the bytes that results say were stored and returns the blob of each. A key already known keeps what is known of it. anew: no entry has any of these names.';
+  'Records the stored bytes of each result and returns the blob. A known key keeps its blob. anew: no entry has any of these names.';
 
 create type holdfast_private.entry_content as (
   bucket_id text, name text, object_id uuid, version text, blob bigint, metadata jsonb, assumed boolean,
   wanted_version text, code text);
-comment on type holdfast_private.entry_content is 'What an entry is to say, as open_entries takes it.';
+comment on type holdfast_private.entry_content is 'Content of an entry, as an argument of open_entries.';
 
 create function holdfast_private.open_entries(repository integer, sequence integer, contents holdfast_private.entry_content[],
   anew boolean) returns void
@@ -492,7 +497,7 @@ declare
   seq integer := open_entries.sequence;
 begin
   if not anew then
-    -- What is replaced below may have been the last that its bytes' key was known by.
+    -- The replaced entry may be the last one from which its blob's key can be derived.
     perform holdfast_private.spell_keys(array(
       select e.blob from unnest(contents) c join holdfast_private.entries e on e.repository = repo
         and e.bucket_id = c.bucket_id and e.name = c.name and e.added_in = seq
@@ -503,7 +508,7 @@ begin
       and e.removed_in is null and e.added_in < seq;
   end if;
 
-  -- An entry that this same run added is in no sealed snapshot yet, so it is replaced in place.
+  -- An entry that the same run added is in no sealed snapshot, so it is replaced in place.
   insert into holdfast_private.entries (repository, bucket_id, name, added_in, object_id, version_uuid, version_text, blob,
     type, cache_control, user_metadata, owner_uuid, owner_text, created_at, updated_at, etag_md5, etag_text,
     assumed, wanted_version, code)
@@ -520,7 +525,7 @@ begin
     from (
       select *, c.metadata ->> 'owner_id' as owner_id, c.metadata ->> 'etag' as etag
       from unnest(contents) as c) as o
-    order by o.blob) as c -- the order of fresh numbers
+    order by o.blob) as c -- follows the order of the new ids
   on conflict on constraint entries_pkey do update
   set object_id = excluded.object_id, version_uuid = excluded.version_uuid,
     version_text = excluded.version_text, blob = excluded.blob, type = excluded.type,
@@ -532,7 +537,7 @@ begin
 end
 $$;
 comment on function holdfast_private.open_entries(integer, integer, holdfast_private.entry_content[], boolean) is
-  'Opens entries as of a sequence and closes those before them. anew: no entry has any of these names.';
+  'Opens entries at a sequence and closes the previous ones. anew: no entry has any of these names.';
 
 create function holdfast_private.put_entries(repository integer, sequence integer, results jsonb) returns void
   language plpgsql security definer set search_path = ''
@@ -540,12 +545,13 @@ create function holdfast_private.put_entries(repository integer, sequence intege
 as $$
 declare
   repo integer := put_entries.repository;
-  -- Asked once, for then nothing is to be looked for in what a first backup or an import fills.
+  -- Checked once: a first backup or an import into an empty catalog then needs no lookups.
   anew boolean := not exists (
     select from jsonb_to_recordset(put_entries.results) as x (bucket_id text, name text)
       join holdfast_private.entries e on e.repository = repo and e.bucket_id = x.bucket_id and e.name = x.name);
 begin
-  -- A key that is not spelled out is that of every entry that points at the bytes: no longer.
+  -- A null key is the plain key of every entry of the blob. An entry with another name would break this,
+  -- so the key is stored first.
   if jsonb_path_exists(put_entries.results, '$[*].blob ? (@ != null)') then
     perform holdfast_private.spell_keys(array(
       select e.blob
@@ -566,15 +572,17 @@ begin
 end
 $$;
 comment on function holdfast_private.put_entries(integer, integer, jsonb) is
-  'Opens an entry for each result that holds bytes (blob: held already; stored: put just now) or that an import found marked (wanted_version), and closes the one before it.';
+  'Opens an entry for each result and closes the previous one. A result has held bytes (blob), newly stored bytes (stored), or a failure mark that an import read (wanted_version).';
 
 create function holdfast_private.mark_entries(repository integer, sequence integer, results jsonb) returns void
   language plpgsql security definer set search_path = ''
   set plan_cache_mode = force_custom_plan
 as $$
 begin
-  -- Where bytes are held, the mark copies their entry; else it lists the row as it was met.
-  -- A mark that stands already is left alone: writing it again would make every night list it.
+  -- If bytes are held, the mark copies their entry. Otherwise the entry lists the row that the scan
+  -- found.
+  --
+  -- An existing mark is not written again, because every backup would then list it as a change.
   perform holdfast_private.open_entries(mark_entries.repository, mark_entries.sequence, array(
     select case when e.blob is null
       then row(x.bucket_id, x.name, x.object_id, x.version, null, x.metadata, false, x.version,
@@ -590,10 +598,10 @@ begin
 end
 $$;
 comment on function holdfast_private.mark_entries(integer, integer, jsonb) is
-  'For each result with a failure: what is held stays, marked stale; where nothing is held, an entry without a blob lists it.';
+  'Marks each result with a failure. If bytes are held, the entry is kept and marked stale. Otherwise an entry without a blob lists the object.';
 
--- Failures grow as the catalog does where a whole bucket can't be read: a page of them is compared with
--- all of the pages before it.
+-- If a complete bucket cannot be read, failures grows as fast as the catalog, and each page is compared
+-- with all earlier pages. So its statistics must be current, too.
 create function holdfast_private.analyze_grown() returns void
   language plpgsql security definer set search_path = ''
 as $$
@@ -606,7 +614,8 @@ begin
       and pg_relation_size(c.oid) > 4 * current_setting('block_size')::bigint * c.relpages
     order by c.oid
   loop
-    -- Whoever holds this lock is analyzing or vacuuming already: nothing to wait for.
+    -- If another session has this lock, it is already analyzing or vacuuming the table, and waiting is
+    -- not necessary.
     execute format('lock table %s in share update exclusive mode nowait', grown);
     execute format('analyze %s', grown);
   end loop;
@@ -615,11 +624,12 @@ exception when lock_not_available then
 end
 $$;
 comment on function holdfast_private.analyze_grown() is
-  'Gathers statistics on the catalog''s tables when they have grown fourfold. Without them each page of a first backup would be joined with all of the pages before it, until autovacuum comes.';
+  'Analyzes the catalog''s tables when they have grown fourfold. Without statistics, each page of a first backup is joined with all earlier pages until autovacuum runs.';
 
 -- functions/failures.sql
 
--- What could not be copied: recorded, and forgotten once it is held or of no concern any more.
+-- Objects that could not be copied. A failure is recorded, and removed once the object is held, deleted
+-- or out of scope.
 
 create function holdfast_private.record_failures(run_id uuid, job text, results jsonb) returns void
   language sql security definer set search_path = ''
@@ -628,7 +638,7 @@ as $$
   delete from holdfast_private.failures f
   using jsonb_to_recordset(record_failures.results) as x (bucket_id text, name text, failure jsonb, upload jsonb)
   where f.bucket_id = x.bucket_id and f.name = x.name
-    -- An upload that only began has not succeeded yet: its tries are still to be counted.
+    -- A begun upload has not succeeded yet, so its failed attempts still count.
     and f.job = record_failures.job and x.failure is null and x.upload is null
     and (f.job = 'backup' or f.run = record_failures.run_id);
 
@@ -638,7 +648,8 @@ as $$
     attempts = case when f.version is not distinct from x.version then f.attempts + 1 else 1 end,
     next_at = case
       when x.failure ->> 'class' = 'failed' then now()
-      -- A little less than a day and a week, so that the nightly run at the same hour is not too early.
+      -- The intervals are four hours shorter than a day and a week. Otherwise the nightly run at the
+      -- same hour would be too early.
       when f.attempts < 7 then now() + interval '20 hours'
       else now() + interval '6 days 20 hours' end
   from jsonb_to_recordset(record_failures.results) as x (bucket_id text, name text, version text, failure jsonb)
@@ -656,7 +667,7 @@ as $$
       and f.job = record_failures.job and (f.job = 'backup' or f.run = record_failures.run_id))
 $$;
 comment on function holdfast_private.record_failures(uuid, text, jsonb) is
-  'Records each result''s failure, and forgets the failures of those that succeeded.';
+  'Records the failure of each failed result and removes the failures of successful ones.';
 
 create function holdfast_private.remove_failures(scope holdfast_private.scope) returns void
   language sql security definer set search_path = ''
@@ -664,15 +675,16 @@ as $$
   delete from holdfast_private.failures f where f.job = 'backup' and not exists (
     select from holdfast_private.source_objects o where o.bucket_id = f.bucket_id collate "default" and o.name = f.name
       and holdfast_private.in_scope(remove_failures.scope, o.bucket_id, o.name, o.size)
-    -- Looks each up. As a join, it would read all of the project's objects for a table without statistics.
+    -- Looks up each object. As a join on a table without statistics, it would read all objects of the
+    -- project.
     offset 0)
 $$;
 comment on function holdfast_private.remove_failures(holdfast_private.scope) is
-  'Forgets failures of objects that are gone or out of scope: they are nobody''s concern any more.';
+  'Removes failures of objects that were deleted or are out of scope.';
 
--- Failures of objects that are held by now. A database that was put back has the failures of then, and
--- after an import what came since is held; a restore puts back what failed before. No scan meets an object
--- again that is held as it is, so its failure would stay, and every snapshot be partial for ever.
+-- Removes failures of objects that are held now. Such failures exist after a restore of the database,
+-- after an import of newer snapshots, and after a restore of the object. A scan skips an unchanged held
+-- object, so its failure would stay and every later snapshot would be partial.
 create function holdfast_private.remove_resolved_failures(repository integer) returns void
   language sql security definer set search_path = '' set plan_cache_mode = force_custom_plan
 as $$
@@ -682,30 +694,30 @@ as $$
       on o.bucket_id = e.bucket_id collate "default" and o.name = e.name and o.version = e.version
     where e.repository = remove_resolved_failures.repository and e.bucket_id = f.bucket_id and e.name = f.name
       and e.removed_in is null and e.blob is not null and e.wanted_version is null
-    -- Looks each up, as remove_failures does.
+    -- Looks up each object, as remove_failures does.
     offset 0)
 $$;
 comment on function holdfast_private.remove_resolved_failures(integer) is
-  'Forgets failures of objects that the repository holds as they are now.';
+  'Removes failures of objects that the repository holds in their current version.';
 
 -- functions/repositories.sql
 
--- What is known of repositories, and the sequences that runs take in them.
+-- Repositories and the sequences that runs take in them.
 
 create function holdfast_private.location_of(facts jsonb) returns jsonb
   language sql immutable set search_path = ''
 as $$
   select jsonb_build_object('endpoint', facts -> 'endpoint', 'bucket', facts -> 'bucket', 'prefix', facts -> 'prefix')
 $$;
-comment on function holdfast_private.location_of(jsonb) is 'Of what was found of a repository, where it lies.';
+comment on function holdfast_private.location_of(jsonb) is 'Location of a repository: endpoint, bucket and prefix.';
 
--- A run keeps to the place that it began at, and what was copied to another place is not held at this
--- one: secrets can change at any time, and a bucket may be copied while something in it is unsealed.
+-- A run stays at the location at which it began. Bytes that were copied to another location are not held
+-- at this one: secrets can change at any time, and a bucket may be copied while it has unsealed data.
 --
--- A listing may not have the newest record of the log yet. Where that is the record of a run that failed
--- with no answer to whether it was written, the next run would count on past it, and no run would look
--- there again: the snapshot would be in the repository and never in the catalog. Only who has begun to
--- seal writes a record; whether its snapshot can still be adopted is another question.
+-- A listing may not yet show the newest record of the log. This record may be of a failed run that got
+-- no response to its write. The next run would then count past it, and no later run would check for it:
+-- the snapshot would be in the repository and never in the catalog. Only a run that began its seal stage
+-- writes a record. Whether its snapshot can still be recovered is decided later.
 create function holdfast_private.known_repository(repository_id uuid) returns jsonb
   language sql stable security definer set search_path = ''
 as $$
@@ -718,7 +730,7 @@ as $$
   from holdfast_private.repositories r where r.repository_id = known_repository.repository_id
 $$;
 comment on function holdfast_private.known_repository(uuid) is
-  'What the catalog knows of a repository, with the place that backups last went to, and which records may be in its log though nobody answered; null if nothing.';
+  'The catalog''s data of a repository, with the location of the last backups and the sequences of unconfirmed records, which may be in its log. Null if the repository is unknown.';
 
 create function holdfast_private.repository_at(endpoint text, bucket text, prefix text) returns uuid
   language sql stable security definer set search_path = ''
@@ -727,7 +739,7 @@ as $$
   where r.endpoint = repository_at.endpoint and r.bucket = repository_at.bucket and r.prefix = repository_at.prefix
   order by r.id desc limit 1
 $$;
-comment on function holdfast_private.repository_at(text, text, text) is 'The repository that was last met at a place.';
+comment on function holdfast_private.repository_at(text, text, text) is 'The repository that was last used at a location.';
 
 create function holdfast_private.save_repository(facts jsonb) returns integer
   language sql security definer set search_path = ''
@@ -741,7 +753,7 @@ as $$
   on conflict (repository_id) do update
   set endpoint = excluded.endpoint, bucket = excluded.bucket, prefix = excluded.prefix,
     format_version = excluded.format_version, owner_project = excluded.owner_project,
-    -- Of another server nothing is known before it was asked.
+    -- The value of another server does not apply: this server has to be probed.
     conditional_writes = coalesce(excluded.conditional_writes,
       case when (repositories.endpoint, repositories.bucket, repositories.prefix)
           = (excluded.endpoint, excluded.bucket, excluded.prefix)
@@ -749,7 +761,8 @@ as $$
     last_record = greatest(repositories.last_record, excluded.last_record)
   returning id
 $$;
-comment on function holdfast_private.save_repository(jsonb) is 'Records what was found of a repository and returns its number.';
+comment on function holdfast_private.save_repository(jsonb) is
+  'Records the properties of a repository and returns its number.';
 
 create function holdfast_private.own_repository() returns integer
   language sql stable security definer set search_path = ''
@@ -761,7 +774,7 @@ as $$
       where p.owner_project = holdfast_private.setting('project_url') #>> '{}' order by p.id desc limit 1))
 $$;
 comment on function holdfast_private.own_repository() is
-  'The repository that this project backs up to: the last backup''s, or after an import the one it owns; null before the first.';
+  'The repository that this project backs up to: the one of the last backup, or after an import the one that it owns. Null before the first backup.';
 
 create function holdfast_private.take_sequence(run_id uuid, repository integer) returns integer
   language sql security definer set search_path = ''
@@ -778,13 +791,13 @@ as $$
   returning r.sequence
 $$;
 comment on function holdfast_private.take_sequence(uuid, integer) is
-  'Gives a run the next sequence of its repository: one above the highest that the log or the catalog knows.';
+  'Assigns a run the next sequence of its repository: one above the highest in the log or the catalog.';
 
 -- functions/limits.sql
 
--- What users allow Holdfast to read from Storage, what was read, and runs that pause because of it
--- or because a server asked for time. A paused run stays the one running run: nothing is leased of
--- it and nothing posted for it until its time has come or its limit was raised.
+-- Limits on reading from Storage, bytes read so far, and pauses of runs. A run pauses when a limit is
+-- reached or a server asks it to wait. A paused run still counts as the one running run. Nothing is
+-- leased or posted for it until the pause ends or the limit is raised.
 
 create function holdfast_private.add_egress(run_id uuid, done jsonb) returns void
   language sql security definer set search_path = ''
@@ -795,12 +808,12 @@ as $$
   on conflict (day, kind) do update set bytes = e.bytes + excluded.bytes
 $$;
 comment on function holdfast_private.add_egress(uuid, jsonb) is
-  'Counts the bytes_read among a commit''s counters, in its transaction.';
+  'Adds bytes_read from a commit''s counters to the egress of the day, in the transaction of the commit.';
 
 create function holdfast_private.egress_since(first_day date) returns numeric
   language sql stable security definer set search_path = ''
 as $$ select coalesce(sum(e.bytes), 0) from holdfast_private.egress e where e.day >= egress_since.first_day $$;
-comment on function holdfast_private.egress_since(date) is 'Bytes that were read from Storage since the beginning of a day.';
+comment on function holdfast_private.egress_since(date) is 'Bytes read from Storage since the beginning of a day.';
 
 create function holdfast_private.egress_limit_reached(out setting text, out allowed numeric, out used numeric, out until timestamptz)
   language sql volatile security definer set search_path = ''
@@ -817,12 +830,13 @@ as $$
   order by w.ends desc limit 1
 $$;
 comment on function holdfast_private.egress_limit_reached() is
-  'The limit of egress that is used up, with when its window turns; of two the one that lasts longer; all null where there is none.';
+  'The egress limit that is used up, with the end of its period. If both are used up, the one that ends later. All null if no limit is reached.';
 
 create function holdfast_private.is_paused(r holdfast_private.runs) returns boolean
   language sql volatile
 return coalesce((r).paused_until > clock_timestamp(), false) and (r).state in ('running', 'sealing');
-comment on function holdfast_private.is_paused(holdfast_private.runs) is 'Whether nothing may be leased of a run yet.';
+comment on function holdfast_private.is_paused(holdfast_private.runs) is
+  'Whether a run is paused, so that nothing may be leased of it.';
 
 create function holdfast_private.pause_summary(r holdfast_private.runs) returns jsonb
   language sql volatile security definer set search_path = ''
@@ -830,7 +844,8 @@ as $$
   select case when holdfast_private.is_paused(r) then jsonb_build_object('until', holdfast_private.utc((r).paused_until),
     'code', (r).paused_code, 'message', (r).paused_message) end
 $$;
-comment on function holdfast_private.pause_summary(holdfast_private.runs) is 'Until when a run is paused, and why; null where it is not.';
+comment on function holdfast_private.pause_summary(holdfast_private.runs) is
+  'Until when a run is paused, and why; null if it is not paused.';
 
 create function holdfast_private.pause_run(run_id uuid, until timestamptz, code text, message text) returns boolean
   language plpgsql security definer set search_path = ''
@@ -845,7 +860,7 @@ begin
     return false;
   end if;
   again := holdfast_private.is_paused(r) and r.paused_code = pause_run.code;
-  -- Workers that were under way find the same limit or server one after the other: the longest counts.
+  -- Several workers may report the same limit or server one after the other. The longest pause applies.
   if holdfast_private.is_paused(r) and r.paused_until >= pause_run.until then
     return false;
   end if;
@@ -860,7 +875,7 @@ begin
 end
 $$;
 comment on function holdfast_private.pause_run(uuid, timestamptz, text, text) is
-  'Pauses a running run; of several pauses the longest counts. Returns whether this is news, which the audit then has.';
+  'Pauses a running run; of several pauses the longest applies. Returns whether the run is newly paused, which is then recorded in the audit log.';
 
 create function holdfast_private.resume_run(run_id uuid) returns void
   language sql security definer set search_path = ''
@@ -871,7 +886,7 @@ as $$
   where r.id = resume_run.run_id and r.paused_until is not null
 $$;
 comment on function holdfast_private.resume_run(uuid) is
-  'Ends a run''s pause. After one by a limit the six hours without progress begin anew; a server that asks for time gets none of them.';
+  'Ends the pause of a run. After a pause by a limit, the six hours without progress start again. After a pause that a server asked for, they do not.';
 
 create function holdfast_private.resume_if_due(run_id uuid) returns void
   language plpgsql security definer set search_path = ''
@@ -879,8 +894,8 @@ as $$
 declare
   r holdfast_private.runs;
 begin
-  -- Few runs are paused. The row of one that is not stays free for its workers, whose every heartbeat
-  -- and commit need it, until the tick commits.
+  -- Few runs are paused. If a run is not paused, its row must not be locked until the tick commits.
+  -- Every heartbeat and commit of its workers needs the row.
   if not exists (
     select from holdfast_private.runs p where p.id = resume_if_due.run_id and p.paused_until is not null) then
     return;
@@ -893,15 +908,16 @@ begin
 end
 $$;
 comment on function holdfast_private.resume_if_due(uuid) is
-  'Ends a run''s pause where its time has come, or its limit was raised.';
+  'Ends the pause of a run if its time has passed or its limit was raised.';
 
 -- functions/isolate_lifetimes.sql
 
--- How long slices may last: short at first, and longer where that went well.
+-- How long slices may last: short at first, and longer after slices survived.
 
 create function holdfast_private.guaranteed_slice_seconds() returns integer
   language sql immutable set search_path = '' as $$ select 40 $$;
-comment on function holdfast_private.guaranteed_slice_seconds() is 'What any platform grants an isolate: the shortest limit is self-hosting''s 60 s.';
+comment on function holdfast_private.guaranteed_slice_seconds() is
+  'Lifetime in seconds that every platform guarantees an isolate: the shortest limit is 60 s, when self-hosted.';
 
 create function holdfast_private.longest_slice_seconds() returns integer
   language sql immutable set search_path = '' as $$ select 320 $$;
@@ -914,7 +930,8 @@ as $$
     (select l.seconds from holdfast_private.isolate_lifetimes l where l.function_name = slice_seconds.function_name),
     holdfast_private.guaranteed_slice_seconds())
 $$;
-comment on function holdfast_private.slice_seconds(text) is 'How long an isolate of a function may be used from its load on, seconds.';
+comment on function holdfast_private.slice_seconds(text) is
+  'How long an isolate of a function may be used after it was loaded, in seconds.';
 
 create function holdfast_private.slice_survived(function_name text, isolate_seconds numeric) returns void
   language plpgsql security definer set search_path = ''
@@ -922,7 +939,8 @@ as $$
 declare
   known integer := holdfast_private.slice_seconds(slice_survived.function_name);
 begin
-  -- One that handed on earlier, for its CPU or at the platform's word, says nothing of the time.
+  -- A slice that ended earlier, because of its CPU budget or a shutdown notice, gives no information
+  -- about the lifetime.
   if slice_survived.isolate_seconds is null or slice_survived.isolate_seconds < known
     or known >= holdfast_private.longest_slice_seconds() then
     return;
@@ -930,14 +948,15 @@ begin
   insert into holdfast_private.isolate_lifetimes as l (function_name, seconds)
   values (slice_survived.function_name, least(holdfast_private.longest_slice_seconds(), ceil(known * 1.5)))
   on conflict on constraint isolate_lifetimes_pkey do update
-  -- Where workers died, what they died of is not tried again for a week: the project may get another plan.
+  -- After a crash, lifetimes near the one of the crash are not tried for a week. The limit can change
+  -- with the project's plan.
   set seconds = case when l.killed_at > now() - interval '7 days'
       then greatest(l.seconds, least(excluded.seconds, floor(l.killed_after * 0.8)))
       else excluded.seconds end;
 end
 $$;
 comment on function holdfast_private.slice_survived(text, numeric) is
-  'A slice used its isolate to the end of the time that it had and lived: the next ones get half as much again, up to four fifths of the longest limit, and of what workers lately died at.';
+  'Records that a slice used its isolate until the allowed time and survived. The next slices get 1.5 times as long, up to four fifths of the longest limit and of the lifetime at a recent crash.';
 
 create function holdfast_private.slice_killed(function_name text, isolate_seconds numeric) returns void
   language sql security definer set search_path = ''
@@ -952,27 +971,28 @@ as $$
       then least(l.killed_after, excluded.killed_after) else excluded.killed_after end
 $$;
 comment on function holdfast_private.slice_killed(text, numeric) is
-  'A worker died in an isolate that was last heard of at this age: from now on they are used for less. A younger one died of something else.';
+  'Records that a worker crashed in an isolate with this age at its last heartbeat or commit. Later isolates are used for a shorter time. Below the guaranteed lifetime, the crash had another cause and is ignored.';
 
 -- functions/runs.sql
 
--- Runs: start, end, cancel, and how one is seen to be stuck.
+-- Runs: start, end and cancel them, and detect stuck ones.
 
 create function holdfast_private.function_of(kind text) returns text
   language sql immutable set search_path = ''
 as $$ select case when kind = 'restore' then 'holdfast-restore' else 'holdfast-backup' end $$;
-comment on function holdfast_private.function_of(text) is 'The Edge Function that works on a kind of run.';
+comment on function holdfast_private.function_of(text) is 'The Edge Function that works on runs of a kind.';
 
--- The plan of a restore has no settings in it, and so a restore had two workers whatever the setting said.
+-- The plan of a restore contains no settings. Without the fallback to the current setting, a restore
+-- would always have two workers.
 create function holdfast_private.plan_workers(plan jsonb) returns integer
   language sql stable security definer set search_path = ''
 as $$
-  -- A wrong value must not stop the slice that will report it.
+  -- An invalid value must not stop the slice that reports it.
   select case when workers ~ '^[1-9][0-9]?$' then workers::integer else 2 end
   from (select coalesce(plan #>> '{settings,workers}', holdfast_private.setting('workers') #>> '{}') as workers) as asked
 $$;
 comment on function holdfast_private.plan_workers(jsonb) is
-  'How many slices may work on a run at once: as its plan says, else as the setting does now.';
+  'Maximum number of concurrent slices of a run: from its plan, else from the current setting.';
 
 create function holdfast_private.start_run(kind text, plan jsonb, started_by text) returns uuid
   language plpgsql security definer set search_path = ''
@@ -981,9 +1001,10 @@ declare
   other holdfast_private.runs;
   id uuid;
 begin
-  -- Two starts at once must not both see nothing running. Two-int form: Storage uses the other one.
+  -- Two concurrent starts must not both find no running run. The two-integer form avoids a conflict with
+  -- Storage, which uses the other form.
   perform pg_advisory_xact_lock(hashtext('holdfast'), hashtext('start_run'));
-  -- A restore and a backup would write the same entries under two sequences.
+  -- A restore and a backup would write the same entries at two sequences.
   select * into other from holdfast_private.runs r where r.state in ('running', 'sealing') limit 1;
   if found then
     raise exception 'run_in_progress' using errcode = 'HF000',
@@ -1001,7 +1022,7 @@ begin
 end
 $$;
 comment on function holdfast_private.start_run(text, jsonb, text) is
-  'Starts a run and returns its id; raises run_in_progress, which names the run that is in the way.';
+  'Starts a run and returns its id. Raises run_in_progress, which names the run that blocks the start.';
 
 create function holdfast_private.is_running(run uuid) returns boolean
   language sql stable security definer set search_path = ''
@@ -1010,20 +1031,20 @@ as $$
 $$;
 comment on function holdfast_private.is_running(uuid) is 'Whether a run has not ended.';
 
--- A backup that is paused for weeks, or that gets nowhere, is not on its way: the status says that the
--- next snapshot is overdue, and why.
+-- A backup that is paused for weeks, or makes no progress, is not considered on time. The status then
+-- reports that the next snapshot is overdue, and why.
 create function holdfast_private.last_progress(r holdfast_private.runs) returns timestamptz
   language sql stable security definer set search_path = ''
 as $$
-  -- Commits alone are progress: a worker that is killed again and again leases, too.
+  -- Only commits are progress: a worker that crashes repeatedly also takes leases.
   select greatest((r).started_at, (r).resumed_at, max(c.committed_at))
   from holdfast_private.cursors c where c.run = (r).id
 $$;
 comment on function holdfast_private.last_progress(holdfast_private.runs) is
-  'When something was last committed in a run; else when it began, or went on after a limit.';
+  'When a run last committed; if it has not, when it began or resumed after a limit.';
 
--- A run may fail after the record of its snapshot has got into the log, with no answer that said so: from
--- there the snapshot counts. The next run knows it by the bytes that the failed one had frozen.
+-- A run may fail after its snapshot's record was written to the log, if it got no response. The snapshot
+-- is then valid. The next run identifies it by the frozen bytes of the failed run.
 create function holdfast_private.end_run(run_id uuid, new_state text, code text default null,
   message text default null, remedy text default null, result jsonb default null)
   returns void language plpgsql security definer set search_path = ''
@@ -1039,7 +1060,7 @@ begin
 end
 $$;
 comment on function holdfast_private.end_run(uuid, text, text, text, text, jsonb) is
-  'Ends a run, and with it every lease in it. One that failed keeps the snapshot.json that it may have published.';
+  'Ends a run and all its leases. A failed run keeps the snapshot.json that it may have published.';
 
 create function holdfast_private.fail_run(cursor_id bigint, owner uuid, code text, message text, remedy text)
   returns void language plpgsql security definer set search_path = ''
@@ -1047,7 +1068,7 @@ as $$
 declare
   c holdfast_private.cursors;
 begin
-  -- Two workers that fail at once must not both hold the run and wait for each other.
+  -- Locks the run first: otherwise two workers that fail at once would deadlock.
   perform from holdfast_private.runs r
   where r.id = (select cc.run from holdfast_private.cursors cc where cc.id = fail_run.cursor_id)
   for update;
@@ -1056,7 +1077,7 @@ begin
 end
 $$;
 comment on function holdfast_private.fail_run(bigint, uuid, text, text, text) is
-  'Ends the run of a leased cursor as failed, with what to do about it.';
+  'Ends the run of a leased cursor as failed, with a message and a remedy.';
 
 create function holdfast_private.cancel_run(run_id uuid, actor text default null, function_name text default null) returns text
   language plpgsql security definer set search_path = ''
@@ -1083,7 +1104,7 @@ begin
 end
 $$;
 comment on function holdfast_private.cancel_run(uuid, text, text) is
-  'Cancels a running run. What it committed stays and is used by the next. To a function that is named, runs of others are unknown: each has keys of its own.';
+  'Cancels a running run. Its committed results stay and are used by the next run. If a function is named, runs of other functions are unknown to it, because each function has its own keys.';
 
 create function holdfast_private.end_if_stuck(run_id uuid) returns boolean
   language plpgsql security definer set search_path = ''
@@ -1091,14 +1112,14 @@ as $$
 declare
   progress timestamptz;
 begin
-  -- Who waits for a limit's window is not stuck.
+  -- A run that waits for the end of a limit's period is not stuck.
   select greatest(holdfast_private.last_progress(r), case when r.paused_code = 'paused_by_limit' then r.paused_until end)
   into progress
   from holdfast_private.runs r where r.id = end_if_stuck.run_id;
   if progress is null or progress > clock_timestamp() - interval '6 hours' then
     return false;
   end if;
-  -- The run before its cursors, as everywhere.
+  -- Locks the run before its cursors, as all other code does.
   perform from holdfast_private.runs r where r.id = end_if_stuck.run_id for update;
   perform holdfast_private.end_run(end_if_stuck.run_id, 'failed', 'run_stuck',
     format('The run made no progress for six hours, since %s.', holdfast_private.utc(progress)),
@@ -1108,22 +1129,23 @@ begin
 end
 $$;
 comment on function holdfast_private.end_if_stuck(uuid) is
-  'Ends a run as failed (run_stuck) where nothing was committed in it for six hours; returns whether it did.';
+  'Ends a run as failed (run_stuck) if nothing was committed in it for six hours. Returns whether it did.';
 
 -- functions/posts.sql
 
--- How work is posted to the functions.
+-- Posts work to the Edge Functions.
 
 create function holdfast_private.free_workers(r holdfast_private.runs) returns integer
   language sql stable security definer set search_path = ''
 as $$
-  -- What kills its worker kills all workers in its isolate: which object it is can be found out only alone.
+  -- A crash ends all workers in the same isolate. Only a single worker can find out which object causes
+  -- it.
   select case when coalesce(max(c.isolation_mode), 0) > 0 then 1 else holdfast_private.plan_workers((free_workers.r).plan) end
     - count(*) filter (where c.lease_expires_at > clock_timestamp())
   from holdfast_private.cursors c where c.run = (free_workers.r).id and c.finished_at is null
 $$;
 comment on function holdfast_private.free_workers(holdfast_private.runs) is
-  'How many more workers may work on a run; while a cursor is careful, there is one worker.';
+  'How many more workers may work on a run. While a cursor is in isolation mode, only one worker may.';
 
 create function holdfast_private.post_work(function_name text, body jsonb) returns boolean
   language plpgsql security definer set search_path = ''
@@ -1145,7 +1167,7 @@ begin
 end
 $$;
 comment on function holdfast_private.post_work(text, jsonb) is
-  'Asks a function for work over HTTP, once this transaction commits; false where the URL is not in Vault.';
+  'Asks a function for work over HTTP, after this transaction commits. False if the URL or the worker key is not in Vault.';
 
 create function holdfast_private.post_slice(run_id uuid) returns boolean
   language sql security definer set search_path = ''
@@ -1156,7 +1178,7 @@ as $$
     where r.id = post_slice.run_id and r.state in ('running', 'sealing') and not holdfast_private.is_paused(r)), false)
 $$;
 comment on function holdfast_private.post_slice(uuid) is
-  'Asks for a slice of a run over HTTP, once this transaction commits; false where the URL is not in Vault, or the run is paused.';
+  'Asks for a slice of a run over HTTP, after this transaction commits. False if the URL is not in Vault or the run is paused.';
 
 create function holdfast_private.post_free_workers(run_id uuid) returns integer
   language plpgsql security definer set search_path = ''
@@ -1178,9 +1200,10 @@ begin
 end
 $$;
 comment on function holdfast_private.post_free_workers(uuid) is
-  'Posts a slice for each worker of a run that is not busy, as far as there are cursors to lease; returns how many.';
+  'Posts one slice for each free worker of a run, up to the number of cursors to lease. Returns the number of slices.';
 
--- Where slices are posted to is nowhere that a cloud keeps for itself, as for the repository's endpoint.
+-- The project URL must not be an address that clouds reserve, such as a metadata service. The same rule
+-- applies to the repository's endpoint.
 create function holdfast_private.save_project_url(url text) returns void
   language plpgsql security definer set search_path = ''
 as $$
@@ -1192,8 +1215,9 @@ begin
       detail = format('%L is not the URL of a project.', save_project_url.url),
       hint = 'It begins with https:// and has no path: https://<project-ref>.supabase.co.';
   end if;
-  -- There clouds hand out credentials, and each post takes the worker key along.
-  -- An address of digits alone, or in hexadecimal, is one that nobody reads.
+  -- Metadata services return credentials, and each post sends the worker key.
+  --
+  -- Numeric and hexadecimal addresses are refused too, because they hide the real address from readers.
   if save_project_url.url ~* ('^https?://(169\.254\.|\[fe[89ab][0-9a-f]:|\[::ffff:|\[fd00:ec2:|metadata\.google\.internal'
     || '|[0-9]+(:|/|$)|0x)') then
     raise exception 'project_url_invalid' using errcode = 'HF000',
@@ -1208,27 +1232,27 @@ begin
 end
 $$;
 comment on function holdfast_private.save_project_url(text) is
-  'Keeps in Vault where the project''s functions are; raises project_url_invalid.';
+  'Stores the base URL of the project''s functions in Vault; raises project_url_invalid.';
 
 -- functions/leases.sql
 
--- Leases. Every write of a worker names its lease and is refused when the lease is lost, so a worker that
--- wakes late can do no harm.
+-- Leases. Every write of a worker checks its lease and fails if the lease is lost. So a worker that
+-- resumes after its lease expired cannot change anything.
 
 create function holdfast_private.lease_seconds() returns integer
   language sql immutable set search_path = '' as $$ select 60 $$;
 comment on function holdfast_private.lease_seconds() is
-  'How long a lease lives without a commit or heartbeat: longer than one page (5 s) or part may take.';
+  'Seconds until a lease expires without a commit or heartbeat. It is longer than one page (5 s) or part may take.';
 
 create function holdfast_private.page_objects() returns integer
   language sql immutable set search_path = '' as $$ select 500 $$;
 comment on function holdfast_private.page_objects() is
-  'The most objects that one commit is of; after two crashes, so many commits are of one object each.';
+  'Maximum number of objects in one commit. After two crashes, this many commits have one object each.';
 
 create function holdfast_private.worker_limits(plan jsonb) returns jsonb
   language sql stable security definer set search_path = ''
 as $$
-  -- Workers know nothing of each other: each keeps to its part, though the others may be idle.
+  -- Workers do not share their budgets: each uses only its share, even if the others are idle.
   select jsonb_build_object(
     'bytes_per_second', (holdfast_private.limit_setting('max_bytes_per_second') / holdfast_private.plan_workers(plan))::float,
     'requests_per_second', (holdfast_private.limit_setting('max_requests_per_second') / holdfast_private.plan_workers(plan))::float,
@@ -1236,7 +1260,7 @@ as $$
       or holdfast_private.limit_setting('max_egress_bytes_per_month') is not null)
 $$;
 comment on function holdfast_private.worker_limits(jsonb) is
-  'What one worker may read from Storage: its part of what is set, null for no limit; and whether egress is limited.';
+  'Read limits of one worker for Storage: its share of each setting, null for no limit; and whether egress is limited.';
 
 create function holdfast_private.lease_cursor(owner uuid, function_name text, run uuid default null,
   isolate_seconds numeric default null)
@@ -1262,10 +1286,10 @@ begin
   if not found then
     return null;
   end if;
-  -- A worker that ends in any other way gives up its name.
+  -- A worker that ends without a crash clears its name, so a remaining name means a crash.
   c.crashes := c.crashes + (c.lease_owner is not null)::integer;
   if c.lease_owner is not null then
-    -- The last that was heard of it prolonged the lease.
+    -- The last heartbeat or commit set the expiry of the lease.
     perform holdfast_private.slice_killed(lease_cursor.function_name, extract(epoch from
       c.lease_expires_at - make_interval(secs => holdfast_private.lease_seconds()) - c.isolate_loaded_at));
   end if;
@@ -1286,7 +1310,7 @@ begin
 end
 $$;
 comment on function holdfast_private.lease_cursor(uuid, text, uuid, numeric) is
-  'Leases one free cursor of a running run of this function, to a worker in an isolate of this age; null where none is free, all workers are busy or the run is paused.';
+  'Leases one free cursor of a running run of this function to a worker in an isolate of this age. Null if no cursor is free, all workers are busy or the run is paused.';
 
 create function holdfast_private.require_lease(cursor_id bigint, owner uuid) returns holdfast_private.cursors
   language plpgsql security definer set search_path = ''
@@ -1294,7 +1318,8 @@ as $$
 declare
   c holdfast_private.cursors;
 begin
-  -- The run before its cursor, as whoever ends a run does: the other way round they would deadlock.
+  -- Locks the run before its cursor, as the code that ends a run does. The opposite order would cause a
+  -- deadlock.
   perform from holdfast_private.runs r
   where r.id = (select cc.run from holdfast_private.cursors cc where cc.id = require_lease.cursor_id)
     and r.state in ('running', 'sealing')
@@ -1314,7 +1339,7 @@ begin
 end
 $$;
 comment on function holdfast_private.require_lease(bigint, uuid) is
-  'The cursor, locked, if this worker still holds it and its run still runs; else raises lease_lost.';
+  'The cursor, locked, if this worker still has its lease and its run is still running. Otherwise it raises lease_lost.';
 
 create function holdfast_private.heartbeat(cursor_id bigint, owner uuid) returns void
   language plpgsql security definer set search_path = ''
@@ -1326,11 +1351,11 @@ begin
   where id = heartbeat.cursor_id;
 end
 $$;
-comment on function holdfast_private.heartbeat(bigint, uuid) is 'Keeps a lease during long work that commits nothing yet.';
+comment on function holdfast_private.heartbeat(bigint, uuid) is 'Extends a lease during long work without a commit.';
 
 -- functions/releases.sql
 
--- How a worker gives a cursor back before it is done.
+-- How a worker gives back a cursor before it has finished it.
 
 create function holdfast_private.release_cursor(cursor_id bigint, owner uuid, rest_seconds numeric default 0) returns boolean
   language plpgsql security definer set search_path = ''
@@ -1338,7 +1363,7 @@ as $$
 declare
   c holdfast_private.cursors := holdfast_private.require_lease(release_cursor.cursor_id, release_cursor.owner);
 begin
-  -- A worker that rests keeps its place, so that no other reads in its stead.
+  -- While a worker rests, its lease stays, so that no other worker reads in its place.
   update holdfast_private.cursors set lease_owner = null, attempts = greatest(attempts - 1, 0),
     lease_expires_at = case when release_cursor.rest_seconds > 0
       then clock_timestamp() + make_interval(secs => release_cursor.rest_seconds::float) end
@@ -1349,7 +1374,7 @@ begin
 end
 $$;
 comment on function holdfast_private.release_cursor(bigint, uuid, numeric) is
-  'Gives a cursor back with work left in it, which is not a death, and asks for the next slice in the same transaction; or lets the worker rest so long that what it read comes to no more than it may, and leaves it to the tick.';
+  'Gives back an unfinished cursor, which does not count as a crash, and asks for the next slice in the same transaction. If rest_seconds is positive, the cursor rests that long to stay within the read limits, and the tick posts the next slice.';
 
 create function holdfast_private.pause_cursor(cursor_id bigint, owner uuid) returns jsonb
   language plpgsql security definer set search_path = ''
@@ -1359,7 +1384,7 @@ declare
   reached record;
   newly_paused boolean := false;
 begin
-  -- The run first, for update: two workers that find the limit at once must not wait for each other.
+  -- Locks the run first, for update. Otherwise two workers that reach the limit at once would deadlock.
   perform from holdfast_private.runs r
   where r.id = (select cc.run from holdfast_private.cursors cc where cc.id = pause_cursor.cursor_id) for update;
   c := holdfast_private.require_lease(pause_cursor.cursor_id, pause_cursor.owner);
@@ -1374,7 +1399,7 @@ begin
 end
 $$;
 comment on function holdfast_private.pause_cursor(bigint, uuid) is
-  'Gives a cursor back and pauses its run until the window of the limit turns that is reached; where none is any more, it goes on. Returns until when and why, and whether that is news.';
+  'Gives back a cursor and pauses its run until the period of the reached limit ends. If no limit is reached any more, the run continues. Returns until when and why it is paused, and whether it is newly paused.';
 
 create function holdfast_private.may_read(cursor_id bigint, owner uuid) returns boolean
   language plpgsql security definer set search_path = ''
@@ -1384,12 +1409,13 @@ begin
   return (holdfast_private.egress_limit_reached()).setting is null;
 end
 $$;
-comment on function holdfast_private.may_read(bigint, uuid) is 'Whether a worker may read a page or part more: no limit of egress is reached.';
+comment on function holdfast_private.may_read(bigint, uuid) is
+  'Whether a worker may read another page or part, because no egress limit is reached.';
 
 create function holdfast_private.longest_wait() returns interval
   language sql immutable set search_path = '' as $$ select interval '1 hour' $$;
 comment on function holdfast_private.longest_wait() is
-  'The longest that a server is believed when it asks for time: the run is to go on soon after it is well again, and before six hours are over.';
+  'Longest wait that a server may ask for. The run must continue soon after the server is healthy again, and before six hours without progress end it.';
 
 create function holdfast_private.leave_cursor(cursor_id bigint, owner uuid, retry_seconds numeric default null,
   code text default null, message text default null)
@@ -1398,7 +1424,7 @@ as $$
 declare
   c holdfast_private.cursors;
 begin
-  -- The run before its cursor and for update, as in fail_run.
+  -- Locks the run before its cursor, for update, as in fail_run.
   perform from holdfast_private.runs r
   where r.id = (select cc.run from holdfast_private.cursors cc where cc.id = leave_cursor.cursor_id) for update;
   c := holdfast_private.require_lease(leave_cursor.cursor_id, leave_cursor.owner);
@@ -1411,11 +1437,11 @@ begin
 end
 $$;
 comment on function holdfast_private.leave_cursor(bigint, uuid, numeric, text, text) is
-  'Leaves a cursor until its lease runs out, after a failure that may pass: it is no death, and nobody tries again at once. Where a server said for how long it wants to be left alone, no worker asks it before.';
+  'Leaves a cursor until its lease expires, after a temporary failure. It does not count as a crash, and no worker tries again at once. If a server asked to wait, no worker sends it a request before.';
 
 -- functions/commits.sql
 
--- What a worker has done: committed with the cursor that did it.
+-- Commits a worker's results together with the cursor that produced them.
 
 create function holdfast_private.add_counters(a jsonb, b jsonb) returns jsonb
   language sql immutable set search_path = ''
@@ -1425,7 +1451,7 @@ as $$
     from (select * from jsonb_each_text(a) union all select * from jsonb_each_text(b)) as each_side
     group by key) as totals
 $$;
-comment on function holdfast_private.add_counters(jsonb, jsonb) is 'Adds two sets of counters, name by name.';
+comment on function holdfast_private.add_counters(jsonb, jsonb) is 'Adds two sets of counters by name.';
 
 create function holdfast_private.commit_cursor(cursor_id bigint, owner uuid, new_position jsonb, done jsonb)
   returns void language plpgsql security definer set search_path = ''
@@ -1439,12 +1465,13 @@ begin
     counters = holdfast_private.add_counters(counters, commit_cursor.done),
     lease_expires_at = clock_timestamp() + make_interval(secs => holdfast_private.lease_seconds())
   where id = commit_cursor.cursor_id;
-  -- Last of all: workers wait for each other at the day's row until they have committed.
+  -- This is the last statement, because workers block each other on the row of the day until they
+  -- commit.
   perform holdfast_private.add_egress(c.run, commit_cursor.done);
 end
 $$;
 comment on function holdfast_private.commit_cursor(bigint, uuid, jsonb, jsonb) is
-  'Moves a cursor and adds to its counters; called in the transaction that records what was done.';
+  'Moves a cursor and adds to its counters. Call it in the transaction that records the results.';
 
 create function holdfast_private.stage_after(kind text, stage text) returns text
   language sql immutable set search_path = ''
@@ -1461,7 +1488,7 @@ as $$
   end
 $$;
 comment on function holdfast_private.stage_after(text, text) is
-  'The stage that begins when every cursor of a run is finished; null where the run decides itself.';
+  'The stage that begins when every cursor of a run is finished; null if the run decides it.';
 
 create function holdfast_private.finish_cursor(cursor_id bigint, owner uuid, done jsonb default '{}')
   returns void language plpgsql security definer set search_path = ''
@@ -1477,13 +1504,13 @@ begin
     lease_owner = null, lease_expires_at = null
   where id = c.id;
   perform holdfast_private.add_egress(c.run, finish_cursor.done);
-  -- The lock makes the last of several workers see that it is the last.
+  -- With this lock, the last of several workers sees that it is the last.
   perform pg_advisory_xact_lock(hashtext('holdfast'), hashtext(c.run::text));
   if exists (select from holdfast_private.cursors cc where cc.run = c.run and cc.finished_at is null) then
     return;
   end if;
   select * into r from holdfast_private.runs where id = c.run;
-  -- Uploads run beside the stage that met them; the stage to follow is the scan's.
+  -- Uploads run in parallel to the scan, so the next stage follows from the stage of the scan.
   select cc.stage into last_stage from holdfast_private.cursors cc
   where cc.run = c.run and cc.stage <> 'upload' order by cc.id desc limit 1;
   insert into holdfast_private.cursors (run, stage)
@@ -1491,16 +1518,16 @@ begin
 end
 $$;
 comment on function holdfast_private.finish_cursor(bigint, uuid, jsonb) is
-  'Ends a cursor; when it was the run''s last, the next stage begins in the same transaction.';
+  'Finishes a cursor. If it was the last of its run, the next stage begins in the same transaction.';
 
--- A worker remembers what it committed last, and goes on from there. A database that was put back to an
--- earlier moment, or a standby that took over without the newest commits, may still know the worker's
--- lease; what the worker committed next would then leave out what lies between.
+-- A worker continues from its last commit. After a restore of the database, or a failover to a standby
+-- without the newest commits, the database may still have the worker's lease. The worker's next commit
+-- would then skip the lost results.
 create function holdfast_private.check_fencing_token(cursor_id bigint, committed_at text) returns boolean
   language plpgsql security definer set search_path = ''
 as $$
 begin
-  -- A later one than the worker knows of is its own: a commit whose answer was lost.
+  -- A later commit than the worker knows is its own: the response to that commit was lost.
   if check_fencing_token.committed_at is not null and not exists (
     select from holdfast_private.cursors c
     where c.id = check_fencing_token.cursor_id and c.committed_at >= check_fencing_token.committed_at::timestamptz
@@ -1513,19 +1540,19 @@ begin
 end
 $$;
 comment on function holdfast_private.check_fencing_token(bigint, text) is
-  'True where the last commit of a cursor is the one that the worker knows of or a later one, or it knows of none; else raises lease_lost.';
+  'True if the last commit of a cursor is the one that the worker knows or a later one, or if the worker knows none. Otherwise it raises lease_lost.';
 
--- Volatile, so that it sees what the statement that calls it has just committed to.
+-- Must be volatile, to see the commit of the statement that calls it.
 create function holdfast_private.committed_at(cursor_id bigint) returns text
   language sql volatile security definer set search_path = ''
 as $$ select holdfast_private.utc(c.committed_at) from holdfast_private.cursors c where c.id = committed_at.cursor_id $$;
 comment on function holdfast_private.committed_at(bigint) is
-  'When a cursor was made or last moved, in UTC to the microsecond; null where there is none.';
+  'When a cursor was created or last moved, in UTC with microseconds; null if the cursor does not exist.';
 
 -- functions/project.sql
 
--- Which project this database serves. A clone or a branch carries its origin's rows along, and must
--- neither go on with the origin's runs nor post to the origin.
+-- Identifies the project that this database serves. A clone or a branch contains the rows of its origin.
+-- It must neither continue the origin's runs nor post to the origin.
 
 create function holdfast_private.bind_project(project_url text) returns integer
   language plpgsql security definer set search_path = ''
@@ -1543,7 +1570,7 @@ begin
       perform holdfast_private.end_run(running.id, 'cancelled', message => format('It was a run of %s.', before));
       cancelled := cancelled + 1;
     end loop;
-    -- The origin's URL in a clone's Vault would make the clone's cron post to the origin.
+    -- A clone's Vault contains the origin's URL, so the clone's cron jobs would post to the origin.
     delete from vault.secrets where name = 'holdfast_project_url' and exists (
       select from vault.decrypted_secrets d where d.id = secrets.id and d.decrypted_secret = before);
   end if;
@@ -1555,4 +1582,4 @@ begin
 end
 $$;
 comment on function holdfast_private.bind_project(text) is
-  'Called by the functions with their own SUPABASE_URL. Where it is another than before, left-over runs are cancelled; returns how many.';
+  'The functions call it with their own SUPABASE_URL. If the URL differs from the stored one, it cancels the runs of the other project. Returns their number.';

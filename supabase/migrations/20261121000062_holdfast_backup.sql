@@ -2,7 +2,7 @@
 
 -- functions/backup_start.sql
 
--- The backup job's start: prepare, and cut the scan into cursors.
+-- Start of the backup job: the prepare stage, and the division of the scan into cursors.
 
 create function holdfast_private.start_backup(started_by text) returns uuid
   language plpgsql security definer set search_path = ''
@@ -13,12 +13,12 @@ begin
   return holdfast_private.start_run('backup', jsonb_build_object('settings', holdfast_private.all_settings()), start_backup.started_by);
 end
 $$;
-comment on function holdfast_private.start_backup(text) is 'Starts a backup with the settings as they are now.';
+comment on function holdfast_private.start_backup(text) is 'Starts a backup with the current settings.';
 
 create function holdfast_private.scan_buckets(scope holdfast_private.scope, repository integer) returns setof text
   language sql stable security definer set search_path = ''
 as $$
-  -- Buckets that have open entries come along though they are gone: their entries must be closed.
+  -- Includes deleted buckets that have open entries, because these entries must be closed.
   with recursive held as (
     (select e.bucket_id from holdfast_private.entries e
       where e.repository = scan_buckets.repository order by e.bucket_id limit 1)
@@ -33,7 +33,7 @@ as $$
   select held.bucket_id from held where held.bucket_id is not null
 $$;
 comment on function holdfast_private.scan_buckets(holdfast_private.scope, integer) is
-  'Ids of the buckets that a backup has to look at.';
+  'Ids of the buckets that a backup has to scan.';
 
 create function holdfast_private.backup_rollback(cursor_id bigint, owner uuid, repository_id uuid, location jsonb, max_rows integer)
   returns integer language plpgsql security definer set search_path = ''
@@ -53,7 +53,7 @@ begin
 end
 $$;
 comment on function holdfast_private.backup_rollback(bigint, uuid, uuid, jsonb, integer) is
-  'Where backups went to another place so far, forgets some of what was copied there and never sealed; returns how much, 0 when nothing is left.';
+  'If earlier backups used another location, removes up to max_rows unsealed entries that were copied there. Returns the number of entries; 0 when none remain.';
 
 create function holdfast_private.backup_prepared(cursor_id bigint, owner uuid, facts jsonb) returns integer
   language plpgsql security definer set search_path = ''
@@ -74,11 +74,11 @@ begin
 end
 $$;
 comment on function holdfast_private.backup_prepared(bigint, uuid, jsonb) is
-  'Ends the prepare stage: records the repository, takes the run''s sequence, cuts the scan into cursors.';
+  'Ends the prepare stage: records the repository, takes the run''s sequence, and divides the scan into cursors.';
 
 -- functions/backup_scan.sql
 
--- The scan: windows of names, compared and given out page by page.
+-- The scan compares windows of names and returns the differences page by page.
 
 create function holdfast_private.window_end(repository integer, bucket_id text, from_name text, range_to text, rows integer)
   returns text language plpgsql stable security definer set search_path = '' set plan_cache_mode = force_custom_plan
@@ -87,8 +87,8 @@ declare
   last_source text;
   last_entry text;
 begin
-  -- The table and not the view of it: a bound may count rows that are not live, and without their
-  -- columns the index alone answers.
+  -- Reads the table instead of the view. The window may include rows that are not live, and an
+  -- index-only scan is possible without the other columns.
   select o.name into last_source from storage.objects o
   where o.bucket_id = window_end.bucket_id collate "default" and o.name collate "C" >= window_end.from_name
     and (window_end.range_to is null or o.name collate "C" <= window_end.range_to)
@@ -100,7 +100,7 @@ begin
   if last_source is not null or last_entry is not null then
     return least(last_source collate "C", last_entry collate "C");
   end if;
-  -- Less than a window is left on both sides: it ends at the last name of either.
+  -- Both sides have less than a window of names. The window ends at the last name of either side.
   select o.name into last_source from storage.objects o
   where o.bucket_id = window_end.bucket_id collate "default" and o.name collate "C" >= window_end.from_name
     and (window_end.range_to is null or o.name collate "C" <= window_end.range_to)
@@ -113,7 +113,7 @@ begin
 end
 $$;
 comment on function holdfast_private.window_end(integer, text, text, text, integer) is
-  'Last name of the window that begins at from_name, so that both tables are bounded on both sides; null at the end of the range.';
+  'Last name of the window that begins at from_name, so that both tables are bounded on both sides. Null at the end of the range.';
 
 create function holdfast_private.backup_item(repository integer, object_id uuid, bucket_id text, name text, version text,
   size bigint, etag text, metadata jsonb) returns table (item jsonb)
@@ -139,16 +139,16 @@ begin atomic
       limit 1) as moved on true;
 end;
 comment on function holdfast_private.backup_item(integer, uuid, text, text, text, bigint, text, jsonb) is
-  'An object as a slice acts on it. blob is set where its bytes are held: under this version, or, assumed, as the same object before a move.';
+  'An object as an item for a slice. blob is set if its bytes are held: under this version, or assumed, as the same object before a move.';
 
--- Names whose object went before the run and that another one took while their window was at work:
--- compared, they were missing; committed, they are there again, and what the catalog has of them was
--- so before the run alone. They are marked like names that are gone, and looked up by object id.
+-- Handles a name whose object was deleted before the run and that another object took while the window
+-- was processed. The comparison found the name missing; at the commit it exists again. The catalog's
+-- entry was valid only before the run, so it is marked as missing and looked up by object id.
 create function holdfast_private.mark_missing(repository integer, sequence integer, scope holdfast_private.scope,
   bucket_id text, from_name text, to_name text) returns integer
   language plpgsql security definer set search_path = '' set plan_cache_mode = force_custom_plan
-  -- Tables that were just filled have no statistics: one row is expected of each side, and the loop
-  -- over both takes a minute for 6,000 names.
+  -- Newly filled tables have no statistics. Postgres then expects one row on each side, and a nested
+  -- loop over both takes a minute for 6,000 names.
   set enable_nestloop = off
 as $$
 declare
@@ -162,28 +162,30 @@ begin
       select from holdfast_private.source_objects o
       where o.bucket_id = mark_missing.bucket_id collate "default" and o.name = e.name
         and o.name >= mark_missing.from_name and o.name <= mark_missing.to_name
-        -- What this run read, or could not read, was so during the run, whatever is there by now.
+        -- An entry of this run was valid during the run, even if the name has changed since. The same
+        -- holds for a version that this run could not read.
         and (e.added_in = mark_missing.sequence
           or o.version in (coalesce(e.version_uuid::text, e.version_text), e.wanted_version))
-        -- A scope of nulls leaves nothing out; asking costs as much as all the rest.
+        -- A null scope excludes nothing. Calling in_scope costs as much as all the rest.
         and (mark_missing.scope is null or holdfast_private.in_scope(mark_missing.scope, o.bucket_id, o.name, o.size)));
   get diagnostics marked = row_count;
   return marked;
 end
 $$;
 comment on function holdfast_private.mark_missing(integer, integer, holdfast_private.scope, text, text, text) is
-  'Marks the names of a covered window that the project no longer has in scope, or has as another version than was compared. They are closed later, by object id.';
+  'Marks the names of a completed window that are no longer in scope in the project, or that have another version than was compared. The entries are closed later, by object id.';
 
 create function holdfast_private.window_differs(repository integer, scope holdfast_private.scope, bucket_id text, from_name text,
   to_name text) returns boolean
   language plpgsql stable security definer set search_path = '' set plan_cache_mode = force_custom_plan
-  -- Two indexes in one order: it costs the same a row at any size, keeps nothing in memory or on
-  -- disk, and ends where the first difference is. And workers are the parallelism.
+  -- A merge join over two indexes in the same order has a constant cost per row and needs no memory or
+  -- disk. It stops at the first difference. Parallel query is not needed, because the workers already
+  -- run in parallel.
   set enable_seqscan = off set enable_bitmapscan = off set enable_hashjoin = off
   set max_parallel_workers_per_gather = 0
 as $$
 begin
-  -- One merge over both tables that ends at the first difference: all that an unchanged window costs.
+  -- One merge over both tables, up to the first difference. An unchanged window needs no other query.
   return exists (
     select from (
       select * from holdfast_private.source_objects o
@@ -201,7 +203,7 @@ begin
 end
 $$;
 comment on function holdfast_private.window_differs(integer, holdfast_private.scope, text, text, text) is
-  'Whether project and catalog differ anywhere in a window.';
+  'Whether project and catalog differ in a window.';
 
 create function holdfast_private.backup_page(cursor_id bigint, owner uuid, max_items integer, window_rows integer default 50000)
   returns jsonb language plpgsql security definer set search_path = '' set plan_cache_mode = force_custom_plan
@@ -230,9 +232,11 @@ begin
       and (e.name is null or e.version <> o.version or e.wanted_version is not null
         or not holdfast_private.same_metadata(o.type, o.cache_control, o.user_metadata, o.owner_id, o.created_at,
           e.type, e.cache_control, e.user_metadata, e.owner_id, e.created_at))
-      -- Of both tables' names, so that it is asked of what differs and not of every row.
+      -- Checks the names of both tables, so that in_scope runs only for differences and not for every
+      -- row.
       and holdfast_private.in_scope(scope, o.bucket_id, coalesce(e.name, o.name), o.size)
-      -- What could not be had is tried again when its time has come, or at once as another version.
+      -- An object that could not be copied is tried again when its retry time has come, or at once if
+      -- its version changed.
       and (e.wanted_version is null or e.wanted_version <> o.version or not exists (
         select from holdfast_private.failures f where f.job = 'backup' and f.bucket_id = o.bucket_id
           and f.name = o.name and f.next_at > now()))
@@ -249,19 +253,19 @@ begin
 end
 $$;
 comment on function holdfast_private.backup_page(bigint, uuid, integer, integer) is
-  'Compares one window and returns up to max_items objects to act on, and the name up to which that is all. A window without a difference is committed here.';
+  'Compares one window. Returns up to max_items objects to process, and the name up to which the window is then complete. Commits a window without a difference.';
 
 -- functions/backup_commit.sql
 
--- What became of a page of the scan.
+-- Commits the results of a page of the scan.
 
 create function holdfast_private.mark_moved(r holdfast_private.runs, results jsonb) returns void
   language sql security definer set search_path = ''
-  -- A page's objects, each looked up; whatever else the planner may think of reads all entries.
+  -- Looks up each object of the page. With any other plan, Postgres reads all entries.
   set plan_cache_mode = force_custom_plan set enable_hashjoin = off set enable_mergejoin = off
   set enable_seqscan = off
 as $$
-  -- The same object under two names means that it was moved during the scan: one of them is gone.
+  -- If an object has two names, it was moved during the scan, and one of the names no longer exists.
   update holdfast_private.entries e set missing_in = (r).sequence
   from jsonb_to_recordset(mark_moved.results) as x (bucket_id text, name text, object_id uuid)
   where e.repository = (r).repository and holdfast_private.object_hash(e.object_id) = holdfast_private.object_hash(x.object_id)
@@ -269,7 +273,7 @@ as $$
     and (e.bucket_id, e.name) <> (x.bucket_id, x.name) and e.missing_in is distinct from (r).sequence
 $$;
 comment on function holdfast_private.mark_moved(holdfast_private.runs, jsonb) is
-  'Marks the entries of these objects that have other names, to be looked at when the scan is done.';
+  'Marks the other names of these objects. The missing stage checks them after the scan.';
 
 create function holdfast_private.record_results(r holdfast_private.runs, results jsonb) returns void
   language plpgsql security definer set search_path = ''
@@ -282,7 +286,7 @@ begin
   if failed then
     perform holdfast_private.mark_entries((r).repository, (r).sequence, record_results.results);
   end if;
-  -- Of most pages nothing failed, now or before.
+  -- Most pages have no failure and had none before. The check avoids the work for them.
   if failed or exists (select from holdfast_private.failures f where f.job = 'backup') then
     perform holdfast_private.record_failures((r).id, 'backup', record_results.results);
   end if;
@@ -293,7 +297,7 @@ begin
 end
 $$;
 comment on function holdfast_private.record_results(holdfast_private.runs, jsonb) is
-  'Writes down what became of each object of a page: held, failed, or begun as an upload.';
+  'Records the result of each object of a page: held, failed, or begun as an upload.';
 
 create function holdfast_private.backup_commit(cursor_id bigint, owner uuid, results jsonb, to_name text, done jsonb)
   returns void language plpgsql security definer set search_path = ''
@@ -311,16 +315,16 @@ begin
   end if;
   perform holdfast_private.mark_missing(r.repository, r.sequence, holdfast_private.plan_scope(r.plan), c.bucket_id,
     coalesce(c.position ->> 'from', c.range_from), backup_commit.to_name);
-  -- chr(1) makes the least name above to_name, so the next window can be bounded inclusively.
+  -- chr(1) makes the smallest name after to_name, so the next window can have an inclusive start.
   perform holdfast_private.commit_cursor(c.id, backup_commit.owner,
     jsonb_build_object('from', backup_commit.to_name || chr(1)), backup_commit.done);
 end
 $$;
 comment on function holdfast_private.backup_commit(bigint, uuid, jsonb, text, jsonb) is
-  'Commits a page of the scan: results, names no longer found, position and counters, in one transaction. Results may be of names behind to_name, up to which nothing is passed over; null where nothing is passed at all.';
+  'Commits a page of the scan in one transaction: results, names no longer found, position and counters. The window is complete up to to_name; if to_name is null, the position does not move. Results may have names after to_name.';
 
--- An object that is moved while it is read for the first time: no name of it was ever held, so none is
--- found missing, and where it went to the scan may have been already.
+-- Finds an object that moved during its first read. No entry has any of its names, so none is found
+-- missing, and the scan may already have passed the new name.
 create function holdfast_private.find_object_by_id(object_id uuid) returns jsonb
   language sql stable security definer set search_path = ''
 as $$
@@ -332,14 +336,14 @@ as $$
     and holdfast_private.in_scope(holdfast_private.plan_scope(r.plan), o.bucket_id, o.name, o.size)
 $$;
 comment on function holdfast_private.find_object_by_id(uuid) is
-  'An object by its id, under whichever name it has now, as a slice of the running backup acts on it; null where it is gone or out of scope.';
+  'An object by its id, under its current name, as an item for a slice of the running backup. Null if it was deleted or is out of scope.';
 
--- Is Storage out, or does it lack the bytes of one object? Both may look the same to whoever reads
--- that object; so objects are named that were readable, to be read again.
+-- Distinguishes an outage of Storage from the missing bytes of one object. Both can return the same
+-- error for that object, so the caller reads some objects again that were readable before.
 create function holdfast_private.readable_objects(max_objects integer) returns jsonb
   language sql volatile security definer set search_path = '' set plan_cache_mode = force_custom_plan
 as $$
-  -- Of as many buckets as there are: bytes are lost by the bucket.
+  -- Selects from as many buckets as possible, because bytes are often lost for one bucket only.
   select coalesce(jsonb_agg(jsonb_build_object('bucket_id', held.bucket_id, 'name', held.name)), '[]') from (
     select one.bucket_id, one.name
     from holdfast_private.runs r cross join storage.buckets b
@@ -358,7 +362,7 @@ as $$
     order by random() limit readable_objects.max_objects) as held
 $$;
 comment on function holdfast_private.readable_objects(integer) is
-  'Some objects of the project whose bytes the running run''s repository holds as they are now: Storage gave them once.';
+  'Some objects of the project whose current bytes the repository of the running run holds: Storage returned their bytes before.';
 
 create function holdfast_private.has_storage_failure() returns boolean
   language sql stable security definer set search_path = ''
@@ -368,26 +372,28 @@ as $$
     where r.state = 'running' and f.code = 'storage_failed')
 $$;
 comment on function holdfast_private.has_storage_failure() is
-  'Whether the running run already passed an object that Storage did not give, instead of waiting for it.';
+  'Whether the running run has already skipped an object that Storage did not return, instead of waiting for it.';
 
 -- functions/moved_since_start.sql
 
--- Objects that no scan met: new since the last snapshot, and moved during the scan from where it
--- had yet to come to where it had been. No entry knows them, so no name of theirs is found missing.
--- A move sets updated_at, which finds them; what is copied of them is decided by the row, as ever.
+-- Finds objects that no scan met. Such an object is new since the last snapshot and moves during the
+-- scan. Its old name is ahead of the scan and its new name is behind it. The object has no entry, so no
+-- name of it is found missing. A move sets updated_at, by which this code finds it. What is copied still
+-- depends on the object's current row.
 create function holdfast_private.moved_scan_blocks() returns bigint
   language sql immutable set search_path = '' as $$ select 32768 $$;
 comment on function holdfast_private.moved_scan_blocks() is
-  'Blocks of storage.objects that one statement looks through for moved_since_start: a quarter of a GB, seconds from a cold disk.';
+  'Number of blocks of storage.objects that one statement reads for moved_since_start: a quarter of a GB, which takes seconds from a cold disk.';
 
 create function holdfast_private.moved_scan_passes() returns integer
   language sql immutable set search_path = '' as $$ select 5 $$;
 comment on function holdfast_private.moved_scan_passes() is
-  'Times that the table is looked through at most: again where the last time found any, for they may have moved on.';
+  'Maximum number of passes over the table. If a pass found objects, another pass follows, because they may have moved again.';
 
 create function holdfast_private.moved_since_start(r holdfast_private.runs, from_block bigint, max_items integer) returns jsonb
   language plpgsql stable security definer set search_path = '' set plan_cache_mode = force_custom_plan
-  -- What was changed since is few: each is looked up, and nothing is hashed whole for it.
+  -- Few rows changed since the start, so each is looked up. A hash or merge join would read complete
+  -- tables.
   set enable_hashjoin = off set enable_mergejoin = off
 as $$
 declare
@@ -400,10 +406,11 @@ begin
       select o.* from (
         select s.id from storage.objects s
         where s.ctid >= first_row and s.ctid < behind_last
-          -- The time is the start of a transaction, and a move's is short.
+          -- updated_at is the start time of the move's transaction, which is short.
           and s.updated_at >= (moved_since_start.r).started_at - interval '1 minute'
           and (s.created_at < (moved_since_start.r).started_at or s.created_at is null)
-        -- Before the view below is joined, or its rows would be read in its own order.
+        -- Filters the rows before the join with the view. Otherwise the planner would read the table in
+        -- the order of the view's join.
         offset 0) as changed
         join holdfast_private.source_objects o on o.id = changed.id
       where holdfast_private.in_scope(scope, o.bucket_id, o.name, o.size)
@@ -411,7 +418,7 @@ begin
           select from holdfast_private.entries e
           where holdfast_private.object_hash(e.object_id) = holdfast_private.object_hash(o.id) and e.object_id = o.id
             and e.repository = (moved_since_start.r).repository and e.removed_in is null
-            -- A name that is about to be closed keeps nothing.
+            -- An entry that is about to be closed does not count as held.
             and e.missing_in is distinct from (moved_since_start.r).sequence)
         and not exists (
           select from holdfast_private.known_entries h
@@ -426,7 +433,7 @@ begin
 end
 $$;
 comment on function holdfast_private.moved_since_start(holdfast_private.runs, bigint, integer) is
-  'Objects that were there when a run began, changed since and are not held under any name: of so many blocks of storage.objects.';
+  'Objects that existed when a run began, changed since and are not held under any name, in a range of blocks of storage.objects.';
 
 create function holdfast_private.moved_page(r holdfast_private.runs, last_position jsonb, max_items integer) returns jsonb
   language plpgsql stable security definer set search_path = ''
@@ -445,7 +452,7 @@ begin
   items := holdfast_private.moved_since_start(moved_page.r, block, moved_page.max_items);
   found_here := jsonb_array_length(items);
   found_any := found_any or found_here > 0;
-  -- A full page may not have been all.
+  -- If a page is full, its blocks may have more objects and are read again.
   if found_here < moved_page.max_items then
     block := block + holdfast_private.moved_scan_blocks();
   end if;
@@ -462,12 +469,12 @@ begin
 end
 $$;
 comment on function holdfast_private.moved_page(holdfast_private.runs, jsonb, integer) is
-  'The next moved_since_start and the position to commit; null when the table was looked through and none was left.';
+  'The next page of moved_since_start and the position to commit. Null when a complete pass found no object, or after the last pass.';
 
 -- functions/missing_names.sql
 
--- Names that a scan no longer found. Each is looked up by object id: an object that lives under
--- another name is backed up there first, and only then is the old name closed.
+-- Names that a scan no longer found. Each is looked up by object id. If the object now has another name,
+-- it is backed up under that name before the old name is closed.
 
 create function holdfast_private.missing_page(cursor_id bigint, owner uuid, max_items integer) returns jsonb
   language plpgsql security definer set search_path = ''
@@ -509,7 +516,7 @@ begin
 end
 $$;
 comment on function holdfast_private.missing_page(bigint, uuid, integer) is
-  'Marked names after the cursor, then moved_since_start: objects that live elsewhere and are not held there, and the position to commit; null at the end.';
+  'Objects of the marked names after the cursor, if they have another name now and are not held under it. After these, objects that moved since the start. Includes the position to commit; null at the end.';
 
 create function holdfast_private.missing_commit(cursor_id bigint, owner uuid, results jsonb, new_position jsonb, done jsonb)
   returns void language plpgsql security definer set search_path = ''
@@ -522,15 +529,17 @@ begin
   perform holdfast_private.commit_cursor(c.id, missing_commit.owner, missing_commit.new_position, missing_commit.done);
 end
 $$;
-comment on function holdfast_private.missing_commit(bigint, uuid, jsonb, jsonb, jsonb) is 'Commits a page of the gone stage.';
+comment on function holdfast_private.missing_commit(bigint, uuid, jsonb, jsonb, jsonb) is
+  'Commits a page of the missing stage.';
 
--- Closing names of objects that moved more than once during the scan: it met one under its second
--- name, and then that went on to a third, behind the scan. The first was kept, since nothing is held
--- under the third; but what is held under the second was so during the run, and the first was not.
+-- An object may move twice during a scan: the scan finds it under its second name, and then it moves to
+-- a third name that the scan has already passed. Nothing is held under the third name. The first name
+-- must still be closed, because the object is held under the second name, which was valid during the
+-- run.
 --
--- An object moves away, and another one takes its name whose bytes can't be had: the entry under that name
--- holds what was there, and is marked with the version that was wanted. It was closed, since its object
--- lives elsewhere, and the one that took the name was in no listing.
+-- A moved object's old name may be taken by another object whose bytes cannot be read. The entry then
+-- holds the old object's bytes and is marked with the wanted version of the new object. It must stay
+-- open, because no other entry lists the new object.
 create function holdfast_private.close_page(cursor_id bigint, owner uuid, max_items integer) returns integer
   language plpgsql security definer set search_path = ''
 as $$
@@ -549,15 +558,16 @@ begin
     order by e.bucket_id, e.name limit close_page.max_items
   ), judged as (
     select m.bucket_id, m.name, m.added_in, case
-      -- Another object lives here, of which nothing could be had: only this entry tells of it.
+      -- Another object has this name now and none of its bytes could be copied. Only this entry lists
+      -- it.
       when exists (
         select from holdfast_private.source_objects s
         where s.bucket_id = m.bucket_id collate "default" and s.name = m.name and s.version = m.wanted_version
           and holdfast_private.in_scope(scope, s.bucket_id, s.name, s.size)) then 'kept'
       when o.id is null then 'removed'
       when not holdfast_private.in_scope(scope, o.bucket_id, o.name, o.size) then 'excluded'
-      -- Of the names that an object had during the scan one is enough: one that the scan met last
-      -- it found after it looked here, where the object was not any more.
+      -- If an object had several names during the scan, one open entry is enough. The entry that the
+      -- scan added last is kept.
       when exists (
         select from holdfast_private.entries h
         where holdfast_private.object_hash(h.object_id) = holdfast_private.object_hash(m.object_id) and h.object_id = m.object_id
@@ -566,13 +576,14 @@ begin
           and (h.missing_in is distinct from r.sequence
             or (h.added_in, h.bucket_id, h.name) > (m.added_in, m.bucket_id, m.name))) then 'moved'
       when (o.bucket_id, o.name) = (m.bucket_id, m.name) then 'kept'
-      -- By object: what lay there before may be all that is held under the new name.
+      -- Compares the object id, because an entry under the new name may hold the bytes of a previous
+      -- object.
       when exists (
         select from holdfast_private.entries h where h.repository = r.repository and h.bucket_id = o.bucket_id
           and h.name = o.name and h.removed_in is null and h.blob is not null and h.object_id = o.id) then 'moved'
-      -- It never held anything that the old name would have to stay for.
+      -- The entry has no bytes for which the old name would have to stay open.
       when m.blob is null then 'moved'
-      -- Its bytes under the new name are not held yet: the old name stays until they are.
+      -- The bytes are not yet held under the new name, so the old name stays open.
       else 'kept' end as fate
     from marked m left join holdfast_private.source_objects o on o.id = m.object_id
   ), closed as (
@@ -594,12 +605,13 @@ begin
 end
 $$;
 comment on function holdfast_private.close_page(bigint, uuid, integer) is
-  'Closes marked entries after the cursor by their fate (removed, moved, excluded, or kept because they may not be closed yet), commits, and returns how many it looked at; 0 at the end.';
+  'Closes the marked entries after the cursor and commits. Entries are removed, moved or excluded; an entry that may not be closed yet is kept. Returns the number of entries checked; 0 at the end.';
 
 -- functions/uploads.sql
 
--- Large uploads: one cursor each, one row a finished part, so that an invocation goes on where the
--- last one ended and sends no finished part again. So does the next run, where its run was cancelled.
+-- Large uploads: one cursor per upload and one row per finished part. So an invocation continues after
+-- the last finished part and does not send it again. After a cancelled run, the next run continues in
+-- the same way.
 
 create function holdfast_private.begin_uploads(r holdfast_private.runs, results jsonb) returns void
   language sql security definer set search_path = ''
@@ -629,7 +641,7 @@ as $$
   from (select id from adopted union all select id from begun) as u
 $$;
 comment on function holdfast_private.begin_uploads(holdfast_private.runs, jsonb) is
-  'Makes a row and a cursor for each object above one part; the scan passes it, a worker uploads it. An upload that an ended run left is taken over where the object is still the same.';
+  'Creates a row and a cursor for each object larger than one part. The scan continues, and a worker uploads the object. If an ended run has an unfinished upload of the same version, it is taken over.';
 
 create function holdfast_private.upload_state(cursor_id bigint, owner uuid) returns jsonb
   language plpgsql security definer set search_path = ''
@@ -662,7 +674,7 @@ begin
 end
 $$;
 comment on function holdfast_private.upload_begun(bigint, uuid, text) is
-  'Records S3''s id of the upload. Parts of an earlier one are forgotten with it.';
+  'Records S3''s id of the upload. The parts of an earlier upload are deleted.';
 
 create function holdfast_private.upload_part_done(cursor_id bigint, owner uuid, part jsonb, done jsonb default '{}')
   returns void language plpgsql security definer set search_path = ''
@@ -679,7 +691,8 @@ begin
     jsonb_build_object('bytes_copied', part -> 'size', 'storage_requests', 1, 's3_requests', 1) || upload_part_done.done);
 end
 $$;
-comment on function holdfast_private.upload_part_done(bigint, uuid, jsonb, jsonb) is 'Records a finished part {number, size, etag, sha256 in hex}, and further counters.';
+comment on function holdfast_private.upload_part_done(bigint, uuid, jsonb, jsonb) is
+  'Records a finished part {number, size, etag, sha256 in hex} and adds counters.';
 
 create function holdfast_private.upload_restart(cursor_id bigint, owner uuid, object jsonb, key text, part_size bigint)
   returns void language plpgsql security definer set search_path = ''
@@ -696,7 +709,7 @@ begin
 end
 $$;
 comment on function holdfast_private.upload_restart(bigint, uuid, jsonb, text, bigint) is
-  'Begins an upload anew for the version that the source has now.';
+  'Restarts an upload for the current version of the source.';
 
 create function holdfast_private.upload_done(cursor_id bigint, owner uuid, result jsonb, done jsonb) returns void
   language plpgsql security definer set search_path = ''
@@ -708,7 +721,7 @@ begin
   if upload_done.result is not null then
     perform holdfast_private.record_results(r, jsonb_build_array(upload_done.result));
   else
-    -- The scan met the name while its object was there.
+    -- The scan found the name before its object was deleted.
     update holdfast_private.entries e set missing_in = r.sequence from holdfast_private.uploads u
     where u.id = (c.position ->> 'upload')::bigint and e.repository = r.repository
       and e.bucket_id = u.bucket_id and e.name = u.name and e.removed_in is null and e.added_in < r.sequence;
@@ -718,7 +731,7 @@ begin
 end
 $$;
 comment on function holdfast_private.upload_done(bigint, uuid, jsonb, jsonb) is
-  'Ends an upload with its result (held or failed; null where the object is gone, whose name is then marked) and finishes its cursor.';
+  'Finishes an upload and its cursor. result is held or failed. If result is null, the object was deleted and its name is marked as missing.';
 
 create function holdfast_private.orphaned_uploads(cursor_id bigint, owner uuid, max_uploads integer) returns jsonb
   language plpgsql security definer set search_path = ''
@@ -738,7 +751,7 @@ begin
 end
 $$;
 comment on function holdfast_private.orphaned_uploads(bigint, uuid, integer) is
-  'Uploads that ended runs left in the repository, and whether this run had any: asked when a scan is done, which would have taken over what can still be finished.';
+  'Uploads that ended runs did not finish in the repository, and whether this run had any uploads. It is called after the scan, which takes over the uploads that can still be finished.';
 
 create function holdfast_private.unknown_uploads(cursor_id bigint, owner uuid, ids jsonb) returns jsonb
   language plpgsql security definer set search_path = ''
@@ -751,7 +764,7 @@ begin
 end
 $$;
 comment on function holdfast_private.unknown_uploads(bigint, uuid, jsonb) is
-  'Which of S3''s ids of uploads stand in no row: their workers died before they could write them down.';
+  'The S3 upload ids that have no row, because their workers crashed before they could record them.';
 
 create function holdfast_private.remove_uploads(cursor_id bigint, owner uuid, missing jsonb, done jsonb) returns void
   language plpgsql security definer set search_path = ''
@@ -766,7 +779,7 @@ begin
 end
 $$;
 comment on function holdfast_private.remove_uploads(bigint, uuid, jsonb, jsonb) is
-  'Removes the rows, by number, of uploads that were aborted, with the counters of doing so.';
+  'Deletes the rows, by id, of aborted uploads, and adds the counters of aborting them.';
 
 create function holdfast_private.object_now(bucket_id text, name text) returns jsonb
   language sql stable security definer set search_path = ''
@@ -776,7 +789,7 @@ as $$
   from holdfast_private.source_objects o where o.bucket_id = object_now.bucket_id and o.name = object_now.name
 $$;
 comment on function holdfast_private.object_now(text, text) is
-  'An object''s row as it is now, null if it is gone: asked again when a read did not give what the row had said.';
+  'The current row of an object; null if it was deleted. It is read again if the bytes did not match the previous row.';
 
 -- functions/snapshots.sql
 
@@ -818,7 +831,8 @@ begin
   where runs.repository = recover_unconfirmed_snapshot.repository and runs.kind = 'backup' and runs.state = 'failed'
     and runs.sequence = (record ->> 'sequence')::integer
     and encode(sha256(convert_to(runs.frozen, 'UTF8')), 'hex') = record ->> 'sha256';
-  -- What another run has put into the catalog since is in no snapshot: to tell it apart wants an import.
+  -- If another run has changed the catalog since, its entries are in no snapshot. Only an import can
+  -- separate them.
   if not found or exists (
     select from holdfast_private.entries e
     where e.repository = r.repository and (e.added_in > r.sequence or e.removed_in > r.sequence)
@@ -832,7 +846,7 @@ begin
 end
 $$;
 comment on function holdfast_private.recover_unconfirmed_snapshot(integer, jsonb) is
-  'Lets a snapshot join the catalog by the record that its failed run left in the log; false where the record is of no such run, or the catalog has moved on.';
+  'Adds a snapshot to the catalog if the log has the record of its failed run. False if the record belongs to no such run, or if the catalog has changed since.';
 
 create function holdfast_private.resolve_snapshot(repository integer, wanted text) returns jsonb
   language plpgsql stable security definer set search_path = ''
@@ -854,7 +868,7 @@ begin
   end if;
   if found.id is not null then
     return jsonb_build_object('sequence', found.sequence, 'id', found.id, 'state', found.state,
-      -- Whoever asks for the latest should know of one that is newer and incomplete.
+      -- A user who asks for the latest snapshot should learn of a newer, incomplete one.
       'newer_partial', (select s.id from holdfast_private.snapshots s
         where s.repository = resolve_snapshot.repository and s.sequence > found.sequence
           and s.state = 'partial' and wanted = 'latest' order by s.sequence desc limit 1));
@@ -869,7 +883,7 @@ begin
 end
 $$;
 comment on function holdfast_private.resolve_snapshot(integer, text) is
-  'The snapshot of an id, of a time (the newest complete one sealed by then) or latest; raises snapshot_unknown.';
+  'The snapshot with an id, the newest complete one sealed by a time, or latest. Raises snapshot_unknown.';
 
 create function holdfast_private.snapshot_ids(repository integer, wanted text, newest integer) returns jsonb
   language sql stable security definer set search_path = ''
@@ -882,7 +896,7 @@ as $$
     where s.repository = snapshot_ids.repository and s.id = snapshot_ids.wanted) as s
 $$;
 comment on function holdfast_private.snapshot_ids(integer, text, integer) is
-  'Ids of the newest snapshots in the catalog, and of the wanted one if it is there.';
+  'Ids of the newest snapshots in the catalog, and of the wanted snapshot if it exists.';
 
 create function holdfast_private.snapshot_buckets(repository integer, sequence integer) returns setof jsonb
   language sql stable security definer set search_path = ''
@@ -893,7 +907,7 @@ as $$
   )
   select l.b from listed l where coalesce(l.b ->> 'type', 'STANDARD') = 'STANDARD'
   union all
-  -- A bucket that was deleted between the scan and the seal: its objects are in the snapshot.
+  -- Includes a bucket that was deleted between the scan and the seal: its objects are in the snapshot.
   select jsonb_build_object('id', held, 'name', held, 'public', false, 'file_size_limit', null,
     'allowed_mime_types', null)
   from holdfast_private.scan_buckets(row('{}', null, null, null)::holdfast_private.scope, snapshot_buckets.repository) held
@@ -904,7 +918,7 @@ as $$
       and (e.removed_in is null or e.removed_in > snapshot_buckets.sequence))
 $$;
 comment on function holdfast_private.snapshot_buckets(integer, integer) is
-  'The buckets of a snapshot with all their settings; private and without limits where only its objects tell of one.';
+  'The buckets of a snapshot with all their settings. A bucket that is known only from its objects is private and has no limits.';
 
 create function holdfast_private.list_snapshots(max_rows integer) returns jsonb
   language sql stable security definer set search_path = ''
@@ -919,13 +933,14 @@ comment on function holdfast_private.list_snapshots(integer) is 'The newest snap
 
 -- functions/listings.sql
 
--- A listing is read page by page, each from where the last one ended. A page must cost what it
--- holds: so its plan is made for its own bounds, and nothing is sorted or hashed whole for it.
+-- A listing is read page by page, and each page continues after the last one. The cost of a page must
+-- depend only on its own size. So each query is planned for its own bounds, and nothing is sorted or
+-- hashed for the complete listing.
 
 create function holdfast_private.changes_to_sort() returns integer
   language sql immutable set search_path = '' as $$ select 100000 $$;
 comment on function holdfast_private.changes_to_sort() is
-  'Up to so many changes are found by their sequence and sorted for each page of a listing; more are met in the order of names.';
+  'Maximum number of changes that are found by sequence and sorted again for each page of a listing. With more changes, the listing reads all entries in the order of names.';
 
 create function holdfast_private.few_changes(repository integer, since integer, upto integer) returns boolean
   language plpgsql stable security definer set search_path = '' set plan_cache_mode = force_custom_plan
@@ -943,7 +958,7 @@ begin
 end
 $$;
 comment on function holdfast_private.few_changes(integer, integer, integer) is
-  'Whether so little changed after one sequence up to another that it may be sorted again for each page.';
+  'Whether the changes after one sequence up to another are few enough to sort them again for each page.';
 
 create function holdfast_private.changed_names(repository integer, since integer, upto integer,
   after_bucket text, after_name text, max_names integer) returns table (bucket_id text, name text)
@@ -951,7 +966,8 @@ create function holdfast_private.changed_names(repository integer, since integer
 as $$
 #variable_conflict use_column
 begin
-  -- Against the last sealed sequence, not this run's: what an abandoned run did is listed here too.
+  -- Compares with the last sealed sequence, not with this run's, so that the changes of failed runs are
+  -- listed too.
   return query
   select e.bucket_id, e.name from holdfast_private.entries e
   where e.repository = changed_names.repository and e.added_in > since and e.added_in <= upto
@@ -964,12 +980,12 @@ begin
 end
 $$;
 comment on function holdfast_private.changed_names(integer, integer, integer, text, text, integer) is
-  'Names of what changed after one sequence up to another, by bucket and name, where it is little.';
+  'Names that changed after one sequence up to another, by bucket and name, if the changes are few.';
 
 create function holdfast_private.next_changed_names(repository integer, since integer, upto integer,
   after_bucket text, after_name text, max_names integer) returns table (bucket_id text, name text)
   language plpgsql stable security definer set search_path = '' set plan_cache_mode = force_custom_plan
-  -- The order is the primary key's: whatever else the planner may think of sorts all of the rest.
+  -- The primary key has this order. Any other plan sorts all remaining entries.
   set enable_sort = off set enable_seqscan = off set enable_bitmapscan = off set enable_hashagg = off
 as $$
 #variable_conflict use_column
@@ -983,7 +999,7 @@ begin
 end
 $$;
 comment on function holdfast_private.next_changed_names(integer, integer, integer, text, text, integer) is
-  'The same where it is much: by way of all entries, each of which one page of the listing passes.';
+  'The same as changed_names if the changes are many. It reads all entries in order; each entry is read by one page of the listing.';
 
 create function holdfast_private.changed_lines(repository integer, since integer, upto integer,
   after_bucket text, after_name text, max_lines integer)
@@ -1010,7 +1026,7 @@ begin
 end
 $$;
 comment on function holdfast_private.changed_lines(integer, integer, integer, text, text, integer) is
-  'Listing lines of what changed after one sequence up to another: the next by bucket and name.';
+  'Next listing lines of changes after one sequence up to another, by bucket and name.';
 
 create function holdfast_private.full_lines(repository integer, upto integer, after_bucket text, after_name text, max_lines integer)
   returns table (bucket_id text, name text, line text)
@@ -1029,16 +1045,16 @@ begin
 end
 $$;
 comment on function holdfast_private.full_lines(integer, integer, text, text, integer) is
-  'Listing lines of everything at a sequence: the next by bucket and name.';
+  'Next listing lines of all objects at a sequence, by bucket and name.';
 
 create function holdfast_private.listing_kind(base holdfast_private.snapshots) returns text
   language sql stable set search_path = ''
 as $$
-  -- The tail of change parts is bounded: a reader of the newest snapshot fetches at most 30 of them,
+  -- Limits the change parts of a snapshot. A reader of the newest snapshot fetches at most 30 of them,
   -- and never more lines of changes than a full listing has.
   select case
     when (base).sequence is null then 'full'
-    -- Totals go on from those of the snapshot before.
+    -- The totals continue from those of the previous snapshot, so it must have them.
     when not ((base).document -> 'totals') ?& '{objects,bytes,assumed}' then 'full'
     when (select count(*) >= 30
         or sum((p ->> 'entries')::bigint) > greatest(10000, ((base).document #>> '{totals,objects}')::bigint)
@@ -1046,7 +1062,7 @@ as $$
     else 'changes' end
 $$;
 comment on function holdfast_private.listing_kind(holdfast_private.snapshots) is
-  'Whether the snapshot after this one lists everything or only what changed.';
+  'Whether the snapshot after this one lists all objects (full) or only what changed (changes).';
 
 create function holdfast_private.totals_before(base holdfast_private.snapshots) returns jsonb
   language sql stable set search_path = ''
@@ -1056,12 +1072,12 @@ as $$
       'assumed', (base).document #> '{totals,assumed}') end
 $$;
 comment on function holdfast_private.totals_before(holdfast_private.snapshots) is
-  'The totals to which a listing''s pages add: none for a full one, else those of the snapshot before.';
+  'The totals to which the pages of a listing add: zero for a full listing, else the totals of the previous snapshot.';
 
 create function holdfast_private.listing_totals(repository integer, since integer, upto integer,
   after_bucket text, after_name text, to_bucket text, to_name text) returns jsonb
   language plpgsql stable security definer set search_path = '' set plan_cache_mode = force_custom_plan
-  -- Of a page's entries each blob is looked up; joined, all of the repository's would be read.
+  -- Looks up each blob of the page's entries. A join would read all blobs of the repository.
   set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off
 as $$
 begin
@@ -1082,7 +1098,7 @@ begin
 end
 $$;
 comment on function holdfast_private.listing_totals(integer, integer, integer, text, text, text, text) is
-  'What the names of one page add to a snapshot''s totals after one sequence up to another; since is null for a full listing.';
+  'What the names of one page add to a snapshot''s totals, after one sequence up to another. since is null for a full listing.';
 
 create function holdfast_private.seal_page(cursor_id bigint, owner uuid, max_lines integer) returns jsonb
   language plpgsql security definer set search_path = ''
@@ -1094,7 +1110,8 @@ declare
   after_bucket text := coalesce(c.position ->> 'bucket_id', '');
   after_name text := coalesce(c.position ->> 'name', '');
   kind text := holdfast_private.listing_kind(base);
-  -- A slice packs a page in memory: an object's metadata may be of any size, one line goes alone.
+  -- A slice compresses a page in memory, and the metadata of one object can have any size. So the bytes
+  -- of a page are limited, but a page has at least one line.
   max_bytes constant bigint := 16 * 1024 * 1024;
   page jsonb;
   totals jsonb := coalesce(c.position -> 'totals', holdfast_private.totals_before(base));
@@ -1105,7 +1122,8 @@ begin
   into page from (
     select listed.*, row_number() over upto as line_number, sum(octet_length(listed.line)) over upto as bytes
     from (
-      -- A function's result has no collation of its own; the database's would page in another order.
+      -- The result of a function does not keep the collation "C". With the database's collation, the
+      -- pages would have another order.
       select lines.bucket_id collate "C" as bucket_id, lines.name collate "C" as name, lines.line
       from holdfast_private.full_lines(r.repository, r.sequence, after_bucket, after_name, max_lines) as lines
       where kind = 'full'
@@ -1125,12 +1143,13 @@ begin
 end
 $$;
 comment on function holdfast_private.seal_page(bigint, uuid, integer) is
-  'The next lines to list, whether as a full listing or as changes, the parts written so far and those inherited, and the totals with this page, to be committed with it.';
+  'The next lines to list, as a full listing or as changes; the parts written so far and the inherited parts; and the totals including this page, to be committed with it.';
 
 -- functions/seal.sql
 
--- Sealing: list what changed since the last sealed snapshot, freeze the exact bytes of
--- snapshot.json, and mark the run sealed once they and the log record are in the repository.
+-- Sealing lists what changed since the last sealed snapshot and freezes the exact bytes of
+-- snapshot.json. Once snapshot.json and the log record are in the repository, it marks the run as
+-- sealed.
 
 create function holdfast_private.seal_count(cursor_id bigint, owner uuid, max_rows integer default 20000) returns boolean
   language plpgsql security definer set search_path = '' set plan_cache_mode = force_custom_plan
@@ -1148,7 +1167,7 @@ begin
   elsif so_far ? 'counted' then
     return true;
   end if;
-  -- What could not be had is counted from its index; why, the failures know.
+  -- Counts the entries that could not be copied, from their index. The class of each is in failures.
   with page as materialized (
     select e.bucket_id, e.name, e.blob from holdfast_private.entries e
     where e.repository = r.repository and e.wanted_version is not null and e.removed_in is null
@@ -1172,7 +1191,7 @@ begin
 end
 $$;
 comment on function holdfast_private.seal_count(bigint, uuid, integer) is
-  'Counts some of what could not be had and commits that; returns whether it was all. The first call forgets failures that are of no concern any more.';
+  'Counts some of the objects that could not be copied and commits the counts. Returns whether all are counted. The first call removes obsolete failures.';
 
 create function holdfast_private.seal_facts(cursor_id bigint, owner uuid) returns jsonb
   language plpgsql security definer set search_path = ''
@@ -1198,7 +1217,7 @@ begin
 end
 $$;
 comment on function holdfast_private.seal_facts(bigint, uuid) is
-  'What snapshot.json says beside its parts: times, state, buckets, policies, totals. Those were counted page by page, by seal_page and seal_count.';
+  'The content of snapshot.json except its parts: times, state, buckets, policies, totals. seal_page and seal_count have counted the totals page by page.';
 
 create function holdfast_private.is_next_log_record(cursor_id bigint, owner uuid) returns boolean
   language plpgsql security definer set search_path = ''
@@ -1213,7 +1232,7 @@ begin
 end
 $$;
 comment on function holdfast_private.is_next_log_record(bigint, uuid) is
-  'Whether another writer since this run compared heads would have written the very record that this run is about to write: then the server''s refusal tells, and the log need not be listed again (see assertNoOtherWriter in open.ts).';
+  'Whether any other writer since this run compared heads must have written the same log record that this run is about to write. Then a conditional write detects the conflict, and the log need not be listed again (see assertNoOtherWriter in open.ts).';
 
 create function holdfast_private.freeze_snapshot(cursor_id bigint, owner uuid, document text) returns void
   language plpgsql security definer set search_path = ''
@@ -1223,12 +1242,12 @@ declare
 begin
   update holdfast_private.runs r set frozen = freeze_snapshot.document, state = 'sealing'
   where r.id = c.run and r.frozen is null;
-  -- A commit like any other: what follows expects it.
+  -- Commits like any other step, because the next step verifies this commit.
   perform holdfast_private.commit_cursor(c.id, freeze_snapshot.owner, c.position, '{}');
 end
 $$;
 comment on function holdfast_private.freeze_snapshot(bigint, uuid, text) is
-  'Keeps the exact bytes of snapshot.json; from here the run can only be sealed.';
+  'Stores the exact bytes of snapshot.json. After this, the run can only be sealed.';
 
 create function holdfast_private.seal_run(cursor_id bigint, owner uuid, done jsonb) returns void
   language plpgsql security definer set search_path = ''
@@ -1244,4 +1263,4 @@ begin
 end
 $$;
 comment on function holdfast_private.seal_run(bigint, uuid, jsonb) is
-  'Marks a run sealed: its snapshot joins the catalog and the log record counts as known.';
+  'Marks a run as sealed: adds its snapshot to the catalog and counts the log record as known.';

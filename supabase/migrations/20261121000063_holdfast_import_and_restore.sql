@@ -8,7 +8,7 @@ as $$
 declare
   base integer := coalesce((holdfast_private.last_snapshot(rollback_unsealed.repository)).sequence, 0);
 begin
-  -- What was stored is there, and its keys are known by these entries alone.
+  -- The stored bytes stay, and their keys can be derived only from these entries.
   update holdfast_private.blobs b set key = holdfast_private.plain_key(e.bucket_id, e.name, e.version)
   from holdfast_private.known_entries e
   where e.repository = rollback_unsealed.repository and e.added_in > base and b.id = e.blob and b.key is null;
@@ -18,14 +18,14 @@ begin
 end
 $$;
 comment on function holdfast_private.rollback_unsealed(integer) is
-  'Takes the catalog back to its newest snapshot. What was never sealed here would seem to belong to the snapshots that are about to come.';
+  'Resets the catalog to its newest snapshot. Unsealed entries would otherwise appear to belong to the next snapshots.';
 
--- What a large backup copied and never sealed may be millions of entries: an import forgets them step by
--- step, each within the time that a statement may take.
+-- A large backup that was never sealed may have millions of entries. An import removes them in steps,
+-- each within the statement timeout.
 --
--- What is forgotten can't be adopted: the snapshot of a run that failed may count, for its record got into
--- the log, and its entries must be there then. Without them it would be the base of a catalog that lacks
--- what it lists, and the next snapshot's totals would not be those of its listing.
+-- A rollback makes the snapshot of a failed run unrecoverable. Such a snapshot can be valid, if its
+-- record was written to the log, but its recovery needs its entries. Without them the catalog would lack
+-- objects that the snapshot lists, and the totals of the next snapshot would not match its listing.
 create function holdfast_private.rollback_unsealed_step(repository integer, max_rows integer) returns integer
   language plpgsql security definer set search_path = '' set plan_cache_mode = force_custom_plan
 as $$
@@ -40,12 +40,13 @@ begin
   where r.repository = rollback_unsealed_step.repository and r.kind = 'backup' and r.state = 'failed'
     and r.frozen is not null;
   if cardinality(latest) > 0 then
-    -- What was stored is there, and its keys are known by these entries alone.
+    -- The stored bytes stay, and their keys can be derived only from these entries.
     perform holdfast_private.spell_keys(array(select e.blob from holdfast_private.entries e where e.ctid = any (latest)));
     delete from holdfast_private.entries e where e.ctid = any (latest);
     return cardinality(latest);
   end if;
-  -- Only when all that came since are gone: a name has one open entry.
+  -- Entries are reopened only after all newer ones are deleted, because a name has at most one open
+  -- entry.
   update holdfast_private.entries e set removed_in = null
   where e.ctid = any (array(
     select o.ctid from holdfast_private.entries o
@@ -55,7 +56,7 @@ begin
 end
 $$;
 comment on function holdfast_private.rollback_unsealed_step(integer, integer) is
-  'Takes the catalog back to its newest snapshot by so many entries, and returns how many those were; 0 when it is there. The snapshot of a run that failed is none that could join it after that.';
+  'Resets the catalog towards its newest snapshot by up to max_rows entries. Returns their number; 0 when done. Afterwards the snapshot of a failed run can no longer be recovered.';
 
 create function holdfast_private.import_rollback(cursor_id bigint, owner uuid, max_rows integer) returns integer
   language plpgsql security definer set search_path = ''
@@ -71,24 +72,24 @@ begin
 end
 $$;
 comment on function holdfast_private.import_rollback(bigint, uuid, integer) is
-  'Forgets some of what was never sealed, before the first page of an import; returns how much, 0 when nothing is left.';
+  'Removes some unsealed entries before the first page of an import. Returns their number; 0 when none remain.';
 
 -- functions/import.sql
 
--- Import: the catalog is built again from the repository's log and listings. It moves no bytes.
+-- Import: rebuilds the catalog from the repository's log and listings. It copies no bytes.
 
 create function holdfast_private.start_import(started_by text, plan jsonb default '{}') returns uuid
   language sql security definer set search_path = ''
 as $$ select holdfast_private.start_run('import', start_import.plan, start_import.started_by) $$;
 comment on function holdfast_private.start_import(text, jsonb) is
-  'Starts an import of the repository''s log into the catalog; with take_over in its plan the repository becomes this project''s after it.';
+  'Starts an import of the repository''s log into the catalog. With take_over in its plan, this project then becomes the repository''s owner.';
 
 create function holdfast_private.repository_prepared(cursor_id bigint, owner uuid, facts jsonb, next_stage text)
   returns void language plpgsql security definer set search_path = ''
 as $$
 declare
   c holdfast_private.cursors := holdfast_private.require_lease(repository_prepared.cursor_id, repository_prepared.owner);
-  -- Whoever only reads does not say where the backups went.
+  -- A run that only reads does not change the recorded location of the backups.
   known integer := (
     select r.id from holdfast_private.repositories r where r.repository_id = (facts ->> 'repository_id')::uuid);
 begin
@@ -101,11 +102,11 @@ begin
 end
 $$;
 comment on function holdfast_private.repository_prepared(bigint, uuid, jsonb, text) is
-  'Ends the prepare stage of a run that reads a repository: records it and begins the next stage.';
+  'Ends the prepare stage of a run that reads a repository: records the repository and begins the next stage.';
 
--- A snapshot does not always build on the one before it in the log: a record that came late, after the
--- next run had sealed, stands before that run's. Then its parts say nothing of what the late one holds,
--- and an import has to start over with the full listing that they begin with.
+-- A snapshot does not always build on the previous one in the log. A delayed record can appear before
+-- the record of the next run, which was sealed without it. The parts of that next snapshot then lack the
+-- changes of the delayed one. An import must start again with the full listing that they begin with.
 create function holdfast_private.import_begin(cursor_id bigint, owner uuid) returns jsonb
   language plpgsql security definer set search_path = ''
 as $$
@@ -122,7 +123,7 @@ begin
 end
 $$;
 comment on function holdfast_private.import_begin(bigint, uuid) is
-  'Which repository an import is of, and how far it is: its position, the newest snapshot in the catalog with the keys of its parts, and the last record it holds.';
+  'The repository of an import and its progress: its position, the newest snapshot in the catalog with the keys of its parts, and the last record in the catalog.';
 
 create function holdfast_private.import_page(cursor_id bigint, owner uuid, sequence integer, lines jsonb,
   new_position jsonb) returns void
@@ -132,14 +133,15 @@ declare
   c holdfast_private.cursors := holdfast_private.require_lease(import_page.cursor_id, import_page.owner);
   repo integer := (select r.repository from holdfast_private.runs r where r.id = c.run);
 begin
-  -- Once, before the first page: an import's own entries lie above the base too. And not before
-  -- there is one: a log without news leaves alone what a backup copied and has not sealed yet.
+  -- Runs once, before the first page, because entries of the import itself are also above the base. It
+  -- does not run without a page: if the log has no new records, unsealed entries of a backup stay.
   if not c.position ? 'begun' then
     perform holdfast_private.rollback_unsealed(repo);
   end if;
   perform holdfast_private.put_entries(repo, import_page.sequence, lines);
 
-  -- What an earlier part put as this same sequence is removed, too: it is in no snapshot then.
+  -- Also removes an entry that an earlier part added at the same sequence: it is not in the final
+  -- snapshot.
   update holdfast_private.entries e set removed_in = import_page.sequence
   from jsonb_to_recordset(lines) as x (op text, bucket_id text, name text)
   where x.op = 'remove' and e.repository = repo and e.bucket_id = x.bucket_id and e.name = x.name
@@ -150,20 +152,21 @@ begin
 end
 $$;
 comment on function holdfast_private.import_page(bigint, uuid, integer, jsonb, jsonb) is
-  'Applies lines of a listing to the catalog as a sequence. What a page of a full listing covers is closed before: import_close.';
+  'Applies lines of a listing to the catalog at a sequence. For a full listing, import_close first closes the entries that the page covers.';
 
--- A full listing says by its silence what is gone: between the keys that a page of it covers. That may be
--- all that the catalog holds, so it is closed step by step, before the page opens what it lists.
+-- A full listing shows deletions by omission: a name in the range of a page that the page does not list
+-- was deleted. The range may contain the complete catalog, so its entries are closed in steps before the
+-- page opens the listed ones.
 create function holdfast_private.import_close(cursor_id bigint, owner uuid, sequence integer, covers jsonb,
   max_rows integer default 20000) returns boolean
   language plpgsql security definer set search_path = '' set plan_cache_mode = force_custom_plan
-  -- The order is the primary key's, and a step ends after its rows.
+  -- The primary key has this order, so each step ends after max_rows rows.
   set enable_seqscan = off set enable_bitmapscan = off set enable_sort = off
 as $$
 declare
   c holdfast_private.cursors := holdfast_private.require_lease(import_close.cursor_id, import_close.owner);
   repo integer := (select r.repository from holdfast_private.runs r where r.id = c.run);
-  -- A name may have several entries: a step may end between them.
+  -- A name may have several entries, and a step may end between them.
   after jsonb := coalesce(c.position -> 'closed', jsonb_build_object(
     'bucket_id', covers -> 'after_bucket', 'name', covers -> 'after_name', 'added_in', 2147483647));
   step jsonb;
@@ -197,7 +200,7 @@ begin
 end
 $$;
 comment on function holdfast_private.import_close(bigint, uuid, integer, jsonb, integer) is
-  'Closes some of what a page of a full listing covers, and commits how far it got; returns whether that was all.';
+  'Closes some of the entries that a page of a full listing covers and commits the progress. Returns whether all are closed.';
 
 create function holdfast_private.import_record(cursor_id bigint, owner uuid, record jsonb, document jsonb) returns void
   language plpgsql security definer set search_path = ''
@@ -222,7 +225,7 @@ begin
 end
 $$;
 comment on function holdfast_private.import_record(bigint, uuid, jsonb, jsonb) is
-  'Counts a log record as known; its snapshot, if it is of one, joins the catalog whole.';
+  'Marks a log record as known. If it records a snapshot, that snapshot is added to the catalog.';
 
 create function holdfast_private.import_done(cursor_id bigint, owner uuid) returns void
   language plpgsql security definer set search_path = ''
@@ -239,11 +242,11 @@ begin
 end
 $$;
 comment on function holdfast_private.import_done(bigint, uuid) is
-  'Ends the import stage: of an import, the run; of a restore, the way to its plan.';
+  'Ends the import stage. An import then ends; a restore continues with its plan.';
 
 -- functions/restore_plan.sql
 
--- The restore job's SQL: what it would do. A restore deletes nothing.
+-- The plan of a restore: what it would do. A restore deletes nothing.
 
 create function holdfast_private.start_restore(plan jsonb, started_by text) returns uuid
   language sql security definer set search_path = ''
@@ -251,14 +254,15 @@ as $$
   select holdfast_private.start_run('restore', start_restore.plan, start_restore.started_by)
   from holdfast_private.refresh_source(), holdfast_private.assert_source_visible()
 $$;
-comment on function holdfast_private.start_restore(jsonb, text) is 'Starts a restore, or with dry_run the plan of one.';
+comment on function holdfast_private.start_restore(jsonb, text) is 'Starts a restore; with dry_run, only its plan.';
 
--- What a restore would do is counted window by window, as a scan goes: one statement over millions of
--- entries would not end within the time that it may take, and the restore would never begin.
+-- Counts what a restore would do window by window, as in a scan. One statement over millions of entries
+-- would exceed the statement timeout, and the restore would never begin.
 create function holdfast_private.restore_window(repository integer, sequence integer, bucket_id text, from_name text,
   to_name text) returns jsonb
   language plpgsql stable security definer set search_path = '' set plan_cache_mode = force_custom_plan
-  -- As for window_differs; and no loop over both tables, as for mark_missing.
+  -- The settings are those of window_differs. Nested loops are off for the same reason as in
+  -- mark_missing.
   set enable_seqscan = off set enable_bitmapscan = off set enable_hashjoin = off set enable_nestloop = off
   set max_parallel_workers_per_gather = 0
 as $$
@@ -266,10 +270,10 @@ begin
   return (
     with compared as materialized (
       select e.name, e.blob is null as unavailable, o.id is not null as present,
-        -- Of each for itself: joined, all blobs of the repository would be read for each window.
+        -- A subquery for each row: a join would read all blobs of the repository for each window.
         (select b.size from holdfast_private.blobs b where b.id = e.blob) as size,
-        -- Whether the catalog knows what the target has as these bytes. Never by etag. Nearly always by
-        -- the entry itself; else by another of the same name.
+        -- Whether the catalog knows that the target has these bytes. The ETag is never used. The entry
+        -- itself almost always shows it; else another entry of the same name.
         o.id is not null and e.blob is not null and (e.version = o.version and not e.assumed or exists (
           select from holdfast_private.known_entries k
           where k.repository = restore_window.repository and k.bucket_id = restore_window.bucket_id
@@ -302,7 +306,7 @@ begin
 end
 $$;
 comment on function holdfast_private.restore_window(integer, integer, text, text, text) is
-  'What a restore of a snapshot would do in one window of names: counts, and the first 100 that are there with other or unknown bytes.';
+  'What a restore of a snapshot would do in one window of names: counts, and the first 100 names that exist with other or unknown bytes.';
 
 create function holdfast_private.restore_count(cursor_id bigint, owner uuid, window_rows integer default 50000,
   max_seconds numeric default 5)
@@ -350,7 +354,7 @@ begin
 end
 $$;
 comment on function holdfast_private.restore_count(bigint, uuid, integer, numeric) is
-  'Counts for some seconds what a restore would do, window by window, and commits it; returns whether that was all.';
+  'Counts what a restore would do, window by window, for some seconds, and commits the counts. Returns whether all windows are counted.';
 
 create function holdfast_private.restore_planned(cursor_id bigint, owner uuid) returns jsonb
   language plpgsql security definer set search_path = ''
@@ -361,7 +365,7 @@ declare
   snapshot jsonb;
   report jsonb;
 begin
-  -- Whoever has not counted before does it here, as well as it goes in one statement.
+  -- If the windows were not counted before, counts them here in one statement.
   while not holdfast_private.restore_count(c.id, restore_planned.owner) loop
   end loop;
   c := holdfast_private.require_lease(c.id, restore_planned.owner);
@@ -385,7 +389,8 @@ begin
     return report;
   end if;
   update holdfast_private.runs set result = report where id = r.id;
-  -- Into one's own repository, what is restored is recorded, so that the next backup copies nothing.
+  -- A restore from the project's own repository is recorded as entries, so that the next backup copies
+  -- nothing again.
   if (select o.owner_project from holdfast_private.repositories o where o.id = r.repository)
     = holdfast_private.setting('project_url') #>> '{}' then
     perform holdfast_private.take_sequence(r.id, r.repository);
@@ -396,15 +401,15 @@ begin
 end
 $$;
 comment on function holdfast_private.restore_planned(bigint, uuid) is
-  'Reports what a restore would do, as it was counted; a dry run ends here, else the buckets follow.';
+  'Reports what a restore would do, from the counts. A dry run ends here; otherwise the buckets stage begins.';
 
 -- functions/restore_buckets.sql
 
--- A restore's buckets: the snapshot's, those that it makes, and scratch buckets.
+-- Buckets of a restore: those of the snapshot, those that it creates, and scratch buckets.
 
--- Buckets that an earlier restore made and ended before it could give them their settings: no size limit, no
--- owner. To the next one they were a user's, left as they are. And a bucket's name that another has by now,
--- which ended a restore before it put anything.
+-- An earlier restore may have created a bucket and ended before it could set the size limit and the
+-- owner. Without this check, the next restore would treat it as a user's bucket and leave it without
+-- these settings.
 create function holdfast_private.created_by_failed_restore(bucket_id text, created_at timestamptz) returns boolean
   language sql stable security definer set search_path = ''
 as $$
@@ -416,24 +421,24 @@ as $$
         and r.ended_at + interval '3 minutes')
 $$;
 comment on function holdfast_private.created_by_failed_restore(text, timestamptz) is
-  'Whether a bucket may be one that a restore asked for which ended before it patched the row.';
+  'Whether a bucket may have been created by a restore that ended before it patched the row.';
 
 create function holdfast_private.matches_request(bucket jsonb, wanted jsonb) returns boolean
   language sql immutable set search_path = ''
 as $$
   select bucket ->> 'name' = bucket ->> 'id' and bucket ->> 'owner_id' is null
     and bucket ->> 'public' is not distinct from wanted ->> 'public'
-    -- Without one where the project's own is below it.
+    -- Storage creates the bucket without a size limit if the project's own limit is lower.
     and coalesce(bucket ->> 'file_size_limit' = wanted ->> 'file_size_limit', bucket ->> 'file_size_limit' is null)
     and coalesce(nullif(bucket -> 'allowed_mime_types', '[]'), 'null')
       = coalesce(nullif(wanted -> 'allowed_mime_types', '[]'), 'null')
 $$;
 comment on function holdfast_private.matches_request(jsonb, jsonb) is
-  'Whether a bucket''s row is as Storage makes it that was asked for one of these settings.';
+  'Whether a bucket''s row has the values that Storage sets when it creates a bucket with these settings.';
 
--- Which buckets a restore made itself. Another's may come to be at any time, from a project's migrations
--- above all: its settings are not a restore's to touch, and nothing in it may be written over. So a
--- restore says which buckets it is about to ask for, and afterwards which it made.
+-- Records which buckets a restore creates itself. Others can create a bucket at any time, for example in
+-- a project's migrations. A restore must not change the settings of such a bucket or overwrite its
+-- objects. So the restore records its intent before each request, and the created buckets afterwards.
 create function holdfast_private.record_bucket_intent(cursor_id bigint, owner uuid, made jsonb, asked jsonb) returns void
   language plpgsql security definer set search_path = ''
 as $$
@@ -442,14 +447,15 @@ declare
   new_position jsonb := jsonb_build_object('since', clock_timestamp()) || c.position
     || jsonb_build_object('made', record_bucket_intent.made, 'asked', record_bucket_intent.asked);
 begin
-  -- To ask again for the same is no progress: an outage is waited for so long and no longer.
+  -- A repeated request for the same buckets is no progress. Otherwise an outage would never reach the
+  -- limit of time without progress.
   if not (c.position @> new_position and new_position @> c.position) then
     perform holdfast_private.commit_cursor(c.id, record_bucket_intent.owner, new_position, '{}');
   end if;
 end
 $$;
 comment on function holdfast_private.record_bucket_intent(bigint, uuid, jsonb, jsonb) is
-  'Commits the ids of the buckets that a restore made so far, and of those it is about to ask for or had no answer about.';
+  'Commits the ids of the buckets that a restore has created, and of those that it is about to request or got no response for.';
 
 create function holdfast_private.restore_buckets(cursor_id bigint, owner uuid) returns jsonb
   language plpgsql security definer set search_path = ''
@@ -470,22 +476,23 @@ begin
 end
 $$;
 comment on function holdfast_private.restore_buckets(bigint, uuid) is
-  'The snapshot''s buckets with all their settings, whether the target has them, and whether this run made them: perhaps, where it asked for one and had no answer.';
+  'The snapshot''s buckets with all their settings, whether the target has them, and whether this run created them. The answer is perhaps if the run requested a bucket and got no response.';
 
--- A bucket that the target does not make is named with the reason: of its objects Storage only says that
--- there is no such bucket, and of an empty one nobody would say anything.
+-- A bucket that the target refuses to create is reported with the reason. For its objects, Storage only
+-- returns that the bucket does not exist; an empty bucket would not be reported at all.
 create function holdfast_private.restore_begin(cursor_id bigint, owner uuid, buckets jsonb) returns void
   language plpgsql security definer set search_path = ''
 as $$
 declare
   c holdfast_private.cursors := holdfast_private.require_lease(restore_begin.cursor_id, restore_begin.owner);
 begin
-  -- What the API can't set of a bucket that this run made, or would not; live ones are not touched.
+  -- Sets what the API cannot set, or refused, on buckets that this run created. Other buckets are not
+  -- changed.
   update storage.buckets t
   set name = case when exists (select from storage.buckets other where other.name = b ->> 'name') then t.name
       else b ->> 'name' end,
     owner_id = b ->> 'owner_id',
-    -- Read as a double, the largest is one above what there is.
+    -- As a double, the maximum of bigint is rounded up by one and would overflow.
     file_size_limit = case when b ->> 'file_size_limit' is not null
       then least((b ->> 'file_size_limit')::numeric, 9223372036854775807)::bigint end,
     avif_autodetection = coalesce((b ->> 'avif_autodetection')::boolean, t.avif_autodetection),
@@ -508,24 +515,24 @@ begin
 end
 $$;
 comment on function holdfast_private.restore_begin(bigint, uuid, jsonb) is
-  'Finishes the buckets stage: patches the buckets that were made, names those that were refused, and begins a cursor for each.';
+  'Finishes the buckets stage: patches the created buckets, records the refused ones, and begins a cursor for each bucket.';
 
--- Scratch buckets of restores that were cancelled, or that failed: a restore that ends well removes
--- its own.
+-- Scratch buckets of cancelled or failed restores. A successful restore removes its own.
 create function holdfast_private.orphaned_scratch_buckets() returns jsonb
   language sql stable security definer set search_path = ''
 as $$
-  -- Only of runs that this database knows: another project may have made what bears a like name.
+  -- Only buckets of runs in this database, because another project may have a bucket with a similar
+  -- name.
   select coalesce(jsonb_agg(b.id order by b.id), '[]')
   from storage.buckets b join holdfast_private.runs r on b.id = 'holdfast-scratch-' || r.id
   where r.kind = 'restore' and r.state not in ('running', 'sealing')
 $$;
 comment on function holdfast_private.orphaned_scratch_buckets() is
-  'Ids of the scratch buckets that restores left which have ended: the tick asks holdfast-restore to remove them.';
+  'Ids of the scratch buckets that ended restores did not remove. The tick asks holdfast-restore to remove them.';
 
 -- functions/restore_overwrites.sql
 
--- What a restore writes over, and what may come late.
+-- Objects that a restore overwrites, and uploads that can arrive delayed.
 
 create function holdfast_private.is_held(repository integer, bucket_id text, name text, version text, type text,
   cache_control text, user_metadata jsonb, owner_id text, created_at timestamptz) returns boolean
@@ -540,7 +547,7 @@ as $$
         is_held.created_at, h.type, h.cache_control, h.user_metadata, h.owner_id, h.created_at))
 $$;
 comment on function holdfast_private.is_held(integer, text, text, text, text, text, jsonb, text, timestamptz) is
-  'Whether a sealed snapshot holds this version of an object with what its row says: writing over it loses nothing.';
+  'Whether a sealed snapshot holds this version of an object with the metadata of its row, so that overwriting it loses nothing.';
 
 create function holdfast_private.restore_overwrites(cursor_id bigint, owner uuid, bucket_id text, name text, version text,
   keeps boolean) returns boolean language plpgsql security definer set search_path = ''
@@ -548,7 +555,7 @@ as $$
 declare
   c holdfast_private.cursors := holdfast_private.require_lease(restore_overwrites.cursor_id, restore_overwrites.owner);
   r holdfast_private.runs := (select runs from holdfast_private.runs where runs.id = c.run);
-  -- A version may be edited under the worker's eyes: what is to go must still be in a snapshot.
+  -- The row may change while the worker runs. The version to be overwritten must still be in a snapshot.
   said jsonb := (select o.metadata from holdfast_private.source_objects o
     where o.bucket_id = restore_overwrites.bucket_id and o.name = restore_overwrites.name
       and o.version = restore_overwrites.version
@@ -558,8 +565,8 @@ begin
   if said is null then
     return false;
   end if;
-  -- Written down twice: the upload of the first time had no answer, and may still come. As long as the
-  -- version is the one of then, none has come, and what the row says is the user's.
+  -- The row is recorded a second time: the first upload got no response and may still arrive. If the
+  -- version is unchanged, no upload has arrived, and the row's current metadata is the user's.
   insert into holdfast_private.overwrites as w (run, bucket_id, name, version, metadata, keeps)
   values (c.run, restore_overwrites.bucket_id, restore_overwrites.name, restore_overwrites.version, said,
     restore_overwrites.keeps)
@@ -571,7 +578,7 @@ begin
 end
 $$;
 comment on function holdfast_private.restore_overwrites(bigint, uuid, text, text, text, boolean) is
-  'Writes down that a worker is about to write over a version of an object; false where another one is there by now, or it was edited and no snapshot holds that.';
+  'Records that a worker is about to overwrite a version of an object. False if the object has another version now, or if it was edited and no snapshot holds the edit.';
 
 create function holdfast_private.metadata_to_restore(run_id uuid, results jsonb) returns jsonb
   language sql stable security definer set search_path = ''
@@ -579,21 +586,21 @@ as $$
   select coalesce(jsonb_agg(case when w.keeps then x || jsonb_build_object('metadata', w.metadata) else x end), '[]')
   from jsonb_array_elements(metadata_to_restore.results) x
     left join lateral (
-      -- This run's own, or what a run left that has ended.
+      -- Rows of this run, or of an ended run.
       select w.keeps, w.metadata from holdfast_private.overwrites w join holdfast_private.runs r on r.id = w.run
       where w.bucket_id = x ->> 'bucket_id' and w.name = x ->> 'name' and (w.run = metadata_to_restore.run_id
         or (w.put is null and exists (
           select from holdfast_private.source_objects o
           where o.bucket_id = x ->> 'bucket_id' and o.name = x ->> 'name'
             and o.version = x ->> 'restored_version' and o.version <> w.version
-            -- An upload over a row leaves its time; one that somebody made anew has another.
+            -- An upload over a row keeps created_at; an object that was created again has another value.
             and o.created_at is not distinct from (w.metadata ->> 'created_at')::timestamptz
             and o.updated_at between r.started_at and r.ended_at + interval '15 minutes')))
       order by w.run = metadata_to_restore.run_id desc, w.keeps desc limit 1) as w on true
   where x ->> 'restored_version' is not null
 $$;
 comment on function holdfast_private.metadata_to_restore(uuid, jsonb) is
-  'Of a page''s results those that were put, each with what its row is to say: what it said before where only bytes were lost, else what the snapshot lists.';
+  'The written objects among a page''s results, each with the metadata that its row gets. This is the previous metadata if only the bytes were lost, else the metadata in the snapshot.';
 
 create function holdfast_private.take_over_overwrites(run_id uuid, patched jsonb) returns void
   language sql security definer set search_path = ''
@@ -612,13 +619,14 @@ as $$
     doubtful_at = coalesce(own.doubtful_at, excluded.doubtful_at)
 $$;
 comment on function holdfast_private.take_over_overwrites(uuid, jsonb) is
-  'Makes a restore''s own what earlier ones wrote down of objects whose rows it patches: an upload of theirs that still comes is to say what it says.';
+  'Assigns a restore the overwrites that earlier restores recorded for objects whose rows it patches. If a delayed upload of theirs arrives, the row gets the metadata of this restore again.';
 
 create function holdfast_private.resolve_overwrites(run_id uuid, results jsonb) returns void
   language sql security definer set search_path = ''
 as $$
-  -- A late one may have come since the bytes were read back: then the row says another etag by now. Where
-  -- nothing was put at last, one may still come, and brings the bytes that the row tells of.
+  -- Reads the ETag from the result: a delayed upload may have changed the row's ETag since the bytes
+  -- were read back. If no object was written in the end, an upload may still arrive with the bytes that
+  -- the row describes.
   update holdfast_private.overwrites w set put = coalesce(x.restored_version, w.version),
     etag = case when x.restored_version is null then w.metadata ->> 'etag' else coalesce(x.restored_etag, (
       select o.etag from holdfast_private.source_objects o
@@ -627,7 +635,8 @@ as $$
     as x (bucket_id text, name text, restored_version text, restored_etag text)
   where w.run = resolve_overwrites.run_id and w.bucket_id = x.bucket_id and w.name = x.name
     and w.doubtful_at is not null and (x.restored_version is not null or w.keeps);
-  -- What landed and could not be patched is for the next restore, as is what never was committed.
+  -- If an upload arrived and its row could not be patched, the row stays for the next restore, like a
+  -- row that was never committed.
   delete from holdfast_private.overwrites w
   using jsonb_to_recordset(resolve_overwrites.results) as x (bucket_id text, name text, restored_version text)
   where w.run = resolve_overwrites.run_id and w.bucket_id = x.bucket_id and w.name = x.name
@@ -637,7 +646,7 @@ as $$
       where o.bucket_id = x.bucket_id and o.name = x.name and o.version = w.version));
 $$;
 comment on function holdfast_private.resolve_overwrites(uuid, jsonb) is
-  'Takes out what a page has written over; what another worker may still be at stays, with what was put.';
+  'Removes the rows of the objects that a page has overwritten. If another worker may still upload an object, its row stays, with the written version.';
 
 create function holdfast_private.written_by_failed_restore(bucket_id text, name text, version text, user_metadata jsonb, owner_id text,
   updated_at timestamptz) returns boolean
@@ -652,15 +661,16 @@ as $$
       and written_by_failed_restore.updated_at <= coalesce(r.ended_at, clock_timestamp()) + interval '15 minutes')
 $$;
 comment on function holdfast_private.written_by_failed_restore(text, text, text, jsonb, text, timestamptz) is
-  'Whether a row is as the upload of a restore leaves it that was written down and never committed.';
+  'Whether a row looks like the result of an upload that a restore recorded and never committed.';
 
--- An upload may come late over what another worker has restored and patched, or be the last that a run did.
--- Housekeeping finds such rows among those that were written down, and has them say again what they said.
+-- An upload may arrive delayed over an object that another worker has restored and patched. It may also
+-- be the last action of a run. Housekeeping finds such objects among the recorded overwrites and
+-- restores their metadata.
 --
--- What a restore wrote down and never did stays for seven days, for the next restore to know. For as long
--- it took the same bytes for an upload that came late, and gave a user's own the words of before. And
--- it took what a later restore had just put for one: that found other words there than a slice leaves, and
--- left them. So a later restore has what it puts to itself, and what may still come late is to say its words.
+-- A row that was never committed stays for seven days, for the next restore. During this time, a user's
+-- upload or a later restore's upload of the same bytes looks like a delayed upload. So a later restore
+-- takes over the rows of the objects that it writes, and the conditions below exclude the uploads of
+-- users.
 create function holdfast_private.repair_overwritten_metadata() returns jsonb
   language plpgsql security definer set search_path = '' set lock_timeout = '1s'
 as $$
@@ -669,8 +679,8 @@ declare
   repaired integer := 0;
   not_repaired text;
 begin
-  -- The same bytes once more, and not a word of a user's beside them: an upload that came late, or one of
-  -- a run that ended before it could say so, where the row is to say what it said.
+  -- Selects uploads of the same bytes without user metadata: a delayed upload, or one of a run that
+  -- ended before its commit if the row gets its previous metadata.
   for delayed in
     select jsonb_build_object('run', w.run, 'bucket_id', w.bucket_id, 'name', w.name, 'etag', o.etag,
       'restored_version', o.version, 'metadata', case when w.keeps then w.metadata else e.metadata end)
@@ -684,12 +694,13 @@ begin
           and k.added_in <= (r.result ->> 'sequence')::integer
           and (k.removed_in is null or k.removed_in > (r.result ->> 'sequence')::integer)) as e
     where (w.put is not null or (w.keeps and r.ended_at is not null
-        -- What comes later is a user's, who puts back what no restore has.
+        -- A later upload is a user's, who uploads an object that no restore has restored.
         and o.updated_at between r.started_at and r.ended_at + interval '15 minutes'))
-      -- An upload over a row leaves its time, as it was put back; one that somebody made anew has another.
+      -- An upload over a row keeps the restored created_at; an object that was created again has another
+      -- value.
       and o.created_at is not distinct from coalesce(
         (case when w.keeps then w.metadata else e.metadata end ->> 'created_at')::timestamptz, o.created_at)
-      -- What a restore sends is of the listed type, where a header can say it.
+      -- A restore uploads with the listed content type, if a header can contain it.
       and (o.type is not distinct from e.type or o.type = 'application/octet-stream')
       and (o.cache_control is not distinct from e.cache_control or o.cache_control = 'no-cache')
       and not exists (
@@ -707,13 +718,13 @@ begin
       where w.run = (delayed ->> 'run')::uuid and w.bucket_id = delayed ->> 'bucket_id' and w.name = delayed ->> 'name';
       repaired := repaired + 1;
     exception when others then
-      -- A trigger of the project's, or somebody who holds the row: the next minute tries again, and
-      -- nothing else is kept from going on.
+      -- A trigger of the project failed, or another session locks the row. The next minute tries again,
+      -- and the other rows continue.
       not_repaired := format('%s/%s: %s', delayed ->> 'bucket_id', delayed ->> 'name', sqlerrm);
     end;
   end loop;
-  -- No upload is under way for longer than a quarter of an hour; what was never committed tells the next
-  -- restore what it may patch.
+  -- No upload takes longer than 15 minutes. The next restore uses the rows that were never committed to
+  -- decide what it may patch.
   delete from holdfast_private.overwrites w
   where w.put is not null and w.doubtful_at < now() - interval '15 minutes';
   delete from holdfast_private.overwrites w using holdfast_private.runs r
@@ -722,39 +733,39 @@ begin
 end
 $$;
 comment on function holdfast_private.repair_overwritten_metadata() is
-  'Puts back what rows said where an upload came late over a restored object; forgets what is over. Returns how many rows were patched, and why one was not.';
+  'Restores the metadata of rows after a delayed upload over a restored object, and deletes expired rows of overwrites. Returns how many rows were patched, and why one was not.';
 
 -- functions/restore_pages.sql
 
--- A page of a restore, and the patch of what Storage's API can't set.
+-- Pages of a restore, and the patch of the columns that Storage's API cannot set.
 
--- A restore that ended between putting an object and patching its row leaves that to the next one, which
--- may then touch the object even where it overwrites nothing. What a user made at that time, and has
--- since given metadata of its own, looked the same. But what a restore puts has neither owner nor user
--- metadata before its row is patched, and the times that Storage's insert gave it.
+-- A restore may end after it uploaded an object and before it patched the row. The next restore may then
+-- patch the object even without permission to overwrite. An object that a user created at that time and
+-- then edited must not be treated in the same way. Before its row is patched, a restored object has no
+-- owner and no user metadata, and the two times that Storage's insert set.
 create function holdfast_private.as_inserted(object_id uuid) returns boolean
   language sql stable security definer set search_path = ''
 as $$
-  -- Both are the insert's now(), and the patch of a restore changes created_at alone. A Storage that has
-  -- no such column tells nothing.
+  -- The insert sets both columns to now(), and the patch of a restore changes created_at alone. If
+  -- Storage has no last_accessed_at, the check cannot exclude the row.
   select coalesce(to_jsonb(o) ->> 'last_accessed_at' = to_jsonb(o) ->> 'created_at', true)
   from storage.objects o where o.id = as_inserted.object_id
 $$;
 comment on function holdfast_private.as_inserted(uuid) is
-  'Whether a row of storage.objects still has the created_at that it was inserted with, as far as can be told.';
+  'Whether a row of storage.objects still has the created_at of its insert, as far as its columns show.';
 
--- A restore that succeeded has said of all that it put that it did; so has one that came after one that
--- did not, of what that had left. What a user makes next, be it with the bytes that a snapshot has there,
--- an empty object above all, is theirs.
+-- A successful restore has patched every object that it wrote, and also those of earlier failed
+-- restores. So an object that was created after it is a user's, even if the snapshot has the same bytes,
+-- as with an empty object.
 --
--- Which objects a running restore may have put itself: those of pages that it has given to a worker which did
--- not commit them. All else that is made while it runs is a user's, whatever it looks like; and only what
--- may still come from a fallen worker has to go by move.
+-- A running restore may have written only objects on pages that it gave to a worker that did not commit
+-- them. Every other object created while it runs is a user's. Only objects that a crashed worker may
+-- still upload have to be restored by a move.
 create function holdfast_private.written_by_restore(created_at timestamptz, run uuid, reassigned boolean) returns boolean
   language sql stable security definer set search_path = ''
 as $$
-  -- The patch sets created_at back, so only what was put and not patched yet is as young as a run.
-  -- An upload that was under way when its run was cancelled ends a little later.
+  -- The patch sets created_at to the original time, so only an unpatched object has a created_at within
+  -- the run. An upload in progress when its run was cancelled ends a little later.
   select exists (
     select from holdfast_private.runs r
     where r.kind = 'restore' and r.plan ->> 'dry_run' = 'false' and r.state <> 'succeeded'
@@ -767,25 +778,28 @@ as $$
           and later.started_at >= r.ended_at and later.ended_at <= written_by_restore.created_at))
 $$;
 comment on function holdfast_private.written_by_restore(timestamptz, uuid, boolean) is
-  'Whether an object was made while a restore ran that has not succeeded: one that died or was cancelled before it patched the row leaves such objects to the next. Of the restore that asks, only where a worker was given the object before.';
+  'Whether an object was created during a restore that has not succeeded. A restore that crashed or was cancelled before it patched the row leaves such objects to the next one. For the calling restore itself, true only if the object was given to a worker before.';
 
--- What a row says beside the bytes may be edited without a new version: it is held only by a snapshot that
--- says the same. A restore that may overwrite would otherwise lose it, and no snapshot would bring it back.
+-- The metadata of a row can be edited without a new version. So an object is held only if a snapshot has
+-- the same metadata. Otherwise a restore that may overwrite would lose the edit, and no snapshot could
+-- restore it.
 create function holdfast_private.restore_page(cursor_id bigint, owner uuid, max_items integer) returns jsonb
   language plpgsql security definer set search_path = '' set plan_cache_mode = force_custom_plan
 as $$
 declare
   c holdfast_private.cursors := holdfast_private.require_lease(restore_page.cursor_id, restore_page.owner);
   r holdfast_private.runs := (select runs from holdfast_private.runs where runs.id = c.run);
-  -- Up to there another worker was given entries: it may have put them, or be about to.
+  -- Another worker was given the entries up to this name. It may have written them, or be about to.
   fallen_to text collate "C" := c.position ->> 'fallen_to';
   page jsonb;
 begin
-  -- A worker that lost its lease may get it again; its own pages since the last commit count as well.
+  -- A worker that lost its lease may get it again. Then its own pages since the last commit count as
+  -- well.
   if c.position ->> 'assigned_by' is distinct from restore_page.owner::text or c.attempts > 1 then
     fallen_to := greatest(fallen_to, (c.position ->> 'assigned_to') collate "C");
   end if;
-  -- A worker leaves none behind when it goes on: these are of one that died, or that sleeps and may wake.
+  -- A worker that continues leaves no such row. These rows are from a worker that crashed, or that
+  -- paused and may resume.
   update holdfast_private.overwrites w set doubtful_at = clock_timestamp()
   where w.run = r.id and w.bucket_id = c.bucket_id and w.put is null and w.doubtful_at is null;
   page := (
@@ -828,10 +842,10 @@ begin
 end
 $$;
 comment on function holdfast_private.restore_page(bigint, uuid, integer) is
-  'The next entries of the snapshot, each with what the target has under its name, and whether a snapshot holds that. Notes up to where they were given to whom.';
+  'The next entries of the snapshot, each with the target''s object under its name and whether a snapshot holds that object. Records which worker was given the entries, and up to which name.';
 
--- A very old row has no version, and is told apart by what the view of the source says in its place. Patched
--- by its column, no such row was found, and a restore said that it had put back what it had not.
+-- A very old row has no version; the view source_objects computes one. A patch that compared the version
+-- column would not find such a row. The restore would then report success without setting the metadata.
 create function holdfast_private.patch_objects(results jsonb) returns boolean
   language plpgsql security definer set search_path = ''
 as $$
@@ -852,18 +866,20 @@ declare
       where c.attrelid = 'storage.objects'::regclass and c.attname = a.name and not c.attisdropped));
 begin
   begin
-    -- The trigger of storage.objects would set updated_at to now. Only this statement is let off it.
+    -- A trigger of storage.objects sets updated_at to now. Triggers are disabled for this statement
+    -- only.
     set local session_replication_role = 'replica';
   exception when insufficient_privilege then
     times_too := false;
   end;
-  -- Only where the version is still the one just put; id and version are never touched.
+  -- Patches a row only if its version is still the one just written. id and version are never changed.
   execute format($update$
     update storage.objects o set %s
     from jsonb_to_recordset($1) as x (bucket_id text, name text, restored_version text, metadata jsonb)
       join holdfast_private.source_objects s on s.bucket_id = x.bucket_id collate "default" and s.name = x.name
         and s.version = x.restored_version
-    -- Of the row itself once more: where an upload came in between, only that is looked at again.
+    -- Repeats the conditions on the row itself: after a concurrent upload, Postgres checks only these
+    -- again.
     where o.id = s.id and o.bucket_id = x.bucket_id and o.name = x.name
       and (o.version is null or o.version::text = x.restored_version)$update$,
     assignments) using patch_objects.results;
@@ -874,7 +890,7 @@ begin
 end
 $$;
 comment on function holdfast_private.patch_objects(jsonb) is
-  'Puts back what Storage''s API can''t set: owner, created_at, user metadata and, where the server lets it, updated_at. Returns whether it did.';
+  'Restores what Storage''s API cannot set: owner, created_at, user metadata and, if the server permits it, updated_at. Returns whether updated_at was set.';
 
 create function holdfast_private.restore_commit(cursor_id bigint, owner uuid, results jsonb, to_name text, done jsonb)
   returns void language plpgsql security definer set search_path = ''
@@ -900,13 +916,13 @@ begin
   perform holdfast_private.resolve_overwrites(r.id, restore_commit.results);
   perform holdfast_private.record_failures(r.id, 'restore', restore_commit.results);
   perform holdfast_private.commit_cursor(c.id, restore_commit.owner,
-    -- What was not begun of the page is given again, as if for the first time.
+    -- The rest of the page is given to a worker again, as if for the first time.
     c.position || jsonb_build_object('from', restore_commit.to_name || chr(1), 'assigned_to', restore_commit.to_name),
     counters);
 end
 $$;
 comment on function holdfast_private.restore_commit(bigint, uuid, jsonb, text, jsonb) is
-  'Commits a page of a restore: the rows'' patch, the entries of one''s own repository, failures and position, in one transaction.';
+  'Commits a page of a restore in one transaction: patches of the rows, entries of the project''s own repository, failures and position.';
 
 create function holdfast_private.restore_done(cursor_id bigint, owner uuid) returns void
   language plpgsql security definer set search_path = ''
@@ -923,4 +939,5 @@ begin
     result => (select r.result || jsonb_build_object('did', totals) from holdfast_private.runs r where r.id = c.run));
 end
 $$;
-comment on function holdfast_private.restore_done(bigint, uuid) is 'Ends a restore, with what it did beside what it had planned.';
+comment on function holdfast_private.restore_done(bigint, uuid) is
+  'Ends a restore and adds what it did to the plan in its result.';

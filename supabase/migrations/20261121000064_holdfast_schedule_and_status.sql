@@ -2,7 +2,7 @@
 
 -- functions/cron_expressions.sql
 
--- When a cron expression comes next.
+-- Computes the next time of a cron expression.
 
 create function holdfast_private.cron_values(field text, lowest integer, highest integer, names text[] default '{}')
   returns integer[] language plpgsql immutable strict set search_path = ''
@@ -15,7 +15,7 @@ declare
 begin
   foreach part in array string_to_array(lower(field), ',') loop
     bounds := regexp_match(part, '^(?:\*|([a-z0-9]+)(?:-([a-z0-9]+))?)(?:/([1-9][0-9]?))?$');
-    -- pg_cron takes steps of a star or a range only.
+    -- pg_cron accepts a step only after a star or a range.
     if bounds is null or (bounds[1] is not null and bounds[2] is null and bounds[3] is not null) then
       return null;
     end if;
@@ -34,7 +34,7 @@ begin
 end
 $$;
 comment on function holdfast_private.cron_values(text, integer, integer, text[]) is
-  'The numbers that a field of a cron expression stands for; null where it is not valid.';
+  'The numbers that a field of a cron expression matches; null if the field is invalid.';
 
 create function holdfast_private.next_time(cron_expression text, after timestamptz) returns timestamptz
   language plpgsql stable set search_path = ''
@@ -47,14 +47,15 @@ declare
     when '@annually' then '0 0 1 1 *' else expression end, '\s+');
   minutes integer[] := holdfast_private.cron_values(fields[1], 0, 59);
   hours integer[] := holdfast_private.cron_values(fields[2], 0, 23);
-  -- $ is the last day of a month, for pg_cron from 1.5 on.
+  -- $ is the last day of a month, since pg_cron 1.5.
   days integer[] := case fields[3] when '$' then '{}' else holdfast_private.cron_values(fields[3], 1, 31) end;
   months integer[] := holdfast_private.cron_values(fields[4], 1, 12,
     '{jan,feb,mar,apr,may,jun,jul,aug,sep,oct,nov,dec}');
-  -- Sunday is 0 and 7.
+  -- Both 0 and 7 mean Sunday.
   weekdays integer[] := array_replace(
     holdfast_private.cron_values(fields[5], 0, 7, '{sun,mon,tue,wed,thu,fri,sat}'), 7, 0);
-  -- cron's own rule: two restrictions of the day are an or, unless one begins with a star.
+  -- Cron's rule: if both day fields are restricted, one match is enough, unless one of them begins with
+  -- a star.
   either boolean := fields[3] !~ '^\*' and fields[5] !~ '^\*';
   today timestamp := date_trunc('day', next_time.after at time zone 'UTC');
 begin
@@ -70,7 +71,7 @@ begin
         cross join lateral (select extract(dow from d) = any (weekdays)) as of_week (fits)
       where extract(month from d) = any (months)
         and case when either then of_month.fits or of_week.fits else of_month.fits and of_week.fits end
-      -- The first day may be over already, the second can't be.
+      -- The time of the first matching day may have passed; the time of the second has not.
       order by d limit 2) as day
       cross join unnest(hours) h cross join unnest(minutes) m
       cross join lateral (select (day.d + make_interval(hours => h, mins => m)) at time zone 'UTC') as due (t)
@@ -78,12 +79,12 @@ begin
 end
 $$;
 comment on function holdfast_private.next_time(text, timestamptz) is
-  'When a cron expression, in UTC as pg_cron reads it, comes due after a time; null where it is not valid or never does.';
+  'The next time of a cron expression after a time, in UTC, as pg_cron evaluates it. Null if the expression is invalid or never matches.';
 
 -- functions/schedule.sql
 
--- The schedule: one pg_cron job starts backups, another, each minute, sees to the runs there are.
--- Both do nothing but write rows and post; a minute that is lost is made up for by the next.
+-- The schedule: one pg_cron job starts backups; another runs every minute and maintains the runs. Both
+-- only write rows and post. If a minute is missed, the next one does its work.
 
 create function holdfast_private.start_or_wait(started_by text) returns uuid
   language plpgsql security definer set search_path = ''
@@ -91,7 +92,8 @@ as $$
 declare
   id uuid;
 begin
-  -- What start_run takes is given back where it refuses; a backup that waits needs the tick, too.
+  -- Takes the lock outside the block below, because a refused start_run releases its own lock with the
+  -- rollback. A waiting backup needs the tick, which the lock protects.
   perform pg_advisory_xact_lock(hashtext('holdfast'), hashtext('start_run'));
   begin
     id := holdfast_private.start_backup(start_or_wait.started_by);
@@ -109,7 +111,7 @@ begin
 end
 $$;
 comment on function holdfast_private.start_or_wait(text) is
-  'Starts a backup, posts its first slice and returns its id; null where another run is in the way: then the tick starts it once that has ended.';
+  'Starts a backup, posts its first slice and returns its id. Null if another run blocks it; the tick then starts the backup when that run has ended.';
 
 create function holdfast.start_scheduled_backup() returns text
   language plpgsql security definer set search_path = ''
@@ -126,7 +128,7 @@ begin
 end
 $$;
 comment on function holdfast.start_scheduled_backup() is
-  'What the schedule runs: starts a backup, or lets it wait for the run that is in the way. Run it yourself to have one now.';
+  'The scheduled job: starts a backup, or lets it wait for the run that blocks it. Call it yourself to start a backup now.';
 
 create function holdfast.schedule(cron_expression text, project_url text default null) returns text
   language plpgsql security definer set search_path = ''
@@ -164,7 +166,7 @@ begin
 end
 $$;
 comment on function holdfast.schedule(text, text) is
-  'Schedules backups at a cron expression in UTC, and the tick that sees to them; called again, it changes the time. The project''s URL is needed once.';
+  'Schedules backups with a cron expression in UTC, and the tick that maintains them. Another call changes the time. The project''s URL is needed once.';
 
 create function holdfast.unschedule() returns text
   language plpgsql security definer set search_path = ''
@@ -175,7 +177,8 @@ declare
 begin
   perform pg_advisory_xact_lock(hashtext('holdfast'), hashtext('start_run'));
   running := exists (select from holdfast_private.runs r where r.state in ('running', 'sealing'));
-  -- A run that is on keeps its tick and housekeeping, which go when the run has ended.
+  -- While a run is running, the tick and housekeeping stay. The tick removes them when the run has
+  -- ended.
   select count(cron.unschedule(j.jobid)) into removed from cron.job j
   where j.username = current_user
     and (j.jobname = 'holdfast backup' or (j.jobname in ('holdfast tick', 'holdfast housekeeping') and not running));
@@ -187,14 +190,16 @@ begin
   return 'No backup is scheduled any more.' || case when running then ' The run that is on goes on.' else '' end;
 end
 $$;
-comment on function holdfast.unschedule() is 'Removes the schedule and the tick, if they are there.';
+comment on function holdfast.unschedule() is 'Removes the schedule and, unless a run is running, the tick and housekeeping.';
 
 -- functions/tick.sql
 
--- The tick, each minute: it posts what was lost, ends what is stuck, starts what is overdue and has
--- cleared up what was left. All it knows is in the tables, so a tick more or less, or two at once,
--- change nothing. What may take longer is a job of its own: what a statement locks, above all the rows
--- of running runs, it locks until its end, and a worker that can't prolong its lease counts as dead.
+-- The tick runs every minute. It posts slices again, ends stuck runs, starts overdue backups and
+-- requests the removal of scratch buckets. All its state is in the tables, so an extra, missing or
+-- concurrent tick causes no harm.
+--
+-- Slower work has its own job: a statement keeps its row locks until its end, above all on running runs.
+-- Meanwhile a worker cannot extend its lease and counts as crashed.
 
 create function holdfast_private.maximum_age() returns interval
   language sql stable security definer set search_path = ''
@@ -203,7 +208,7 @@ as $$
     then make_interval(secs => 3600 * (s.value #>> '{}')::float) end
   from holdfast_private.settings s where s.name = 'maximum_age_hours'
 $$;
-comment on function holdfast_private.maximum_age() is 'The setting maximum_age_hours; null where it is none or not valid.';
+comment on function holdfast_private.maximum_age() is 'The setting maximum_age_hours; null if it is not set or invalid.';
 
 create function holdfast_private.backup_due() returns boolean
   language sql stable security definer set search_path = ''
@@ -212,12 +217,12 @@ as $$
     holdfast_private.maximum_age() is not null
     and coalesce((holdfast_private.last_snapshot(holdfast_private.own_repository())).sealed_at, '-infinity')
       < now() - holdfast_private.maximum_age()
-    -- One that fails at once would else fail each minute.
+    -- Without this condition, a backup that fails at once would be started every minute.
     and not exists (
       select from holdfast_private.runs r where r.kind = 'backup' and r.started_at > now() - interval '1 hour'))
 $$;
 comment on function holdfast_private.backup_due() is
-  'Whether a backup waits for its turn, or the last snapshot is older than maximum_age_hours and none was tried within the hour.';
+  'Whether a scheduled backup is waiting, or the last snapshot is older than maximum_age_hours and no backup was tried within the hour.';
 
 create function holdfast_private.prune_job_runs() returns integer
   language plpgsql security definer set search_path = ''
@@ -225,7 +230,7 @@ as $$
 declare
   pruned integer;
 begin
-  -- By command and not by job: a job that was scheduled anew has another number.
+  -- Selects by command, because a job that is scheduled again has another id.
   delete from cron.job_run_details d
   where d.command in ('select holdfast_private.tick()', 'select holdfast_private.housekeeping()',
       'select holdfast.start_scheduled_backup()')
@@ -237,7 +242,7 @@ exception when insufficient_privilege then
 end
 $$;
 comment on function holdfast_private.prune_job_runs() is
-  'Removes what pg_cron recorded of Holdfast''s own jobs more than seven days ago; null where it may not.';
+  'Removes pg_cron''s records of Holdfast''s own jobs that are older than seven days. Null without the privilege.';
 
 create function holdfast_private.ensure_tick() returns void
   language plpgsql security definer set search_path = ''
@@ -251,16 +256,17 @@ begin
 end
 $$;
 comment on function holdfast_private.ensure_tick() is
-  'Makes the jobs of the tick and of housekeeping where they are not: a run whose slices die would else stand still where nothing is scheduled, as in a project that is restored into.';
+  'Creates the jobs of the tick and of housekeeping if they do not exist. Without them, a run whose slices crash would stop if no backup is scheduled, as in a project that is the target of a restore.';
 
--- Who drops the tick, and who starts what needs it, must not pass each other unseen: the one would see no
--- run yet, the other a job whose deletion is not committed. All of them hold the lock of start_run until
--- they commit.
+-- The code that removes the tick and the code that starts a run must not overlap: one would not see the
+-- new run, and the other would see a job whose deletion is not committed. Both hold the lock of
+-- start_run until they commit.
 create function holdfast_private.drop_idle_tick() returns void
   language plpgsql security definer set search_path = ''
 as $$
 begin
-  -- Whoever holds it starts or schedules something. The next minute looks again, so this one need not wait.
+  -- If the lock is taken, another session is starting or scheduling something. The next tick checks
+  -- again, so this one does not wait.
   if not pg_try_advisory_xact_lock(hashtext('holdfast'), hashtext('start_run')) then
     return;
   end if;
@@ -275,7 +281,7 @@ begin
 end
 $$;
 comment on function holdfast_private.drop_idle_tick() is
-  'Removes the jobs of the tick and of housekeeping where nothing is scheduled, nothing runs and nothing is to be cleared up; leaves it to the next tick where something is being started.';
+  'Removes the jobs of the tick and of housekeeping if nothing is scheduled, running or waiting to be cleaned up. If a run is being started, it leaves the check to the next tick.';
 
 create function holdfast_private.tick() returns jsonb
   language plpgsql security definer set search_path = ''
@@ -299,7 +305,7 @@ begin
     begin
       started := holdfast_private.start_or_wait('schedule');
     exception when sqlstate 'HF000' then
-      -- What was posted above must not be rolled back.
+      -- The block keeps the posts above, which must not be rolled back.
       refused := sqlerrm;
     end;
   end if;
@@ -312,7 +318,7 @@ begin
 end
 $$;
 comment on function holdfast_private.tick() is
-  'What pg_cron runs each minute: posts a slice for each free worker, ends stuck runs, starts a backup that waits or is overdue, and has scratch buckets removed. Returns what it did.';
+  'pg_cron runs it every minute. It posts a slice for each free worker, ends stuck runs, starts a waiting or overdue backup, and requests the removal of scratch buckets. Returns what it did.';
 
 create function holdfast_private.housekeeping() returns jsonb
   language plpgsql security definer set search_path = ''
@@ -326,16 +332,16 @@ begin
     repaired := jsonb_build_object('not_repaired', sqlerrm);
   end;
   return repaired || jsonb_strip_nulls(jsonb_build_object(
-    -- pg_cron's table has no index that would serve.
+    -- Runs once an hour, because pg_cron's table has no suitable index.
     'pruned', case when extract(minute from now()) = 0 then holdfast_private.prune_job_runs() end));
 end
 $$;
 comment on function holdfast_private.housekeeping() is
-  'What pg_cron runs each minute beside the tick: repairs what came late, and once an hour removes old records of Holdfast''s own jobs. It locks no run. Returns what it did.';
+  'pg_cron runs it every minute, separately from the tick. It repairs metadata after delayed uploads, and once an hour removes old records of Holdfast''s own jobs. It locks no run. Returns what it did.';
 
 -- functions/run_reports.sql
 
--- What the functions answer about runs.
+-- Reports on runs that the functions return.
 
 create function holdfast_private.run_counters(run_id uuid) returns jsonb
   language sql stable security definer set search_path = ''
@@ -344,7 +350,7 @@ as $$
     select n.key, sum(n.value::numeric) as total
     from holdfast_private.cursors c, jsonb_each_text(c.counters) n where c.run = run_counters.run_id group by n.key) as t
 $$;
-comment on function holdfast_private.run_counters(uuid) is 'What a run did so far, summed over its cursors.';
+comment on function holdfast_private.run_counters(uuid) is 'Counters of a run, summed over its cursors.';
 
 create function holdfast_private.run_stage(run_id uuid) returns text
   language sql stable security definer set search_path = ''
@@ -352,7 +358,7 @@ as $$
   select c.stage from holdfast_private.cursors c where c.run = run_stage.run_id and c.finished_at is null
   order by c.id limit 1
 $$;
-comment on function holdfast_private.run_stage(uuid) is 'The step that a run is at; null once it has ended.';
+comment on function holdfast_private.run_stage(uuid) is 'The current stage of a run; null once it has ended.';
 
 create function holdfast_private.run_summary(r holdfast_private.runs) returns jsonb
   language sql stable security definer set search_path = ''
@@ -363,7 +369,7 @@ as $$
     'paused', holdfast_private.pause_summary(r), 'code', (r).code, 'message', (r).message, 'remedy', (r).remedy, 'result', (r).result,
     'counters', holdfast_private.run_counters((r).id))
 $$;
-comment on function holdfast_private.run_summary(holdfast_private.runs) is 'A run as the functions answer it.';
+comment on function holdfast_private.run_summary(holdfast_private.runs) is 'A run in the format that the functions return.';
 
 create function holdfast_private.list_runs(max_rows integer, before timestamptz default null) returns jsonb
   language sql stable security definer set search_path = ''
@@ -374,13 +380,14 @@ as $$
     where r.started_at < coalesce(list_runs.before, 'infinity')
     order by r.started_at desc limit list_runs.max_rows) as r
 $$;
-comment on function holdfast_private.list_runs(integer, timestamptz) is 'The newest runs, or the newest of those that began before a time.';
+comment on function holdfast_private.list_runs(integer, timestamptz) is
+  'The newest runs, or the newest of those that began before a time.';
 
 create function holdfast_private.show_run(run_id uuid, function_name text default null) returns jsonb
   language sql stable security definer set search_path = ''
 as $$
   select holdfast_private.run_summary(r) || jsonb_build_object(
-    -- By name, so that nothing that a plan may come to hold is shown unasked.
+    -- Selects plan fields by name, so that a field that is added later is not published by accident.
     'plan', (select coalesce(jsonb_object_agg(p.key, p.value), '{}') from jsonb_each(r.plan) p
       where p.key in ('settings', 'snapshot', 'dry_run', 'overwrite', 'take_over')),
     'stage', holdfast_private.run_stage(r.id),
@@ -398,7 +405,7 @@ as $$
     and (show_run.function_name is null or holdfast_private.function_of(r.kind) = show_run.function_name)
 $$;
 comment on function holdfast_private.show_run(uuid, text) is
-  'A run with its stage, its counters and the newest 100 objects that it could not do; null for an unknown id, and for a run of another function than the one that is named.';
+  'A run with its stage, its counters and its newest 100 failures. Null if the id is unknown or the run belongs to another function than the named one.';
 
 -- functions/estimate.sql
 
@@ -406,7 +413,7 @@ create function holdfast_private.copy_requests(size bigint) returns bigint
   language sql immutable
 return case when size <= 8388608 then 2 else 2 * ceil(size / 8388608.0)::bigint + 2 end;
 comment on function holdfast_private.copy_requests(bigint) is
-  'Requests that copying so many bytes takes: a GET and a PUT, or above 8 MiB one of each a part, and two to begin and complete.';
+  'Number of requests that copying this many bytes takes: a GET and a PUT; above 8 MiB, one of each per part and two to create and complete the upload.';
 
 create function holdfast.estimate()
   returns table (bucket_id text, objects bigint, bytes bigint, requests bigint, egress_bytes bigint)
@@ -445,12 +452,12 @@ begin
 end
 $$;
 comment on function holdfast.estimate() is
-  'What the next backup would copy under the current settings, by bucket and in all. requests: a GET from Storage and a PUT to S3 an object, above 8 MiB one of each a part and two more; a run adds a few of its own. egress_bytes: what Storage sends. A moved object counts, though its bytes are held. Works before any secret is set.';
+  'What the next backup would copy with the current settings, by bucket and in total. requests: a GET from Storage and a PUT to S3 per object; above 8 MiB, one of each per part and two more. A run adds a few requests. egress_bytes: bytes that Storage sends. Moved objects are counted although their bytes are held. It works before any secret is set.';
 
 -- views/status.sql
 
--- For the SQL editor: is it protected. Quick however much is held: totals come from the
--- snapshot that states them, not from counting.
+-- Protection status, for the SQL editor. It is fast at any repository size: it reads totals from the
+-- snapshot instead of counting entries.
 
 create view holdfast.status as
 with snapshot as (
@@ -459,7 +466,7 @@ with snapshot as (
 ), running as (
   select r.*, holdfast_private.is_paused(r) as paused, holdfast_private.run_stage(r.id) as stage, holdfast_private.run_counters(r.id) as done,
     holdfast_private.last_progress(r) as progress_at,
-    -- The prepare stage takes seconds: where nobody leased it, no slice has come.
+    -- The prepare stage takes seconds. If no worker has leased it after 3 minutes, no slice has arrived.
     r.started_at < now() - interval '3 minutes' and exists (
       select from holdfast_private.cursors c where c.run = r.id and c.stage = 'prepare' and c.finished_at is null
         and c.attempts = 0 and c.lease_owner is null) as unheard
@@ -489,7 +496,7 @@ select
       r.kind)
     when due.at < now() - interval '1 hour' and r.paused then format('overdue: the backup is paused until %s: %s',
       holdfast_private.utc(r.paused_until), r.paused_message)
-    -- What commits is on its way, however long it takes.
+    -- A run that commits is making progress, at any speed.
     when due.at < now() - interval '1 hour' and r.progress_at < now() - interval '1 hour' then format(
       'overdue: the backup has got no further since %s', holdfast_private.utc(r.progress_at))
     when s.state = 'partial' then 'protected, but not all could be copied: see holdfast.failures'
@@ -522,11 +529,11 @@ from (select) as one
   left join job j on true
   left join due on true;
 comment on view holdfast.status is
-  'At a glance: is this project protected, since when, what runs, and what went wrong since the last backup that succeeded.';
+  'Summary: whether this project is protected, since when, what is running, and which error occurred since the last successful backup.';
 
 -- views/nights.sql
 
--- For the SQL editor: how did the nights go.
+-- History of backups, for the SQL editor.
 
 create view holdfast.backup_history as
 select (r.started_at at time zone 'UTC')::date as day, r.state, r.started_at, r.ended_at,
@@ -554,17 +561,17 @@ from holdfast_private.runs r
 where r.kind = 'backup'
 order by r.started_at desc;
 comment on view holdfast.backup_history is
-  'One row a backup, newest first, made to be charted: what it copied, followed, left and asked for.';
+  'One row for each backup, newest first, suitable for charts: objects copied, moved, removed, excluded and failed, with bytes and requests.';
 
 -- views/read.sql
 
--- What people read of the tables. Whoever looks is to find it where the functions are that they call;
--- the tables may change, and these stay.
+-- Read-only views of the tables for users. They are in the same schema as the functions that users call.
+-- The tables may change; these views stay compatible.
 
 create view holdfast.settings as
 select name, value, description, updated_at from holdfast_private.settings;
 comment on view holdfast.settings is
-  'What is backed up and how. Change with: select holdfast.set(''exclude'', ''["cache/**"]'').';
+  'What is backed up and how. Change a setting with: select holdfast.set(''exclude'', ''["cache/**"]'').';
 
 create view holdfast.keys as
 select id, scope, name, created_at, revoked_at from holdfast_private.keys;
@@ -572,22 +579,22 @@ comment on view holdfast.keys is 'Keys for Holdfast''s functions, without their 
 
 create view holdfast.audit as
 select id, at, actor, action, detail from holdfast_private.audit;
-comment on view holdfast.audit is 'Who did what: keys made and revoked, runs asked for, restores.';
+comment on view holdfast.audit is 'Audit log: who created or revoked a key, started a run, or restored objects.';
 
 create view holdfast.egress as
 select day, kind, bytes from holdfast_private.egress;
-comment on view holdfast.egress is 'What was read from Storage, by day and kind of run.';
+comment on view holdfast.egress is 'Bytes read from Storage, by day and kind of run.';
 
 create view holdfast.runs as
 select id, kind, state, repository, sequence, started_by, started_at, ended_at, code, message, remedy,
   paused_until, paused_code, paused_message, result
 from holdfast_private.runs;
-comment on view holdfast.runs is 'One backup, restore, import, verify, prune or reconcile each.';
+comment on view holdfast.runs is 'Runs: each is one backup, restore, import, verify, prune or reconcile.';
 
 create view holdfast.failures as
 select id, run, job, bucket_id, name, version, class, code, message, attempts, first_at, last_at, next_at
 from holdfast_private.failures;
-comment on view holdfast.failures is 'Objects that could not be copied, with why.';
+comment on view holdfast.failures is 'Objects that could not be copied, with the reason.';
 
 create view holdfast.snapshots as
 select repository, sequence, id, state, started_at, sealed_at, document from holdfast_private.snapshots;

@@ -1,12 +1,12 @@
--- Who may do what: nobody but the owner, and holdfast_worker what the Edge Functions call. No function
--- that is not in this list is the worker's.
+-- All privileges. Only the owner and holdfast_worker have any; holdfast_worker may execute the functions
+-- that the Edge Functions call. It cannot execute a function that is not in this list.
 
 do $$
 declare
   granted record;
 begin
-  -- Whoever may not use a schema reaches nothing in it, whatever is granted on what comes later. A
-  -- project's own default privileges may have given it away when it was made.
+  -- Without USAGE on a schema, a role cannot reach any object in it, even if it has privileges on the
+  -- object. Default privileges of the project may have granted USAGE when the schema was created.
   for granted in
     select n.nspname as schema, a.rolname as grantee from pg_catalog.pg_namespace n
       cross join lateral aclexplode(n.nspacl) as g join pg_catalog.pg_roles a on a.oid = g.grantee
@@ -18,8 +18,8 @@ end
 $$;
 revoke all on schema holdfast, holdfast_private from public;
 
--- Default privileges can't do this: those of one schema are added to those of the database, and what
--- the database gives to public by default is taken back only object by object, or for all schemas.
+-- Default privileges cannot do this. Those of one schema only add to those of the database. The
+-- privileges that public has by default can be revoked only per object, or for all schemas.
 revoke all on all tables in schema holdfast, holdfast_private from public, anon, authenticated, service_role;
 revoke all on all sequences in schema holdfast, holdfast_private from public, anon, authenticated, service_role;
 revoke all on all functions in schema holdfast, holdfast_private from public, anon, authenticated, service_role;

@@ -1,5 +1,6 @@
--- Holdfast needs three extensions. A migration that failed later, on a missing function, would
--- leave a developer guessing; this one says what to enable before anything is made.
+-- Holdfast needs three extensions. Without this check, a later migration would fail on a missing
+-- function and the developer would have to guess the cause. This check names the missing extensions
+-- before any object is created.
 
 do $$
 declare

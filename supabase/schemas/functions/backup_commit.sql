@@ -1,12 +1,12 @@
--- What became of a page of the scan.
+-- Commits the results of a page of the scan.
 
 create function holdfast_private.mark_moved(r holdfast_private.runs, results jsonb) returns void
   language sql security definer set search_path = ''
-  -- A page's objects, each looked up; whatever else the planner may think of reads all entries.
+  -- Looks up each object of the page. With any other plan, Postgres reads all entries.
   set plan_cache_mode = force_custom_plan set enable_hashjoin = off set enable_mergejoin = off
   set enable_seqscan = off
 as $$
-  -- The same object under two names means that it was moved during the scan: one of them is gone.
+  -- If an object has two names, it was moved during the scan, and one of the names no longer exists.
   update holdfast_private.entries e set missing_in = (r).sequence
   from jsonb_to_recordset(mark_moved.results) as x (bucket_id text, name text, object_id uuid)
   where e.repository = (r).repository and holdfast_private.object_hash(e.object_id) = holdfast_private.object_hash(x.object_id)
@@ -14,7 +14,7 @@ as $$
     and (e.bucket_id, e.name) <> (x.bucket_id, x.name) and e.missing_in is distinct from (r).sequence
 $$;
 comment on function holdfast_private.mark_moved(holdfast_private.runs, jsonb) is
-  'Marks the entries of these objects that have other names, to be looked at when the scan is done.';
+  'Marks the other names of these objects. The missing stage checks them after the scan.';
 
 create function holdfast_private.record_results(r holdfast_private.runs, results jsonb) returns void
   language plpgsql security definer set search_path = ''
@@ -27,7 +27,7 @@ begin
   if failed then
     perform holdfast_private.mark_entries((r).repository, (r).sequence, record_results.results);
   end if;
-  -- Of most pages nothing failed, now or before.
+  -- Most pages have no failure and had none before. The check avoids the work for them.
   if failed or exists (select from holdfast_private.failures f where f.job = 'backup') then
     perform holdfast_private.record_failures((r).id, 'backup', record_results.results);
   end if;
@@ -38,7 +38,7 @@ begin
 end
 $$;
 comment on function holdfast_private.record_results(holdfast_private.runs, jsonb) is
-  'Writes down what became of each object of a page: held, failed, or begun as an upload.';
+  'Records the result of each object of a page: held, failed, or begun as an upload.';
 
 create function holdfast_private.backup_commit(cursor_id bigint, owner uuid, results jsonb, to_name text, done jsonb)
   returns void language plpgsql security definer set search_path = ''
@@ -56,16 +56,16 @@ begin
   end if;
   perform holdfast_private.mark_missing(r.repository, r.sequence, holdfast_private.plan_scope(r.plan), c.bucket_id,
     coalesce(c.position ->> 'from', c.range_from), backup_commit.to_name);
-  -- chr(1) makes the least name above to_name, so the next window can be bounded inclusively.
+  -- chr(1) makes the smallest name after to_name, so the next window can have an inclusive start.
   perform holdfast_private.commit_cursor(c.id, backup_commit.owner,
     jsonb_build_object('from', backup_commit.to_name || chr(1)), backup_commit.done);
 end
 $$;
 comment on function holdfast_private.backup_commit(bigint, uuid, jsonb, text, jsonb) is
-  'Commits a page of the scan: results, names no longer found, position and counters, in one transaction. Results may be of names behind to_name, up to which nothing is passed over; null where nothing is passed at all.';
+  'Commits a page of the scan in one transaction: results, names no longer found, position and counters. The window is complete up to to_name; if to_name is null, the position does not move. Results may have names after to_name.';
 
--- An object that is moved while it is read for the first time: no name of it was ever held, so none is
--- found missing, and where it went to the scan may have been already.
+-- Finds an object that moved during its first read. No entry has any of its names, so none is found
+-- missing, and the scan may already have passed the new name.
 create function holdfast_private.find_object_by_id(object_id uuid) returns jsonb
   language sql stable security definer set search_path = ''
 as $$
@@ -77,14 +77,14 @@ as $$
     and holdfast_private.in_scope(holdfast_private.plan_scope(r.plan), o.bucket_id, o.name, o.size)
 $$;
 comment on function holdfast_private.find_object_by_id(uuid) is
-  'An object by its id, under whichever name it has now, as a slice of the running backup acts on it; null where it is gone or out of scope.';
+  'An object by its id, under its current name, as an item for a slice of the running backup. Null if it was deleted or is out of scope.';
 
--- Is Storage out, or does it lack the bytes of one object? Both may look the same to whoever reads
--- that object; so objects are named that were readable, to be read again.
+-- Distinguishes an outage of Storage from the missing bytes of one object. Both can return the same
+-- error for that object, so the caller reads some objects again that were readable before.
 create function holdfast_private.readable_objects(max_objects integer) returns jsonb
   language sql volatile security definer set search_path = '' set plan_cache_mode = force_custom_plan
 as $$
-  -- Of as many buckets as there are: bytes are lost by the bucket.
+  -- Selects from as many buckets as possible, because bytes are often lost for one bucket only.
   select coalesce(jsonb_agg(jsonb_build_object('bucket_id', held.bucket_id, 'name', held.name)), '[]') from (
     select one.bucket_id, one.name
     from holdfast_private.runs r cross join storage.buckets b
@@ -103,7 +103,7 @@ as $$
     order by random() limit readable_objects.max_objects) as held
 $$;
 comment on function holdfast_private.readable_objects(integer) is
-  'Some objects of the project whose bytes the running run''s repository holds as they are now: Storage gave them once.';
+  'Some objects of the project whose current bytes the repository of the running run holds: Storage returned their bytes before.';
 
 create function holdfast_private.has_storage_failure() returns boolean
   language sql stable security definer set search_path = ''
@@ -113,4 +113,4 @@ as $$
     where r.state = 'running' and f.code = 'storage_failed')
 $$;
 comment on function holdfast_private.has_storage_failure() is
-  'Whether the running run already passed an object that Storage did not give, instead of waiting for it.';
+  'Whether the running run has already skipped an object that Storage did not return, instead of waiting for it.';

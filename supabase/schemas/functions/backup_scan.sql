@@ -1,4 +1,4 @@
--- The scan: windows of names, compared and given out page by page.
+-- The scan compares windows of names and returns the differences page by page.
 
 create function holdfast_private.window_end(repository integer, bucket_id text, from_name text, range_to text, rows integer)
   returns text language plpgsql stable security definer set search_path = '' set plan_cache_mode = force_custom_plan
@@ -7,8 +7,8 @@ declare
   last_source text;
   last_entry text;
 begin
-  -- The table and not the view of it: a bound may count rows that are not live, and without their
-  -- columns the index alone answers.
+  -- Reads the table instead of the view. The window may include rows that are not live, and an
+  -- index-only scan is possible without the other columns.
   select o.name into last_source from storage.objects o
   where o.bucket_id = window_end.bucket_id collate "default" and o.name collate "C" >= window_end.from_name
     and (window_end.range_to is null or o.name collate "C" <= window_end.range_to)
@@ -20,7 +20,7 @@ begin
   if last_source is not null or last_entry is not null then
     return least(last_source collate "C", last_entry collate "C");
   end if;
-  -- Less than a window is left on both sides: it ends at the last name of either.
+  -- Both sides have less than a window of names. The window ends at the last name of either side.
   select o.name into last_source from storage.objects o
   where o.bucket_id = window_end.bucket_id collate "default" and o.name collate "C" >= window_end.from_name
     and (window_end.range_to is null or o.name collate "C" <= window_end.range_to)
@@ -33,7 +33,7 @@ begin
 end
 $$;
 comment on function holdfast_private.window_end(integer, text, text, text, integer) is
-  'Last name of the window that begins at from_name, so that both tables are bounded on both sides; null at the end of the range.';
+  'Last name of the window that begins at from_name, so that both tables are bounded on both sides. Null at the end of the range.';
 
 create function holdfast_private.backup_item(repository integer, object_id uuid, bucket_id text, name text, version text,
   size bigint, etag text, metadata jsonb) returns table (item jsonb)
@@ -59,16 +59,16 @@ begin atomic
       limit 1) as moved on true;
 end;
 comment on function holdfast_private.backup_item(integer, uuid, text, text, text, bigint, text, jsonb) is
-  'An object as a slice acts on it. blob is set where its bytes are held: under this version, or, assumed, as the same object before a move.';
+  'An object as an item for a slice. blob is set if its bytes are held: under this version, or assumed, as the same object before a move.';
 
--- Names whose object went before the run and that another one took while their window was at work:
--- compared, they were missing; committed, they are there again, and what the catalog has of them was
--- so before the run alone. They are marked like names that are gone, and looked up by object id.
+-- Handles a name whose object was deleted before the run and that another object took while the window
+-- was processed. The comparison found the name missing; at the commit it exists again. The catalog's
+-- entry was valid only before the run, so it is marked as missing and looked up by object id.
 create function holdfast_private.mark_missing(repository integer, sequence integer, scope holdfast_private.scope,
   bucket_id text, from_name text, to_name text) returns integer
   language plpgsql security definer set search_path = '' set plan_cache_mode = force_custom_plan
-  -- Tables that were just filled have no statistics: one row is expected of each side, and the loop
-  -- over both takes a minute for 6,000 names.
+  -- Newly filled tables have no statistics. Postgres then expects one row on each side, and a nested
+  -- loop over both takes a minute for 6,000 names.
   set enable_nestloop = off
 as $$
 declare
@@ -82,28 +82,30 @@ begin
       select from holdfast_private.source_objects o
       where o.bucket_id = mark_missing.bucket_id collate "default" and o.name = e.name
         and o.name >= mark_missing.from_name and o.name <= mark_missing.to_name
-        -- What this run read, or could not read, was so during the run, whatever is there by now.
+        -- An entry of this run was valid during the run, even if the name has changed since. The same
+        -- holds for a version that this run could not read.
         and (e.added_in = mark_missing.sequence
           or o.version in (coalesce(e.version_uuid::text, e.version_text), e.wanted_version))
-        -- A scope of nulls leaves nothing out; asking costs as much as all the rest.
+        -- A null scope excludes nothing. Calling in_scope costs as much as all the rest.
         and (mark_missing.scope is null or holdfast_private.in_scope(mark_missing.scope, o.bucket_id, o.name, o.size)));
   get diagnostics marked = row_count;
   return marked;
 end
 $$;
 comment on function holdfast_private.mark_missing(integer, integer, holdfast_private.scope, text, text, text) is
-  'Marks the names of a covered window that the project no longer has in scope, or has as another version than was compared. They are closed later, by object id.';
+  'Marks the names of a completed window that are no longer in scope in the project, or that have another version than was compared. The entries are closed later, by object id.';
 
 create function holdfast_private.window_differs(repository integer, scope holdfast_private.scope, bucket_id text, from_name text,
   to_name text) returns boolean
   language plpgsql stable security definer set search_path = '' set plan_cache_mode = force_custom_plan
-  -- Two indexes in one order: it costs the same a row at any size, keeps nothing in memory or on
-  -- disk, and ends where the first difference is. And workers are the parallelism.
+  -- A merge join over two indexes in the same order has a constant cost per row and needs no memory or
+  -- disk. It stops at the first difference. Parallel query is not needed, because the workers already
+  -- run in parallel.
   set enable_seqscan = off set enable_bitmapscan = off set enable_hashjoin = off
   set max_parallel_workers_per_gather = 0
 as $$
 begin
-  -- One merge over both tables that ends at the first difference: all that an unchanged window costs.
+  -- One merge over both tables, up to the first difference. An unchanged window needs no other query.
   return exists (
     select from (
       select * from holdfast_private.source_objects o
@@ -121,7 +123,7 @@ begin
 end
 $$;
 comment on function holdfast_private.window_differs(integer, holdfast_private.scope, text, text, text) is
-  'Whether project and catalog differ anywhere in a window.';
+  'Whether project and catalog differ in a window.';
 
 create function holdfast_private.backup_page(cursor_id bigint, owner uuid, max_items integer, window_rows integer default 50000)
   returns jsonb language plpgsql security definer set search_path = '' set plan_cache_mode = force_custom_plan
@@ -150,9 +152,11 @@ begin
       and (e.name is null or e.version <> o.version or e.wanted_version is not null
         or not holdfast_private.same_metadata(o.type, o.cache_control, o.user_metadata, o.owner_id, o.created_at,
           e.type, e.cache_control, e.user_metadata, e.owner_id, e.created_at))
-      -- Of both tables' names, so that it is asked of what differs and not of every row.
+      -- Checks the names of both tables, so that in_scope runs only for differences and not for every
+      -- row.
       and holdfast_private.in_scope(scope, o.bucket_id, coalesce(e.name, o.name), o.size)
-      -- What could not be had is tried again when its time has come, or at once as another version.
+      -- An object that could not be copied is tried again when its retry time has come, or at once if
+      -- its version changed.
       and (e.wanted_version is null or e.wanted_version <> o.version or not exists (
         select from holdfast_private.failures f where f.job = 'backup' and f.bucket_id = o.bucket_id
           and f.name = o.name and f.next_at > now()))
@@ -169,4 +173,4 @@ begin
 end
 $$;
 comment on function holdfast_private.backup_page(bigint, uuid, integer, integer) is
-  'Compares one window and returns up to max_items objects to act on, and the name up to which that is all. A window without a difference is committed here.';
+  'Compares one window. Returns up to max_items objects to process, and the name up to which the window is then complete. Commits a window without a difference.';

@@ -1,4 +1,4 @@
--- The backup job's start: prepare, and cut the scan into cursors.
+-- Start of the backup job: the prepare stage, and the division of the scan into cursors.
 
 create function holdfast_private.start_backup(started_by text) returns uuid
   language plpgsql security definer set search_path = ''
@@ -9,12 +9,12 @@ begin
   return holdfast_private.start_run('backup', jsonb_build_object('settings', holdfast_private.all_settings()), start_backup.started_by);
 end
 $$;
-comment on function holdfast_private.start_backup(text) is 'Starts a backup with the settings as they are now.';
+comment on function holdfast_private.start_backup(text) is 'Starts a backup with the current settings.';
 
 create function holdfast_private.scan_buckets(scope holdfast_private.scope, repository integer) returns setof text
   language sql stable security definer set search_path = ''
 as $$
-  -- Buckets that have open entries come along though they are gone: their entries must be closed.
+  -- Includes deleted buckets that have open entries, because these entries must be closed.
   with recursive held as (
     (select e.bucket_id from holdfast_private.entries e
       where e.repository = scan_buckets.repository order by e.bucket_id limit 1)
@@ -29,7 +29,7 @@ as $$
   select held.bucket_id from held where held.bucket_id is not null
 $$;
 comment on function holdfast_private.scan_buckets(holdfast_private.scope, integer) is
-  'Ids of the buckets that a backup has to look at.';
+  'Ids of the buckets that a backup has to scan.';
 
 create function holdfast_private.backup_rollback(cursor_id bigint, owner uuid, repository_id uuid, location jsonb, max_rows integer)
   returns integer language plpgsql security definer set search_path = ''
@@ -49,7 +49,7 @@ begin
 end
 $$;
 comment on function holdfast_private.backup_rollback(bigint, uuid, uuid, jsonb, integer) is
-  'Where backups went to another place so far, forgets some of what was copied there and never sealed; returns how much, 0 when nothing is left.';
+  'If earlier backups used another location, removes up to max_rows unsealed entries that were copied there. Returns the number of entries; 0 when none remain.';
 
 create function holdfast_private.backup_prepared(cursor_id bigint, owner uuid, facts jsonb) returns integer
   language plpgsql security definer set search_path = ''
@@ -70,4 +70,4 @@ begin
 end
 $$;
 comment on function holdfast_private.backup_prepared(bigint, uuid, jsonb) is
-  'Ends the prepare stage: records the repository, takes the run''s sequence, cuts the scan into cursors.';
+  'Ends the prepare stage: records the repository, takes the run''s sequence, and divides the scan into cursors.';

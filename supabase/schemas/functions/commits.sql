@@ -1,4 +1,4 @@
--- What a worker has done: committed with the cursor that did it.
+-- Commits a worker's results together with the cursor that produced them.
 
 create function holdfast_private.add_counters(a jsonb, b jsonb) returns jsonb
   language sql immutable set search_path = ''
@@ -8,7 +8,7 @@ as $$
     from (select * from jsonb_each_text(a) union all select * from jsonb_each_text(b)) as each_side
     group by key) as totals
 $$;
-comment on function holdfast_private.add_counters(jsonb, jsonb) is 'Adds two sets of counters, name by name.';
+comment on function holdfast_private.add_counters(jsonb, jsonb) is 'Adds two sets of counters by name.';
 
 create function holdfast_private.commit_cursor(cursor_id bigint, owner uuid, new_position jsonb, done jsonb)
   returns void language plpgsql security definer set search_path = ''
@@ -22,12 +22,13 @@ begin
     counters = holdfast_private.add_counters(counters, commit_cursor.done),
     lease_expires_at = clock_timestamp() + make_interval(secs => holdfast_private.lease_seconds())
   where id = commit_cursor.cursor_id;
-  -- Last of all: workers wait for each other at the day's row until they have committed.
+  -- This is the last statement, because workers block each other on the row of the day until they
+  -- commit.
   perform holdfast_private.add_egress(c.run, commit_cursor.done);
 end
 $$;
 comment on function holdfast_private.commit_cursor(bigint, uuid, jsonb, jsonb) is
-  'Moves a cursor and adds to its counters; called in the transaction that records what was done.';
+  'Moves a cursor and adds to its counters. Call it in the transaction that records the results.';
 
 create function holdfast_private.stage_after(kind text, stage text) returns text
   language sql immutable set search_path = ''
@@ -44,7 +45,7 @@ as $$
   end
 $$;
 comment on function holdfast_private.stage_after(text, text) is
-  'The stage that begins when every cursor of a run is finished; null where the run decides itself.';
+  'The stage that begins when every cursor of a run is finished; null if the run decides it.';
 
 create function holdfast_private.finish_cursor(cursor_id bigint, owner uuid, done jsonb default '{}')
   returns void language plpgsql security definer set search_path = ''
@@ -60,13 +61,13 @@ begin
     lease_owner = null, lease_expires_at = null
   where id = c.id;
   perform holdfast_private.add_egress(c.run, finish_cursor.done);
-  -- The lock makes the last of several workers see that it is the last.
+  -- With this lock, the last of several workers sees that it is the last.
   perform pg_advisory_xact_lock(hashtext('holdfast'), hashtext(c.run::text));
   if exists (select from holdfast_private.cursors cc where cc.run = c.run and cc.finished_at is null) then
     return;
   end if;
   select * into r from holdfast_private.runs where id = c.run;
-  -- Uploads run beside the stage that met them; the stage to follow is the scan's.
+  -- Uploads run in parallel to the scan, so the next stage follows from the stage of the scan.
   select cc.stage into last_stage from holdfast_private.cursors cc
   where cc.run = c.run and cc.stage <> 'upload' order by cc.id desc limit 1;
   insert into holdfast_private.cursors (run, stage)
@@ -74,16 +75,16 @@ begin
 end
 $$;
 comment on function holdfast_private.finish_cursor(bigint, uuid, jsonb) is
-  'Ends a cursor; when it was the run''s last, the next stage begins in the same transaction.';
+  'Finishes a cursor. If it was the last of its run, the next stage begins in the same transaction.';
 
--- A worker remembers what it committed last, and goes on from there. A database that was put back to an
--- earlier moment, or a standby that took over without the newest commits, may still know the worker's
--- lease; what the worker committed next would then leave out what lies between.
+-- A worker continues from its last commit. After a restore of the database, or a failover to a standby
+-- without the newest commits, the database may still have the worker's lease. The worker's next commit
+-- would then skip the lost results.
 create function holdfast_private.check_fencing_token(cursor_id bigint, committed_at text) returns boolean
   language plpgsql security definer set search_path = ''
 as $$
 begin
-  -- A later one than the worker knows of is its own: a commit whose answer was lost.
+  -- A later commit than the worker knows is its own: the response to that commit was lost.
   if check_fencing_token.committed_at is not null and not exists (
     select from holdfast_private.cursors c
     where c.id = check_fencing_token.cursor_id and c.committed_at >= check_fencing_token.committed_at::timestamptz
@@ -96,11 +97,11 @@ begin
 end
 $$;
 comment on function holdfast_private.check_fencing_token(bigint, text) is
-  'True where the last commit of a cursor is the one that the worker knows of or a later one, or it knows of none; else raises lease_lost.';
+  'True if the last commit of a cursor is the one that the worker knows or a later one, or if the worker knows none. Otherwise it raises lease_lost.';
 
--- Volatile, so that it sees what the statement that calls it has just committed to.
+-- Must be volatile, to see the commit of the statement that calls it.
 create function holdfast_private.committed_at(cursor_id bigint) returns text
   language sql volatile security definer set search_path = ''
 as $$ select holdfast_private.utc(c.committed_at) from holdfast_private.cursors c where c.id = committed_at.cursor_id $$;
 comment on function holdfast_private.committed_at(bigint) is
-  'When a cursor was made or last moved, in UTC to the microsecond; null where there is none.';
+  'When a cursor was created or last moved, in UTC with microseconds; null if the cursor does not exist.';

@@ -1,4 +1,4 @@
--- When a cron expression comes next.
+-- Computes the next time of a cron expression.
 
 create function holdfast_private.cron_values(field text, lowest integer, highest integer, names text[] default '{}')
   returns integer[] language plpgsql immutable strict set search_path = ''
@@ -11,7 +11,7 @@ declare
 begin
   foreach part in array string_to_array(lower(field), ',') loop
     bounds := regexp_match(part, '^(?:\*|([a-z0-9]+)(?:-([a-z0-9]+))?)(?:/([1-9][0-9]?))?$');
-    -- pg_cron takes steps of a star or a range only.
+    -- pg_cron accepts a step only after a star or a range.
     if bounds is null or (bounds[1] is not null and bounds[2] is null and bounds[3] is not null) then
       return null;
     end if;
@@ -30,7 +30,7 @@ begin
 end
 $$;
 comment on function holdfast_private.cron_values(text, integer, integer, text[]) is
-  'The numbers that a field of a cron expression stands for; null where it is not valid.';
+  'The numbers that a field of a cron expression matches; null if the field is invalid.';
 
 create function holdfast_private.next_time(cron_expression text, after timestamptz) returns timestamptz
   language plpgsql stable set search_path = ''
@@ -43,14 +43,15 @@ declare
     when '@annually' then '0 0 1 1 *' else expression end, '\s+');
   minutes integer[] := holdfast_private.cron_values(fields[1], 0, 59);
   hours integer[] := holdfast_private.cron_values(fields[2], 0, 23);
-  -- $ is the last day of a month, for pg_cron from 1.5 on.
+  -- $ is the last day of a month, since pg_cron 1.5.
   days integer[] := case fields[3] when '$' then '{}' else holdfast_private.cron_values(fields[3], 1, 31) end;
   months integer[] := holdfast_private.cron_values(fields[4], 1, 12,
     '{jan,feb,mar,apr,may,jun,jul,aug,sep,oct,nov,dec}');
-  -- Sunday is 0 and 7.
+  -- Both 0 and 7 mean Sunday.
   weekdays integer[] := array_replace(
     holdfast_private.cron_values(fields[5], 0, 7, '{sun,mon,tue,wed,thu,fri,sat}'), 7, 0);
-  -- cron's own rule: two restrictions of the day are an or, unless one begins with a star.
+  -- Cron's rule: if both day fields are restricted, one match is enough, unless one of them begins with
+  -- a star.
   either boolean := fields[3] !~ '^\*' and fields[5] !~ '^\*';
   today timestamp := date_trunc('day', next_time.after at time zone 'UTC');
 begin
@@ -66,7 +67,7 @@ begin
         cross join lateral (select extract(dow from d) = any (weekdays)) as of_week (fits)
       where extract(month from d) = any (months)
         and case when either then of_month.fits or of_week.fits else of_month.fits and of_week.fits end
-      -- The first day may be over already, the second can't be.
+      -- The time of the first matching day may have passed; the time of the second has not.
       order by d limit 2) as day
       cross join unnest(hours) h cross join unnest(minutes) m
       cross join lateral (select (day.d + make_interval(hours => h, mins => m)) at time zone 'UTC') as due (t)
@@ -74,4 +75,4 @@ begin
 end
 $$;
 comment on function holdfast_private.next_time(text, timestamptz) is
-  'When a cron expression, in UTC as pg_cron reads it, comes due after a time; null where it is not valid or never does.';
+  'The next time of a cron expression after a time, in UTC, as pg_cron evaluates it. Null if the expression is invalid or never matches.';

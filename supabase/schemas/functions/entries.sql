@@ -1,5 +1,5 @@
--- The one way entries and blobs come to be. Backup, restore and import all land here, inside the
--- transaction that moves their cursor.
+-- Only these functions create entries and blobs. Backup, restore and import call them in the transaction
+-- that moves their cursor.
 
 create function holdfast_private.spell_keys(blobs bigint[]) returns void
   language sql security definer set search_path = ''
@@ -9,7 +9,7 @@ as $$
   where b.id = any (spell_keys.blobs) and b.key is null and e.blob = b.id
 $$;
 comment on function holdfast_private.spell_keys(bigint[]) is
-  'Spells out the keys of blobs, from any of their entries: before one points there whose plain key is another, or before the last one goes.';
+  'Stores the keys of blobs, derived from any of their entries. Call it before an entry with another plain key references the blob, or before the last entry is removed.';
 
 create function holdfast_private.put_blobs(repository integer, results jsonb, anew boolean)
   returns table (bucket_id text, name text, blob bigint)
@@ -20,8 +20,8 @@ as $$
 declare
   repo integer := put_blobs.repository;
 begin
-  -- A key that is not the plain one of its own line, as of an object that was moved, may be known as
-  -- that of the entry that it can be taken apart into.
+  -- A moved object has a key that is not the plain key of its own name. The same key may be the plain
+  -- key of another entry; then that entry's blob needs its key stored first.
   if exists (
     select from jsonb_to_recordset(put_blobs.results) as x (bucket_id text, name text, version text, stored jsonb)
     where x.stored ->> 'key' <> coalesce(holdfast_private.plain_key(x.bucket_id, x.name, x.version), '')) then
@@ -40,7 +40,7 @@ begin
     from jsonb_to_recordset(put_blobs.results) as x (bucket_id text, name text, version text, stored jsonb)
     where x.stored is not null
   ), wanted as (
-    -- Not spelled out only where no other line has the same key.
+    -- The key stays null only if no other line has the same key.
     select distinct on (l.key) l.*,
       bool_and(l.key is not distinct from holdfast_private.plain_key(l.bucket_id, l.name, l.version))
         over (partition by l.key) as plain
@@ -55,7 +55,8 @@ begin
           and e.name = w.name and e.version = w.version and b.key is null
         limit 1) as plain on true
   ), fresh as materialized (
-    -- Numbered by name, so that both the entries' indexes, by name and by blob, grow at one end.
+    -- Ids follow the order of names, so that both indexes of entries, by name and by blob, grow at one
+    -- end.
     select n.*, nextval('holdfast_private.blobs_id_seq') as new_id
     from (select * from found f where f.id is null order by f.bucket_id collate "C", f.name collate "C") as n
   ), made as (
@@ -69,12 +70,12 @@ begin
 end
 $$;
 comment on function holdfast_private.put_blobs(integer, jsonb, boolean) is
-  'Records the bytes that results say were stored and returns the blob of each. A key already known keeps what is known of it. anew: no entry has any of these names.';
+  'Records the stored bytes of each result and returns the blob. A known key keeps its blob. anew: no entry has any of these names.';
 
 create type holdfast_private.entry_content as (
   bucket_id text, name text, object_id uuid, version text, blob bigint, metadata jsonb, assumed boolean,
   wanted_version text, code text);
-comment on type holdfast_private.entry_content is 'What an entry is to say, as open_entries takes it.';
+comment on type holdfast_private.entry_content is 'Content of an entry, as an argument of open_entries.';
 
 create function holdfast_private.open_entries(repository integer, sequence integer, contents holdfast_private.entry_content[],
   anew boolean) returns void
@@ -86,7 +87,7 @@ declare
   seq integer := open_entries.sequence;
 begin
   if not anew then
-    -- What is replaced below may have been the last that its bytes' key was known by.
+    -- The replaced entry may be the last one from which its blob's key can be derived.
     perform holdfast_private.spell_keys(array(
       select e.blob from unnest(contents) c join holdfast_private.entries e on e.repository = repo
         and e.bucket_id = c.bucket_id and e.name = c.name and e.added_in = seq
@@ -97,7 +98,7 @@ begin
       and e.removed_in is null and e.added_in < seq;
   end if;
 
-  -- An entry that this same run added is in no sealed snapshot yet, so it is replaced in place.
+  -- An entry that the same run added is in no sealed snapshot, so it is replaced in place.
   insert into holdfast_private.entries (repository, bucket_id, name, added_in, object_id, version_uuid, version_text, blob,
     type, cache_control, user_metadata, owner_uuid, owner_text, created_at, updated_at, etag_md5, etag_text,
     assumed, wanted_version, code)
@@ -114,7 +115,7 @@ begin
     from (
       select *, c.metadata ->> 'owner_id' as owner_id, c.metadata ->> 'etag' as etag
       from unnest(contents) as c) as o
-    order by o.blob) as c -- the order of fresh numbers
+    order by o.blob) as c -- follows the order of the new ids
   on conflict on constraint entries_pkey do update
   set object_id = excluded.object_id, version_uuid = excluded.version_uuid,
     version_text = excluded.version_text, blob = excluded.blob, type = excluded.type,
@@ -126,7 +127,7 @@ begin
 end
 $$;
 comment on function holdfast_private.open_entries(integer, integer, holdfast_private.entry_content[], boolean) is
-  'Opens entries as of a sequence and closes those before them. anew: no entry has any of these names.';
+  'Opens entries at a sequence and closes the previous ones. anew: no entry has any of these names.';
 
 create function holdfast_private.put_entries(repository integer, sequence integer, results jsonb) returns void
   language plpgsql security definer set search_path = ''
@@ -134,12 +135,13 @@ create function holdfast_private.put_entries(repository integer, sequence intege
 as $$
 declare
   repo integer := put_entries.repository;
-  -- Asked once, for then nothing is to be looked for in what a first backup or an import fills.
+  -- Checked once: a first backup or an import into an empty catalog then needs no lookups.
   anew boolean := not exists (
     select from jsonb_to_recordset(put_entries.results) as x (bucket_id text, name text)
       join holdfast_private.entries e on e.repository = repo and e.bucket_id = x.bucket_id and e.name = x.name);
 begin
-  -- A key that is not spelled out is that of every entry that points at the bytes: no longer.
+  -- A null key is the plain key of every entry of the blob. An entry with another name would break this,
+  -- so the key is stored first.
   if jsonb_path_exists(put_entries.results, '$[*].blob ? (@ != null)') then
     perform holdfast_private.spell_keys(array(
       select e.blob
@@ -160,15 +162,17 @@ begin
 end
 $$;
 comment on function holdfast_private.put_entries(integer, integer, jsonb) is
-  'Opens an entry for each result that holds bytes (blob: held already; stored: put just now) or that an import found marked (wanted_version), and closes the one before it.';
+  'Opens an entry for each result and closes the previous one. A result has held bytes (blob), newly stored bytes (stored), or a failure mark that an import read (wanted_version).';
 
 create function holdfast_private.mark_entries(repository integer, sequence integer, results jsonb) returns void
   language plpgsql security definer set search_path = ''
   set plan_cache_mode = force_custom_plan
 as $$
 begin
-  -- Where bytes are held, the mark copies their entry; else it lists the row as it was met.
-  -- A mark that stands already is left alone: writing it again would make every night list it.
+  -- If bytes are held, the mark copies their entry. Otherwise the entry lists the row that the scan
+  -- found.
+  --
+  -- An existing mark is not written again, because every backup would then list it as a change.
   perform holdfast_private.open_entries(mark_entries.repository, mark_entries.sequence, array(
     select case when e.blob is null
       then row(x.bucket_id, x.name, x.object_id, x.version, null, x.metadata, false, x.version,
@@ -184,10 +188,10 @@ begin
 end
 $$;
 comment on function holdfast_private.mark_entries(integer, integer, jsonb) is
-  'For each result with a failure: what is held stays, marked stale; where nothing is held, an entry without a blob lists it.';
+  'Marks each result with a failure. If bytes are held, the entry is kept and marked stale. Otherwise an entry without a blob lists the object.';
 
--- Failures grow as the catalog does where a whole bucket can't be read: a page of them is compared with
--- all of the pages before it.
+-- If a complete bucket cannot be read, failures grows as fast as the catalog, and each page is compared
+-- with all earlier pages. So its statistics must be current, too.
 create function holdfast_private.analyze_grown() returns void
   language plpgsql security definer set search_path = ''
 as $$
@@ -200,7 +204,8 @@ begin
       and pg_relation_size(c.oid) > 4 * current_setting('block_size')::bigint * c.relpages
     order by c.oid
   loop
-    -- Whoever holds this lock is analyzing or vacuuming already: nothing to wait for.
+    -- If another session has this lock, it is already analyzing or vacuuming the table, and waiting is
+    -- not necessary.
     execute format('lock table %s in share update exclusive mode nowait', grown);
     execute format('analyze %s', grown);
   end loop;
@@ -209,4 +214,4 @@ exception when lock_not_available then
 end
 $$;
 comment on function holdfast_private.analyze_grown() is
-  'Gathers statistics on the catalog''s tables when they have grown fourfold. Without them each page of a first backup would be joined with all of the pages before it, until autovacuum comes.';
+  'Analyzes the catalog''s tables when they have grown fourfold. Without statistics, each page of a first backup is joined with all earlier pages until autovacuum runs.';

@@ -2,7 +2,7 @@ create function holdfast_private.copy_requests(size bigint) returns bigint
   language sql immutable
 return case when size <= 8388608 then 2 else 2 * ceil(size / 8388608.0)::bigint + 2 end;
 comment on function holdfast_private.copy_requests(bigint) is
-  'Requests that copying so many bytes takes: a GET and a PUT, or above 8 MiB one of each a part, and two to begin and complete.';
+  'Number of requests that copying this many bytes takes: a GET and a PUT; above 8 MiB, one of each per part and two to create and complete the upload.';
 
 create function holdfast.estimate()
   returns table (bucket_id text, objects bigint, bytes bigint, requests bigint, egress_bytes bigint)
@@ -41,4 +41,4 @@ begin
 end
 $$;
 comment on function holdfast.estimate() is
-  'What the next backup would copy under the current settings, by bucket and in all. requests: a GET from Storage and a PUT to S3 an object, above 8 MiB one of each a part and two more; a run adds a few of its own. egress_bytes: what Storage sends. A moved object counts, though its bytes are held. Works before any secret is set.';
+  'What the next backup would copy with the current settings, by bucket and in total. requests: a GET from Storage and a PUT to S3 per object; above 8 MiB, one of each per part and two more. A run adds a few requests. egress_bytes: bytes that Storage sends. Moved objects are counted although their bytes are held. It works before any secret is set.';

@@ -1,4 +1,5 @@
--- What could not be copied: recorded, and forgotten once it is held or of no concern any more.
+-- Objects that could not be copied. A failure is recorded, and removed once the object is held, deleted
+-- or out of scope.
 
 create function holdfast_private.record_failures(run_id uuid, job text, results jsonb) returns void
   language sql security definer set search_path = ''
@@ -7,7 +8,7 @@ as $$
   delete from holdfast_private.failures f
   using jsonb_to_recordset(record_failures.results) as x (bucket_id text, name text, failure jsonb, upload jsonb)
   where f.bucket_id = x.bucket_id and f.name = x.name
-    -- An upload that only began has not succeeded yet: its tries are still to be counted.
+    -- A begun upload has not succeeded yet, so its failed attempts still count.
     and f.job = record_failures.job and x.failure is null and x.upload is null
     and (f.job = 'backup' or f.run = record_failures.run_id);
 
@@ -17,7 +18,8 @@ as $$
     attempts = case when f.version is not distinct from x.version then f.attempts + 1 else 1 end,
     next_at = case
       when x.failure ->> 'class' = 'failed' then now()
-      -- A little less than a day and a week, so that the nightly run at the same hour is not too early.
+      -- The intervals are four hours shorter than a day and a week. Otherwise the nightly run at the
+      -- same hour would be too early.
       when f.attempts < 7 then now() + interval '20 hours'
       else now() + interval '6 days 20 hours' end
   from jsonb_to_recordset(record_failures.results) as x (bucket_id text, name text, version text, failure jsonb)
@@ -35,7 +37,7 @@ as $$
       and f.job = record_failures.job and (f.job = 'backup' or f.run = record_failures.run_id))
 $$;
 comment on function holdfast_private.record_failures(uuid, text, jsonb) is
-  'Records each result''s failure, and forgets the failures of those that succeeded.';
+  'Records the failure of each failed result and removes the failures of successful ones.';
 
 create function holdfast_private.remove_failures(scope holdfast_private.scope) returns void
   language sql security definer set search_path = ''
@@ -43,15 +45,16 @@ as $$
   delete from holdfast_private.failures f where f.job = 'backup' and not exists (
     select from holdfast_private.source_objects o where o.bucket_id = f.bucket_id collate "default" and o.name = f.name
       and holdfast_private.in_scope(remove_failures.scope, o.bucket_id, o.name, o.size)
-    -- Looks each up. As a join, it would read all of the project's objects for a table without statistics.
+    -- Looks up each object. As a join on a table without statistics, it would read all objects of the
+    -- project.
     offset 0)
 $$;
 comment on function holdfast_private.remove_failures(holdfast_private.scope) is
-  'Forgets failures of objects that are gone or out of scope: they are nobody''s concern any more.';
+  'Removes failures of objects that were deleted or are out of scope.';
 
--- Failures of objects that are held by now. A database that was put back has the failures of then, and
--- after an import what came since is held; a restore puts back what failed before. No scan meets an object
--- again that is held as it is, so its failure would stay, and every snapshot be partial for ever.
+-- Removes failures of objects that are held now. Such failures exist after a restore of the database,
+-- after an import of newer snapshots, and after a restore of the object. A scan skips an unchanged held
+-- object, so its failure would stay and every later snapshot would be partial.
 create function holdfast_private.remove_resolved_failures(repository integer) returns void
   language sql security definer set search_path = '' set plan_cache_mode = force_custom_plan
 as $$
@@ -61,8 +64,8 @@ as $$
       on o.bucket_id = e.bucket_id collate "default" and o.name = e.name and o.version = e.version
     where e.repository = remove_resolved_failures.repository and e.bucket_id = f.bucket_id and e.name = f.name
       and e.removed_in is null and e.blob is not null and e.wanted_version is null
-    -- Looks each up, as remove_failures does.
+    -- Looks up each object, as remove_failures does.
     offset 0)
 $$;
 comment on function holdfast_private.remove_resolved_failures(integer) is
-  'Forgets failures of objects that the repository holds as they are now.';
+  'Removes failures of objects that the repository holds in their current version.';

@@ -1,17 +1,17 @@
--- Import: the catalog is built again from the repository's log and listings. It moves no bytes.
+-- Import: rebuilds the catalog from the repository's log and listings. It copies no bytes.
 
 create function holdfast_private.start_import(started_by text, plan jsonb default '{}') returns uuid
   language sql security definer set search_path = ''
 as $$ select holdfast_private.start_run('import', start_import.plan, start_import.started_by) $$;
 comment on function holdfast_private.start_import(text, jsonb) is
-  'Starts an import of the repository''s log into the catalog; with take_over in its plan the repository becomes this project''s after it.';
+  'Starts an import of the repository''s log into the catalog. With take_over in its plan, this project then becomes the repository''s owner.';
 
 create function holdfast_private.repository_prepared(cursor_id bigint, owner uuid, facts jsonb, next_stage text)
   returns void language plpgsql security definer set search_path = ''
 as $$
 declare
   c holdfast_private.cursors := holdfast_private.require_lease(repository_prepared.cursor_id, repository_prepared.owner);
-  -- Whoever only reads does not say where the backups went.
+  -- A run that only reads does not change the recorded location of the backups.
   known integer := (
     select r.id from holdfast_private.repositories r where r.repository_id = (facts ->> 'repository_id')::uuid);
 begin
@@ -24,11 +24,11 @@ begin
 end
 $$;
 comment on function holdfast_private.repository_prepared(bigint, uuid, jsonb, text) is
-  'Ends the prepare stage of a run that reads a repository: records it and begins the next stage.';
+  'Ends the prepare stage of a run that reads a repository: records the repository and begins the next stage.';
 
--- A snapshot does not always build on the one before it in the log: a record that came late, after the
--- next run had sealed, stands before that run's. Then its parts say nothing of what the late one holds,
--- and an import has to start over with the full listing that they begin with.
+-- A snapshot does not always build on the previous one in the log. A delayed record can appear before
+-- the record of the next run, which was sealed without it. The parts of that next snapshot then lack the
+-- changes of the delayed one. An import must start again with the full listing that they begin with.
 create function holdfast_private.import_begin(cursor_id bigint, owner uuid) returns jsonb
   language plpgsql security definer set search_path = ''
 as $$
@@ -45,7 +45,7 @@ begin
 end
 $$;
 comment on function holdfast_private.import_begin(bigint, uuid) is
-  'Which repository an import is of, and how far it is: its position, the newest snapshot in the catalog with the keys of its parts, and the last record it holds.';
+  'The repository of an import and its progress: its position, the newest snapshot in the catalog with the keys of its parts, and the last record in the catalog.';
 
 create function holdfast_private.import_page(cursor_id bigint, owner uuid, sequence integer, lines jsonb,
   new_position jsonb) returns void
@@ -55,14 +55,15 @@ declare
   c holdfast_private.cursors := holdfast_private.require_lease(import_page.cursor_id, import_page.owner);
   repo integer := (select r.repository from holdfast_private.runs r where r.id = c.run);
 begin
-  -- Once, before the first page: an import's own entries lie above the base too. And not before
-  -- there is one: a log without news leaves alone what a backup copied and has not sealed yet.
+  -- Runs once, before the first page, because entries of the import itself are also above the base. It
+  -- does not run without a page: if the log has no new records, unsealed entries of a backup stay.
   if not c.position ? 'begun' then
     perform holdfast_private.rollback_unsealed(repo);
   end if;
   perform holdfast_private.put_entries(repo, import_page.sequence, lines);
 
-  -- What an earlier part put as this same sequence is removed, too: it is in no snapshot then.
+  -- Also removes an entry that an earlier part added at the same sequence: it is not in the final
+  -- snapshot.
   update holdfast_private.entries e set removed_in = import_page.sequence
   from jsonb_to_recordset(lines) as x (op text, bucket_id text, name text)
   where x.op = 'remove' and e.repository = repo and e.bucket_id = x.bucket_id and e.name = x.name
@@ -73,20 +74,21 @@ begin
 end
 $$;
 comment on function holdfast_private.import_page(bigint, uuid, integer, jsonb, jsonb) is
-  'Applies lines of a listing to the catalog as a sequence. What a page of a full listing covers is closed before: import_close.';
+  'Applies lines of a listing to the catalog at a sequence. For a full listing, import_close first closes the entries that the page covers.';
 
--- A full listing says by its silence what is gone: between the keys that a page of it covers. That may be
--- all that the catalog holds, so it is closed step by step, before the page opens what it lists.
+-- A full listing shows deletions by omission: a name in the range of a page that the page does not list
+-- was deleted. The range may contain the complete catalog, so its entries are closed in steps before the
+-- page opens the listed ones.
 create function holdfast_private.import_close(cursor_id bigint, owner uuid, sequence integer, covers jsonb,
   max_rows integer default 20000) returns boolean
   language plpgsql security definer set search_path = '' set plan_cache_mode = force_custom_plan
-  -- The order is the primary key's, and a step ends after its rows.
+  -- The primary key has this order, so each step ends after max_rows rows.
   set enable_seqscan = off set enable_bitmapscan = off set enable_sort = off
 as $$
 declare
   c holdfast_private.cursors := holdfast_private.require_lease(import_close.cursor_id, import_close.owner);
   repo integer := (select r.repository from holdfast_private.runs r where r.id = c.run);
-  -- A name may have several entries: a step may end between them.
+  -- A name may have several entries, and a step may end between them.
   after jsonb := coalesce(c.position -> 'closed', jsonb_build_object(
     'bucket_id', covers -> 'after_bucket', 'name', covers -> 'after_name', 'added_in', 2147483647));
   step jsonb;
@@ -120,7 +122,7 @@ begin
 end
 $$;
 comment on function holdfast_private.import_close(bigint, uuid, integer, jsonb, integer) is
-  'Closes some of what a page of a full listing covers, and commits how far it got; returns whether that was all.';
+  'Closes some of the entries that a page of a full listing covers and commits the progress. Returns whether all are closed.';
 
 create function holdfast_private.import_record(cursor_id bigint, owner uuid, record jsonb, document jsonb) returns void
   language plpgsql security definer set search_path = ''
@@ -145,7 +147,7 @@ begin
 end
 $$;
 comment on function holdfast_private.import_record(bigint, uuid, jsonb, jsonb) is
-  'Counts a log record as known; its snapshot, if it is of one, joins the catalog whole.';
+  'Marks a log record as known. If it records a snapshot, that snapshot is added to the catalog.';
 
 create function holdfast_private.import_done(cursor_id bigint, owner uuid) returns void
   language plpgsql security definer set search_path = ''
@@ -162,4 +164,4 @@ begin
 end
 $$;
 comment on function holdfast_private.import_done(bigint, uuid) is
-  'Ends the import stage: of an import, the run; of a restore, the way to its plan.';
+  'Ends the import stage. An import then ends; a restore continues with its plan.';

@@ -1,8 +1,9 @@
--- How long slices may last: short at first, and longer where that went well.
+-- How long slices may last: short at first, and longer after slices survived.
 
 create function holdfast_private.guaranteed_slice_seconds() returns integer
   language sql immutable set search_path = '' as $$ select 40 $$;
-comment on function holdfast_private.guaranteed_slice_seconds() is 'What any platform grants an isolate: the shortest limit is self-hosting''s 60 s.';
+comment on function holdfast_private.guaranteed_slice_seconds() is
+  'Lifetime in seconds that every platform guarantees an isolate: the shortest limit is 60 s, when self-hosted.';
 
 create function holdfast_private.longest_slice_seconds() returns integer
   language sql immutable set search_path = '' as $$ select 320 $$;
@@ -15,7 +16,8 @@ as $$
     (select l.seconds from holdfast_private.isolate_lifetimes l where l.function_name = slice_seconds.function_name),
     holdfast_private.guaranteed_slice_seconds())
 $$;
-comment on function holdfast_private.slice_seconds(text) is 'How long an isolate of a function may be used from its load on, seconds.';
+comment on function holdfast_private.slice_seconds(text) is
+  'How long an isolate of a function may be used after it was loaded, in seconds.';
 
 create function holdfast_private.slice_survived(function_name text, isolate_seconds numeric) returns void
   language plpgsql security definer set search_path = ''
@@ -23,7 +25,8 @@ as $$
 declare
   known integer := holdfast_private.slice_seconds(slice_survived.function_name);
 begin
-  -- One that handed on earlier, for its CPU or at the platform's word, says nothing of the time.
+  -- A slice that ended earlier, because of its CPU budget or a shutdown notice, gives no information
+  -- about the lifetime.
   if slice_survived.isolate_seconds is null or slice_survived.isolate_seconds < known
     or known >= holdfast_private.longest_slice_seconds() then
     return;
@@ -31,14 +34,15 @@ begin
   insert into holdfast_private.isolate_lifetimes as l (function_name, seconds)
   values (slice_survived.function_name, least(holdfast_private.longest_slice_seconds(), ceil(known * 1.5)))
   on conflict on constraint isolate_lifetimes_pkey do update
-  -- Where workers died, what they died of is not tried again for a week: the project may get another plan.
+  -- After a crash, lifetimes near the one of the crash are not tried for a week. The limit can change
+  -- with the project's plan.
   set seconds = case when l.killed_at > now() - interval '7 days'
       then greatest(l.seconds, least(excluded.seconds, floor(l.killed_after * 0.8)))
       else excluded.seconds end;
 end
 $$;
 comment on function holdfast_private.slice_survived(text, numeric) is
-  'A slice used its isolate to the end of the time that it had and lived: the next ones get half as much again, up to four fifths of the longest limit, and of what workers lately died at.';
+  'Records that a slice used its isolate until the allowed time and survived. The next slices get 1.5 times as long, up to four fifths of the longest limit and of the lifetime at a recent crash.';
 
 create function holdfast_private.slice_killed(function_name text, isolate_seconds numeric) returns void
   language sql security definer set search_path = ''
@@ -53,4 +57,4 @@ as $$
       then least(l.killed_after, excluded.killed_after) else excluded.killed_after end
 $$;
 comment on function holdfast_private.slice_killed(text, numeric) is
-  'A worker died in an isolate that was last heard of at this age: from now on they are used for less. A younger one died of something else.';
+  'Records that a worker crashed in an isolate with this age at its last heartbeat or commit. Later isolates are used for a shorter time. Below the guaranteed lifetime, the crash had another cause and is ignored.';

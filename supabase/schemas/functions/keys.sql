@@ -4,7 +4,7 @@ as $$
   insert into holdfast_private.audit (actor, action, detail)
   values (record_audit.actor, record_audit.action, record_audit.detail)
 $$;
-comment on function holdfast_private.record_audit(text, text, jsonb) is 'Adds a line to the audit.';
+comment on function holdfast_private.record_audit(text, text, jsonb) is 'Adds a row to the audit log.';
 
 create function holdfast.create_key(scope text, name text) returns text
   language plpgsql security definer set search_path = ''
@@ -31,7 +31,7 @@ exception when unique_violation then
 end
 $$;
 comment on function holdfast.create_key(text, text) is
-  'Makes a key of a scope (read, operate, restore) and returns it. It is shown once: only its digest is stored.';
+  'Creates a key with a scope (read, operate, restore) and returns it. The key is shown once, because only its digest is stored.';
 
 create function holdfast.revoke_key(name text) returns void
   language plpgsql security definer set search_path = ''
@@ -46,7 +46,7 @@ begin
   perform holdfast_private.record_audit(session_user::text, 'key.revoke', jsonb_build_object('name', revoke_key.name));
 end
 $$;
-comment on function holdfast.revoke_key(text) is 'Revokes a key by its name, at once.';
+comment on function holdfast.revoke_key(text) is 'Revokes a key by its name, immediately.';
 
 create function holdfast_private.find_key(id text) returns jsonb
   language sql stable security definer set search_path = ''
@@ -55,9 +55,10 @@ as $$
   from holdfast_private.keys k where k.id = find_key.id and k.revoked_at is null
 $$;
 comment on function holdfast_private.find_key(text) is
-  'A live key by its public id; the caller compares the digest in constant time.';
+  'An active key by its public id. The caller compares the digest in constant time.';
 
--- The worker key continues runs that exist, and nothing else; it lives in Vault, for SQL to send.
+-- The worker key allows only to continue existing runs. It is in Vault, where SQL reads it to post
+-- slices.
 do $$
 declare
   key text := holdfast.create_key('worker', 'worker');

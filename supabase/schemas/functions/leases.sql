@@ -1,20 +1,20 @@
--- Leases. Every write of a worker names its lease and is refused when the lease is lost, so a worker that
--- wakes late can do no harm.
+-- Leases. Every write of a worker checks its lease and fails if the lease is lost. So a worker that
+-- resumes after its lease expired cannot change anything.
 
 create function holdfast_private.lease_seconds() returns integer
   language sql immutable set search_path = '' as $$ select 60 $$;
 comment on function holdfast_private.lease_seconds() is
-  'How long a lease lives without a commit or heartbeat: longer than one page (5 s) or part may take.';
+  'Seconds until a lease expires without a commit or heartbeat. It is longer than one page (5 s) or part may take.';
 
 create function holdfast_private.page_objects() returns integer
   language sql immutable set search_path = '' as $$ select 500 $$;
 comment on function holdfast_private.page_objects() is
-  'The most objects that one commit is of; after two crashes, so many commits are of one object each.';
+  'Maximum number of objects in one commit. After two crashes, this many commits have one object each.';
 
 create function holdfast_private.worker_limits(plan jsonb) returns jsonb
   language sql stable security definer set search_path = ''
 as $$
-  -- Workers know nothing of each other: each keeps to its part, though the others may be idle.
+  -- Workers do not share their budgets: each uses only its share, even if the others are idle.
   select jsonb_build_object(
     'bytes_per_second', (holdfast_private.limit_setting('max_bytes_per_second') / holdfast_private.plan_workers(plan))::float,
     'requests_per_second', (holdfast_private.limit_setting('max_requests_per_second') / holdfast_private.plan_workers(plan))::float,
@@ -22,7 +22,7 @@ as $$
       or holdfast_private.limit_setting('max_egress_bytes_per_month') is not null)
 $$;
 comment on function holdfast_private.worker_limits(jsonb) is
-  'What one worker may read from Storage: its part of what is set, null for no limit; and whether egress is limited.';
+  'Read limits of one worker for Storage: its share of each setting, null for no limit; and whether egress is limited.';
 
 create function holdfast_private.lease_cursor(owner uuid, function_name text, run uuid default null,
   isolate_seconds numeric default null)
@@ -48,10 +48,10 @@ begin
   if not found then
     return null;
   end if;
-  -- A worker that ends in any other way gives up its name.
+  -- A worker that ends without a crash clears its name, so a remaining name means a crash.
   c.crashes := c.crashes + (c.lease_owner is not null)::integer;
   if c.lease_owner is not null then
-    -- The last that was heard of it prolonged the lease.
+    -- The last heartbeat or commit set the expiry of the lease.
     perform holdfast_private.slice_killed(lease_cursor.function_name, extract(epoch from
       c.lease_expires_at - make_interval(secs => holdfast_private.lease_seconds()) - c.isolate_loaded_at));
   end if;
@@ -72,7 +72,7 @@ begin
 end
 $$;
 comment on function holdfast_private.lease_cursor(uuid, text, uuid, numeric) is
-  'Leases one free cursor of a running run of this function, to a worker in an isolate of this age; null where none is free, all workers are busy or the run is paused.';
+  'Leases one free cursor of a running run of this function to a worker in an isolate of this age. Null if no cursor is free, all workers are busy or the run is paused.';
 
 create function holdfast_private.require_lease(cursor_id bigint, owner uuid) returns holdfast_private.cursors
   language plpgsql security definer set search_path = ''
@@ -80,7 +80,8 @@ as $$
 declare
   c holdfast_private.cursors;
 begin
-  -- The run before its cursor, as whoever ends a run does: the other way round they would deadlock.
+  -- Locks the run before its cursor, as the code that ends a run does. The opposite order would cause a
+  -- deadlock.
   perform from holdfast_private.runs r
   where r.id = (select cc.run from holdfast_private.cursors cc where cc.id = require_lease.cursor_id)
     and r.state in ('running', 'sealing')
@@ -100,7 +101,7 @@ begin
 end
 $$;
 comment on function holdfast_private.require_lease(bigint, uuid) is
-  'The cursor, locked, if this worker still holds it and its run still runs; else raises lease_lost.';
+  'The cursor, locked, if this worker still has its lease and its run is still running. Otherwise it raises lease_lost.';
 
 create function holdfast_private.heartbeat(cursor_id bigint, owner uuid) returns void
   language plpgsql security definer set search_path = ''
@@ -112,4 +113,4 @@ begin
   where id = heartbeat.cursor_id;
 end
 $$;
-comment on function holdfast_private.heartbeat(bigint, uuid) is 'Keeps a lease during long work that commits nothing yet.';
+comment on function holdfast_private.heartbeat(bigint, uuid) is 'Extends a lease during long work without a commit.';

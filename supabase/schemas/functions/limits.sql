@@ -1,6 +1,6 @@
--- What users allow Holdfast to read from Storage, what was read, and runs that pause because of it
--- or because a server asked for time. A paused run stays the one running run: nothing is leased of
--- it and nothing posted for it until its time has come or its limit was raised.
+-- Limits on reading from Storage, bytes read so far, and pauses of runs. A run pauses when a limit is
+-- reached or a server asks it to wait. A paused run still counts as the one running run. Nothing is
+-- leased or posted for it until the pause ends or the limit is raised.
 
 create function holdfast_private.add_egress(run_id uuid, done jsonb) returns void
   language sql security definer set search_path = ''
@@ -11,12 +11,12 @@ as $$
   on conflict (day, kind) do update set bytes = e.bytes + excluded.bytes
 $$;
 comment on function holdfast_private.add_egress(uuid, jsonb) is
-  'Counts the bytes_read among a commit''s counters, in its transaction.';
+  'Adds bytes_read from a commit''s counters to the egress of the day, in the transaction of the commit.';
 
 create function holdfast_private.egress_since(first_day date) returns numeric
   language sql stable security definer set search_path = ''
 as $$ select coalesce(sum(e.bytes), 0) from holdfast_private.egress e where e.day >= egress_since.first_day $$;
-comment on function holdfast_private.egress_since(date) is 'Bytes that were read from Storage since the beginning of a day.';
+comment on function holdfast_private.egress_since(date) is 'Bytes read from Storage since the beginning of a day.';
 
 create function holdfast_private.egress_limit_reached(out setting text, out allowed numeric, out used numeric, out until timestamptz)
   language sql volatile security definer set search_path = ''
@@ -33,12 +33,13 @@ as $$
   order by w.ends desc limit 1
 $$;
 comment on function holdfast_private.egress_limit_reached() is
-  'The limit of egress that is used up, with when its window turns; of two the one that lasts longer; all null where there is none.';
+  'The egress limit that is used up, with the end of its period. If both are used up, the one that ends later. All null if no limit is reached.';
 
 create function holdfast_private.is_paused(r holdfast_private.runs) returns boolean
   language sql volatile
 return coalesce((r).paused_until > clock_timestamp(), false) and (r).state in ('running', 'sealing');
-comment on function holdfast_private.is_paused(holdfast_private.runs) is 'Whether nothing may be leased of a run yet.';
+comment on function holdfast_private.is_paused(holdfast_private.runs) is
+  'Whether a run is paused, so that nothing may be leased of it.';
 
 create function holdfast_private.pause_summary(r holdfast_private.runs) returns jsonb
   language sql volatile security definer set search_path = ''
@@ -46,7 +47,8 @@ as $$
   select case when holdfast_private.is_paused(r) then jsonb_build_object('until', holdfast_private.utc((r).paused_until),
     'code', (r).paused_code, 'message', (r).paused_message) end
 $$;
-comment on function holdfast_private.pause_summary(holdfast_private.runs) is 'Until when a run is paused, and why; null where it is not.';
+comment on function holdfast_private.pause_summary(holdfast_private.runs) is
+  'Until when a run is paused, and why; null if it is not paused.';
 
 create function holdfast_private.pause_run(run_id uuid, until timestamptz, code text, message text) returns boolean
   language plpgsql security definer set search_path = ''
@@ -61,7 +63,7 @@ begin
     return false;
   end if;
   again := holdfast_private.is_paused(r) and r.paused_code = pause_run.code;
-  -- Workers that were under way find the same limit or server one after the other: the longest counts.
+  -- Several workers may report the same limit or server one after the other. The longest pause applies.
   if holdfast_private.is_paused(r) and r.paused_until >= pause_run.until then
     return false;
   end if;
@@ -76,7 +78,7 @@ begin
 end
 $$;
 comment on function holdfast_private.pause_run(uuid, timestamptz, text, text) is
-  'Pauses a running run; of several pauses the longest counts. Returns whether this is news, which the audit then has.';
+  'Pauses a running run; of several pauses the longest applies. Returns whether the run is newly paused, which is then recorded in the audit log.';
 
 create function holdfast_private.resume_run(run_id uuid) returns void
   language sql security definer set search_path = ''
@@ -87,7 +89,7 @@ as $$
   where r.id = resume_run.run_id and r.paused_until is not null
 $$;
 comment on function holdfast_private.resume_run(uuid) is
-  'Ends a run''s pause. After one by a limit the six hours without progress begin anew; a server that asks for time gets none of them.';
+  'Ends the pause of a run. After a pause by a limit, the six hours without progress start again. After a pause that a server asked for, they do not.';
 
 create function holdfast_private.resume_if_due(run_id uuid) returns void
   language plpgsql security definer set search_path = ''
@@ -95,8 +97,8 @@ as $$
 declare
   r holdfast_private.runs;
 begin
-  -- Few runs are paused. The row of one that is not stays free for its workers, whose every heartbeat
-  -- and commit need it, until the tick commits.
+  -- Few runs are paused. If a run is not paused, its row must not be locked until the tick commits.
+  -- Every heartbeat and commit of its workers needs the row.
   if not exists (
     select from holdfast_private.runs p where p.id = resume_if_due.run_id and p.paused_until is not null) then
     return;
@@ -109,4 +111,4 @@ begin
 end
 $$;
 comment on function holdfast_private.resume_if_due(uuid) is
-  'Ends a run''s pause where its time has come, or its limit was raised.';
+  'Ends the pause of a run if its time has passed or its limit was raised.';

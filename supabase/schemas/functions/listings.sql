@@ -1,10 +1,11 @@
--- A listing is read page by page, each from where the last one ended. A page must cost what it
--- holds: so its plan is made for its own bounds, and nothing is sorted or hashed whole for it.
+-- A listing is read page by page, and each page continues after the last one. The cost of a page must
+-- depend only on its own size. So each query is planned for its own bounds, and nothing is sorted or
+-- hashed for the complete listing.
 
 create function holdfast_private.changes_to_sort() returns integer
   language sql immutable set search_path = '' as $$ select 100000 $$;
 comment on function holdfast_private.changes_to_sort() is
-  'Up to so many changes are found by their sequence and sorted for each page of a listing; more are met in the order of names.';
+  'Maximum number of changes that are found by sequence and sorted again for each page of a listing. With more changes, the listing reads all entries in the order of names.';
 
 create function holdfast_private.few_changes(repository integer, since integer, upto integer) returns boolean
   language plpgsql stable security definer set search_path = '' set plan_cache_mode = force_custom_plan
@@ -22,7 +23,7 @@ begin
 end
 $$;
 comment on function holdfast_private.few_changes(integer, integer, integer) is
-  'Whether so little changed after one sequence up to another that it may be sorted again for each page.';
+  'Whether the changes after one sequence up to another are few enough to sort them again for each page.';
 
 create function holdfast_private.changed_names(repository integer, since integer, upto integer,
   after_bucket text, after_name text, max_names integer) returns table (bucket_id text, name text)
@@ -30,7 +31,8 @@ create function holdfast_private.changed_names(repository integer, since integer
 as $$
 #variable_conflict use_column
 begin
-  -- Against the last sealed sequence, not this run's: what an abandoned run did is listed here too.
+  -- Compares with the last sealed sequence, not with this run's, so that the changes of failed runs are
+  -- listed too.
   return query
   select e.bucket_id, e.name from holdfast_private.entries e
   where e.repository = changed_names.repository and e.added_in > since and e.added_in <= upto
@@ -43,12 +45,12 @@ begin
 end
 $$;
 comment on function holdfast_private.changed_names(integer, integer, integer, text, text, integer) is
-  'Names of what changed after one sequence up to another, by bucket and name, where it is little.';
+  'Names that changed after one sequence up to another, by bucket and name, if the changes are few.';
 
 create function holdfast_private.next_changed_names(repository integer, since integer, upto integer,
   after_bucket text, after_name text, max_names integer) returns table (bucket_id text, name text)
   language plpgsql stable security definer set search_path = '' set plan_cache_mode = force_custom_plan
-  -- The order is the primary key's: whatever else the planner may think of sorts all of the rest.
+  -- The primary key has this order. Any other plan sorts all remaining entries.
   set enable_sort = off set enable_seqscan = off set enable_bitmapscan = off set enable_hashagg = off
 as $$
 #variable_conflict use_column
@@ -62,7 +64,7 @@ begin
 end
 $$;
 comment on function holdfast_private.next_changed_names(integer, integer, integer, text, text, integer) is
-  'The same where it is much: by way of all entries, each of which one page of the listing passes.';
+  'The same as changed_names if the changes are many. It reads all entries in order; each entry is read by one page of the listing.';
 
 create function holdfast_private.changed_lines(repository integer, since integer, upto integer,
   after_bucket text, after_name text, max_lines integer)
@@ -89,7 +91,7 @@ begin
 end
 $$;
 comment on function holdfast_private.changed_lines(integer, integer, integer, text, text, integer) is
-  'Listing lines of what changed after one sequence up to another: the next by bucket and name.';
+  'Next listing lines of changes after one sequence up to another, by bucket and name.';
 
 create function holdfast_private.full_lines(repository integer, upto integer, after_bucket text, after_name text, max_lines integer)
   returns table (bucket_id text, name text, line text)
@@ -108,16 +110,16 @@ begin
 end
 $$;
 comment on function holdfast_private.full_lines(integer, integer, text, text, integer) is
-  'Listing lines of everything at a sequence: the next by bucket and name.';
+  'Next listing lines of all objects at a sequence, by bucket and name.';
 
 create function holdfast_private.listing_kind(base holdfast_private.snapshots) returns text
   language sql stable set search_path = ''
 as $$
-  -- The tail of change parts is bounded: a reader of the newest snapshot fetches at most 30 of them,
+  -- Limits the change parts of a snapshot. A reader of the newest snapshot fetches at most 30 of them,
   -- and never more lines of changes than a full listing has.
   select case
     when (base).sequence is null then 'full'
-    -- Totals go on from those of the snapshot before.
+    -- The totals continue from those of the previous snapshot, so it must have them.
     when not ((base).document -> 'totals') ?& '{objects,bytes,assumed}' then 'full'
     when (select count(*) >= 30
         or sum((p ->> 'entries')::bigint) > greatest(10000, ((base).document #>> '{totals,objects}')::bigint)
@@ -125,7 +127,7 @@ as $$
     else 'changes' end
 $$;
 comment on function holdfast_private.listing_kind(holdfast_private.snapshots) is
-  'Whether the snapshot after this one lists everything or only what changed.';
+  'Whether the snapshot after this one lists all objects (full) or only what changed (changes).';
 
 create function holdfast_private.totals_before(base holdfast_private.snapshots) returns jsonb
   language sql stable set search_path = ''
@@ -135,12 +137,12 @@ as $$
       'assumed', (base).document #> '{totals,assumed}') end
 $$;
 comment on function holdfast_private.totals_before(holdfast_private.snapshots) is
-  'The totals to which a listing''s pages add: none for a full one, else those of the snapshot before.';
+  'The totals to which the pages of a listing add: zero for a full listing, else the totals of the previous snapshot.';
 
 create function holdfast_private.listing_totals(repository integer, since integer, upto integer,
   after_bucket text, after_name text, to_bucket text, to_name text) returns jsonb
   language plpgsql stable security definer set search_path = '' set plan_cache_mode = force_custom_plan
-  -- Of a page's entries each blob is looked up; joined, all of the repository's would be read.
+  -- Looks up each blob of the page's entries. A join would read all blobs of the repository.
   set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off
 as $$
 begin
@@ -161,7 +163,7 @@ begin
 end
 $$;
 comment on function holdfast_private.listing_totals(integer, integer, integer, text, text, text, text) is
-  'What the names of one page add to a snapshot''s totals after one sequence up to another; since is null for a full listing.';
+  'What the names of one page add to a snapshot''s totals, after one sequence up to another. since is null for a full listing.';
 
 create function holdfast_private.seal_page(cursor_id bigint, owner uuid, max_lines integer) returns jsonb
   language plpgsql security definer set search_path = ''
@@ -173,7 +175,8 @@ declare
   after_bucket text := coalesce(c.position ->> 'bucket_id', '');
   after_name text := coalesce(c.position ->> 'name', '');
   kind text := holdfast_private.listing_kind(base);
-  -- A slice packs a page in memory: an object's metadata may be of any size, one line goes alone.
+  -- A slice compresses a page in memory, and the metadata of one object can have any size. So the bytes
+  -- of a page are limited, but a page has at least one line.
   max_bytes constant bigint := 16 * 1024 * 1024;
   page jsonb;
   totals jsonb := coalesce(c.position -> 'totals', holdfast_private.totals_before(base));
@@ -184,7 +187,8 @@ begin
   into page from (
     select listed.*, row_number() over upto as line_number, sum(octet_length(listed.line)) over upto as bytes
     from (
-      -- A function's result has no collation of its own; the database's would page in another order.
+      -- The result of a function does not keep the collation "C". With the database's collation, the
+      -- pages would have another order.
       select lines.bucket_id collate "C" as bucket_id, lines.name collate "C" as name, lines.line
       from holdfast_private.full_lines(r.repository, r.sequence, after_bucket, after_name, max_lines) as lines
       where kind = 'full'
@@ -204,4 +208,4 @@ begin
 end
 $$;
 comment on function holdfast_private.seal_page(bigint, uuid, integer) is
-  'The next lines to list, whether as a full listing or as changes, the parts written so far and those inherited, and the totals with this page, to be committed with it.';
+  'The next lines to list, as a full listing or as changes; the parts written so far and the inherited parts; and the totals including this page, to be committed with it.';

@@ -1,5 +1,5 @@
--- Names that a scan no longer found. Each is looked up by object id: an object that lives under
--- another name is backed up there first, and only then is the old name closed.
+-- Names that a scan no longer found. Each is looked up by object id. If the object now has another name,
+-- it is backed up under that name before the old name is closed.
 
 create function holdfast_private.missing_page(cursor_id bigint, owner uuid, max_items integer) returns jsonb
   language plpgsql security definer set search_path = ''
@@ -41,7 +41,7 @@ begin
 end
 $$;
 comment on function holdfast_private.missing_page(bigint, uuid, integer) is
-  'Marked names after the cursor, then moved_since_start: objects that live elsewhere and are not held there, and the position to commit; null at the end.';
+  'Objects of the marked names after the cursor, if they have another name now and are not held under it. After these, objects that moved since the start. Includes the position to commit; null at the end.';
 
 create function holdfast_private.missing_commit(cursor_id bigint, owner uuid, results jsonb, new_position jsonb, done jsonb)
   returns void language plpgsql security definer set search_path = ''
@@ -54,15 +54,17 @@ begin
   perform holdfast_private.commit_cursor(c.id, missing_commit.owner, missing_commit.new_position, missing_commit.done);
 end
 $$;
-comment on function holdfast_private.missing_commit(bigint, uuid, jsonb, jsonb, jsonb) is 'Commits a page of the gone stage.';
+comment on function holdfast_private.missing_commit(bigint, uuid, jsonb, jsonb, jsonb) is
+  'Commits a page of the missing stage.';
 
--- Closing names of objects that moved more than once during the scan: it met one under its second
--- name, and then that went on to a third, behind the scan. The first was kept, since nothing is held
--- under the third; but what is held under the second was so during the run, and the first was not.
+-- An object may move twice during a scan: the scan finds it under its second name, and then it moves to
+-- a third name that the scan has already passed. Nothing is held under the third name. The first name
+-- must still be closed, because the object is held under the second name, which was valid during the
+-- run.
 --
--- An object moves away, and another one takes its name whose bytes can't be had: the entry under that name
--- holds what was there, and is marked with the version that was wanted. It was closed, since its object
--- lives elsewhere, and the one that took the name was in no listing.
+-- A moved object's old name may be taken by another object whose bytes cannot be read. The entry then
+-- holds the old object's bytes and is marked with the wanted version of the new object. It must stay
+-- open, because no other entry lists the new object.
 create function holdfast_private.close_page(cursor_id bigint, owner uuid, max_items integer) returns integer
   language plpgsql security definer set search_path = ''
 as $$
@@ -81,15 +83,16 @@ begin
     order by e.bucket_id, e.name limit close_page.max_items
   ), judged as (
     select m.bucket_id, m.name, m.added_in, case
-      -- Another object lives here, of which nothing could be had: only this entry tells of it.
+      -- Another object has this name now and none of its bytes could be copied. Only this entry lists
+      -- it.
       when exists (
         select from holdfast_private.source_objects s
         where s.bucket_id = m.bucket_id collate "default" and s.name = m.name and s.version = m.wanted_version
           and holdfast_private.in_scope(scope, s.bucket_id, s.name, s.size)) then 'kept'
       when o.id is null then 'removed'
       when not holdfast_private.in_scope(scope, o.bucket_id, o.name, o.size) then 'excluded'
-      -- Of the names that an object had during the scan one is enough: one that the scan met last
-      -- it found after it looked here, where the object was not any more.
+      -- If an object had several names during the scan, one open entry is enough. The entry that the
+      -- scan added last is kept.
       when exists (
         select from holdfast_private.entries h
         where holdfast_private.object_hash(h.object_id) = holdfast_private.object_hash(m.object_id) and h.object_id = m.object_id
@@ -98,13 +101,14 @@ begin
           and (h.missing_in is distinct from r.sequence
             or (h.added_in, h.bucket_id, h.name) > (m.added_in, m.bucket_id, m.name))) then 'moved'
       when (o.bucket_id, o.name) = (m.bucket_id, m.name) then 'kept'
-      -- By object: what lay there before may be all that is held under the new name.
+      -- Compares the object id, because an entry under the new name may hold the bytes of a previous
+      -- object.
       when exists (
         select from holdfast_private.entries h where h.repository = r.repository and h.bucket_id = o.bucket_id
           and h.name = o.name and h.removed_in is null and h.blob is not null and h.object_id = o.id) then 'moved'
-      -- It never held anything that the old name would have to stay for.
+      -- The entry has no bytes for which the old name would have to stay open.
       when m.blob is null then 'moved'
-      -- Its bytes under the new name are not held yet: the old name stays until they are.
+      -- The bytes are not yet held under the new name, so the old name stays open.
       else 'kept' end as fate
     from marked m left join holdfast_private.source_objects o on o.id = m.object_id
   ), closed as (
@@ -126,4 +130,4 @@ begin
 end
 $$;
 comment on function holdfast_private.close_page(bigint, uuid, integer) is
-  'Closes marked entries after the cursor by their fate (removed, moved, excluded, or kept because they may not be closed yet), commits, and returns how many it looked at; 0 at the end.';
+  'Closes the marked entries after the cursor and commits. Entries are removed, moved or excluded; an entry that may not be closed yet is kept. Returns the number of entries checked; 0 at the end.';

@@ -1,19 +1,21 @@
--- Objects that no scan met: new since the last snapshot, and moved during the scan from where it
--- had yet to come to where it had been. No entry knows them, so no name of theirs is found missing.
--- A move sets updated_at, which finds them; what is copied of them is decided by the row, as ever.
+-- Finds objects that no scan met. Such an object is new since the last snapshot and moves during the
+-- scan. Its old name is ahead of the scan and its new name is behind it. The object has no entry, so no
+-- name of it is found missing. A move sets updated_at, by which this code finds it. What is copied still
+-- depends on the object's current row.
 create function holdfast_private.moved_scan_blocks() returns bigint
   language sql immutable set search_path = '' as $$ select 32768 $$;
 comment on function holdfast_private.moved_scan_blocks() is
-  'Blocks of storage.objects that one statement looks through for moved_since_start: a quarter of a GB, seconds from a cold disk.';
+  'Number of blocks of storage.objects that one statement reads for moved_since_start: a quarter of a GB, which takes seconds from a cold disk.';
 
 create function holdfast_private.moved_scan_passes() returns integer
   language sql immutable set search_path = '' as $$ select 5 $$;
 comment on function holdfast_private.moved_scan_passes() is
-  'Times that the table is looked through at most: again where the last time found any, for they may have moved on.';
+  'Maximum number of passes over the table. If a pass found objects, another pass follows, because they may have moved again.';
 
 create function holdfast_private.moved_since_start(r holdfast_private.runs, from_block bigint, max_items integer) returns jsonb
   language plpgsql stable security definer set search_path = '' set plan_cache_mode = force_custom_plan
-  -- What was changed since is few: each is looked up, and nothing is hashed whole for it.
+  -- Few rows changed since the start, so each is looked up. A hash or merge join would read complete
+  -- tables.
   set enable_hashjoin = off set enable_mergejoin = off
 as $$
 declare
@@ -26,10 +28,11 @@ begin
       select o.* from (
         select s.id from storage.objects s
         where s.ctid >= first_row and s.ctid < behind_last
-          -- The time is the start of a transaction, and a move's is short.
+          -- updated_at is the start time of the move's transaction, which is short.
           and s.updated_at >= (moved_since_start.r).started_at - interval '1 minute'
           and (s.created_at < (moved_since_start.r).started_at or s.created_at is null)
-        -- Before the view below is joined, or its rows would be read in its own order.
+        -- Filters the rows before the join with the view. Otherwise the planner would read the table in
+        -- the order of the view's join.
         offset 0) as changed
         join holdfast_private.source_objects o on o.id = changed.id
       where holdfast_private.in_scope(scope, o.bucket_id, o.name, o.size)
@@ -37,7 +40,7 @@ begin
           select from holdfast_private.entries e
           where holdfast_private.object_hash(e.object_id) = holdfast_private.object_hash(o.id) and e.object_id = o.id
             and e.repository = (moved_since_start.r).repository and e.removed_in is null
-            -- A name that is about to be closed keeps nothing.
+            -- An entry that is about to be closed does not count as held.
             and e.missing_in is distinct from (moved_since_start.r).sequence)
         and not exists (
           select from holdfast_private.known_entries h
@@ -52,7 +55,7 @@ begin
 end
 $$;
 comment on function holdfast_private.moved_since_start(holdfast_private.runs, bigint, integer) is
-  'Objects that were there when a run began, changed since and are not held under any name: of so many blocks of storage.objects.';
+  'Objects that existed when a run began, changed since and are not held under any name, in a range of blocks of storage.objects.';
 
 create function holdfast_private.moved_page(r holdfast_private.runs, last_position jsonb, max_items integer) returns jsonb
   language plpgsql stable security definer set search_path = ''
@@ -71,7 +74,7 @@ begin
   items := holdfast_private.moved_since_start(moved_page.r, block, moved_page.max_items);
   found_here := jsonb_array_length(items);
   found_any := found_any or found_here > 0;
-  -- A full page may not have been all.
+  -- If a page is full, its blocks may have more objects and are read again.
   if found_here < moved_page.max_items then
     block := block + holdfast_private.moved_scan_blocks();
   end if;
@@ -88,4 +91,4 @@ begin
 end
 $$;
 comment on function holdfast_private.moved_page(holdfast_private.runs, jsonb, integer) is
-  'The next moved_since_start and the position to commit; null when the table was looked through and none was left.';
+  'The next page of moved_since_start and the position to commit. Null when a complete pass found no object, or after the last pass.';

@@ -1,15 +1,16 @@
--- How work is posted to the functions.
+-- Posts work to the Edge Functions.
 
 create function holdfast_private.free_workers(r holdfast_private.runs) returns integer
   language sql stable security definer set search_path = ''
 as $$
-  -- What kills its worker kills all workers in its isolate: which object it is can be found out only alone.
+  -- A crash ends all workers in the same isolate. Only a single worker can find out which object causes
+  -- it.
   select case when coalesce(max(c.isolation_mode), 0) > 0 then 1 else holdfast_private.plan_workers((free_workers.r).plan) end
     - count(*) filter (where c.lease_expires_at > clock_timestamp())
   from holdfast_private.cursors c where c.run = (free_workers.r).id and c.finished_at is null
 $$;
 comment on function holdfast_private.free_workers(holdfast_private.runs) is
-  'How many more workers may work on a run; while a cursor is careful, there is one worker.';
+  'How many more workers may work on a run. While a cursor is in isolation mode, only one worker may.';
 
 create function holdfast_private.post_work(function_name text, body jsonb) returns boolean
   language plpgsql security definer set search_path = ''
@@ -31,7 +32,7 @@ begin
 end
 $$;
 comment on function holdfast_private.post_work(text, jsonb) is
-  'Asks a function for work over HTTP, once this transaction commits; false where the URL is not in Vault.';
+  'Asks a function for work over HTTP, after this transaction commits. False if the URL or the worker key is not in Vault.';
 
 create function holdfast_private.post_slice(run_id uuid) returns boolean
   language sql security definer set search_path = ''
@@ -42,7 +43,7 @@ as $$
     where r.id = post_slice.run_id and r.state in ('running', 'sealing') and not holdfast_private.is_paused(r)), false)
 $$;
 comment on function holdfast_private.post_slice(uuid) is
-  'Asks for a slice of a run over HTTP, once this transaction commits; false where the URL is not in Vault, or the run is paused.';
+  'Asks for a slice of a run over HTTP, after this transaction commits. False if the URL is not in Vault or the run is paused.';
 
 create function holdfast_private.post_free_workers(run_id uuid) returns integer
   language plpgsql security definer set search_path = ''
@@ -64,9 +65,10 @@ begin
 end
 $$;
 comment on function holdfast_private.post_free_workers(uuid) is
-  'Posts a slice for each worker of a run that is not busy, as far as there are cursors to lease; returns how many.';
+  'Posts one slice for each free worker of a run, up to the number of cursors to lease. Returns the number of slices.';
 
--- Where slices are posted to is nowhere that a cloud keeps for itself, as for the repository's endpoint.
+-- The project URL must not be an address that clouds reserve, such as a metadata service. The same rule
+-- applies to the repository's endpoint.
 create function holdfast_private.save_project_url(url text) returns void
   language plpgsql security definer set search_path = ''
 as $$
@@ -78,8 +80,9 @@ begin
       detail = format('%L is not the URL of a project.', save_project_url.url),
       hint = 'It begins with https:// and has no path: https://<project-ref>.supabase.co.';
   end if;
-  -- There clouds hand out credentials, and each post takes the worker key along.
-  -- An address of digits alone, or in hexadecimal, is one that nobody reads.
+  -- Metadata services return credentials, and each post sends the worker key.
+  --
+  -- Numeric and hexadecimal addresses are refused too, because they hide the real address from readers.
   if save_project_url.url ~* ('^https?://(169\.254\.|\[fe[89ab][0-9a-f]:|\[::ffff:|\[fd00:ec2:|metadata\.google\.internal'
     || '|[0-9]+(:|/|$)|0x)') then
     raise exception 'project_url_invalid' using errcode = 'HF000',
@@ -94,4 +97,4 @@ begin
 end
 $$;
 comment on function holdfast_private.save_project_url(text) is
-  'Keeps in Vault where the project''s functions are; raises project_url_invalid.';
+  'Stores the base URL of the project''s functions in Vault; raises project_url_invalid.';

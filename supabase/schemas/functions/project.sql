@@ -1,5 +1,5 @@
--- Which project this database serves. A clone or a branch carries its origin's rows along, and must
--- neither go on with the origin's runs nor post to the origin.
+-- Identifies the project that this database serves. A clone or a branch contains the rows of its origin.
+-- It must neither continue the origin's runs nor post to the origin.
 
 create function holdfast_private.bind_project(project_url text) returns integer
   language plpgsql security definer set search_path = ''
@@ -17,7 +17,7 @@ begin
       perform holdfast_private.end_run(running.id, 'cancelled', message => format('It was a run of %s.', before));
       cancelled := cancelled + 1;
     end loop;
-    -- The origin's URL in a clone's Vault would make the clone's cron post to the origin.
+    -- A clone's Vault contains the origin's URL, so the clone's cron jobs would post to the origin.
     delete from vault.secrets where name = 'holdfast_project_url' and exists (
       select from vault.decrypted_secrets d where d.id = secrets.id and d.decrypted_secret = before);
   end if;
@@ -29,4 +29,4 @@ begin
 end
 $$;
 comment on function holdfast_private.bind_project(text) is
-  'Called by the functions with their own SUPABASE_URL. Where it is another than before, left-over runs are cancelled; returns how many.';
+  'The functions call it with their own SUPABASE_URL. If the URL differs from the stored one, it cancels the runs of the other project. Returns their number.';

@@ -1,4 +1,4 @@
--- How a worker gives a cursor back before it is done.
+-- How a worker gives back a cursor before it has finished it.
 
 create function holdfast_private.release_cursor(cursor_id bigint, owner uuid, rest_seconds numeric default 0) returns boolean
   language plpgsql security definer set search_path = ''
@@ -6,7 +6,7 @@ as $$
 declare
   c holdfast_private.cursors := holdfast_private.require_lease(release_cursor.cursor_id, release_cursor.owner);
 begin
-  -- A worker that rests keeps its place, so that no other reads in its stead.
+  -- While a worker rests, its lease stays, so that no other worker reads in its place.
   update holdfast_private.cursors set lease_owner = null, attempts = greatest(attempts - 1, 0),
     lease_expires_at = case when release_cursor.rest_seconds > 0
       then clock_timestamp() + make_interval(secs => release_cursor.rest_seconds::float) end
@@ -17,7 +17,7 @@ begin
 end
 $$;
 comment on function holdfast_private.release_cursor(bigint, uuid, numeric) is
-  'Gives a cursor back with work left in it, which is not a death, and asks for the next slice in the same transaction; or lets the worker rest so long that what it read comes to no more than it may, and leaves it to the tick.';
+  'Gives back an unfinished cursor, which does not count as a crash, and asks for the next slice in the same transaction. If rest_seconds is positive, the cursor rests that long to stay within the read limits, and the tick posts the next slice.';
 
 create function holdfast_private.pause_cursor(cursor_id bigint, owner uuid) returns jsonb
   language plpgsql security definer set search_path = ''
@@ -27,7 +27,7 @@ declare
   reached record;
   newly_paused boolean := false;
 begin
-  -- The run first, for update: two workers that find the limit at once must not wait for each other.
+  -- Locks the run first, for update. Otherwise two workers that reach the limit at once would deadlock.
   perform from holdfast_private.runs r
   where r.id = (select cc.run from holdfast_private.cursors cc where cc.id = pause_cursor.cursor_id) for update;
   c := holdfast_private.require_lease(pause_cursor.cursor_id, pause_cursor.owner);
@@ -42,7 +42,7 @@ begin
 end
 $$;
 comment on function holdfast_private.pause_cursor(bigint, uuid) is
-  'Gives a cursor back and pauses its run until the window of the limit turns that is reached; where none is any more, it goes on. Returns until when and why, and whether that is news.';
+  'Gives back a cursor and pauses its run until the period of the reached limit ends. If no limit is reached any more, the run continues. Returns until when and why it is paused, and whether it is newly paused.';
 
 create function holdfast_private.may_read(cursor_id bigint, owner uuid) returns boolean
   language plpgsql security definer set search_path = ''
@@ -52,12 +52,13 @@ begin
   return (holdfast_private.egress_limit_reached()).setting is null;
 end
 $$;
-comment on function holdfast_private.may_read(bigint, uuid) is 'Whether a worker may read a page or part more: no limit of egress is reached.';
+comment on function holdfast_private.may_read(bigint, uuid) is
+  'Whether a worker may read another page or part, because no egress limit is reached.';
 
 create function holdfast_private.longest_wait() returns interval
   language sql immutable set search_path = '' as $$ select interval '1 hour' $$;
 comment on function holdfast_private.longest_wait() is
-  'The longest that a server is believed when it asks for time: the run is to go on soon after it is well again, and before six hours are over.';
+  'Longest wait that a server may ask for. The run must continue soon after the server is healthy again, and before six hours without progress end it.';
 
 create function holdfast_private.leave_cursor(cursor_id bigint, owner uuid, retry_seconds numeric default null,
   code text default null, message text default null)
@@ -66,7 +67,7 @@ as $$
 declare
   c holdfast_private.cursors;
 begin
-  -- The run before its cursor and for update, as in fail_run.
+  -- Locks the run before its cursor, for update, as in fail_run.
   perform from holdfast_private.runs r
   where r.id = (select cc.run from holdfast_private.cursors cc where cc.id = leave_cursor.cursor_id) for update;
   c := holdfast_private.require_lease(leave_cursor.cursor_id, leave_cursor.owner);
@@ -79,4 +80,4 @@ begin
 end
 $$;
 comment on function holdfast_private.leave_cursor(bigint, uuid, numeric, text, text) is
-  'Leaves a cursor until its lease runs out, after a failure that may pass: it is no death, and nobody tries again at once. Where a server said for how long it wants to be left alone, no worker asks it before.';
+  'Leaves a cursor until its lease expires, after a temporary failure. It does not count as a crash, and no worker tries again at once. If a server asked to wait, no worker sends it a request before.';

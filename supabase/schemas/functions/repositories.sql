@@ -1,19 +1,19 @@
--- What is known of repositories, and the sequences that runs take in them.
+-- Repositories and the sequences that runs take in them.
 
 create function holdfast_private.location_of(facts jsonb) returns jsonb
   language sql immutable set search_path = ''
 as $$
   select jsonb_build_object('endpoint', facts -> 'endpoint', 'bucket', facts -> 'bucket', 'prefix', facts -> 'prefix')
 $$;
-comment on function holdfast_private.location_of(jsonb) is 'Of what was found of a repository, where it lies.';
+comment on function holdfast_private.location_of(jsonb) is 'Location of a repository: endpoint, bucket and prefix.';
 
--- A run keeps to the place that it began at, and what was copied to another place is not held at this
--- one: secrets can change at any time, and a bucket may be copied while something in it is unsealed.
+-- A run stays at the location at which it began. Bytes that were copied to another location are not held
+-- at this one: secrets can change at any time, and a bucket may be copied while it has unsealed data.
 --
--- A listing may not have the newest record of the log yet. Where that is the record of a run that failed
--- with no answer to whether it was written, the next run would count on past it, and no run would look
--- there again: the snapshot would be in the repository and never in the catalog. Only who has begun to
--- seal writes a record; whether its snapshot can still be adopted is another question.
+-- A listing may not yet show the newest record of the log. This record may be of a failed run that got
+-- no response to its write. The next run would then count past it, and no later run would check for it:
+-- the snapshot would be in the repository and never in the catalog. Only a run that began its seal stage
+-- writes a record. Whether its snapshot can still be recovered is decided later.
 create function holdfast_private.known_repository(repository_id uuid) returns jsonb
   language sql stable security definer set search_path = ''
 as $$
@@ -26,7 +26,7 @@ as $$
   from holdfast_private.repositories r where r.repository_id = known_repository.repository_id
 $$;
 comment on function holdfast_private.known_repository(uuid) is
-  'What the catalog knows of a repository, with the place that backups last went to, and which records may be in its log though nobody answered; null if nothing.';
+  'The catalog''s data of a repository, with the location of the last backups and the sequences of unconfirmed records, which may be in its log. Null if the repository is unknown.';
 
 create function holdfast_private.repository_at(endpoint text, bucket text, prefix text) returns uuid
   language sql stable security definer set search_path = ''
@@ -35,7 +35,7 @@ as $$
   where r.endpoint = repository_at.endpoint and r.bucket = repository_at.bucket and r.prefix = repository_at.prefix
   order by r.id desc limit 1
 $$;
-comment on function holdfast_private.repository_at(text, text, text) is 'The repository that was last met at a place.';
+comment on function holdfast_private.repository_at(text, text, text) is 'The repository that was last used at a location.';
 
 create function holdfast_private.save_repository(facts jsonb) returns integer
   language sql security definer set search_path = ''
@@ -49,7 +49,7 @@ as $$
   on conflict (repository_id) do update
   set endpoint = excluded.endpoint, bucket = excluded.bucket, prefix = excluded.prefix,
     format_version = excluded.format_version, owner_project = excluded.owner_project,
-    -- Of another server nothing is known before it was asked.
+    -- The value of another server does not apply: this server has to be probed.
     conditional_writes = coalesce(excluded.conditional_writes,
       case when (repositories.endpoint, repositories.bucket, repositories.prefix)
           = (excluded.endpoint, excluded.bucket, excluded.prefix)
@@ -57,7 +57,8 @@ as $$
     last_record = greatest(repositories.last_record, excluded.last_record)
   returning id
 $$;
-comment on function holdfast_private.save_repository(jsonb) is 'Records what was found of a repository and returns its number.';
+comment on function holdfast_private.save_repository(jsonb) is
+  'Records the properties of a repository and returns its number.';
 
 create function holdfast_private.own_repository() returns integer
   language sql stable security definer set search_path = ''
@@ -69,7 +70,7 @@ as $$
       where p.owner_project = holdfast_private.setting('project_url') #>> '{}' order by p.id desc limit 1))
 $$;
 comment on function holdfast_private.own_repository() is
-  'The repository that this project backs up to: the last backup''s, or after an import the one it owns; null before the first.';
+  'The repository that this project backs up to: the one of the last backup, or after an import the one that it owns. Null before the first backup.';
 
 create function holdfast_private.take_sequence(run_id uuid, repository integer) returns integer
   language sql security definer set search_path = ''
@@ -86,4 +87,4 @@ as $$
   returning r.sequence
 $$;
 comment on function holdfast_private.take_sequence(uuid, integer) is
-  'Gives a run the next sequence of its repository: one above the highest that the log or the catalog knows.';
+  'Assigns a run the next sequence of its repository: one above the highest in the log or the catalog.';

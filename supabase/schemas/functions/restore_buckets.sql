@@ -1,8 +1,8 @@
--- A restore's buckets: the snapshot's, those that it makes, and scratch buckets.
+-- Buckets of a restore: those of the snapshot, those that it creates, and scratch buckets.
 
--- Buckets that an earlier restore made and ended before it could give them their settings: no size limit, no
--- owner. To the next one they were a user's, left as they are. And a bucket's name that another has by now,
--- which ended a restore before it put anything.
+-- An earlier restore may have created a bucket and ended before it could set the size limit and the
+-- owner. Without this check, the next restore would treat it as a user's bucket and leave it without
+-- these settings.
 create function holdfast_private.created_by_failed_restore(bucket_id text, created_at timestamptz) returns boolean
   language sql stable security definer set search_path = ''
 as $$
@@ -14,24 +14,24 @@ as $$
         and r.ended_at + interval '3 minutes')
 $$;
 comment on function holdfast_private.created_by_failed_restore(text, timestamptz) is
-  'Whether a bucket may be one that a restore asked for which ended before it patched the row.';
+  'Whether a bucket may have been created by a restore that ended before it patched the row.';
 
 create function holdfast_private.matches_request(bucket jsonb, wanted jsonb) returns boolean
   language sql immutable set search_path = ''
 as $$
   select bucket ->> 'name' = bucket ->> 'id' and bucket ->> 'owner_id' is null
     and bucket ->> 'public' is not distinct from wanted ->> 'public'
-    -- Without one where the project's own is below it.
+    -- Storage creates the bucket without a size limit if the project's own limit is lower.
     and coalesce(bucket ->> 'file_size_limit' = wanted ->> 'file_size_limit', bucket ->> 'file_size_limit' is null)
     and coalesce(nullif(bucket -> 'allowed_mime_types', '[]'), 'null')
       = coalesce(nullif(wanted -> 'allowed_mime_types', '[]'), 'null')
 $$;
 comment on function holdfast_private.matches_request(jsonb, jsonb) is
-  'Whether a bucket''s row is as Storage makes it that was asked for one of these settings.';
+  'Whether a bucket''s row has the values that Storage sets when it creates a bucket with these settings.';
 
--- Which buckets a restore made itself. Another's may come to be at any time, from a project's migrations
--- above all: its settings are not a restore's to touch, and nothing in it may be written over. So a
--- restore says which buckets it is about to ask for, and afterwards which it made.
+-- Records which buckets a restore creates itself. Others can create a bucket at any time, for example in
+-- a project's migrations. A restore must not change the settings of such a bucket or overwrite its
+-- objects. So the restore records its intent before each request, and the created buckets afterwards.
 create function holdfast_private.record_bucket_intent(cursor_id bigint, owner uuid, made jsonb, asked jsonb) returns void
   language plpgsql security definer set search_path = ''
 as $$
@@ -40,14 +40,15 @@ declare
   new_position jsonb := jsonb_build_object('since', clock_timestamp()) || c.position
     || jsonb_build_object('made', record_bucket_intent.made, 'asked', record_bucket_intent.asked);
 begin
-  -- To ask again for the same is no progress: an outage is waited for so long and no longer.
+  -- A repeated request for the same buckets is no progress. Otherwise an outage would never reach the
+  -- limit of time without progress.
   if not (c.position @> new_position and new_position @> c.position) then
     perform holdfast_private.commit_cursor(c.id, record_bucket_intent.owner, new_position, '{}');
   end if;
 end
 $$;
 comment on function holdfast_private.record_bucket_intent(bigint, uuid, jsonb, jsonb) is
-  'Commits the ids of the buckets that a restore made so far, and of those it is about to ask for or had no answer about.';
+  'Commits the ids of the buckets that a restore has created, and of those that it is about to request or got no response for.';
 
 create function holdfast_private.restore_buckets(cursor_id bigint, owner uuid) returns jsonb
   language plpgsql security definer set search_path = ''
@@ -68,22 +69,23 @@ begin
 end
 $$;
 comment on function holdfast_private.restore_buckets(bigint, uuid) is
-  'The snapshot''s buckets with all their settings, whether the target has them, and whether this run made them: perhaps, where it asked for one and had no answer.';
+  'The snapshot''s buckets with all their settings, whether the target has them, and whether this run created them. The answer is perhaps if the run requested a bucket and got no response.';
 
--- A bucket that the target does not make is named with the reason: of its objects Storage only says that
--- there is no such bucket, and of an empty one nobody would say anything.
+-- A bucket that the target refuses to create is reported with the reason. For its objects, Storage only
+-- returns that the bucket does not exist; an empty bucket would not be reported at all.
 create function holdfast_private.restore_begin(cursor_id bigint, owner uuid, buckets jsonb) returns void
   language plpgsql security definer set search_path = ''
 as $$
 declare
   c holdfast_private.cursors := holdfast_private.require_lease(restore_begin.cursor_id, restore_begin.owner);
 begin
-  -- What the API can't set of a bucket that this run made, or would not; live ones are not touched.
+  -- Sets what the API cannot set, or refused, on buckets that this run created. Other buckets are not
+  -- changed.
   update storage.buckets t
   set name = case when exists (select from storage.buckets other where other.name = b ->> 'name') then t.name
       else b ->> 'name' end,
     owner_id = b ->> 'owner_id',
-    -- Read as a double, the largest is one above what there is.
+    -- As a double, the maximum of bigint is rounded up by one and would overflow.
     file_size_limit = case when b ->> 'file_size_limit' is not null
       then least((b ->> 'file_size_limit')::numeric, 9223372036854775807)::bigint end,
     avif_autodetection = coalesce((b ->> 'avif_autodetection')::boolean, t.avif_autodetection),
@@ -106,17 +108,17 @@ begin
 end
 $$;
 comment on function holdfast_private.restore_begin(bigint, uuid, jsonb) is
-  'Finishes the buckets stage: patches the buckets that were made, names those that were refused, and begins a cursor for each.';
+  'Finishes the buckets stage: patches the created buckets, records the refused ones, and begins a cursor for each bucket.';
 
--- Scratch buckets of restores that were cancelled, or that failed: a restore that ends well removes
--- its own.
+-- Scratch buckets of cancelled or failed restores. A successful restore removes its own.
 create function holdfast_private.orphaned_scratch_buckets() returns jsonb
   language sql stable security definer set search_path = ''
 as $$
-  -- Only of runs that this database knows: another project may have made what bears a like name.
+  -- Only buckets of runs in this database, because another project may have a bucket with a similar
+  -- name.
   select coalesce(jsonb_agg(b.id order by b.id), '[]')
   from storage.buckets b join holdfast_private.runs r on b.id = 'holdfast-scratch-' || r.id
   where r.kind = 'restore' and r.state not in ('running', 'sealing')
 $$;
 comment on function holdfast_private.orphaned_scratch_buckets() is
-  'Ids of the scratch buckets that restores left which have ended: the tick asks holdfast-restore to remove them.';
+  'Ids of the scratch buckets that ended restores did not remove. The tick asks holdfast-restore to remove them.';

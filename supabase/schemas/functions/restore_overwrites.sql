@@ -1,4 +1,4 @@
--- What a restore writes over, and what may come late.
+-- Objects that a restore overwrites, and uploads that can arrive delayed.
 
 create function holdfast_private.is_held(repository integer, bucket_id text, name text, version text, type text,
   cache_control text, user_metadata jsonb, owner_id text, created_at timestamptz) returns boolean
@@ -13,7 +13,7 @@ as $$
         is_held.created_at, h.type, h.cache_control, h.user_metadata, h.owner_id, h.created_at))
 $$;
 comment on function holdfast_private.is_held(integer, text, text, text, text, text, jsonb, text, timestamptz) is
-  'Whether a sealed snapshot holds this version of an object with what its row says: writing over it loses nothing.';
+  'Whether a sealed snapshot holds this version of an object with the metadata of its row, so that overwriting it loses nothing.';
 
 create function holdfast_private.restore_overwrites(cursor_id bigint, owner uuid, bucket_id text, name text, version text,
   keeps boolean) returns boolean language plpgsql security definer set search_path = ''
@@ -21,7 +21,7 @@ as $$
 declare
   c holdfast_private.cursors := holdfast_private.require_lease(restore_overwrites.cursor_id, restore_overwrites.owner);
   r holdfast_private.runs := (select runs from holdfast_private.runs where runs.id = c.run);
-  -- A version may be edited under the worker's eyes: what is to go must still be in a snapshot.
+  -- The row may change while the worker runs. The version to be overwritten must still be in a snapshot.
   said jsonb := (select o.metadata from holdfast_private.source_objects o
     where o.bucket_id = restore_overwrites.bucket_id and o.name = restore_overwrites.name
       and o.version = restore_overwrites.version
@@ -31,8 +31,8 @@ begin
   if said is null then
     return false;
   end if;
-  -- Written down twice: the upload of the first time had no answer, and may still come. As long as the
-  -- version is the one of then, none has come, and what the row says is the user's.
+  -- The row is recorded a second time: the first upload got no response and may still arrive. If the
+  -- version is unchanged, no upload has arrived, and the row's current metadata is the user's.
   insert into holdfast_private.overwrites as w (run, bucket_id, name, version, metadata, keeps)
   values (c.run, restore_overwrites.bucket_id, restore_overwrites.name, restore_overwrites.version, said,
     restore_overwrites.keeps)
@@ -44,7 +44,7 @@ begin
 end
 $$;
 comment on function holdfast_private.restore_overwrites(bigint, uuid, text, text, text, boolean) is
-  'Writes down that a worker is about to write over a version of an object; false where another one is there by now, or it was edited and no snapshot holds that.';
+  'Records that a worker is about to overwrite a version of an object. False if the object has another version now, or if it was edited and no snapshot holds the edit.';
 
 create function holdfast_private.metadata_to_restore(run_id uuid, results jsonb) returns jsonb
   language sql stable security definer set search_path = ''
@@ -52,21 +52,21 @@ as $$
   select coalesce(jsonb_agg(case when w.keeps then x || jsonb_build_object('metadata', w.metadata) else x end), '[]')
   from jsonb_array_elements(metadata_to_restore.results) x
     left join lateral (
-      -- This run's own, or what a run left that has ended.
+      -- Rows of this run, or of an ended run.
       select w.keeps, w.metadata from holdfast_private.overwrites w join holdfast_private.runs r on r.id = w.run
       where w.bucket_id = x ->> 'bucket_id' and w.name = x ->> 'name' and (w.run = metadata_to_restore.run_id
         or (w.put is null and exists (
           select from holdfast_private.source_objects o
           where o.bucket_id = x ->> 'bucket_id' and o.name = x ->> 'name'
             and o.version = x ->> 'restored_version' and o.version <> w.version
-            -- An upload over a row leaves its time; one that somebody made anew has another.
+            -- An upload over a row keeps created_at; an object that was created again has another value.
             and o.created_at is not distinct from (w.metadata ->> 'created_at')::timestamptz
             and o.updated_at between r.started_at and r.ended_at + interval '15 minutes')))
       order by w.run = metadata_to_restore.run_id desc, w.keeps desc limit 1) as w on true
   where x ->> 'restored_version' is not null
 $$;
 comment on function holdfast_private.metadata_to_restore(uuid, jsonb) is
-  'Of a page''s results those that were put, each with what its row is to say: what it said before where only bytes were lost, else what the snapshot lists.';
+  'The written objects among a page''s results, each with the metadata that its row gets. This is the previous metadata if only the bytes were lost, else the metadata in the snapshot.';
 
 create function holdfast_private.take_over_overwrites(run_id uuid, patched jsonb) returns void
   language sql security definer set search_path = ''
@@ -85,13 +85,14 @@ as $$
     doubtful_at = coalesce(own.doubtful_at, excluded.doubtful_at)
 $$;
 comment on function holdfast_private.take_over_overwrites(uuid, jsonb) is
-  'Makes a restore''s own what earlier ones wrote down of objects whose rows it patches: an upload of theirs that still comes is to say what it says.';
+  'Assigns a restore the overwrites that earlier restores recorded for objects whose rows it patches. If a delayed upload of theirs arrives, the row gets the metadata of this restore again.';
 
 create function holdfast_private.resolve_overwrites(run_id uuid, results jsonb) returns void
   language sql security definer set search_path = ''
 as $$
-  -- A late one may have come since the bytes were read back: then the row says another etag by now. Where
-  -- nothing was put at last, one may still come, and brings the bytes that the row tells of.
+  -- Reads the ETag from the result: a delayed upload may have changed the row's ETag since the bytes
+  -- were read back. If no object was written in the end, an upload may still arrive with the bytes that
+  -- the row describes.
   update holdfast_private.overwrites w set put = coalesce(x.restored_version, w.version),
     etag = case when x.restored_version is null then w.metadata ->> 'etag' else coalesce(x.restored_etag, (
       select o.etag from holdfast_private.source_objects o
@@ -100,7 +101,8 @@ as $$
     as x (bucket_id text, name text, restored_version text, restored_etag text)
   where w.run = resolve_overwrites.run_id and w.bucket_id = x.bucket_id and w.name = x.name
     and w.doubtful_at is not null and (x.restored_version is not null or w.keeps);
-  -- What landed and could not be patched is for the next restore, as is what never was committed.
+  -- If an upload arrived and its row could not be patched, the row stays for the next restore, like a
+  -- row that was never committed.
   delete from holdfast_private.overwrites w
   using jsonb_to_recordset(resolve_overwrites.results) as x (bucket_id text, name text, restored_version text)
   where w.run = resolve_overwrites.run_id and w.bucket_id = x.bucket_id and w.name = x.name
@@ -110,7 +112,7 @@ as $$
       where o.bucket_id = x.bucket_id and o.name = x.name and o.version = w.version));
 $$;
 comment on function holdfast_private.resolve_overwrites(uuid, jsonb) is
-  'Takes out what a page has written over; what another worker may still be at stays, with what was put.';
+  'Removes the rows of the objects that a page has overwritten. If another worker may still upload an object, its row stays, with the written version.';
 
 create function holdfast_private.written_by_failed_restore(bucket_id text, name text, version text, user_metadata jsonb, owner_id text,
   updated_at timestamptz) returns boolean
@@ -125,15 +127,16 @@ as $$
       and written_by_failed_restore.updated_at <= coalesce(r.ended_at, clock_timestamp()) + interval '15 minutes')
 $$;
 comment on function holdfast_private.written_by_failed_restore(text, text, text, jsonb, text, timestamptz) is
-  'Whether a row is as the upload of a restore leaves it that was written down and never committed.';
+  'Whether a row looks like the result of an upload that a restore recorded and never committed.';
 
--- An upload may come late over what another worker has restored and patched, or be the last that a run did.
--- Housekeeping finds such rows among those that were written down, and has them say again what they said.
+-- An upload may arrive delayed over an object that another worker has restored and patched. It may also
+-- be the last action of a run. Housekeeping finds such objects among the recorded overwrites and
+-- restores their metadata.
 --
--- What a restore wrote down and never did stays for seven days, for the next restore to know. For as long
--- it took the same bytes for an upload that came late, and gave a user's own the words of before. And
--- it took what a later restore had just put for one: that found other words there than a slice leaves, and
--- left them. So a later restore has what it puts to itself, and what may still come late is to say its words.
+-- A row that was never committed stays for seven days, for the next restore. During this time, a user's
+-- upload or a later restore's upload of the same bytes looks like a delayed upload. So a later restore
+-- takes over the rows of the objects that it writes, and the conditions below exclude the uploads of
+-- users.
 create function holdfast_private.repair_overwritten_metadata() returns jsonb
   language plpgsql security definer set search_path = '' set lock_timeout = '1s'
 as $$
@@ -142,8 +145,8 @@ declare
   repaired integer := 0;
   not_repaired text;
 begin
-  -- The same bytes once more, and not a word of a user's beside them: an upload that came late, or one of
-  -- a run that ended before it could say so, where the row is to say what it said.
+  -- Selects uploads of the same bytes without user metadata: a delayed upload, or one of a run that
+  -- ended before its commit if the row gets its previous metadata.
   for delayed in
     select jsonb_build_object('run', w.run, 'bucket_id', w.bucket_id, 'name', w.name, 'etag', o.etag,
       'restored_version', o.version, 'metadata', case when w.keeps then w.metadata else e.metadata end)
@@ -157,12 +160,13 @@ begin
           and k.added_in <= (r.result ->> 'sequence')::integer
           and (k.removed_in is null or k.removed_in > (r.result ->> 'sequence')::integer)) as e
     where (w.put is not null or (w.keeps and r.ended_at is not null
-        -- What comes later is a user's, who puts back what no restore has.
+        -- A later upload is a user's, who uploads an object that no restore has restored.
         and o.updated_at between r.started_at and r.ended_at + interval '15 minutes'))
-      -- An upload over a row leaves its time, as it was put back; one that somebody made anew has another.
+      -- An upload over a row keeps the restored created_at; an object that was created again has another
+      -- value.
       and o.created_at is not distinct from coalesce(
         (case when w.keeps then w.metadata else e.metadata end ->> 'created_at')::timestamptz, o.created_at)
-      -- What a restore sends is of the listed type, where a header can say it.
+      -- A restore uploads with the listed content type, if a header can contain it.
       and (o.type is not distinct from e.type or o.type = 'application/octet-stream')
       and (o.cache_control is not distinct from e.cache_control or o.cache_control = 'no-cache')
       and not exists (
@@ -180,13 +184,13 @@ begin
       where w.run = (delayed ->> 'run')::uuid and w.bucket_id = delayed ->> 'bucket_id' and w.name = delayed ->> 'name';
       repaired := repaired + 1;
     exception when others then
-      -- A trigger of the project's, or somebody who holds the row: the next minute tries again, and
-      -- nothing else is kept from going on.
+      -- A trigger of the project failed, or another session locks the row. The next minute tries again,
+      -- and the other rows continue.
       not_repaired := format('%s/%s: %s', delayed ->> 'bucket_id', delayed ->> 'name', sqlerrm);
     end;
   end loop;
-  -- No upload is under way for longer than a quarter of an hour; what was never committed tells the next
-  -- restore what it may patch.
+  -- No upload takes longer than 15 minutes. The next restore uses the rows that were never committed to
+  -- decide what it may patch.
   delete from holdfast_private.overwrites w
   where w.put is not null and w.doubtful_at < now() - interval '15 minutes';
   delete from holdfast_private.overwrites w using holdfast_private.runs r
@@ -195,4 +199,4 @@ begin
 end
 $$;
 comment on function holdfast_private.repair_overwritten_metadata() is
-  'Puts back what rows said where an upload came late over a restored object; forgets what is over. Returns how many rows were patched, and why one was not.';
+  'Restores the metadata of rows after a delayed upload over a restored object, and deletes expired rows of overwrites. Returns how many rows were patched, and why one was not.';

@@ -1,32 +1,32 @@
--- A page of a restore, and the patch of what Storage's API can't set.
+-- Pages of a restore, and the patch of the columns that Storage's API cannot set.
 
--- A restore that ended between putting an object and patching its row leaves that to the next one, which
--- may then touch the object even where it overwrites nothing. What a user made at that time, and has
--- since given metadata of its own, looked the same. But what a restore puts has neither owner nor user
--- metadata before its row is patched, and the times that Storage's insert gave it.
+-- A restore may end after it uploaded an object and before it patched the row. The next restore may then
+-- patch the object even without permission to overwrite. An object that a user created at that time and
+-- then edited must not be treated in the same way. Before its row is patched, a restored object has no
+-- owner and no user metadata, and the two times that Storage's insert set.
 create function holdfast_private.as_inserted(object_id uuid) returns boolean
   language sql stable security definer set search_path = ''
 as $$
-  -- Both are the insert's now(), and the patch of a restore changes created_at alone. A Storage that has
-  -- no such column tells nothing.
+  -- The insert sets both columns to now(), and the patch of a restore changes created_at alone. If
+  -- Storage has no last_accessed_at, the check cannot exclude the row.
   select coalesce(to_jsonb(o) ->> 'last_accessed_at' = to_jsonb(o) ->> 'created_at', true)
   from storage.objects o where o.id = as_inserted.object_id
 $$;
 comment on function holdfast_private.as_inserted(uuid) is
-  'Whether a row of storage.objects still has the created_at that it was inserted with, as far as can be told.';
+  'Whether a row of storage.objects still has the created_at of its insert, as far as its columns show.';
 
--- A restore that succeeded has said of all that it put that it did; so has one that came after one that
--- did not, of what that had left. What a user makes next, be it with the bytes that a snapshot has there,
--- an empty object above all, is theirs.
+-- A successful restore has patched every object that it wrote, and also those of earlier failed
+-- restores. So an object that was created after it is a user's, even if the snapshot has the same bytes,
+-- as with an empty object.
 --
--- Which objects a running restore may have put itself: those of pages that it has given to a worker which did
--- not commit them. All else that is made while it runs is a user's, whatever it looks like; and only what
--- may still come from a fallen worker has to go by move.
+-- A running restore may have written only objects on pages that it gave to a worker that did not commit
+-- them. Every other object created while it runs is a user's. Only objects that a crashed worker may
+-- still upload have to be restored by a move.
 create function holdfast_private.written_by_restore(created_at timestamptz, run uuid, reassigned boolean) returns boolean
   language sql stable security definer set search_path = ''
 as $$
-  -- The patch sets created_at back, so only what was put and not patched yet is as young as a run.
-  -- An upload that was under way when its run was cancelled ends a little later.
+  -- The patch sets created_at to the original time, so only an unpatched object has a created_at within
+  -- the run. An upload in progress when its run was cancelled ends a little later.
   select exists (
     select from holdfast_private.runs r
     where r.kind = 'restore' and r.plan ->> 'dry_run' = 'false' and r.state <> 'succeeded'
@@ -39,25 +39,28 @@ as $$
           and later.started_at >= r.ended_at and later.ended_at <= written_by_restore.created_at))
 $$;
 comment on function holdfast_private.written_by_restore(timestamptz, uuid, boolean) is
-  'Whether an object was made while a restore ran that has not succeeded: one that died or was cancelled before it patched the row leaves such objects to the next. Of the restore that asks, only where a worker was given the object before.';
+  'Whether an object was created during a restore that has not succeeded. A restore that crashed or was cancelled before it patched the row leaves such objects to the next one. For the calling restore itself, true only if the object was given to a worker before.';
 
--- What a row says beside the bytes may be edited without a new version: it is held only by a snapshot that
--- says the same. A restore that may overwrite would otherwise lose it, and no snapshot would bring it back.
+-- The metadata of a row can be edited without a new version. So an object is held only if a snapshot has
+-- the same metadata. Otherwise a restore that may overwrite would lose the edit, and no snapshot could
+-- restore it.
 create function holdfast_private.restore_page(cursor_id bigint, owner uuid, max_items integer) returns jsonb
   language plpgsql security definer set search_path = '' set plan_cache_mode = force_custom_plan
 as $$
 declare
   c holdfast_private.cursors := holdfast_private.require_lease(restore_page.cursor_id, restore_page.owner);
   r holdfast_private.runs := (select runs from holdfast_private.runs where runs.id = c.run);
-  -- Up to there another worker was given entries: it may have put them, or be about to.
+  -- Another worker was given the entries up to this name. It may have written them, or be about to.
   fallen_to text collate "C" := c.position ->> 'fallen_to';
   page jsonb;
 begin
-  -- A worker that lost its lease may get it again; its own pages since the last commit count as well.
+  -- A worker that lost its lease may get it again. Then its own pages since the last commit count as
+  -- well.
   if c.position ->> 'assigned_by' is distinct from restore_page.owner::text or c.attempts > 1 then
     fallen_to := greatest(fallen_to, (c.position ->> 'assigned_to') collate "C");
   end if;
-  -- A worker leaves none behind when it goes on: these are of one that died, or that sleeps and may wake.
+  -- A worker that continues leaves no such row. These rows are from a worker that crashed, or that
+  -- paused and may resume.
   update holdfast_private.overwrites w set doubtful_at = clock_timestamp()
   where w.run = r.id and w.bucket_id = c.bucket_id and w.put is null and w.doubtful_at is null;
   page := (
@@ -100,10 +103,10 @@ begin
 end
 $$;
 comment on function holdfast_private.restore_page(bigint, uuid, integer) is
-  'The next entries of the snapshot, each with what the target has under its name, and whether a snapshot holds that. Notes up to where they were given to whom.';
+  'The next entries of the snapshot, each with the target''s object under its name and whether a snapshot holds that object. Records which worker was given the entries, and up to which name.';
 
--- A very old row has no version, and is told apart by what the view of the source says in its place. Patched
--- by its column, no such row was found, and a restore said that it had put back what it had not.
+-- A very old row has no version; the view source_objects computes one. A patch that compared the version
+-- column would not find such a row. The restore would then report success without setting the metadata.
 create function holdfast_private.patch_objects(results jsonb) returns boolean
   language plpgsql security definer set search_path = ''
 as $$
@@ -124,18 +127,20 @@ declare
       where c.attrelid = 'storage.objects'::regclass and c.attname = a.name and not c.attisdropped));
 begin
   begin
-    -- The trigger of storage.objects would set updated_at to now. Only this statement is let off it.
+    -- A trigger of storage.objects sets updated_at to now. Triggers are disabled for this statement
+    -- only.
     set local session_replication_role = 'replica';
   exception when insufficient_privilege then
     times_too := false;
   end;
-  -- Only where the version is still the one just put; id and version are never touched.
+  -- Patches a row only if its version is still the one just written. id and version are never changed.
   execute format($update$
     update storage.objects o set %s
     from jsonb_to_recordset($1) as x (bucket_id text, name text, restored_version text, metadata jsonb)
       join holdfast_private.source_objects s on s.bucket_id = x.bucket_id collate "default" and s.name = x.name
         and s.version = x.restored_version
-    -- Of the row itself once more: where an upload came in between, only that is looked at again.
+    -- Repeats the conditions on the row itself: after a concurrent upload, Postgres checks only these
+    -- again.
     where o.id = s.id and o.bucket_id = x.bucket_id and o.name = x.name
       and (o.version is null or o.version::text = x.restored_version)$update$,
     assignments) using patch_objects.results;
@@ -146,7 +151,7 @@ begin
 end
 $$;
 comment on function holdfast_private.patch_objects(jsonb) is
-  'Puts back what Storage''s API can''t set: owner, created_at, user metadata and, where the server lets it, updated_at. Returns whether it did.';
+  'Restores what Storage''s API cannot set: owner, created_at, user metadata and, if the server permits it, updated_at. Returns whether updated_at was set.';
 
 create function holdfast_private.restore_commit(cursor_id bigint, owner uuid, results jsonb, to_name text, done jsonb)
   returns void language plpgsql security definer set search_path = ''
@@ -172,13 +177,13 @@ begin
   perform holdfast_private.resolve_overwrites(r.id, restore_commit.results);
   perform holdfast_private.record_failures(r.id, 'restore', restore_commit.results);
   perform holdfast_private.commit_cursor(c.id, restore_commit.owner,
-    -- What was not begun of the page is given again, as if for the first time.
+    -- The rest of the page is given to a worker again, as if for the first time.
     c.position || jsonb_build_object('from', restore_commit.to_name || chr(1), 'assigned_to', restore_commit.to_name),
     counters);
 end
 $$;
 comment on function holdfast_private.restore_commit(bigint, uuid, jsonb, text, jsonb) is
-  'Commits a page of a restore: the rows'' patch, the entries of one''s own repository, failures and position, in one transaction.';
+  'Commits a page of a restore in one transaction: patches of the rows, entries of the project''s own repository, failures and position.';
 
 create function holdfast_private.restore_done(cursor_id bigint, owner uuid) returns void
   language plpgsql security definer set search_path = ''
@@ -195,4 +200,5 @@ begin
     result => (select r.result || jsonb_build_object('did', totals) from holdfast_private.runs r where r.id = c.run));
 end
 $$;
-comment on function holdfast_private.restore_done(bigint, uuid) is 'Ends a restore, with what it did beside what it had planned.';
+comment on function holdfast_private.restore_done(bigint, uuid) is
+  'Ends a restore and adds what it did to the plan in its result.';

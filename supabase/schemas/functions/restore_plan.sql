@@ -1,4 +1,4 @@
--- The restore job's SQL: what it would do. A restore deletes nothing.
+-- The plan of a restore: what it would do. A restore deletes nothing.
 
 create function holdfast_private.start_restore(plan jsonb, started_by text) returns uuid
   language sql security definer set search_path = ''
@@ -6,14 +6,15 @@ as $$
   select holdfast_private.start_run('restore', start_restore.plan, start_restore.started_by)
   from holdfast_private.refresh_source(), holdfast_private.assert_source_visible()
 $$;
-comment on function holdfast_private.start_restore(jsonb, text) is 'Starts a restore, or with dry_run the plan of one.';
+comment on function holdfast_private.start_restore(jsonb, text) is 'Starts a restore; with dry_run, only its plan.';
 
--- What a restore would do is counted window by window, as a scan goes: one statement over millions of
--- entries would not end within the time that it may take, and the restore would never begin.
+-- Counts what a restore would do window by window, as in a scan. One statement over millions of entries
+-- would exceed the statement timeout, and the restore would never begin.
 create function holdfast_private.restore_window(repository integer, sequence integer, bucket_id text, from_name text,
   to_name text) returns jsonb
   language plpgsql stable security definer set search_path = '' set plan_cache_mode = force_custom_plan
-  -- As for window_differs; and no loop over both tables, as for mark_missing.
+  -- The settings are those of window_differs. Nested loops are off for the same reason as in
+  -- mark_missing.
   set enable_seqscan = off set enable_bitmapscan = off set enable_hashjoin = off set enable_nestloop = off
   set max_parallel_workers_per_gather = 0
 as $$
@@ -21,10 +22,10 @@ begin
   return (
     with compared as materialized (
       select e.name, e.blob is null as unavailable, o.id is not null as present,
-        -- Of each for itself: joined, all blobs of the repository would be read for each window.
+        -- A subquery for each row: a join would read all blobs of the repository for each window.
         (select b.size from holdfast_private.blobs b where b.id = e.blob) as size,
-        -- Whether the catalog knows what the target has as these bytes. Never by etag. Nearly always by
-        -- the entry itself; else by another of the same name.
+        -- Whether the catalog knows that the target has these bytes. The ETag is never used. The entry
+        -- itself almost always shows it; else another entry of the same name.
         o.id is not null and e.blob is not null and (e.version = o.version and not e.assumed or exists (
           select from holdfast_private.known_entries k
           where k.repository = restore_window.repository and k.bucket_id = restore_window.bucket_id
@@ -57,7 +58,7 @@ begin
 end
 $$;
 comment on function holdfast_private.restore_window(integer, integer, text, text, text) is
-  'What a restore of a snapshot would do in one window of names: counts, and the first 100 that are there with other or unknown bytes.';
+  'What a restore of a snapshot would do in one window of names: counts, and the first 100 names that exist with other or unknown bytes.';
 
 create function holdfast_private.restore_count(cursor_id bigint, owner uuid, window_rows integer default 50000,
   max_seconds numeric default 5)
@@ -105,7 +106,7 @@ begin
 end
 $$;
 comment on function holdfast_private.restore_count(bigint, uuid, integer, numeric) is
-  'Counts for some seconds what a restore would do, window by window, and commits it; returns whether that was all.';
+  'Counts what a restore would do, window by window, for some seconds, and commits the counts. Returns whether all windows are counted.';
 
 create function holdfast_private.restore_planned(cursor_id bigint, owner uuid) returns jsonb
   language plpgsql security definer set search_path = ''
@@ -116,7 +117,7 @@ declare
   snapshot jsonb;
   report jsonb;
 begin
-  -- Whoever has not counted before does it here, as well as it goes in one statement.
+  -- If the windows were not counted before, counts them here in one statement.
   while not holdfast_private.restore_count(c.id, restore_planned.owner) loop
   end loop;
   c := holdfast_private.require_lease(c.id, restore_planned.owner);
@@ -140,7 +141,8 @@ begin
     return report;
   end if;
   update holdfast_private.runs set result = report where id = r.id;
-  -- Into one's own repository, what is restored is recorded, so that the next backup copies nothing.
+  -- A restore from the project's own repository is recorded as entries, so that the next backup copies
+  -- nothing again.
   if (select o.owner_project from holdfast_private.repositories o where o.id = r.repository)
     = holdfast_private.setting('project_url') #>> '{}' then
     perform holdfast_private.take_sequence(r.id, r.repository);
@@ -151,4 +153,4 @@ begin
 end
 $$;
 comment on function holdfast_private.restore_planned(bigint, uuid) is
-  'Reports what a restore would do, as it was counted; a dry run ends here, else the buckets follow.';
+  'Reports what a restore would do, from the counts. A dry run ends here; otherwise the buckets stage begins.';

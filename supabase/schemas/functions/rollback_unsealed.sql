@@ -4,7 +4,7 @@ as $$
 declare
   base integer := coalesce((holdfast_private.last_snapshot(rollback_unsealed.repository)).sequence, 0);
 begin
-  -- What was stored is there, and its keys are known by these entries alone.
+  -- The stored bytes stay, and their keys can be derived only from these entries.
   update holdfast_private.blobs b set key = holdfast_private.plain_key(e.bucket_id, e.name, e.version)
   from holdfast_private.known_entries e
   where e.repository = rollback_unsealed.repository and e.added_in > base and b.id = e.blob and b.key is null;
@@ -14,14 +14,14 @@ begin
 end
 $$;
 comment on function holdfast_private.rollback_unsealed(integer) is
-  'Takes the catalog back to its newest snapshot. What was never sealed here would seem to belong to the snapshots that are about to come.';
+  'Resets the catalog to its newest snapshot. Unsealed entries would otherwise appear to belong to the next snapshots.';
 
--- What a large backup copied and never sealed may be millions of entries: an import forgets them step by
--- step, each within the time that a statement may take.
+-- A large backup that was never sealed may have millions of entries. An import removes them in steps,
+-- each within the statement timeout.
 --
--- What is forgotten can't be adopted: the snapshot of a run that failed may count, for its record got into
--- the log, and its entries must be there then. Without them it would be the base of a catalog that lacks
--- what it lists, and the next snapshot's totals would not be those of its listing.
+-- A rollback makes the snapshot of a failed run unrecoverable. Such a snapshot can be valid, if its
+-- record was written to the log, but its recovery needs its entries. Without them the catalog would lack
+-- objects that the snapshot lists, and the totals of the next snapshot would not match its listing.
 create function holdfast_private.rollback_unsealed_step(repository integer, max_rows integer) returns integer
   language plpgsql security definer set search_path = '' set plan_cache_mode = force_custom_plan
 as $$
@@ -36,12 +36,13 @@ begin
   where r.repository = rollback_unsealed_step.repository and r.kind = 'backup' and r.state = 'failed'
     and r.frozen is not null;
   if cardinality(latest) > 0 then
-    -- What was stored is there, and its keys are known by these entries alone.
+    -- The stored bytes stay, and their keys can be derived only from these entries.
     perform holdfast_private.spell_keys(array(select e.blob from holdfast_private.entries e where e.ctid = any (latest)));
     delete from holdfast_private.entries e where e.ctid = any (latest);
     return cardinality(latest);
   end if;
-  -- Only when all that came since are gone: a name has one open entry.
+  -- Entries are reopened only after all newer ones are deleted, because a name has at most one open
+  -- entry.
   update holdfast_private.entries e set removed_in = null
   where e.ctid = any (array(
     select o.ctid from holdfast_private.entries o
@@ -51,7 +52,7 @@ begin
 end
 $$;
 comment on function holdfast_private.rollback_unsealed_step(integer, integer) is
-  'Takes the catalog back to its newest snapshot by so many entries, and returns how many those were; 0 when it is there. The snapshot of a run that failed is none that could join it after that.';
+  'Resets the catalog towards its newest snapshot by up to max_rows entries. Returns their number; 0 when done. Afterwards the snapshot of a failed run can no longer be recovered.';
 
 create function holdfast_private.import_rollback(cursor_id bigint, owner uuid, max_rows integer) returns integer
   language plpgsql security definer set search_path = ''
@@ -67,4 +68,4 @@ begin
 end
 $$;
 comment on function holdfast_private.import_rollback(bigint, uuid, integer) is
-  'Forgets some of what was never sealed, before the first page of an import; returns how much, 0 when nothing is left.';
+  'Removes some unsealed entries before the first page of an import. Returns their number; 0 when none remain.';

@@ -1,20 +1,21 @@
--- Runs: start, end, cancel, and how one is seen to be stuck.
+-- Runs: start, end and cancel them, and detect stuck ones.
 
 create function holdfast_private.function_of(kind text) returns text
   language sql immutable set search_path = ''
 as $$ select case when kind = 'restore' then 'holdfast-restore' else 'holdfast-backup' end $$;
-comment on function holdfast_private.function_of(text) is 'The Edge Function that works on a kind of run.';
+comment on function holdfast_private.function_of(text) is 'The Edge Function that works on runs of a kind.';
 
--- The plan of a restore has no settings in it, and so a restore had two workers whatever the setting said.
+-- The plan of a restore contains no settings. Without the fallback to the current setting, a restore
+-- would always have two workers.
 create function holdfast_private.plan_workers(plan jsonb) returns integer
   language sql stable security definer set search_path = ''
 as $$
-  -- A wrong value must not stop the slice that will report it.
+  -- An invalid value must not stop the slice that reports it.
   select case when workers ~ '^[1-9][0-9]?$' then workers::integer else 2 end
   from (select coalesce(plan #>> '{settings,workers}', holdfast_private.setting('workers') #>> '{}') as workers) as asked
 $$;
 comment on function holdfast_private.plan_workers(jsonb) is
-  'How many slices may work on a run at once: as its plan says, else as the setting does now.';
+  'Maximum number of concurrent slices of a run: from its plan, else from the current setting.';
 
 create function holdfast_private.start_run(kind text, plan jsonb, started_by text) returns uuid
   language plpgsql security definer set search_path = ''
@@ -23,9 +24,10 @@ declare
   other holdfast_private.runs;
   id uuid;
 begin
-  -- Two starts at once must not both see nothing running. Two-int form: Storage uses the other one.
+  -- Two concurrent starts must not both find no running run. The two-integer form avoids a conflict with
+  -- Storage, which uses the other form.
   perform pg_advisory_xact_lock(hashtext('holdfast'), hashtext('start_run'));
-  -- A restore and a backup would write the same entries under two sequences.
+  -- A restore and a backup would write the same entries at two sequences.
   select * into other from holdfast_private.runs r where r.state in ('running', 'sealing') limit 1;
   if found then
     raise exception 'run_in_progress' using errcode = 'HF000',
@@ -43,7 +45,7 @@ begin
 end
 $$;
 comment on function holdfast_private.start_run(text, jsonb, text) is
-  'Starts a run and returns its id; raises run_in_progress, which names the run that is in the way.';
+  'Starts a run and returns its id. Raises run_in_progress, which names the run that blocks the start.';
 
 create function holdfast_private.is_running(run uuid) returns boolean
   language sql stable security definer set search_path = ''
@@ -52,20 +54,20 @@ as $$
 $$;
 comment on function holdfast_private.is_running(uuid) is 'Whether a run has not ended.';
 
--- A backup that is paused for weeks, or that gets nowhere, is not on its way: the status says that the
--- next snapshot is overdue, and why.
+-- A backup that is paused for weeks, or makes no progress, is not considered on time. The status then
+-- reports that the next snapshot is overdue, and why.
 create function holdfast_private.last_progress(r holdfast_private.runs) returns timestamptz
   language sql stable security definer set search_path = ''
 as $$
-  -- Commits alone are progress: a worker that is killed again and again leases, too.
+  -- Only commits are progress: a worker that crashes repeatedly also takes leases.
   select greatest((r).started_at, (r).resumed_at, max(c.committed_at))
   from holdfast_private.cursors c where c.run = (r).id
 $$;
 comment on function holdfast_private.last_progress(holdfast_private.runs) is
-  'When something was last committed in a run; else when it began, or went on after a limit.';
+  'When a run last committed; if it has not, when it began or resumed after a limit.';
 
--- A run may fail after the record of its snapshot has got into the log, with no answer that said so: from
--- there the snapshot counts. The next run knows it by the bytes that the failed one had frozen.
+-- A run may fail after its snapshot's record was written to the log, if it got no response. The snapshot
+-- is then valid. The next run identifies it by the frozen bytes of the failed run.
 create function holdfast_private.end_run(run_id uuid, new_state text, code text default null,
   message text default null, remedy text default null, result jsonb default null)
   returns void language plpgsql security definer set search_path = ''
@@ -81,7 +83,7 @@ begin
 end
 $$;
 comment on function holdfast_private.end_run(uuid, text, text, text, text, jsonb) is
-  'Ends a run, and with it every lease in it. One that failed keeps the snapshot.json that it may have published.';
+  'Ends a run and all its leases. A failed run keeps the snapshot.json that it may have published.';
 
 create function holdfast_private.fail_run(cursor_id bigint, owner uuid, code text, message text, remedy text)
   returns void language plpgsql security definer set search_path = ''
@@ -89,7 +91,7 @@ as $$
 declare
   c holdfast_private.cursors;
 begin
-  -- Two workers that fail at once must not both hold the run and wait for each other.
+  -- Locks the run first: otherwise two workers that fail at once would deadlock.
   perform from holdfast_private.runs r
   where r.id = (select cc.run from holdfast_private.cursors cc where cc.id = fail_run.cursor_id)
   for update;
@@ -98,7 +100,7 @@ begin
 end
 $$;
 comment on function holdfast_private.fail_run(bigint, uuid, text, text, text) is
-  'Ends the run of a leased cursor as failed, with what to do about it.';
+  'Ends the run of a leased cursor as failed, with a message and a remedy.';
 
 create function holdfast_private.cancel_run(run_id uuid, actor text default null, function_name text default null) returns text
   language plpgsql security definer set search_path = ''
@@ -125,7 +127,7 @@ begin
 end
 $$;
 comment on function holdfast_private.cancel_run(uuid, text, text) is
-  'Cancels a running run. What it committed stays and is used by the next. To a function that is named, runs of others are unknown: each has keys of its own.';
+  'Cancels a running run. Its committed results stay and are used by the next run. If a function is named, runs of other functions are unknown to it, because each function has its own keys.';
 
 create function holdfast_private.end_if_stuck(run_id uuid) returns boolean
   language plpgsql security definer set search_path = ''
@@ -133,14 +135,14 @@ as $$
 declare
   progress timestamptz;
 begin
-  -- Who waits for a limit's window is not stuck.
+  -- A run that waits for the end of a limit's period is not stuck.
   select greatest(holdfast_private.last_progress(r), case when r.paused_code = 'paused_by_limit' then r.paused_until end)
   into progress
   from holdfast_private.runs r where r.id = end_if_stuck.run_id;
   if progress is null or progress > clock_timestamp() - interval '6 hours' then
     return false;
   end if;
-  -- The run before its cursors, as everywhere.
+  -- Locks the run before its cursors, as all other code does.
   perform from holdfast_private.runs r where r.id = end_if_stuck.run_id for update;
   perform holdfast_private.end_run(end_if_stuck.run_id, 'failed', 'run_stuck',
     format('The run made no progress for six hours, since %s.', holdfast_private.utc(progress)),
@@ -150,4 +152,4 @@ begin
 end
 $$;
 comment on function holdfast_private.end_if_stuck(uuid) is
-  'Ends a run as failed (run_stuck) where nothing was committed in it for six hours; returns whether it did.';
+  'Ends a run as failed (run_stuck) if nothing was committed in it for six hours. Returns whether it did.';

@@ -1,5 +1,5 @@
--- The schedule: one pg_cron job starts backups, another, each minute, sees to the runs there are.
--- Both do nothing but write rows and post; a minute that is lost is made up for by the next.
+-- The schedule: one pg_cron job starts backups; another runs every minute and maintains the runs. Both
+-- only write rows and post. If a minute is missed, the next one does its work.
 
 create function holdfast_private.start_or_wait(started_by text) returns uuid
   language plpgsql security definer set search_path = ''
@@ -7,7 +7,8 @@ as $$
 declare
   id uuid;
 begin
-  -- What start_run takes is given back where it refuses; a backup that waits needs the tick, too.
+  -- Takes the lock outside the block below, because a refused start_run releases its own lock with the
+  -- rollback. A waiting backup needs the tick, which the lock protects.
   perform pg_advisory_xact_lock(hashtext('holdfast'), hashtext('start_run'));
   begin
     id := holdfast_private.start_backup(start_or_wait.started_by);
@@ -25,7 +26,7 @@ begin
 end
 $$;
 comment on function holdfast_private.start_or_wait(text) is
-  'Starts a backup, posts its first slice and returns its id; null where another run is in the way: then the tick starts it once that has ended.';
+  'Starts a backup, posts its first slice and returns its id. Null if another run blocks it; the tick then starts the backup when that run has ended.';
 
 create function holdfast.start_scheduled_backup() returns text
   language plpgsql security definer set search_path = ''
@@ -42,7 +43,7 @@ begin
 end
 $$;
 comment on function holdfast.start_scheduled_backup() is
-  'What the schedule runs: starts a backup, or lets it wait for the run that is in the way. Run it yourself to have one now.';
+  'The scheduled job: starts a backup, or lets it wait for the run that blocks it. Call it yourself to start a backup now.';
 
 create function holdfast.schedule(cron_expression text, project_url text default null) returns text
   language plpgsql security definer set search_path = ''
@@ -80,7 +81,7 @@ begin
 end
 $$;
 comment on function holdfast.schedule(text, text) is
-  'Schedules backups at a cron expression in UTC, and the tick that sees to them; called again, it changes the time. The project''s URL is needed once.';
+  'Schedules backups with a cron expression in UTC, and the tick that maintains them. Another call changes the time. The project''s URL is needed once.';
 
 create function holdfast.unschedule() returns text
   language plpgsql security definer set search_path = ''
@@ -91,7 +92,8 @@ declare
 begin
   perform pg_advisory_xact_lock(hashtext('holdfast'), hashtext('start_run'));
   running := exists (select from holdfast_private.runs r where r.state in ('running', 'sealing'));
-  -- A run that is on keeps its tick and housekeeping, which go when the run has ended.
+  -- While a run is running, the tick and housekeeping stay. The tick removes them when the run has
+  -- ended.
   select count(cron.unschedule(j.jobid)) into removed from cron.job j
   where j.username = current_user
     and (j.jobname = 'holdfast backup' or (j.jobname in ('holdfast tick', 'holdfast housekeeping') and not running));
@@ -103,4 +105,4 @@ begin
   return 'No backup is scheduled any more.' || case when running then ' The run that is on goes on.' else '' end;
 end
 $$;
-comment on function holdfast.unschedule() is 'Removes the schedule and the tick, if they are there.';
+comment on function holdfast.unschedule() is 'Removes the schedule and, unless a run is running, the tick and housekeeping.';

@@ -1,5 +1,6 @@
--- Sealing: list what changed since the last sealed snapshot, freeze the exact bytes of
--- snapshot.json, and mark the run sealed once they and the log record are in the repository.
+-- Sealing lists what changed since the last sealed snapshot and freezes the exact bytes of
+-- snapshot.json. Once snapshot.json and the log record are in the repository, it marks the run as
+-- sealed.
 
 create function holdfast_private.seal_count(cursor_id bigint, owner uuid, max_rows integer default 20000) returns boolean
   language plpgsql security definer set search_path = '' set plan_cache_mode = force_custom_plan
@@ -17,7 +18,7 @@ begin
   elsif so_far ? 'counted' then
     return true;
   end if;
-  -- What could not be had is counted from its index; why, the failures know.
+  -- Counts the entries that could not be copied, from their index. The class of each is in failures.
   with page as materialized (
     select e.bucket_id, e.name, e.blob from holdfast_private.entries e
     where e.repository = r.repository and e.wanted_version is not null and e.removed_in is null
@@ -41,7 +42,7 @@ begin
 end
 $$;
 comment on function holdfast_private.seal_count(bigint, uuid, integer) is
-  'Counts some of what could not be had and commits that; returns whether it was all. The first call forgets failures that are of no concern any more.';
+  'Counts some of the objects that could not be copied and commits the counts. Returns whether all are counted. The first call removes obsolete failures.';
 
 create function holdfast_private.seal_facts(cursor_id bigint, owner uuid) returns jsonb
   language plpgsql security definer set search_path = ''
@@ -67,7 +68,7 @@ begin
 end
 $$;
 comment on function holdfast_private.seal_facts(bigint, uuid) is
-  'What snapshot.json says beside its parts: times, state, buckets, policies, totals. Those were counted page by page, by seal_page and seal_count.';
+  'The content of snapshot.json except its parts: times, state, buckets, policies, totals. seal_page and seal_count have counted the totals page by page.';
 
 create function holdfast_private.is_next_log_record(cursor_id bigint, owner uuid) returns boolean
   language plpgsql security definer set search_path = ''
@@ -82,7 +83,7 @@ begin
 end
 $$;
 comment on function holdfast_private.is_next_log_record(bigint, uuid) is
-  'Whether another writer since this run compared heads would have written the very record that this run is about to write: then the server''s refusal tells, and the log need not be listed again (see assertNoOtherWriter in open.ts).';
+  'Whether any other writer since this run compared heads must have written the same log record that this run is about to write. Then a conditional write detects the conflict, and the log need not be listed again (see assertNoOtherWriter in open.ts).';
 
 create function holdfast_private.freeze_snapshot(cursor_id bigint, owner uuid, document text) returns void
   language plpgsql security definer set search_path = ''
@@ -92,12 +93,12 @@ declare
 begin
   update holdfast_private.runs r set frozen = freeze_snapshot.document, state = 'sealing'
   where r.id = c.run and r.frozen is null;
-  -- A commit like any other: what follows expects it.
+  -- Commits like any other step, because the next step verifies this commit.
   perform holdfast_private.commit_cursor(c.id, freeze_snapshot.owner, c.position, '{}');
 end
 $$;
 comment on function holdfast_private.freeze_snapshot(bigint, uuid, text) is
-  'Keeps the exact bytes of snapshot.json; from here the run can only be sealed.';
+  'Stores the exact bytes of snapshot.json. After this, the run can only be sealed.';
 
 create function holdfast_private.seal_run(cursor_id bigint, owner uuid, done jsonb) returns void
   language plpgsql security definer set search_path = ''
@@ -113,4 +114,4 @@ begin
 end
 $$;
 comment on function holdfast_private.seal_run(bigint, uuid, jsonb) is
-  'Marks a run sealed: its snapshot joins the catalog and the log record counts as known.';
+  'Marks a run as sealed: adds its snapshot to the catalog and counts the log record as known.';

@@ -1,4 +1,4 @@
--- The settings: read, set and checked.
+-- Functions that read, set and check the settings.
 
 create function holdfast.set(name text, value jsonb) returns jsonb
   language plpgsql security definer set search_path = ''
@@ -24,17 +24,17 @@ comment on function holdfast_private.setting(text) is 'The value of one setting.
 create function holdfast_private.all_settings() returns jsonb
   language sql stable security definer set search_path = ''
 as $$ select jsonb_object_agg(s.name, s.value) from holdfast_private.settings s $$;
-comment on function holdfast_private.all_settings() is 'Every setting as one object, for the functions to check.';
+comment on function holdfast_private.all_settings() is 'All settings as one object, for the functions to check.';
 
 create function holdfast_private.limit_setting(name text) returns numeric
   language sql stable security definer set search_path = ''
 as $$
-  -- A wrong value must not stop the slice that will report it.
+  -- An invalid value must not stop the slice that reports it.
   select case when jsonb_typeof(s.value) = 'number' and s.value > '0' then (s.value #>> '{}')::numeric end
   from holdfast_private.settings s where s.name = limit_setting.name
 $$;
 comment on function holdfast_private.limit_setting(text) is
-  'A limit as it is set now, and not as a run''s plan has it, so that raising it helps at once; null where there is none.';
+  'The current value of a limit; null if there is none. It ignores the copy in a run''s plan, so that a raised limit takes effect at once.';
 
 create function holdfast_private.check_settings() returns void
   language plpgsql stable security definer set search_path = ''
@@ -68,4 +68,4 @@ begin
   end if;
 end
 $$;
-comment on function holdfast_private.check_settings() is 'Raises settings_invalid, which names every setting that is wrong.';
+comment on function holdfast_private.check_settings() is 'Raises settings_invalid, which names every invalid setting.';

@@ -36,7 +36,8 @@ begin
   where runs.repository = recover_unconfirmed_snapshot.repository and runs.kind = 'backup' and runs.state = 'failed'
     and runs.sequence = (record ->> 'sequence')::integer
     and encode(sha256(convert_to(runs.frozen, 'UTF8')), 'hex') = record ->> 'sha256';
-  -- What another run has put into the catalog since is in no snapshot: to tell it apart wants an import.
+  -- If another run has changed the catalog since, its entries are in no snapshot. Only an import can
+  -- separate them.
   if not found or exists (
     select from holdfast_private.entries e
     where e.repository = r.repository and (e.added_in > r.sequence or e.removed_in > r.sequence)
@@ -50,7 +51,7 @@ begin
 end
 $$;
 comment on function holdfast_private.recover_unconfirmed_snapshot(integer, jsonb) is
-  'Lets a snapshot join the catalog by the record that its failed run left in the log; false where the record is of no such run, or the catalog has moved on.';
+  'Adds a snapshot to the catalog if the log has the record of its failed run. False if the record belongs to no such run, or if the catalog has changed since.';
 
 create function holdfast_private.resolve_snapshot(repository integer, wanted text) returns jsonb
   language plpgsql stable security definer set search_path = ''
@@ -72,7 +73,7 @@ begin
   end if;
   if found.id is not null then
     return jsonb_build_object('sequence', found.sequence, 'id', found.id, 'state', found.state,
-      -- Whoever asks for the latest should know of one that is newer and incomplete.
+      -- A user who asks for the latest snapshot should learn of a newer, incomplete one.
       'newer_partial', (select s.id from holdfast_private.snapshots s
         where s.repository = resolve_snapshot.repository and s.sequence > found.sequence
           and s.state = 'partial' and wanted = 'latest' order by s.sequence desc limit 1));
@@ -87,7 +88,7 @@ begin
 end
 $$;
 comment on function holdfast_private.resolve_snapshot(integer, text) is
-  'The snapshot of an id, of a time (the newest complete one sealed by then) or latest; raises snapshot_unknown.';
+  'The snapshot with an id, the newest complete one sealed by a time, or latest. Raises snapshot_unknown.';
 
 create function holdfast_private.snapshot_ids(repository integer, wanted text, newest integer) returns jsonb
   language sql stable security definer set search_path = ''
@@ -100,7 +101,7 @@ as $$
     where s.repository = snapshot_ids.repository and s.id = snapshot_ids.wanted) as s
 $$;
 comment on function holdfast_private.snapshot_ids(integer, text, integer) is
-  'Ids of the newest snapshots in the catalog, and of the wanted one if it is there.';
+  'Ids of the newest snapshots in the catalog, and of the wanted snapshot if it exists.';
 
 create function holdfast_private.snapshot_buckets(repository integer, sequence integer) returns setof jsonb
   language sql stable security definer set search_path = ''
@@ -111,7 +112,7 @@ as $$
   )
   select l.b from listed l where coalesce(l.b ->> 'type', 'STANDARD') = 'STANDARD'
   union all
-  -- A bucket that was deleted between the scan and the seal: its objects are in the snapshot.
+  -- Includes a bucket that was deleted between the scan and the seal: its objects are in the snapshot.
   select jsonb_build_object('id', held, 'name', held, 'public', false, 'file_size_limit', null,
     'allowed_mime_types', null)
   from holdfast_private.scan_buckets(row('{}', null, null, null)::holdfast_private.scope, snapshot_buckets.repository) held
@@ -122,7 +123,7 @@ as $$
       and (e.removed_in is null or e.removed_in > snapshot_buckets.sequence))
 $$;
 comment on function holdfast_private.snapshot_buckets(integer, integer) is
-  'The buckets of a snapshot with all their settings; private and without limits where only its objects tell of one.';
+  'The buckets of a snapshot with all their settings. A bucket that is known only from its objects is private and has no limits.';
 
 create function holdfast_private.list_snapshots(max_rows integer) returns jsonb
   language sql stable security definer set search_path = ''

@@ -1,9 +1,9 @@
--- How Holdfast reads storage.objects: one view, so that no other SQL knows its columns of last year
--- and of tomorrow.
+-- How Holdfast reads storage.objects: through one view, so that no other SQL depends on columns that
+-- change between versions of Storage.
 
--- Storage changes its own tables when it is upgraded. A view over their columns would forbid it to drop
--- or retype one of them, and its upgrade would fail. So the view reads through a function whose text
--- Postgres does not look into; the planner puts it in place of its call, indexes and all.
+-- An upgrade of Storage can change its own tables. A view over their columns would prevent it from
+-- dropping or retyping one of them, and the upgrade would fail. So the view reads through a function,
+-- whose text creates no dependency. The planner inlines the call and can use all indexes.
 create function holdfast_private.refresh_source() returns void
   language plpgsql security definer set search_path = ''
 as $$
@@ -11,7 +11,7 @@ declare
   columns text[] := array(
     select a.attname::text from pg_catalog.pg_attribute a
     where a.attrelid = 'storage.objects'::regclass and a.attnum > 0 and not a.attisdropped);
-  -- What a Storage of another year lacks reads as null.
+  -- A column that another version of Storage does not have reads as null.
   metadata text := case when 'metadata' = any (columns) then 'o.metadata' else 'null::jsonb' end;
   version text := case when 'version' = any (columns) then 'o.version::text' else 'null::text' end;
   user_metadata text := case when 'user_metadata' = any (columns) then 'o.user_metadata' else 'null::jsonb' end;
@@ -21,7 +21,7 @@ declare
     select w.condition from (values
       ('archived_at', 'o.archived_at is null'), ('is_delete_marker', 'not o.is_delete_marker')) as w (name, condition)
     where w.name = any (columns)), ' and ');
-  -- A row without a version (very old ones) is told apart by what its bytes would change.
+  -- A very old row has no version. A value that changes with its bytes is used instead.
   body text := format($body$
     select o.id::uuid, o.bucket_id::text, o.name::text,
       coalesce(%1$s, 'none-' || md5(concat_ws('|', o.id, %2$s ->> 'eTag', %2$s ->> 'size'))),
@@ -41,12 +41,11 @@ begin
       language sql stable rows 1000000 as ' || quote_literal(body);
 end
 $$;
-comment on function holdfast_private.refresh_source() is
-  'Makes source_rows fit the columns that storage.objects has now.';
+comment on function holdfast_private.refresh_source() is 'Adapts source_rows to the current columns of storage.objects.';
 
 select holdfast_private.refresh_source();
 comment on function holdfast_private.source_rows() is
-  'Live rows of storage.objects, whatever columns this Storage has; the view source_objects reads it. Its text is made by refresh_source.';
+  'Live rows of storage.objects, independent of the columns of this Storage version. The view source_objects reads it. refresh_source creates its text.';
 
 create function holdfast_private.assert_source_visible() returns void
   language plpgsql security definer set search_path = ''
@@ -62,4 +61,4 @@ begin
 end
 $$;
 comment on function holdfast_private.assert_source_visible() is
-  'Raises source_hidden where row level security would hide the project''s objects from a backup.';
+  'Raises source_hidden if row level security would hide the project''s objects from a backup.';

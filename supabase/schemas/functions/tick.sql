@@ -1,7 +1,9 @@
--- The tick, each minute: it posts what was lost, ends what is stuck, starts what is overdue and has
--- cleared up what was left. All it knows is in the tables, so a tick more or less, or two at once,
--- change nothing. What may take longer is a job of its own: what a statement locks, above all the rows
--- of running runs, it locks until its end, and a worker that can't prolong its lease counts as dead.
+-- The tick runs every minute. It posts slices again, ends stuck runs, starts overdue backups and
+-- requests the removal of scratch buckets. All its state is in the tables, so an extra, missing or
+-- concurrent tick causes no harm.
+--
+-- Slower work has its own job: a statement keeps its row locks until its end, above all on running runs.
+-- Meanwhile a worker cannot extend its lease and counts as crashed.
 
 create function holdfast_private.maximum_age() returns interval
   language sql stable security definer set search_path = ''
@@ -10,7 +12,7 @@ as $$
     then make_interval(secs => 3600 * (s.value #>> '{}')::float) end
   from holdfast_private.settings s where s.name = 'maximum_age_hours'
 $$;
-comment on function holdfast_private.maximum_age() is 'The setting maximum_age_hours; null where it is none or not valid.';
+comment on function holdfast_private.maximum_age() is 'The setting maximum_age_hours; null if it is not set or invalid.';
 
 create function holdfast_private.backup_due() returns boolean
   language sql stable security definer set search_path = ''
@@ -19,12 +21,12 @@ as $$
     holdfast_private.maximum_age() is not null
     and coalesce((holdfast_private.last_snapshot(holdfast_private.own_repository())).sealed_at, '-infinity')
       < now() - holdfast_private.maximum_age()
-    -- One that fails at once would else fail each minute.
+    -- Without this condition, a backup that fails at once would be started every minute.
     and not exists (
       select from holdfast_private.runs r where r.kind = 'backup' and r.started_at > now() - interval '1 hour'))
 $$;
 comment on function holdfast_private.backup_due() is
-  'Whether a backup waits for its turn, or the last snapshot is older than maximum_age_hours and none was tried within the hour.';
+  'Whether a scheduled backup is waiting, or the last snapshot is older than maximum_age_hours and no backup was tried within the hour.';
 
 create function holdfast_private.prune_job_runs() returns integer
   language plpgsql security definer set search_path = ''
@@ -32,7 +34,7 @@ as $$
 declare
   pruned integer;
 begin
-  -- By command and not by job: a job that was scheduled anew has another number.
+  -- Selects by command, because a job that is scheduled again has another id.
   delete from cron.job_run_details d
   where d.command in ('select holdfast_private.tick()', 'select holdfast_private.housekeeping()',
       'select holdfast.start_scheduled_backup()')
@@ -44,7 +46,7 @@ exception when insufficient_privilege then
 end
 $$;
 comment on function holdfast_private.prune_job_runs() is
-  'Removes what pg_cron recorded of Holdfast''s own jobs more than seven days ago; null where it may not.';
+  'Removes pg_cron''s records of Holdfast''s own jobs that are older than seven days. Null without the privilege.';
 
 create function holdfast_private.ensure_tick() returns void
   language plpgsql security definer set search_path = ''
@@ -58,16 +60,17 @@ begin
 end
 $$;
 comment on function holdfast_private.ensure_tick() is
-  'Makes the jobs of the tick and of housekeeping where they are not: a run whose slices die would else stand still where nothing is scheduled, as in a project that is restored into.';
+  'Creates the jobs of the tick and of housekeeping if they do not exist. Without them, a run whose slices crash would stop if no backup is scheduled, as in a project that is the target of a restore.';
 
--- Who drops the tick, and who starts what needs it, must not pass each other unseen: the one would see no
--- run yet, the other a job whose deletion is not committed. All of them hold the lock of start_run until
--- they commit.
+-- The code that removes the tick and the code that starts a run must not overlap: one would not see the
+-- new run, and the other would see a job whose deletion is not committed. Both hold the lock of
+-- start_run until they commit.
 create function holdfast_private.drop_idle_tick() returns void
   language plpgsql security definer set search_path = ''
 as $$
 begin
-  -- Whoever holds it starts or schedules something. The next minute looks again, so this one need not wait.
+  -- If the lock is taken, another session is starting or scheduling something. The next tick checks
+  -- again, so this one does not wait.
   if not pg_try_advisory_xact_lock(hashtext('holdfast'), hashtext('start_run')) then
     return;
   end if;
@@ -82,7 +85,7 @@ begin
 end
 $$;
 comment on function holdfast_private.drop_idle_tick() is
-  'Removes the jobs of the tick and of housekeeping where nothing is scheduled, nothing runs and nothing is to be cleared up; leaves it to the next tick where something is being started.';
+  'Removes the jobs of the tick and of housekeeping if nothing is scheduled, running or waiting to be cleaned up. If a run is being started, it leaves the check to the next tick.';
 
 create function holdfast_private.tick() returns jsonb
   language plpgsql security definer set search_path = ''
@@ -106,7 +109,7 @@ begin
     begin
       started := holdfast_private.start_or_wait('schedule');
     exception when sqlstate 'HF000' then
-      -- What was posted above must not be rolled back.
+      -- The block keeps the posts above, which must not be rolled back.
       refused := sqlerrm;
     end;
   end if;
@@ -119,7 +122,7 @@ begin
 end
 $$;
 comment on function holdfast_private.tick() is
-  'What pg_cron runs each minute: posts a slice for each free worker, ends stuck runs, starts a backup that waits or is overdue, and has scratch buckets removed. Returns what it did.';
+  'pg_cron runs it every minute. It posts a slice for each free worker, ends stuck runs, starts a waiting or overdue backup, and requests the removal of scratch buckets. Returns what it did.';
 
 create function holdfast_private.housekeeping() returns jsonb
   language plpgsql security definer set search_path = ''
@@ -133,9 +136,9 @@ begin
     repaired := jsonb_build_object('not_repaired', sqlerrm);
   end;
   return repaired || jsonb_strip_nulls(jsonb_build_object(
-    -- pg_cron's table has no index that would serve.
+    -- Runs once an hour, because pg_cron's table has no suitable index.
     'pruned', case when extract(minute from now()) = 0 then holdfast_private.prune_job_runs() end));
 end
 $$;
 comment on function holdfast_private.housekeeping() is
-  'What pg_cron runs each minute beside the tick: repairs what came late, and once an hour removes old records of Holdfast''s own jobs. It locks no run. Returns what it did.';
+  'pg_cron runs it every minute, separately from the tick. It repairs metadata after delayed uploads, and once an hour removes old records of Holdfast''s own jobs. It locks no run. Returns what it did.';

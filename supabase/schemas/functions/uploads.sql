@@ -1,5 +1,6 @@
--- Large uploads: one cursor each, one row a finished part, so that an invocation goes on where the
--- last one ended and sends no finished part again. So does the next run, where its run was cancelled.
+-- Large uploads: one cursor per upload and one row per finished part. So an invocation continues after
+-- the last finished part and does not send it again. After a cancelled run, the next run continues in
+-- the same way.
 
 create function holdfast_private.begin_uploads(r holdfast_private.runs, results jsonb) returns void
   language sql security definer set search_path = ''
@@ -29,7 +30,7 @@ as $$
   from (select id from adopted union all select id from begun) as u
 $$;
 comment on function holdfast_private.begin_uploads(holdfast_private.runs, jsonb) is
-  'Makes a row and a cursor for each object above one part; the scan passes it, a worker uploads it. An upload that an ended run left is taken over where the object is still the same.';
+  'Creates a row and a cursor for each object larger than one part. The scan continues, and a worker uploads the object. If an ended run has an unfinished upload of the same version, it is taken over.';
 
 create function holdfast_private.upload_state(cursor_id bigint, owner uuid) returns jsonb
   language plpgsql security definer set search_path = ''
@@ -62,7 +63,7 @@ begin
 end
 $$;
 comment on function holdfast_private.upload_begun(bigint, uuid, text) is
-  'Records S3''s id of the upload. Parts of an earlier one are forgotten with it.';
+  'Records S3''s id of the upload. The parts of an earlier upload are deleted.';
 
 create function holdfast_private.upload_part_done(cursor_id bigint, owner uuid, part jsonb, done jsonb default '{}')
   returns void language plpgsql security definer set search_path = ''
@@ -79,7 +80,8 @@ begin
     jsonb_build_object('bytes_copied', part -> 'size', 'storage_requests', 1, 's3_requests', 1) || upload_part_done.done);
 end
 $$;
-comment on function holdfast_private.upload_part_done(bigint, uuid, jsonb, jsonb) is 'Records a finished part {number, size, etag, sha256 in hex}, and further counters.';
+comment on function holdfast_private.upload_part_done(bigint, uuid, jsonb, jsonb) is
+  'Records a finished part {number, size, etag, sha256 in hex} and adds counters.';
 
 create function holdfast_private.upload_restart(cursor_id bigint, owner uuid, object jsonb, key text, part_size bigint)
   returns void language plpgsql security definer set search_path = ''
@@ -96,7 +98,7 @@ begin
 end
 $$;
 comment on function holdfast_private.upload_restart(bigint, uuid, jsonb, text, bigint) is
-  'Begins an upload anew for the version that the source has now.';
+  'Restarts an upload for the current version of the source.';
 
 create function holdfast_private.upload_done(cursor_id bigint, owner uuid, result jsonb, done jsonb) returns void
   language plpgsql security definer set search_path = ''
@@ -108,7 +110,7 @@ begin
   if upload_done.result is not null then
     perform holdfast_private.record_results(r, jsonb_build_array(upload_done.result));
   else
-    -- The scan met the name while its object was there.
+    -- The scan found the name before its object was deleted.
     update holdfast_private.entries e set missing_in = r.sequence from holdfast_private.uploads u
     where u.id = (c.position ->> 'upload')::bigint and e.repository = r.repository
       and e.bucket_id = u.bucket_id and e.name = u.name and e.removed_in is null and e.added_in < r.sequence;
@@ -118,7 +120,7 @@ begin
 end
 $$;
 comment on function holdfast_private.upload_done(bigint, uuid, jsonb, jsonb) is
-  'Ends an upload with its result (held or failed; null where the object is gone, whose name is then marked) and finishes its cursor.';
+  'Finishes an upload and its cursor. result is held or failed. If result is null, the object was deleted and its name is marked as missing.';
 
 create function holdfast_private.orphaned_uploads(cursor_id bigint, owner uuid, max_uploads integer) returns jsonb
   language plpgsql security definer set search_path = ''
@@ -138,7 +140,7 @@ begin
 end
 $$;
 comment on function holdfast_private.orphaned_uploads(bigint, uuid, integer) is
-  'Uploads that ended runs left in the repository, and whether this run had any: asked when a scan is done, which would have taken over what can still be finished.';
+  'Uploads that ended runs did not finish in the repository, and whether this run had any uploads. It is called after the scan, which takes over the uploads that can still be finished.';
 
 create function holdfast_private.unknown_uploads(cursor_id bigint, owner uuid, ids jsonb) returns jsonb
   language plpgsql security definer set search_path = ''
@@ -151,7 +153,7 @@ begin
 end
 $$;
 comment on function holdfast_private.unknown_uploads(bigint, uuid, jsonb) is
-  'Which of S3''s ids of uploads stand in no row: their workers died before they could write them down.';
+  'The S3 upload ids that have no row, because their workers crashed before they could record them.';
 
 create function holdfast_private.remove_uploads(cursor_id bigint, owner uuid, missing jsonb, done jsonb) returns void
   language plpgsql security definer set search_path = ''
@@ -166,7 +168,7 @@ begin
 end
 $$;
 comment on function holdfast_private.remove_uploads(bigint, uuid, jsonb, jsonb) is
-  'Removes the rows, by number, of uploads that were aborted, with the counters of doing so.';
+  'Deletes the rows, by id, of aborted uploads, and adds the counters of aborting them.';
 
 create function holdfast_private.object_now(bucket_id text, name text) returns jsonb
   language sql stable security definer set search_path = ''
@@ -176,4 +178,4 @@ as $$
   from holdfast_private.source_objects o where o.bucket_id = object_now.bucket_id and o.name = object_now.name
 $$;
 comment on function holdfast_private.object_now(text, text) is
-  'An object''s row as it is now, null if it is gone: asked again when a read did not give what the row had said.';
+  'The current row of an object; null if it was deleted. It is read again if the bytes did not match the previous row.';

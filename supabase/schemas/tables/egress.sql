@@ -5,8 +5,8 @@ create table holdfast_private.egress (
   primary key (day, kind)
 );
 comment on table holdfast_private.egress is
-  'What was read from Storage, by day: bytes that are copied, and those that a restore reads back. Counted when what was read is committed; a worker that dies takes with it the count of at most one page or part.';
+  'Bytes read from Storage, by day: copied bytes and bytes that a restore reads back. They are counted when the read is committed; if a worker crashes, the count of at most one page or part is lost.';
 comment on column holdfast_private.egress.day is 'The day, in UTC.';
-comment on column holdfast_private.egress.kind is 'The kind of run that read them.';
-comment on column holdfast_private.egress.bytes is 'Bytes, those of reads that had to be repeated included.';
+comment on column holdfast_private.egress.kind is 'The kind of run that read the bytes.';
+comment on column holdfast_private.egress.bytes is 'Bytes read, including repeated reads.';
 alter table holdfast_private.egress enable row level security;

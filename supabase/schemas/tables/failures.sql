@@ -13,25 +13,28 @@ create table holdfast_private.failures (
   last_at timestamptz not null default now(),
   next_at timestamptz not null default now()
 );
-comment on table holdfast_private.failures is 'Objects that could not be copied, with why; a copy that succeeds removes the row.';
-comment on column holdfast_private.failures.id is 'Its number.';
-comment on column holdfast_private.failures.run is 'The run that last tried.';
-comment on column holdfast_private.failures.job is 'backup, where a row lives until the object is held; or another job, by run.';
+comment on table holdfast_private.failures is
+  'Objects that could not be copied, with the reason. A successful copy removes the row.';
+comment on column holdfast_private.failures.id is 'Primary key.';
+comment on column holdfast_private.failures.run is 'The run that tried last.';
+comment on column holdfast_private.failures.job is
+  'backup: the row exists until the object is held. Another job: the row belongs to its run.';
 comment on column holdfast_private.failures.bucket_id is 'Storage bucket of the object.';
 comment on column holdfast_private.failures.name is 'Name of the object.';
-comment on column holdfast_private.failures.version is 'The version that was wanted.';
+comment on column holdfast_private.failures.version is 'The version that should have been copied.';
 comment on column holdfast_private.failures.class is
-  'unavailable: the source can''t give it; failed: it could be had and was not.';
-comment on column holdfast_private.failures.code is 'Stable code of what went wrong.';
-comment on column holdfast_private.failures.message is 'What went wrong, in words.';
+  'unavailable: the source cannot deliver the object. failed: the object exists and the copy did not succeed.';
+comment on column holdfast_private.failures.code is 'Stable code of the error.';
+comment on column holdfast_private.failures.message is 'The error as a sentence.';
 comment on column holdfast_private.failures.attempts is 'How many runs tried this version.';
 comment on column holdfast_private.failures.first_at is 'When it first failed.';
 comment on column holdfast_private.failures.last_at is 'When it last failed.';
-comment on column holdfast_private.failures.next_at is 'When a run tries it again: at once, after a day, then after a week.';
+comment on column holdfast_private.failures.next_at is
+  'When a run tries it again: at once, then after a day, then after a week.';
 alter table holdfast_private.failures enable row level security;
 
 create unique index failures_backup on holdfast_private.failures (bucket_id, name) where job = 'backup';
-comment on index holdfast_private.failures_backup is 'One row an object for backups.';
+comment on index holdfast_private.failures_backup is 'Allows one row per object for backups.';
 
 create unique index failures_run on holdfast_private.failures (run, bucket_id, name);
-comment on index holdfast_private.failures_run is 'One row an object and run.';
+comment on index holdfast_private.failures_run is 'Allows one row per object and run.';

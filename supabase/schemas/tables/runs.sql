@@ -1,5 +1,5 @@
--- Runs and their cursors: the engine's whole state. A dead invocation loses nothing, because what
--- it was doing is here and what it had done is committed with the cursor that did it.
+-- Runs and their cursors are the complete state of the engine. A crashed invocation loses no state: its
+-- cursor is here, and its results are committed together with the cursor.
 
 create table holdfast_private.runs (
   id uuid primary key default gen_random_uuid(),
@@ -22,29 +22,32 @@ create table holdfast_private.runs (
   frozen text,
   result jsonb
 );
-comment on table holdfast_private.runs is 'One backup, restore, import, verify, prune or reconcile each.';
-comment on column holdfast_private.runs.id is 'Its public id.';
-comment on column holdfast_private.runs.kind is 'Which job it is.';
-comment on column holdfast_private.runs.state is 'running, sealing (from here it can''t be cancelled), or how it ended.';
-comment on column holdfast_private.runs.repository is 'The repository it works with, once that is known.';
-comment on column holdfast_private.runs.sequence is 'Its number in that repository: one above the highest known, never reused.';
-comment on column holdfast_private.runs.plan is 'What it was asked to do; never changed once started.';
-comment on column holdfast_private.runs.started_by is 'The schedule, or the name of the key that asked.';
-comment on column holdfast_private.runs.started_at is 'When it was asked for.';
+comment on table holdfast_private.runs is 'Runs: each is one backup, restore, import, verify, prune or reconcile.';
+comment on column holdfast_private.runs.id is 'Public id of the run.';
+comment on column holdfast_private.runs.kind is 'The job.';
+comment on column holdfast_private.runs.state is 'running, sealing (it can no longer be cancelled), or the final state.';
+comment on column holdfast_private.runs.repository is 'The repository it works with; null until it is known.';
+comment on column holdfast_private.runs.sequence is
+  'Number of the run in that repository: one above the highest known, never reused.';
+comment on column holdfast_private.runs.plan is 'Parameters of the run; they do not change after the start.';
+comment on column holdfast_private.runs.started_by is 'The schedule, or the name of the key that started it.';
+comment on column holdfast_private.runs.started_at is 'When it was started.';
 comment on column holdfast_private.runs.ended_at is 'When it ended.';
 comment on column holdfast_private.runs.code is 'Stable code of the error that ended it.';
-comment on column holdfast_private.runs.message is 'What went wrong.';
-comment on column holdfast_private.runs.remedy is 'What to do about it.';
-comment on column holdfast_private.runs.paused_until is 'Until when nothing is leased of it, though it is running; null if it is not paused.';
-comment on column holdfast_private.runs.paused_code is 'Why: paused_by_limit, or the code of a server that asked for time.';
-comment on column holdfast_private.runs.paused_message is 'The same in words.';
-comment on column holdfast_private.runs.resumed_at is 'When it last went on after a pause by a limit.';
+comment on column holdfast_private.runs.message is 'The error as a sentence.';
+comment on column holdfast_private.runs.remedy is 'How to fix the error.';
+comment on column holdfast_private.runs.paused_until is
+  'Time until which none of its cursors is leased although the run is running; null if it is not paused.';
+comment on column holdfast_private.runs.paused_code is
+  'Reason of the pause: paused_by_limit, or the error code of a server that asked to wait.';
+comment on column holdfast_private.runs.paused_message is 'Reason of the pause as a sentence.';
+comment on column holdfast_private.runs.resumed_at is 'When it last resumed after a pause by a limit.';
 comment on column holdfast_private.runs.frozen is 'The exact bytes of the snapshot.json that it is sealing.';
-comment on column holdfast_private.runs.result is 'What it found or did, for its reader.';
+comment on column holdfast_private.runs.result is 'Result of the run, for the user.';
 alter table holdfast_private.runs enable row level security;
 
 create unique index runs_one_of_a_kind on holdfast_private.runs (kind) where state in ('running', 'sealing');
-comment on index holdfast_private.runs_one_of_a_kind is 'One running run of a kind.';
+comment on index holdfast_private.runs_one_of_a_kind is 'Allows one running run of each kind.';
 
 create index runs_newest on holdfast_private.runs (started_at desc);
 comment on index holdfast_private.runs_newest is 'Lists runs, newest first.';

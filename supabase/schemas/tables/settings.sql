@@ -1,4 +1,4 @@
--- What to back up, and the few other choices that belong to the project and not to a deployment.
+-- What to back up, and the few other settings that belong to the project and not to a deployment.
 
 create table holdfast_private.settings (
   name text primary key,
@@ -7,10 +7,10 @@ create table holdfast_private.settings (
   updated_at timestamptz not null default now()
 );
 comment on table holdfast_private.settings is
-  'What to back up and how. Change with: select holdfast.set(''exclude'', ''["cache/**"]'').';
-comment on column holdfast_private.settings.name is 'The setting''s name.';
-comment on column holdfast_private.settings.value is 'Its value, as JSON.';
-comment on column holdfast_private.settings.description is 'What it does, in a sentence.';
+  'What to back up and how. Change a setting with: select holdfast.set(''exclude'', ''["cache/**"]'').';
+comment on column holdfast_private.settings.name is 'Name of the setting.';
+comment on column holdfast_private.settings.value is 'Value of the setting, as JSON.';
+comment on column holdfast_private.settings.description is 'What the setting does, in one sentence.';
 comment on column holdfast_private.settings.updated_at is 'When it was last changed.';
 alter table holdfast_private.settings enable row level security;
 

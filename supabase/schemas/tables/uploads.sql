@@ -1,4 +1,4 @@
--- Large uploads outlive invocations and runs, and so does what could not be copied.
+-- Large uploads continue across invocations and runs, so their state is stored here.
 
 create table holdfast_private.uploads (
   id bigint generated always as identity primary key,
@@ -14,23 +14,25 @@ create table holdfast_private.uploads (
   started_at timestamptz not null default now(),
   unique (run, bucket_id, name)
 );
-comment on table holdfast_private.uploads is 'Multipart uploads under way: objects larger than one part.';
-comment on column holdfast_private.uploads.id is 'Its number.';
+comment on table holdfast_private.uploads is 'Multipart uploads in progress, of objects larger than one part.';
+comment on column holdfast_private.uploads.id is 'Primary key.';
 comment on column holdfast_private.uploads.run is
-  'The run it belongs to. Where that has ended, the next backup takes it over or aborts it.';
-comment on column holdfast_private.uploads.repository is 'The repository it goes to.';
+  'The run it belongs to. If that run has ended, the next backup takes over the upload or aborts it.';
+comment on column holdfast_private.uploads.repository is 'The repository it is written to.';
 comment on column holdfast_private.uploads.bucket_id is 'Storage bucket of the object.';
 comment on column holdfast_private.uploads.name is 'Name of the object.';
-comment on column holdfast_private.uploads.object is 'The row as it was when the scan met it; the source is held to it.';
-comment on column holdfast_private.uploads.key is 'Key it will have, below the repository''s prefix.';
-comment on column holdfast_private.uploads.part_size is 'Bytes of each part but the last.';
-comment on column holdfast_private.uploads.upload_id is 'S3''s id of the upload, once it has begun.';
-comment on column holdfast_private.uploads.restarts is 'How often it began anew in its run: the object was overwritten, or S3 forgot the upload.';
-comment on column holdfast_private.uploads.started_at is 'When the scan met it.';
+comment on column holdfast_private.uploads.object is
+  'The object''s row when the scan found it; the source is verified against it.';
+comment on column holdfast_private.uploads.key is 'Key that the object will have, below the repository''s prefix.';
+comment on column holdfast_private.uploads.part_size is 'Size in bytes of each part except the last.';
+comment on column holdfast_private.uploads.upload_id is 'S3''s id of the upload; null before the upload is created.';
+comment on column holdfast_private.uploads.restarts is
+  'How often the upload restarted in its run, because the object was overwritten or S3 no longer knew the upload.';
+comment on column holdfast_private.uploads.started_at is 'When the scan found the object.';
 alter table holdfast_private.uploads enable row level security;
 
 create index uploads_object on holdfast_private.uploads (repository, bucket_id, name);
-comment on index holdfast_private.uploads_object is 'Finds what an ended run left of an object.';
+comment on index holdfast_private.uploads_object is 'Finds the upload of an object that an ended run did not finish.';
 
 create table holdfast_private.upload_parts (
   upload bigint not null references holdfast_private.uploads (id) on delete cascade,
@@ -40,10 +42,11 @@ create table holdfast_private.upload_parts (
   sha256 bytea not null check (length(sha256) = 32),
   primary key (upload, number)
 );
-comment on table holdfast_private.upload_parts is 'Finished parts of multipart uploads; a new invocation goes on at the first missing one.';
-comment on column holdfast_private.upload_parts.upload is 'The upload.';
+comment on table holdfast_private.upload_parts is
+  'Finished parts of multipart uploads. A new invocation continues at the first missing part.';
+comment on column holdfast_private.upload_parts.upload is 'The upload that the part belongs to.';
 comment on column holdfast_private.upload_parts.number is 'Part number, from 1.';
 comment on column holdfast_private.upload_parts.size is 'Length in bytes.';
-comment on column holdfast_private.upload_parts.etag is 'ETag that S3 answered, for completing.';
+comment on column holdfast_private.upload_parts.etag is 'ETag that S3 returned, needed to complete the upload.';
 comment on column holdfast_private.upload_parts.sha256 is 'SHA-256 of the part.';
 alter table holdfast_private.upload_parts enable row level security;

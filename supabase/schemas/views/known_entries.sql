@@ -11,4 +11,4 @@ from (
   from holdfast_private.entries) as e
   left join holdfast_private.blobs b on b.id = e.blob;
 comment on view holdfast_private.known_entries is
-  'Entries with their bytes, as everyone but whoever writes them reads them: key, owner and ETag whole, metadata as one object.';
+  'Entries joined with their blobs, for all reads outside the code that writes them: key, owner and ETag as one column each, metadata as one object.';

@@ -5,4 +5,4 @@ select e.*, (jsonb_strip_nulls(jsonb_build_object(
     'assumed', nullif(e.assumed, false), 'wanted_version', e.wanted_version, 'code', e.code))
   || e.metadata)::text as line
 from holdfast_private.known_entries e;
-comment on view holdfast_private.listed_entries is 'Entries, each with its line of a listing.';
+comment on view holdfast_private.listed_entries is 'Entries, each with its line in a listing.';

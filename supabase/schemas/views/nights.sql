@@ -1,4 +1,4 @@
--- For the SQL editor: how did the nights go.
+-- History of backups, for the SQL editor.
 
 create view holdfast.backup_history as
 select (r.started_at at time zone 'UTC')::date as day, r.state, r.started_at, r.ended_at,
@@ -26,4 +26,4 @@ from holdfast_private.runs r
 where r.kind = 'backup'
 order by r.started_at desc;
 comment on view holdfast.backup_history is
-  'One row a backup, newest first, made to be charted: what it copied, followed, left and asked for.';
+  'One row for each backup, newest first, suitable for charts: objects copied, moved, removed, excluded and failed, with bytes and requests.';

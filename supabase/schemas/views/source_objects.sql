@@ -6,4 +6,4 @@ from (
     s.user_metadata, s.owner_id, s.created_at, s.updated_at
   from holdfast_private.source_rows() s) as r;
 comment on view holdfast_private.source_objects is
-  'Live objects of this project as Holdfast reads them, whatever columns this Storage has. size and etag as the row states them. Compare bucket_id under the default collation, as its index is.';
+  'Live objects of this project as Holdfast reads them, independent of the columns of this Storage version. size and etag are the values in the row. Compare bucket_id under the default collation, because its index uses that collation.';

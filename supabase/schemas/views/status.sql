@@ -1,5 +1,5 @@
--- For the SQL editor: is it protected. Quick however much is held: totals come from the
--- snapshot that states them, not from counting.
+-- Protection status, for the SQL editor. It is fast at any repository size: it reads totals from the
+-- snapshot instead of counting entries.
 
 create view holdfast.status as
 with snapshot as (
@@ -8,7 +8,7 @@ with snapshot as (
 ), running as (
   select r.*, holdfast_private.is_paused(r) as paused, holdfast_private.run_stage(r.id) as stage, holdfast_private.run_counters(r.id) as done,
     holdfast_private.last_progress(r) as progress_at,
-    -- The prepare stage takes seconds: where nobody leased it, no slice has come.
+    -- The prepare stage takes seconds. If no worker has leased it after 3 minutes, no slice has arrived.
     r.started_at < now() - interval '3 minutes' and exists (
       select from holdfast_private.cursors c where c.run = r.id and c.stage = 'prepare' and c.finished_at is null
         and c.attempts = 0 and c.lease_owner is null) as unheard
@@ -38,7 +38,7 @@ select
       r.kind)
     when due.at < now() - interval '1 hour' and r.paused then format('overdue: the backup is paused until %s: %s',
       holdfast_private.utc(r.paused_until), r.paused_message)
-    -- What commits is on its way, however long it takes.
+    -- A run that commits is making progress, at any speed.
     when due.at < now() - interval '1 hour' and r.progress_at < now() - interval '1 hour' then format(
       'overdue: the backup has got no further since %s', holdfast_private.utc(r.progress_at))
     when s.state = 'partial' then 'protected, but not all could be copied: see holdfast.failures'
@@ -71,4 +71,4 @@ from (select) as one
   left join job j on true
   left join due on true;
 comment on view holdfast.status is
-  'At a glance: is this project protected, since when, what runs, and what went wrong since the last backup that succeeded.';
+  'Summary: whether this project is protected, since when, what is running, and which error occurred since the last successful backup.';
