@@ -531,7 +531,7 @@ from (select) as one
 comment on view holdfast.status is
   'Summary: whether this project is protected, since when, what is running, and which error occurred since the last successful backup.';
 
--- views/nights.sql
+-- views/backup_history.sql
 
 -- History of backups, for the SQL editor.
 

@@ -36,16 +36,16 @@ create function holdfast_private.backup_rollback(cursor_id bigint, owner uuid, r
 as $$
 declare
   c holdfast_private.cursors := holdfast_private.require_lease(backup_rollback.cursor_id, backup_rollback.owner);
-  elsewhere integer := (
+  other_location integer := (
     select r.id from holdfast_private.repositories r
     where r.repository_id = backup_rollback.repository_id
       and holdfast_private.location_of(to_jsonb(r)) <> holdfast_private.location_of(backup_rollback.location));
 begin
-  if elsewhere is null then
+  if other_location is null then
     return 0;
   end if;
   perform holdfast_private.heartbeat(c.id, backup_rollback.owner);
-  return holdfast_private.rollback_unsealed_step(elsewhere, backup_rollback.max_rows);
+  return holdfast_private.rollback_unsealed_step(other_location, backup_rollback.max_rows);
 end
 $$;
 comment on function holdfast_private.backup_rollback(bigint, uuid, uuid, jsonb, integer) is
