@@ -28,7 +28,9 @@ export const DOCUMENTS: DemoBucket = {
 /** The demo's buckets. */
 export const BUCKETS: readonly DemoBucket[] = [SITE, DOCUMENTS];
 
-/** Lets each user write below a folder of their own in DOCUMENTS, so that some objects have owners. */
+/**
+ * Lets each user write below a folder of their own in DOCUMENTS, so that some objects have owners.
+ */
 export const OWNER_POLICY = `
   create policy "users keep their own files" on storage.objects for all to authenticated
   using (bucket_id = '${DOCUMENTS.id}' and split_part(name, '/', 2) = auth.uid()::text)

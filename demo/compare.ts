@@ -1,6 +1,6 @@
 /**
- * Compares two projects and the repository between them. It uses no code of Holdfast: it reads bytes
- * over REST and from the bucket, and rows in SQL.
+ * Compares two projects and the repository between them. It uses no code of Holdfast: it reads
+ * bytes over REST and from the bucket, and rows in SQL.
  */
 import { createHash } from "node:crypto";
 import { isDeepStrictEqual } from "node:util";
@@ -28,7 +28,10 @@ export interface Comparison {
   readonly restored: number;
   /** How many of them have equal bytes and rows in source, repository and target. */
   readonly verified: number;
-  /** Objects that differ, objects that only the target or the repository has, and buckets that differ. */
+  /**
+   * Objects that differ, objects that only the target or the repository has, and buckets that
+   * differ.
+   */
   readonly failed: number;
   /** Bytes of the source's objects, by their rows. */
   readonly bytes: number;

@@ -23,7 +23,9 @@ const ODD_NAMES = [
   `odd/${"a very long name ".repeat(50)}.txt`,
 ];
 
-/** Objects with properties that real files lack: odd names, no bytes, many bytes, metadata, owners. */
+/**
+ * Objects with properties that real files lack: odd names, no bytes, many bytes, metadata, owners.
+ */
 export function madeObjects(): DemoObject[] {
   return [
     ...ODD_NAMES.map((name) => text({ bucket: SITE.id, name }, `This is ${JSON.stringify(name)}.`)),

@@ -4,7 +4,8 @@ const BYTES_AT_ONCE = 64 * 1024 * 1024;
 
 /**
  * Processes every item, several at once within the limits. An item above the byte limit runs alone.
- * After the first error no further item starts; the error is thrown when the started ones have ended.
+ * After the first error no further item starts; the error is thrown when the started ones have
+ * ended.
  */
 export async function forEachObject<Item>(
   items: Iterable<Item>,

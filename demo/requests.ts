@@ -35,7 +35,9 @@ export function total(kinds: Kinds): number {
   return Object.values(kinds).reduce((sum, count) => sum + count, 0);
 }
 
-/** For example `618 PutObject, 3 UploadPart`, most frequent first, without line breaks; or `none`. */
+/**
+ * For example `618 PutObject, 3 UploadPart`, most frequent first, without line breaks; or `none`.
+ */
 export function kindsInWords(kinds: Kinds): string {
   const sorted = Object.entries(kinds).sort(([, one], [, other]) => other - one);
   const items = sorted.map(([kind, count]) => `${count} ${kind}`.replaceAll(" ", NO_BREAK_SPACE));

@@ -3,7 +3,9 @@ import { secondsInWords, shorten, wrap } from "./words.ts";
 /** The output that the demo writes to. */
 export interface Output {
   write(text: string): void;
-  /** Current width of the terminal; undefined if the output is no terminal that can rewrite a line. */
+  /**
+   * Current width of the terminal; undefined if the output is no terminal that can rewrite a line.
+   */
   columns(): number | undefined;
 }
 

@@ -81,7 +81,9 @@ export async function backUp(
   return snapshot;
 }
 
-/** Restores a snapshot into the target: first a dry run with its report, then the restore itself. */
+/**
+ * Restores a snapshot into the target: first a dry run with its report, then the restore itself.
+ */
 export async function restore(
   scene: Scene,
   snapshot: string,

@@ -9,7 +9,9 @@ import { type DemoObject, type Location, locationOf } from "./objects.ts";
 /** The properties of a project that a client of its Storage needs. */
 export type StorageAccess = Pick<ProjectInfo, "url" | "secretKey" | "publishableKey" | "jwtSecret">;
 
-/** Uploads an object as its owner or with the secret key. Only `upsert` replaces an existing object. */
+/**
+ * Uploads an object as its owner or with the secret key. Only `upsert` replaces an existing object.
+ */
 export async function uploadObject(
   project: StorageAccess,
   object: DemoObject,
@@ -50,8 +52,8 @@ function credentials(project: StorageAccess, owner: string | undefined): Record<
 }
 
 /**
- * Percent-encodes each segment. supabase-js is not usable here: it treats `?` as the start of a query,
- * and drops leading, trailing and doubled slashes.
+ * Percent-encodes each segment. supabase-js is not usable here: it treats `?` as the start of a
+ * query, and drops leading, trailing and doubled slashes.
  */
 function encodeLocation({ bucket, name }: Location): string {
   return [bucket, ...name.split("/")].map(encodeURIComponent).join("/");
@@ -80,7 +82,11 @@ export function storageClient(project: StorageAccess) {
   return createClient(project.url, project.secretKey, { auth }).storage;
 }
 
-/** Awaits a result of supabase-js. @throws DemoError `storage_refused`, which names the operation. */
+/**
+ * Awaits a result of supabase-js.
+ *
+ * @throws DemoError `storage_refused`, which names the operation.
+ */
 export async function mustSucceed(
   what: string,
   answer: PromiseLike<{ error: Error | null }>,

@@ -38,7 +38,9 @@ export function shorten(text: string, columns: number): string {
 /** Keeps two words on one line; wrap() replaces it by a plain space. */
 export const NO_BREAK_SPACE = "\u00a0";
 
-/** Breaks a text between words into lines of at most `columns` characters. It never splits a word. */
+/**
+ * Breaks a text between words into lines of at most `columns` characters. It never splits a word.
+ */
 export function wrap(text: string, columns: number): string[] {
   const lines: string[] = [];
   let line = "";
