@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { planChanges } from "../../../demo/changes.ts";
 import { madeObjects } from "../../../demo/generated_objects.ts";
 import { locationOf } from "../../../demo/objects.ts";
-import { type Touched, findUnexpected } from "../../../demo/touched.ts";
+import { findUnexpected, type Touched } from "../../../demo/touched.ts";
 
 const changes = planChanges(madeObjects());
 
