@@ -1,6 +1,6 @@
 import type { Location } from "./objects.ts";
 
-/** A bucket that the demo makes; null means no limit. */
+/** A bucket that the demo creates. A null field means that it has no limit. */
 export interface DemoBucket {
   readonly id: string;
   readonly public: boolean;
@@ -9,7 +9,7 @@ export interface DemoBucket {
   readonly allowedMimeTypes: readonly string[] | null;
 }
 
-/** Public, takes anything. */
+/** A public bucket without limits. */
 export const SITE: DemoBucket = {
   id: "site",
   public: true,
@@ -17,7 +17,7 @@ export const SITE: DemoBucket = {
   allowedMimeTypes: null,
 };
 
-/** Private and with limits, which bind the service key too. */
+/** A private bucket with limits. Storage applies them to the secret key, too. */
 export const DOCUMENTS: DemoBucket = {
   id: "private-docs",
   public: false,
@@ -28,18 +28,20 @@ export const DOCUMENTS: DemoBucket = {
 /** The demo's buckets. */
 export const BUCKETS: readonly DemoBucket[] = [SITE, DOCUMENTS];
 
-/** Lets users keep files below a folder of their own among the documents, so that files have owners. */
+/**
+ * Lets each user write below a folder of their own in DOCUMENTS, so that some objects have owners.
+ */
 export const OWNER_POLICY = `
   create policy "users keep their own files" on storage.objects for all to authenticated
   using (bucket_id = '${DOCUMENTS.id}' and split_part(name, '/', 2) = auth.uid()::text)
   with check (bucket_id = '${DOCUMENTS.id}' and split_part(name, '/', 2) = auth.uid()::text)`;
 
-/** The name of an object of a user that OWNER_POLICY lets them write. */
+/** The location of a user's file, at a name that OWNER_POLICY lets the user write. */
 export function ownedBy(user: string, file: string): Location {
   return { bucket: DOCUMENTS.id, name: `users/${user}/${file}` };
 }
 
-/** The bucket for a file: among the documents what these take, all else on the site. */
+/** The bucket for a file: DOCUMENTS if its limits allow the file, SITE otherwise. */
 export function bucketFor(type: string, size: number): DemoBucket {
   const fits = size <= (DOCUMENTS.fileSizeLimit ?? Infinity) &&
     (DOCUMENTS.allowedMimeTypes ?? []).includes(type);

@@ -4,30 +4,34 @@ import { type DemoObject, type Location, locationOf } from "./objects.ts";
 import type { Progress } from "./screen.ts";
 import { mustSucceed, storageClient, uploadObject } from "./storage.ts";
 
-/** One change: what it does, and what the next backup has to do for it and no more. */
+/** One change, and exactly what the next backup must do because of it. */
 export interface Change {
-  /** What is done, in one word. */
+  /** The kind of change, in one word. */
   readonly word: string;
-  /** To which object. */
+  /** The changed object, as `bucket/name`. */
   readonly location: string;
-  /** Places that the next snapshot must list anew. */
+  /** Locations for which the next snapshot must hold new entries. */
   readonly puts: readonly string[];
-  /** Places that it must no longer list. */
+  /** Locations that the next snapshot must no longer list. */
   readonly removes: readonly string[];
-  /** Places whose bytes must be read; of all else not one byte. */
+  /** Locations whose bytes the backup must read. It must read no other bytes. */
   readonly reads: readonly string[];
   readonly apply: (project: ProjectClient) => Promise<void>;
 }
 
-/** Smaller files are changed, so that no bucket's limit is in the way. */
+/** Only objects up to this size are changed, so that no change exceeds a bucket's limit. */
 const LARGEST_CHANGED_BYTES = 500_000;
-/** Longer names are told only in part. */
+/** Names are shortened to this many characters for display. */
 const READABLE_NAME_LENGTH = 44;
 
-/** The kinds of change, in the order in which they are made. */
+/** The kinds of change, in the order in which they are applied. */
 const KINDS = [overwrite, move, remove, edit, copy, add];
 
-/** One change of each kind, each to another object; there must be as many as there are kinds. */
+/**
+ * Plans one change of each kind, each for a different object.
+ *
+ * @throws RangeError if there are fewer suitable objects than kinds
+ */
 export function planChanges(objects: readonly DemoObject[]): Change[] {
   const fit = objects.filter((object) =>
     object.size > 0 && object.size <= LARGEST_CHANGED_BYTES && object.owner === undefined &&
@@ -42,7 +46,7 @@ export function planChanges(objects: readonly DemoObject[]): Change[] {
   });
 }
 
-/** Applies the changes, one after the other. */
+/** Applies the changes one after the other. */
 export async function applyChanges(
   project: ProjectClient,
   changes: readonly Change[],
@@ -79,7 +83,7 @@ function move(object: DemoObject): Change {
     location: locationOf(object),
     puts: [locationOf(to)],
     removes: [locationOf(object)],
-    // The object's id, etag and size tell that these are the bytes that are held.
+    // A move keeps id, etag and size, so the backup knows that it already holds these bytes.
     reads: [],
     apply: ({ info }) =>
       mustSucceed(

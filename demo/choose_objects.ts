@@ -1,7 +1,7 @@
 import { basename, resolve } from "node:path";
 import { bucketFor } from "./buckets.ts";
 import { contentTypeOf } from "./content_types.ts";
-import { readGivenFiles } from "./user_files.ts";
+import { readFolderFiles } from "./user_files.ts";
 import type { LocalFile } from "./local_files.ts";
 import { madeObjects } from "./generated_objects.ts";
 import { Namer } from "./names.ts";
@@ -9,25 +9,26 @@ import type { DemoObject } from "./objects.ts";
 import { CHECKOUT, readOwnFiles } from "./own_files.ts";
 import { countOf } from "./words.ts";
 
-/** What the demo uploads, and in words where it is from and what was left out. */
+/** The objects to upload, and remarks on their origin and on skipped files. */
 export interface Choice {
   readonly objects: readonly DemoObject[];
   readonly remarks: readonly string[];
 }
 
-/** What is stored as the cache-control of files; Supabase's own clients send the same. */
+/** The cache-control of uploaded files. It is the default of Supabase's own clients. */
 const CACHE_CONTROL = "max-age=3600";
 
 /**
- * The objects to upload: the files of a folder, or else of this checkout, and the made ones.
+ * Chooses the objects to upload: files and generated objects.
  *
- * @throws DemoError with exit status 2 where the folder has no usable file
+ * @param folder the folder to read; this checkout and its packages if undefined
+ * @throws DemoError with exit status 2 if the folder has no usable file
  */
 export async function chooseObjects(folder: string | undefined): Promise<Choice> {
   const made = madeObjects();
   const namer = new Namer(made.map((object) => object.name));
-  const given = folder === undefined ? undefined : await readGivenFiles(folder);
-  const files = given?.files ?? await readOwnFiles(CHECKOUT);
+  const selected = folder === undefined ? undefined : await readFolderFiles(folder);
+  const files = selected?.files ?? await readOwnFiles(CHECKOUT);
   const objects = files.flatMap((file) => {
     const name = namer.name(file.name);
     return name === undefined ? [] : [fileObject(file, name)];
@@ -38,7 +39,7 @@ export async function chooseObjects(folder: string | undefined): Promise<Choice>
     remarks: [
       `${countOf(objects.length, "file")} ${origin}, and ${made.length} made here: odd names, ` +
       "empty ones, a large one, user metadata, owners",
-      ...leftOut({ ...given, longName: namer.refused }),
+      ...describeSkipped({ ...selected, longName: namer.refused }),
       ...(namer.renamed > 0
         ? [`${countOf(namer.renamed, "file")} renamed: Storage refuses some characters`]
         : []),
@@ -58,7 +59,7 @@ function fileObject(file: LocalFile, name: string): DemoObject {
   };
 }
 
-function leftOut(
+function describeSkipped(
   counts: { tooLarge?: number; special?: number; unreadable?: number; longName: number },
 ): string[] {
   const reasons: [number | undefined, string][] = [
@@ -71,7 +72,7 @@ function leftOut(
   return named.length > 0 ? [`left out: ${named.join(", ")}`] : [];
 }
 
-/** Where a path that was typed leads: `deno task` changes into the checkout before it runs this. */
+/** Resolves a typed path from where the user typed it: `deno task` changes into the checkout. */
 export function resolveTyped(path: string): string {
   return resolve(Deno.env.get("INIT_CWD") ?? Deno.cwd(), path);
 }

@@ -1,6 +1,6 @@
 /**
- * Whether two projects hold the same, and the repository between them too. None of it is Holdfast's
- * word: bytes are read over REST and from the bucket, rows in SQL.
+ * Compares two projects and the repository between them. It uses no code of Holdfast: it reads
+ * bytes over REST and from the bucket, and rows in SQL.
  */
 import { createHash } from "node:crypto";
 import { isDeepStrictEqual } from "node:util";
@@ -11,7 +11,7 @@ import { type ObjectRow, readRows, type StorageRows } from "./rows.ts";
 import type { Progress } from "./screen.ts";
 import { digestOfObject } from "./storage.ts";
 
-/** What is compared. */
+/** The projects and the repository to compare. */
 export interface Compared {
   readonly source: ProjectInfo;
   readonly target: ProjectInfo;
@@ -20,23 +20,26 @@ export interface Compared {
   readonly snapshot: string;
 }
 
-/** What the comparison came to. */
+/** The result of a comparison. */
 export interface Comparison {
   /** Objects of the source. */
   readonly total: number;
-  /** How many of them the target has. */
+  /** How many of them exist in the target. */
   readonly restored: number;
-  /** How many of them are the same, bytes and row, in source, repository and target. */
+  /** How many of them have equal bytes and rows in source, repository and target. */
   readonly verified: number;
-  /** Objects that are not, objects that only the target or the repository has, and buckets. */
+  /**
+   * Objects that differ, objects that only the target or the repository has, and buckets that
+   * differ.
+   */
   readonly failed: number;
   /** Bytes of the source's objects, by their rows. */
   readonly bytes: number;
-  /** What differs, in words, objects in the order of their names; empty where all is equal. */
+  /** The differences in words, sorted by object name; empty if everything is equal. */
   readonly differences: readonly string[];
 }
 
-/** Compares every object and row; changes nothing. */
+/** Compares every object and row. It only reads. */
 export async function compareProjects(
   compared: Compared,
   progress: Progress,
@@ -83,7 +86,7 @@ export async function compareProjects(
   };
 }
 
-/** One object as the three places have it. */
+/** One object in the source, the target and the snapshot. */
 interface Sighting {
   readonly location: string;
   readonly compared: Compared;
@@ -116,7 +119,7 @@ function differences<Columns extends Record<string, string | null>>(
   );
 }
 
-/** What the snapshot says otherwise than the source's row. */
+/** The fields in which a snapshot's entry differs from the source's row. */
 function entryDifferences({ columns }: ObjectRow, entry: Entry): string[] {
   const same = {
     size: columns.size === String(entry.size),
@@ -169,7 +172,7 @@ async function digestOfEntry(
   }
 }
 
-/** What differs between the buckets, by id. */
+/** The differences between the buckets, by bucket id. */
 function compareBuckets(source: StorageRows, target: StorageRows): Map<string, string[]> {
   const faults = new Map<string, string[]>();
   for (const id of new Set([...source.buckets.keys(), ...target.buckets.keys()])) {

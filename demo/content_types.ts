@@ -27,7 +27,7 @@ const TYPES: Readonly<Record<string, string>> = {
   ".zip": "application/zip",
 };
 
-/** The content type of a file by its name; application/octet-stream where that says nothing. */
+/** The content type of a file by the extension of its name; application/octet-stream by default. */
 export function contentTypeOf(name: string): string {
   return TYPES[extname(name).toLowerCase()] ?? "application/octet-stream";
 }

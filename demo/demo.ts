@@ -1,4 +1,4 @@
-/** The demo from beginning to end. */
+/** The demo: it runs all steps and prints the result. */
 import type { StackClient } from "../stack/client.ts";
 import { planChanges } from "./changes.ts";
 import type { Choice } from "./choose_objects.ts";
@@ -7,16 +7,16 @@ import { Phases, tableOf } from "./phases.ts";
 import { createKey, setScene } from "./environment.ts";
 import type { Screen } from "./screen.ts";
 import { backUp, change, compare, restore, upload } from "./steps.ts";
-import { untowardOf, whatWasTouched } from "./touched.ts";
+import { findUnexpected, whatWasTouched } from "./touched.ts";
 
-/** So many differences are told one by one. */
-const TOLD_DIFFERENCES = 10;
+/** At most this many differences are printed one by one. */
+const PRINTED_DIFFERENCES = 10;
 
 /**
- * Runs the demo on a stack that `start` starts, and writes its last line.
+ * Runs the demo on a stack that `start` starts, and prints its last line.
  *
- * @returns whether all is equal
- * @throws DemoError where Holdfast or Storage refuses something
+ * @returns true if source, repository and target are equal
+ * @throws DemoError if Holdfast or Storage refuses a request
  */
 export async function runDemo(
   start: () => Promise<StackClient>,
@@ -39,12 +39,12 @@ export async function runDemo(
   await change(scene, changes, phases);
   const second = await backUp("Backup 2", scene, operateKey, changes.length, phases);
   const touched = await whatWasTouched(first, second, scene);
-  const untoward = untowardOf(touched, changes);
+  const unexpected = findUnexpected(touched, changes);
   const { puts, removes, reads, written } = touched;
   screen.text(
     `read ${reads.length} objects and wrote ${written}; listed ${puts.length} anew and ` +
       `${removes.length} as gone: ` +
-      (untoward.length === 0
+      (unexpected.length === 0
         ? `exactly the changes, and ${second.entries.size - puts.length} objects left alone`
         : "not exactly the changes"),
   );
@@ -56,31 +56,31 @@ export async function runDemo(
     "without Holdfast: SHA-256 of each object read from both projects and from the repository; " +
       "rows and buckets by SQL",
   );
-  conclude(comparison, untoward, phases);
-  return comparison.failed === 0 && untoward.length === 0;
+  conclude(comparison, unexpected, phases);
+  return comparison.failed === 0 && unexpected.length === 0;
 }
 
-function conclude(comparison: Comparison, untoward: readonly string[], phases: Phases): void {
+function conclude(comparison: Comparison, unexpected: readonly string[], phases: Phases): void {
   const { screen } = phases;
   screen.line();
   for (const line of tableOf(phases.records)) screen.line(line);
   screen.line();
-  const differences = [...untoward, ...comparison.differences];
-  for (const words of differences.slice(0, TOLD_DIFFERENCES)) screen.line(`differs: ${words}`);
-  const more = differences.length - TOLD_DIFFERENCES;
+  const differences = [...unexpected, ...comparison.differences];
+  for (const words of differences.slice(0, PRINTED_DIFFERENCES)) screen.line(`differs: ${words}`);
+  const more = differences.length - PRINTED_DIFFERENCES;
   if (more > 0) screen.line(`and ${more} more differences`);
-  screen.line(lastLine(comparison, untoward.length));
+  screen.line(lastLine(comparison, unexpected.length));
 }
 
 /**
  * The demo's last line.
  *
- * @param untoward how many faults there were beside those of the comparison
+ * @param unexpected number of faults besides those of the comparison
  */
 export function lastLine(
   { total, restored, verified, failed }: Comparison,
-  untoward: number,
+  unexpected: number,
 ): string {
   return `restored ${restored} of ${total} objects, ${verified} verified, ` +
-    `${failed + untoward} failed`;
+    `${failed + unexpected} failed`;
 }

@@ -1,4 +1,4 @@
-/** A restore's dry run, and its report in words. */
+/** The report of a restore's dry run, and its wording. */
 import { z } from "zod";
 import type { Run } from "./holdfast.ts";
 import { bytesInWords, countOf, listInWords, NO_BREAK_SPACE } from "./words.ts";
@@ -14,15 +14,15 @@ const reportSchema = z.looseObject({
   missing_policies: z.array(z.looseObject({ policyname: z.string() })),
 });
 
-/** What a restore would do. */
+/** The operations that a restore would carry out. */
 export type DryRunReport = z.output<typeof reportSchema>;
 
-/** The report of a dry run. */
+/** Reads the report out of a finished dry run. */
 export function reportOf(run: Run): DryRunReport {
   return reportSchema.parse(run.result);
 }
 
-/** The report as a user would want it told. */
+/** The report as lines for the user. */
 export function reportInWords(report: DryRunReport): string[] {
   const bytes = bytesInWords(report.bytes_to_restore).replaceAll(" ", NO_BREAK_SPACE);
   const policies = report.missing_policies.map(({ policyname }) => `"${policyname}"`);

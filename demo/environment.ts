@@ -4,25 +4,23 @@ import { connect } from "../stack/postgres/connection.ts";
 import type { ProjectClient } from "../stack/project_client.ts";
 import type { Progress } from "./screen.ts";
 
-/** A bucket off site, and the secrets that point Holdfast to it. */
+/** An off-site bucket, and the secrets that configure Holdfast to use it. */
 export type RepositoryBucket = Output<"createRepositoryBucket">;
 
-/** Two projects and the one repository that both know. */
+/** Two projects and the repository that both use. */
 export interface Scene {
   readonly stack: StackClient;
-  /** Is backed up. */
+  /** The project that is backed up. */
   readonly source: ProjectClient;
-  /** Is restored into. Its key for the repository may only read. */
+  /** The project that is restored into. Its key for the repository has read access only. */
   readonly target: ProjectClient;
   readonly repository: RepositoryBucket;
 }
 
-/** What starting the scene is done in. */
+/** Number of progress steps of {@link setScene}. */
 const STEPS = 3;
 
-/**
- * Starts a stack by `start`, and on it two projects with Holdfast installed and nothing in them.
- */
+/** Starts a stack with `start`, and creates two empty projects on it with Holdfast installed. */
 export async function setScene(
   start: () => Promise<StackClient>,
   progress: Progress,
@@ -42,7 +40,7 @@ export async function setScene(
   return { stack, source, target, repository };
 }
 
-/** Makes a key of Holdfast as its admin does, in SQL. */
+/** Creates a Holdfast key in SQL, as an admin of the project does. */
 export async function createKey(project: ProjectClient, scope: string): Promise<string> {
   await using sql = connect(project.info.databaseUrl);
   const [row] = await sql<{ key: string }[]>`

@@ -6,7 +6,7 @@ import { forEachObject } from "./pool.ts";
 import type { Progress } from "./screen.ts";
 import { mustSucceed, storageClient, uploadObject } from "./storage.ts";
 
-/** Makes the buckets and the policy, and uploads the objects. */
+/** Creates the buckets and the policy, and uploads the objects. */
 export async function fillProject(
   project: ProjectClient,
   objects: readonly DemoObject[],

@@ -3,15 +3,15 @@ import { createCipheriv } from "node:crypto";
 import { DOCUMENTS, ownedBy, SITE } from "./buckets.ts";
 import type { DemoObject, Location } from "./objects.ts";
 
-/** Above two of Holdfast's parts of 8 MiB: backed up by multipart upload, in three parts. */
+/** More than two of Holdfast's 8 MiB parts, so that the backup uploads it in three parts. */
 const LARGE_BYTES = 17 * 1024 * 1024;
 
 const USERS = ["ada10000-0000-4000-8000-000000000001", "b0b00000-0000-4000-8000-000000000002"];
 
-/** Every character beside letters, digits and the slash that Storage takes in a name. */
+/** Every character that Storage accepts in a name, besides letters, digits and the slash. */
 export const ODD_CHARACTERS = "_!.*'() &$=@;:+,?-";
 
-/** Names that clients and tools get wrong. */
+/** Names that clients and tools often handle incorrectly. */
 const ODD_NAMES = [
   ...[...ODD_CHARACTERS].map((character) => `odd/a${character}b.txt`),
   `odd/${ODD_CHARACTERS}`,
@@ -23,7 +23,9 @@ const ODD_NAMES = [
   `odd/${"a very long name ".repeat(50)}.txt`,
 ];
 
-/** Objects with what real files have not: odd names, no bytes, many bytes, metadata, owners. */
+/**
+ * Objects with properties that real files lack: odd names, no bytes, many bytes, metadata, owners.
+ */
 export function madeObjects(): DemoObject[] {
   return [
     ...ODD_NAMES.map((name) => text({ bucket: SITE.id, name }, `This is ${JSON.stringify(name)}.`)),
@@ -42,7 +44,7 @@ export function madeObjects(): DemoObject[] {
   ];
 }
 
-/** The smallest there are, of kinds that packages seldom have. */
+/** Minimal images of formats that packages seldom contain. */
 function pictures(): DemoObject[] {
   const gif = Buffer.from("R0lGODlhAQABAAAAACH5BAEKAAEALAAAAAABAAEAAAICTAEAOw==", "base64");
   const svg =
@@ -53,7 +55,7 @@ function pictures(): DemoObject[] {
   ];
 }
 
-/** Objects that say more of themselves than a name. */
+/** Objects with user metadata, owners or their own headers. */
 function described(): DemoObject[] {
   const describe = (name: string, cacheControl: string, userMetadata: Record<string, unknown>) => ({
     ...text({ bucket: SITE.id, name: `described/${name}` }, `${name}\n`),
@@ -75,7 +77,7 @@ function object(location: Location, bytes: Uint8Array<ArrayBuffer>, type: string
   return { ...location, size: bytes.length, type, read: () => Promise.resolve(bytes) };
 }
 
-/** Bytes that nothing shortens, the same each time. */
+/** A large object of incompressible bytes, which are the same in every run. */
 function large(location: Location): DemoObject {
   return {
     ...location,
@@ -85,7 +87,7 @@ function large(location: Location): DemoObject {
     read: () => {
       const cipher = createCipheriv("aes-128-ctr", new Uint8Array(16), new Uint8Array(16));
       const bytes = new Uint8Array(cipher.update(new Uint8Array(LARGE_BYTES)));
-      // Adds no byte: a stream cipher has none left. It lets go of the cipher.
+      // Releases the cipher. A stream cipher returns no further bytes here.
       cipher.final();
       return Promise.resolve(bytes);
     },

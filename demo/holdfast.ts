@@ -1,13 +1,13 @@
-/** Holdfast as a user has it: its functions over HTTP, with a key. */
+/** A client of Holdfast's functions, which calls them over HTTP with a key. */
 import { z } from "zod";
 import type { ProjectClient } from "../stack/project_client.ts";
 import { DemoError } from "./errors.ts";
 
 const POLL_MS = 150;
-/** A run that does nothing for so long will do nothing any more. */
+/** A run without progress for this long counts as failed. */
 const STUCK_MS = 90_000;
-/** So much of what a function wrote is told where its run fails. */
-const TOLD_LOG_LINES = 20;
+/** Number of a function's last log lines in the error of a failed run. */
+const PRINTED_LOG_LINES = 20;
 
 const runSchema = z.looseObject({
   id: z.string(),
@@ -19,10 +19,10 @@ const runSchema = z.looseObject({
   counters: z.record(z.string(), z.number()).nullish(),
 });
 
-/** A run as its function shows it. */
+/** A run as the function returns it. */
 export type Run = z.output<typeof runSchema>;
 
-/** A function with runs, and a key that may start them. */
+/** A function that has runs, and a key that may start them. */
 export interface RunsOf {
   readonly project: ProjectClient;
   readonly functionName: "holdfast-backup" | "holdfast-restore";
@@ -32,8 +32,8 @@ export interface RunsOf {
 /**
  * Starts a run and waits for its end.
  *
- * @param meanwhile is called each time the run was looked at and goes on
- * @throws DemoError `run_refused` or `run_failed`, with Holdfast's own words
+ * @param meanwhile called after each poll while the run continues
+ * @throws DemoError `run_refused` or `run_failed`, with Holdfast's message
  */
 export async function runToEnd(
   runs: RunsOf,
@@ -70,23 +70,23 @@ async function request(runs: RunsOf, path: string, init: RequestInit = {}): Prom
   throw await withLogs(runs, "run_refused", `${what} answered ${response.status}: ${text}`);
 }
 
-/** Why a run failed, in Holdfast's own words. */
+/** The error for a failed run, with Holdfast's message. */
 function failure(runs: RunsOf, { state, code, message, remedy }: Run): Promise<DemoError> {
   const words = [code, message, remedy].filter(Boolean).join("; ");
   return withLogs(runs, "run_failed", `${runs.functionName}: ${state}. ${words}`);
 }
 
-/** An error with what the function wrote last. */
+/** An error with the function's last log lines. */
 async function withLogs(
   { project, functionName }: RunsOf,
   code: string,
   message: string,
 ): Promise<DemoError> {
-  const logs = (await project.functionLogs(functionName)).slice(-TOLD_LOG_LINES);
+  const logs = (await project.functionLogs(functionName)).slice(-PRINTED_LOG_LINES);
   return new DemoError(code, [message, ...logs.map(({ text }) => `  ${text}`)].join("\n"));
 }
 
-/** A number among a run's counters; 0 where it is not there. */
+/** A run's counter; 0 if the run does not have it. */
 export function counterOf(run: Run, name: string): number {
   return run.counters?.[name] ?? 0;
 }

@@ -9,21 +9,21 @@ export interface LocalFile {
   readonly size: number;
 }
 
-/** What a walk found. */
+/** The result of a walk. */
 export interface Walk {
   readonly files: LocalFile[];
-  /** Links, sockets and the like, which are passed over. */
+  /** Number of links, sockets and other special files, which are skipped. */
   special: number;
-  /** Files and folders that may not be read. */
+  /** Number of files and folders that the process may not read. */
   unreadable: number;
 }
 
 /**
- * Every regular file below a folder, in the order of their names. Links are not followed: a folder
- * may hold one that leads to itself.
+ * Lists every regular file below a folder, sorted by name. It does not follow links: a link to a
+ * parent folder would make the walk endless.
  *
- * @param enter decides by name whether a folder below is walked
- * @throws the file system's error where the folder itself can't be read
+ * @param enter decides by name whether to walk a subfolder
+ * @throws the file system's error if the folder itself can't be read
  */
 export async function walkFolder(
   folder: string,
@@ -65,13 +65,13 @@ async function passOver(walk: Walk, visit: () => Promise<void>): Promise<void> {
   }
 }
 
-/** Size of a file that can be opened: that one may be listed does not say that it may be read. */
+/** Size of a file. It opens the file, because a file that can be listed may still be unreadable. */
 async function readableSize(path: string): Promise<number> {
   using file = await Deno.open(path);
   return (await file.stat()).size;
 }
 
-/** Whether an error says that a file or folder may not be read, or is there no more. */
+/** Whether an error means that a file or folder is not readable or no longer exists. */
 export function isUnreadable(error: unknown): boolean {
   return error instanceof Deno.errors.PermissionDenied ||
     error instanceof Deno.errors.NotCapable || error instanceof Deno.errors.NotFound;

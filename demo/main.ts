@@ -1,6 +1,6 @@
 /**
- * `deno task demo`: see USAGE. The stack is a process of its own, which ends with everything it
- * started when this one does, whyever.
+ * `deno task demo`: see USAGE. The stack runs in a separate process. When this process ends for any
+ * reason, the stack stops and ends everything that it started.
  */
 import { StackClient } from "../stack/client.ts";
 import { untilInterrupted } from "../stack/interrupt.ts";
@@ -11,7 +11,7 @@ import { DemoError } from "./errors.ts";
 import { parseOptions, USAGE } from "./options.ts";
 import { Screen, standardOutput } from "./screen.ts";
 
-/** What a process that a signal ended answers, by custom. */
+/** The conventional exit status of a process that a signal ended: 128 plus the signal's number. */
 const SIGNAL_STATUS: Readonly<Record<string, number>> = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 };
 
 const screen = new Screen(standardOutput());
@@ -32,7 +32,7 @@ async function main(): Promise<number> {
   } catch (error) {
     return explain(error);
   } finally {
-    // One that does not come up has ended by itself.
+    // If the stack failed to start, its process has already ended.
     const stack = await launching?.catch(() => undefined);
     await stack?.stop();
   }

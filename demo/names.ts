@@ -1,26 +1,26 @@
 /** One character that Storage refuses in a name (Storage v1.70.6, isValidKey). */
 const REFUSED = /[^A-Za-z0-9_/!.*'() &$=@;:+,?-]/gu;
-/** Storage takes names up to about 980 bytes; the characters it takes are one byte each. */
+/** Storage accepts names up to about 980 bytes. Each character that it accepts is one byte. */
 const LONGEST_NAME_BYTES = 900;
 
-/** The name under which Storage takes a file: every character it refuses becomes an underscore. */
+/** The name under which Storage accepts a file: each refused character becomes an underscore. */
 export function storageName(path: string): string {
   return path.replace(REFUSED, "_");
 }
 
-/** Gives each file a name that Storage takes and no other has. */
+/** Gives each file a unique name that Storage accepts. */
 export class Namer {
   readonly #taken: Set<string>;
-  /** Files whose names were changed. */
+  /** Number of files whose names were changed. */
   renamed = 0;
-  /** Files whose names are too long. */
+  /** Number of files whose names are too long. */
   refused = 0;
 
   constructor(taken: Iterable<string> = []) {
     this.#taken = new Set(taken);
   }
 
-  /** The name for a file's path with slashes; undefined where Storage can have none for it. */
+  /** The name for a file's path with slashes; undefined if the name is too long for Storage. */
   name(path: string): string | undefined {
     const legal = storageName(path);
     let name = legal;
@@ -35,7 +35,7 @@ export class Namer {
   }
 }
 
-/** `a/b.png` as `a/b-2.png`. */
+/** Adds a number to a name: `a/b.png` becomes `a/b-2.png`. */
 function numbered(name: string, count: number): string {
   const dot = name.lastIndexOf(".");
   const at = dot > name.lastIndexOf("/") + 1 ? dot : name.length;

@@ -1,4 +1,4 @@
-/** Where an object is. */
+/** The bucket and name of an object. */
 export interface Location {
   readonly bucket: string;
   readonly name: string;
@@ -8,17 +8,17 @@ export interface Location {
 export interface DemoObject extends Location {
   /** Bytes. */
   readonly size: number;
-  /** Content type, stored as it is. */
+  /** Content type, stored unchanged. */
   readonly type: string;
-  /** The cache-control header, stored as it is; Storage's own where absent. */
+  /** The cache-control header, stored unchanged; Storage's default if absent. */
   readonly cacheControl?: string;
   readonly userMetadata?: Readonly<Record<string, unknown>>;
-  /** Id of the user who uploads it with a token of their own; the project's secret key where absent. */
+  /** Id of the user whose token uploads it; if absent, the project's secret key uploads it. */
   readonly owner?: string;
   read(): Promise<Uint8Array<ArrayBuffer>>;
 }
 
-/** An object's place as one text; no bucket's id has a slash. */
+/** An object's location as `bucket/name`. It is unambiguous, because a bucket's id has no slash. */
 export function locationOf({ bucket, name }: Location): string {
   return `${bucket}/${name}`;
 }

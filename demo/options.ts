@@ -21,7 +21,7 @@ Exit status: 0 all is equal, 1 something differs or went wrong, 2 wrong command
 line or no file that can be used, 130 ended by Ctrl-C.
 `;
 
-/** What the command line asks for; `files` is a folder as it was typed. */
+/** The parsed command line. `files` is the path of a folder as the user typed it. */
 export type Command = { kind: "help" } | { kind: "run"; files: string | undefined };
 
 /**
@@ -44,7 +44,7 @@ function parse(args: string[]) {
     });
   } catch (error) {
     if (!(error instanceof TypeError)) throw error;
-    // "Unknown option '--x'. To specify a positional argument starting with …": the first is enough.
+    // parseArgs adds advice on positional arguments. The first sentence is enough.
     throw usage(error.message.split(". ")[0] ?? "");
   }
 }

@@ -1,12 +1,12 @@
 import { extname, join } from "node:path";
 import { type LocalFile, walkFolder } from "./local_files.ts";
 
-/** How many files the demo takes of this checkout and its packages. */
+/** Number of files that the demo takes from this checkout and its packages. */
 const WANTED_FILES = 600;
-/** Larger ones would take the time of many. */
+/** Larger files are skipped, because each takes as long as many small ones. */
 const LARGEST_BYTES = 1_000_000;
 
-/** Endings that are taken, and at most how many files of each. Images and pages: all there are. */
+/** File extensions, and the largest number of files for each group. */
 const SHARES: readonly (readonly [endings: readonly string[], files: number])[] = [
   [[".png", ".svg", ".gif", ".jpg", ".ico", ".webp", ".html", ".css", ".wasm"], 150],
   [[".json"], 120],
@@ -19,8 +19,8 @@ const SHARES: readonly (readonly [endings: readonly string[], files: number])[] 
 const PACKAGE_STORE = /^node_modules\/\.deno\/[^/]+\/node_modules\//;
 
 /**
- * Real files that every machine has once this checkout is set up: its own, and those of its
- * packages, of all kinds and depths. The same choice each time.
+ * Chooses real files of this checkout and its packages, of many types and folder depths. The choice
+ * is the same in every run.
  */
 export async function readOwnFiles(checkout: string): Promise<LocalFile[]> {
   const { files } = await walkFolder(checkout, (name) => {
@@ -37,7 +37,7 @@ export async function readOwnFiles(checkout: string): Promise<LocalFile[]> {
   return chosen.sort((one, other) => one.name < other.name ? -1 : 1);
 }
 
-/** A package's file under the name that it has without Deno's store. */
+/** A package's file with its name relative to Deno's package store. */
 function renamed(file: LocalFile): LocalFile {
   return { ...file, name: file.name.replace(PACKAGE_STORE, "packages/") };
 }
@@ -46,7 +46,7 @@ function distinct(files: readonly LocalFile[]): LocalFile[] {
   return [...new Map(files.map((file) => [file.name, file])).values()];
 }
 
-/** So many of a list, evenly spread over it. */
+/** Takes `count` items, evenly distributed over the list. */
 function spread<Item>(items: readonly Item[], count: number): Item[] {
   if (items.length <= count) return [...items];
   return Array.from(

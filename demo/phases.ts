@@ -3,31 +3,31 @@ import type { Scene } from "./environment.ts";
 import type { Progress, Screen } from "./screen.ts";
 import { bytesInWords, countOf, secondsInWords } from "./words.ts";
 
-/** What a phase was about; absent where objects are not what it counts. */
+/** The objects and bytes of a phase; absent if the phase does not count objects. */
 export interface Extent {
   readonly objects?: number;
   readonly bytes?: number;
 }
 
-/** A phase that has ended. */
+/** A finished phase. */
 export interface PhaseRecord extends Extent {
   readonly name: string;
   readonly milliseconds: number;
   readonly requests: Requests;
 }
 
-/** The phases of the demo: shown as they run, kept for the closing table. */
+/** Runs the phases of the demo, shows their progress and records them for the closing table. */
 export class Phases {
   readonly records: PhaseRecord[] = [];
 
   constructor(readonly screen: Screen) {}
 
-  /** Runs a phase that sets the scene, of which no request is counted. */
+  /** Runs the phase that starts the scene. Its requests are not counted. */
   setScene(name: string, work: (progress: Progress) => Promise<Scene>): Promise<Scene> {
     return this.#run(name, work, () => ({}), () => Promise.resolve({ storage: {}, s3: {} }));
   }
 
-  /** Runs a phase, counts what Storage and S3 are asked meanwhile, and keeps its record. */
+  /** Runs a phase, counts the requests to Storage and S3 during it, and records it. */
   async run<Result>(
     name: string,
     scene: Scene,
@@ -67,7 +67,7 @@ function summary({ objects, bytes }: Extent, milliseconds: number): string {
 
 const COLUMNS = ["phase", "objects", "bytes", "seconds", "Storage requests", "S3 requests"];
 
-/** The closing table, a line each: names to the left, numbers to the right. */
+/** The lines of the closing table: names are left-aligned, numbers right-aligned. */
 export function tableOf(records: readonly PhaseRecord[]): string[] {
   const rows = records.map(({ name, objects, bytes, milliseconds, requests }) => [
     name,

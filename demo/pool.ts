@@ -1,10 +1,11 @@
-/** At most so many objects at once, and at most so many bytes of them. */
+/** At most this many objects are processed at once. */
 const OBJECTS_AT_ONCE = 8;
 const BYTES_AT_ONCE = 64 * 1024 * 1024;
 
 /**
- * Acts on every item, several at once, one of any size alone. The first error ends it, once what
- * had begun has ended.
+ * Processes every item, several at once within the limits. An item above the byte limit runs alone.
+ * After the first error no further item starts; the error is thrown when the started ones have
+ * ended.
  */
 export async function forEachObject<Item>(
   items: Iterable<Item>,

@@ -1,4 +1,4 @@
-/** The repository as somebody reads it who has its bucket and docs/FORMAT.md and none of Holdfast. */
+/** Reads the repository with only its bucket and docs/FORMAT.md, without any code of Holdfast. */
 import { RepositoryReader } from "../stack/repository_reader.ts";
 import { S3Bucket } from "../stack/s3_bucket.ts";
 import type { RepositoryBucket } from "./environment.ts";

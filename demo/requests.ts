@@ -1,23 +1,23 @@
 import type { Scene } from "./environment.ts";
 import { NO_BREAK_SPACE } from "./words.ts";
 
-/** How many requests there were of each kind. */
+/** The number of requests of each kind. */
 export type Kinds = Readonly<Record<string, number>>;
 
-/** What Storage and S3 were asked during a phase, by their own logs. */
+/** The requests to Storage and S3 during a phase, from their own logs. */
 export interface Requests {
   readonly storage: Kinds;
   readonly s3: Kinds;
 }
 
-/** Begins to count anew. */
+/** Resets the counts. */
 export async function resetRequests({ stack, source, target }: Scene): Promise<void> {
   await source.call("resetStorageRequests", {});
   await target.call("resetStorageRequests", {});
   await stack.call("resetS3Requests", {});
 }
 
-/** What both projects' Storage and the S3 server were asked since the last reset. */
+/** Counts the requests to both projects' Storage and to the S3 server since the last reset. */
 export async function countRequests({ stack, source, target }: Scene): Promise<Requests> {
   const one = await source.call("storageRequestCounts", {});
   const other = await target.call("storageRequestCounts", {});
@@ -30,12 +30,14 @@ function add(one: Kinds, other: Kinds): Kinds {
   return sum;
 }
 
-/** How many there were in all. */
+/** The sum over all kinds. */
 export function total(kinds: Kinds): number {
   return Object.values(kinds).reduce((sum, count) => sum + count, 0);
 }
 
-/** `618 PutObject, 3 UploadPart`, the most frequent first, not to be broken within; `none`. */
+/**
+ * For example `618 PutObject, 3 UploadPart`, most frequent first, without line breaks; or `none`.
+ */
 export function kindsInWords(kinds: Kinds): string {
   const sorted = Object.entries(kinds).sort(([, one], [, other]) => other - one);
   const items = sorted.map(([kind, count]) => `${count} ${kind}`.replaceAll(" ", NO_BREAK_SPACE));

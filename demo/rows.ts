@@ -1,8 +1,8 @@
-/** The rows of a project's Storage, read in SQL; all that a restore puts back, as text. */
+/** Reads the rows of a project's Storage in SQL: every column that a restore restores, as text. */
 import { connect } from "../stack/postgres/connection.ts";
 import type { Location } from "./objects.ts";
 
-/** What a restore puts back of an object beside its bytes. Its id and version are new by design. */
+/** An object's columns that a restore restores. Id and version are new by design. */
 const OBJECT_COLUMNS = {
   size: "metadata ->> 'size'",
   type: "metadata ->> 'mimetype'",
@@ -14,7 +14,7 @@ const OBJECT_COLUMNS = {
   updated_at: utc("updated_at"),
 } as const;
 
-/** What a restore puts back of a bucket. */
+/** A bucket's columns that a restore restores. */
 const BUCKET_COLUMNS = {
   name: "name",
   public: "public::text",
@@ -25,7 +25,7 @@ const BUCKET_COLUMNS = {
   created_at: utc("created_at"),
 } as const;
 
-/** An object's columns; null where the row has none. */
+/** An object's columns as text; null for SQL's null. */
 export type ObjectColumns = Readonly<Record<keyof typeof OBJECT_COLUMNS, string | null>>;
 /** A bucket's columns. */
 export type BucketColumns = Readonly<Record<keyof typeof BUCKET_COLUMNS, string | null>>;
@@ -43,7 +43,7 @@ export interface StorageRows {
   readonly buckets: ReadonlyMap<string, BucketColumns>;
 }
 
-/** Reads the rows as the role `postgres`, which row level security hides nothing from. */
+/** Reads the rows as the role `postgres`, which bypasses row level security. */
 export async function readRows(databaseUrl: string): Promise<StorageRows> {
   await using sql = connect(databaseUrl);
   const objects = await sql.unsafe<(ObjectColumns & { bucket_id: string; object_name: string })[]>(`
@@ -60,7 +60,7 @@ export async function readRows(databaseUrl: string): Promise<StorageRows> {
   };
 }
 
-/** A time without a loss, and the same text whatever the session's zone. */
+/** A time in UTC with microseconds. The text does not depend on the session's time zone. */
 function utc(column: string): string {
   return `to_char(${column} at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')`;
 }

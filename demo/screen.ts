@@ -1,33 +1,35 @@
 import { secondsInWords, shorten, wrap } from "./words.ts";
 
-/** Where the demo writes. */
+/** The output that the demo writes to. */
 export interface Output {
   write(text: string): void;
-  /** Width of the terminal now; undefined where there is none that can rewrite a line. */
+  /**
+   * Current width of the terminal; undefined if the output is no terminal that can rewrite a line.
+   */
   columns(): number | undefined;
 }
 
-/** A phase that is under way. */
+/** The progress of a running phase. */
 export interface Progress {
-  /** Says what there is to do; may be said again as more becomes known. */
+  /** Sets the total amount of work. A later call may change it. */
   expect(total: number): void;
-  /** Says how much of it is done; never less than was said before, nor more than there is. */
+  /** Sets the amount of finished work. It never decreases and never exceeds the total. */
   reach(done: number): void;
-  /** Says that one more is done. */
+  /** Adds one to the finished work. */
   advance(): void;
 }
 
-/** Columns that labels take, their gap included; texts below them begin there. */
+/** Width of the label column, including its gap. Texts below a label start at this column. */
 const LABEL_COLUMNS = 11;
 const BAR_COLUMNS = 24;
-/** What texts are wrapped at where there is no terminal. */
+/** Texts are wrapped at this width if the output is no terminal. */
 const PLAIN_COLUMNS = 80;
 const WIDEST_TEXT_COLUMNS = 100;
 const REDRAW_MS = 100;
-/** Without a terminal a long phase says this often how far it is. */
+/** Without a terminal, a long phase prints its progress this often. */
 const PLAIN_REPORT_MS = 10_000;
 
-/** Lines for people: bars that move on a terminal, and plain lines anywhere else. */
+/** Prints the demo's progress: moving bars on a terminal, plain lines on any other output. */
 export class Screen {
   readonly output: Output;
   #isMute = false;
@@ -41,24 +43,24 @@ export class Screen {
     };
   }
 
-  /** Writes a line below what is under way, and from then on nothing. */
+  /** Writes a line below the running phase, and ignores all later output. */
   close(words: string): void {
     this.output.write(`\n${words}\n`);
     this.#isMute = true;
   }
 
-  /** Writes a text below a phase, wrapped to the width there is. */
+  /** Writes a text below a phase, wrapped to the available width. */
   text(words: string): void {
     for (const line of wrap(words, this.#textColumns())) this.#indented(line);
   }
 
-  /** Writes a word and what it is about on one line, shortened to the width there is. */
+  /** Writes a word and its object on one line, shortened to the available width. */
   pair(word: string, about: string): void {
     const start = word.padEnd(LABEL_COLUMNS);
     this.#indented(start + shorten(about, Math.max(10, this.#textColumns() - start.length)));
   }
 
-  /** Writes a line as it is. */
+  /** Writes a line unchanged. */
   line(text = ""): void {
     this.output.write(`${text.trimEnd()}\n`);
   }
@@ -72,7 +74,7 @@ export class Screen {
     return Math.max(20, columns - LABEL_COLUMNS - 1);
   }
 
-  /** Shows work as it goes on, and at its end one line that stays. */
+  /** Shows the progress of work, and one permanent line when the work ends. */
   async during<Result>(
     label: string,
     work: (progress: Progress) => Promise<Result>,
@@ -123,7 +125,7 @@ class PhaseLine implements Progress {
     this.#rewrite(`${this.#start()}${this.#moves ? `${this.#bar()}  ` : ""}${summary}`, "\n");
   }
 
-  /** Leaves how far it came, for whoever asks where it stopped. */
+  /** Keeps the last progress on the screen, so that a user sees where the phase stopped. */
   abandon(): void {
     clearInterval(this.#timer);
     this.#rewrite(this.#state(), "\n");
@@ -153,7 +155,7 @@ class PhaseLine implements Progress {
     return `[${"#".repeat(filled)}${".".repeat(BAR_COLUMNS - filled)}]`;
   }
 
-  /** On a terminal the line is cut to its width: a longer one would wrap and stay. */
+  /** On a terminal the line is cut to the width: a wrapped line could not be rewritten. */
   #rewrite(text: string, end: string): void {
     const columns = this.output.columns();
     if (!this.#moves) this.output.write(`${text}${end}`);
@@ -161,7 +163,7 @@ class PhaseLine implements Progress {
   }
 }
 
-/** Standard output; writing goes on without effect once nobody reads it (`| head`). */
+/** Standard output. After its reader has closed it (`| head`), writes have no effect. */
 export function standardOutput(): Output {
   const encoder = new TextEncoder();
   const isTerminal = Deno.stdout.isTerminal() && Deno.env.get("TERM") !== "dumb";
@@ -179,7 +181,7 @@ export function standardOutput(): Output {
     },
     columns() {
       if (!isTerminal) return undefined;
-      // A terminal of unknown size says 0.
+      // A terminal of unknown size reports 0 columns.
       return Deno.consoleSize().columns || 80;
     },
   };

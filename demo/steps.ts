@@ -1,4 +1,4 @@
-/** The demo's steps, each a phase with what is said about it; they can be taken one by one. */
+/** The demo's steps. Each runs one phase and prints its remarks, and can run on its own. */
 import { compareProjects, type Comparison } from "./compare.ts";
 import { applyChanges, type Change } from "./changes.ts";
 import { reportInWords, reportOf } from "./dry_run.ts";
@@ -41,11 +41,11 @@ export async function change(
 }
 
 /**
- * Backs the source up.
+ * Backs up the source.
  *
- * @param name what the phase is called
- * @param expected objects that it has to act on: for the bar
- * @returns the snapshot, read from the bucket without Holdfast
+ * @param name name of the phase
+ * @param expected number of objects that it processes, for the progress bar
+ * @returns the snapshot, read from the bucket without code of Holdfast
  */
 export async function backUp(
   name: string,
@@ -60,7 +60,7 @@ export async function backUp(
     scene,
     (progress) => {
       progress.expect(expected);
-      // Its own counters grow page by page; the server's log tells of each object at once.
+      // Holdfast's counters grow page by page. The server's log shows each object immediately.
       return runToEnd(
         runs,
         {},
@@ -81,7 +81,9 @@ export async function backUp(
   return snapshot;
 }
 
-/** Restores a snapshot into the target: a dry run with its report, then in earnest. */
+/**
+ * Restores a snapshot into the target: first a dry run with its report, then the restore itself.
+ */
 export async function restore(
   scene: Scene,
   snapshot: string,
@@ -118,7 +120,7 @@ export async function restore(
   sayRequests(requests, phases);
 }
 
-/** Compares the two projects and the repository between them, without Holdfast. */
+/** Compares the two projects and the repository between them, without code of Holdfast. */
 export async function compare(
   scene: Scene,
   snapshot: string,

@@ -6,10 +6,12 @@ import type { ProjectInfo } from "../stack/project.ts";
 import { DemoError } from "./errors.ts";
 import { type DemoObject, type Location, locationOf } from "./objects.ts";
 
-/** What is needed to be a client of a project's Storage. */
+/** The properties of a project that a client of its Storage needs. */
 export type StorageAccess = Pick<ProjectInfo, "url" | "secretKey" | "publishableKey" | "jwtSecret">;
 
-/** Uploads an object as its owner, or with the secret key; over what is there only with `upsert`. */
+/**
+ * Uploads an object as its owner or with the secret key. Only `upsert` replaces an existing object.
+ */
 export async function uploadObject(
   project: StorageAccess,
   object: DemoObject,
@@ -50,19 +52,19 @@ function credentials(project: StorageAccess, owner: string | undefined): Record<
 }
 
 /**
- * Each segment percent-encoded. supabase-js would not do: it takes `?` for a query, and drops
- * leading, trailing and doubled slashes.
+ * Percent-encodes each segment. supabase-js is not usable here: it treats `?` as the start of a
+ * query, and drops leading, trailing and doubled slashes.
  */
 function encodeLocation({ bucket, name }: Location): string {
   return [bucket, ...name.split("/")].map(encodeURIComponent).join("/");
 }
 
-/** SHA-256 of the bytes that Storage answers now, in hex; what it said where it answers none. */
+/** SHA-256 in hex of the bytes that Storage returns; its refusal if it returns none. */
 export async function digestOfObject(
   project: Pick<StorageAccess, "url" | "secretKey">,
   location: Location,
 ): Promise<{ sha256: string } | { refusal: string }> {
-  // Another address each time, so that no cache can answer in Storage's place.
+  // A different URL for each request, so that no cache answers instead of Storage.
   const nonce = `cacheNonce=${crypto.randomUUID()}`;
   const url = `${project.url}/storage/v1/object/authenticated/${encodeLocation(location)}?${nonce}`;
   const response = await fetch(url, {
@@ -80,7 +82,11 @@ export function storageClient(project: StorageAccess) {
   return createClient(project.url, project.secretKey, { auth }).storage;
 }
 
-/** Waits for an answer of supabase-js. @throws DemoError `storage_refused`, with what was asked. */
+/**
+ * Awaits a result of supabase-js.
+ *
+ * @throws DemoError `storage_refused`, which names the operation.
+ */
 export async function mustSucceed(
   what: string,
   answer: PromiseLike<{ error: Error | null }>,

@@ -1,23 +1,23 @@
-/** Whether a second backup touched what had changed and nothing else. */
+/** Checks that a second backup touched only the changed objects. */
 import { isDeepStrictEqual } from "node:util";
 import type { Change } from "./changes.ts";
 import { locationOf } from "./objects.ts";
 import { readerOf, type Snapshot } from "./repository.ts";
 import type { Scene } from "./environment.ts";
 
-/** What a backup did, by what it left in the repository and in the servers' logs. */
+/** The effects of a backup, read from the repository and the servers' logs. */
 export interface Touched {
-  /** Places that the later snapshot lists anew. */
+  /** Locations for which the later snapshot holds new entries. */
   readonly puts: string[];
-  /** Places that it no longer lists. */
+  /** Locations that the later snapshot no longer lists. */
   readonly removes: string[];
-  /** Places whose bytes were read from Storage. */
+  /** Locations whose bytes the backup read from Storage. */
   readonly reads: string[];
-  /** How many keys of bytes were written. */
+  /** Number of data keys that the backup wrote. */
   readonly written: number;
 }
 
-/** What two snapshots differ in, and what was read and written since the last reset of the logs. */
+/** Compares two snapshots, and collects the reads and writes since the last reset of the logs. */
 export async function whatWasTouched(
   before: Snapshot,
   after: Snapshot,
@@ -36,8 +36,8 @@ export async function whatWasTouched(
   };
 }
 
-/** How that differs from what the changes ask for, in words; nothing where it does not. */
-export function untowardOf(touched: Touched, changes: readonly Change[]): string[] {
+/** The differences between a backup's effects and the expected ones, in words; empty if none. */
+export function findUnexpected(touched: Touched, changes: readonly Change[]): string[] {
   const wanted = {
     puts: changes.flatMap((change) => change.puts),
     removes: changes.flatMap((change) => change.removes),
@@ -65,7 +65,7 @@ function setDifference(what: string, actual: string[], wanted: string[]): string
   );
 }
 
-/** The object that a logged path names; the path itself where it names none. */
+/** The object that a logged path names; the path itself if it names no object. */
 function locationOfPath(path: string): string {
   const match = /^\/?object\/authenticated\/([^/?]+)\/([^?]*)/.exec(path);
   const [, bucket, name] = match ?? [];

@@ -1,11 +1,11 @@
 import { DemoError } from "./errors.ts";
 import { isUnreadable, type LocalFile, walkFolder } from "./local_files.ts";
 
-/** Larger files are left out: the demo's independent reading holds a whole object in memory. */
+/** Larger files are skipped: the demo's independent reader holds a complete object in memory. */
 export const LARGEST_FILE_BYTES = 256 * 1024 * 1024;
 
-/** The files of a folder, and what of it was left out. */
-export interface GivenFiles {
+/** The usable files of a folder, and the numbers of skipped ones. */
+export interface FolderFiles {
   readonly files: readonly LocalFile[];
   readonly tooLarge: number;
   readonly special: number;
@@ -13,19 +13,19 @@ export interface GivenFiles {
 }
 
 /**
- * The files that `--files` names.
+ * Reads the files of the folder that `--files` names.
  *
  * @throws DemoError with exit status 2: `files_missing`, `files_not_a_folder`, `files_unreadable`
- * or, where there is none to use, `files_empty`
+ * or, if no file is usable, `files_empty`
  */
-export async function readGivenFiles(folder: string): Promise<GivenFiles> {
+export async function readFolderFiles(folder: string): Promise<FolderFiles> {
   await assertFolder(folder);
   try {
     const { files, special, unreadable } = await walkFolder(folder);
     const usable = files.filter((file) => file.size <= LARGEST_FILE_BYTES);
-    const given = { files: usable, tooLarge: files.length - usable.length, special, unreadable };
-    if (usable.length > 0) return given;
-    throw refusal("files_empty", `${folder} has no file that the demo can use${whyEmpty(given)}`);
+    const found = { files: usable, tooLarge: files.length - usable.length, special, unreadable };
+    if (usable.length > 0) return found;
+    throw refusal("files_empty", `${folder} has no file that the demo can use${whyEmpty(found)}`);
   } catch (error) {
     if (isUnreadable(error)) throw refusal("files_unreadable", `${folder} may not be read`);
     throw error;
@@ -45,7 +45,7 @@ async function assertFolder(folder: string): Promise<void> {
   throw refusal("files_not_a_folder", `${folder} is not a folder`);
 }
 
-function whyEmpty({ tooLarge, special, unreadable }: GivenFiles): string {
+function whyEmpty({ tooLarge, special, unreadable }: FolderFiles): string {
   const reasons = [
     tooLarge > 0 && `${tooLarge} above 256 MiB`,
     unreadable > 0 && `${unreadable} that may not be read`,

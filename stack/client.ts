@@ -6,7 +6,7 @@ import { ProjectClient } from "./project_client.ts";
 /** The environment variable that names a running stack. */
 export const STACK_URL_VARIABLE = "HOLDFAST_STACK_URL";
 
-/** What the stack would not or could not do; `code`, `hint` and `detail` are PostgreSQL's. */
+/** A failed operation of the stack; `code`, `hint` and `detail` are PostgreSQL's. */
 export class StackError extends Error {
   override name = "StackError";
   readonly code: string | undefined;
@@ -21,14 +21,14 @@ export class StackError extends Error {
   }
 }
 
-/** A stack as another process sees it. */
+/** A client of a stack that runs in another process. */
 export class StackClient implements AsyncDisposable {
   constructor(readonly url: string, readonly launched?: LaunchedStack) {}
 
   /**
-   * Has the stack do something: every operation of control/operations.ts, by name.
+   * Calls an operation of control/operations.ts by its name.
    *
-   * @throws {StackError} where the stack refuses or fails
+   * @throws {StackError} if the stack refuses the operation or fails
    */
   async call<Name extends OperationName>(
     operation: Name,
@@ -43,27 +43,27 @@ export class StackClient implements AsyncDisposable {
     return answer.result;
   }
 
-  /** Makes a project, which ends with the block that holds it by `await using`. */
+  /** Creates a project. `await using` deletes it at the end of the block. */
   async createProject(options: Input<"createProject"> = {}): Promise<ProjectClient> {
     return new ProjectClient(this, await this.call("createProject", options));
   }
 
   /**
-   * Borrows a project that looks new, its functions in the stack's process, until the end of the block
-   * that holds it by `await using`.
+   * Borrows a pooled project in its initial state. Its functions run in the stack's process. With
+   * `await using` it is returned at the end of the block.
    */
   async acquireProject(options: Input<"acquireProject"> = {}): Promise<ProjectClient> {
     return new ProjectClient(this, await this.call("acquireProject", options));
   }
 
-  /** Makes an empty bucket and the secrets that point Holdfast to it. */
+  /** Creates an empty bucket, and the secrets that configure Holdfast to use it. */
   createRepositoryBucket(
     options: Input<"createRepositoryBucket"> = {},
   ): Promise<Output<"createRepositoryBucket">> {
     return this.call("createRepositoryBucket", options);
   }
 
-  /** What the S3 server was asked since the last reset, about one bucket or all. */
+  /** The requests to the S3 server since the last reset, for one bucket or all. */
   s3Requests(bucket?: string): Promise<Output<"s3Requests">> {
     return this.call("s3Requests", { bucket });
   }
@@ -73,15 +73,16 @@ export class StackClient implements AsyncDisposable {
     await this.call("restartPostgres", { mode });
   }
 
-  /** Ends the stack where it was started by {@link connectStack}. */
+  /** Stops the stack if {@link connectStack} started it. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.launched?.stop();
   }
 }
 
 /**
- * The stack of the environment, or else one of our own, so that a single test file can be run
- * alone. Our own one ends with our process, or with the block that holds the client.
+ * Connects to the stack that HOLDFAST_STACK_URL names. Without the variable it starts a stack, so
+ * that a single test file can run alone. That stack stops when the client is disposed of or this
+ * process ends.
  */
 export async function connectStack(): Promise<StackClient> {
   const url = Deno.env.get(STACK_URL_VARIABLE);

@@ -3,7 +3,7 @@ import { operations } from "./control/operations.ts";
 import type { Operation } from "./control/operation.ts";
 import type { Stack } from "./stack.ts";
 
-/** How the control API tells of a failure; `code`, `hint` and `detail` are PostgreSQL's. */
+/** A failure in the control API's answer; `code`, `hint` and `detail` are PostgreSQL's. */
 export interface ControlFailure {
   message: string;
   code?: string;

@@ -1,4 +1,4 @@
-/** Resolves after some milliseconds, or when the signal comes. */
+/** Resolves after `milliseconds`, or earlier when the signal aborts. */
 export function delay(milliseconds: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     const end = () => {

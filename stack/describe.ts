@@ -1,19 +1,19 @@
 import type { ProjectInfo } from "./project.ts";
 import type { RepositoryBucket } from "./stack.ts";
 
-/** What `deno task stack` has started. */
+/** The started parts of `deno task stack`. */
 export interface StackDescription {
   controlUrl: string;
   repository: RepositoryBucket;
-  /** Has Holdfast's migrations and the secrets of the repository. */
+  /** The project with Holdfast's migrations and the secrets of the repository. */
   installed: ProjectInfo;
-  /** Has neither. */
+  /** The project without migrations and secrets. */
   empty: ProjectInfo;
-  /** The names of the functions that both serve. */
+  /** The names of the functions that both projects serve. */
   functions: readonly string[];
 }
 
-/** Tells whoever started a stack what there is and how to go on, in commands to copy. */
+/** Describes the stack to its user, with commands to copy. */
 export function describeStack(description: StackDescription): string {
   const { controlUrl, repository, installed, empty, functions } = description;
   const command = (operation: string, input: unknown) =>

@@ -4,8 +4,8 @@ const SIGNALS: Deno.Signal[] = Deno.build.os === "windows"
   : ["SIGINT", "SIGTERM", "SIGHUP"];
 
 /**
- * Resolves to the first signal that asks this process to end, which from here on no longer ends it
- * by itself: whoever waits cleans up. Further ones are ignored until then.
+ * Resolves to the first signal that asks this process to end. From this call on, the signals no
+ * longer end the process, so the caller must clean up and exit. Further signals are ignored.
  */
 export function untilInterrupted(): Promise<Deno.Signal> {
   return new Promise((resolve) => {

@@ -2,22 +2,22 @@ import { fileURLToPath } from "node:url";
 
 const SERVE = fileURLToPath(new URL("./serve.ts", import.meta.url));
 
-/** A stack in a process of its own. */
+/** A stack in a separate process. */
 export interface LaunchedStack extends AsyncDisposable {
   /** The control API: HOLDFAST_STACK_URL. */
   readonly url: string;
   readonly pid: number;
-  /** Resolves when the process has ended, whyever. */
+  /** Resolves when the process has ended for any reason. */
   readonly ended: Promise<Deno.CommandStatus>;
-  /** Ends the stack and waits until nothing of it is left. */
+  /** Stops the stack and waits until its process has ended. */
   stop(): Promise<void>;
 }
 
 /**
- * Starts a stack in a process of its own, which ends itself when ours does.
+ * Starts a stack in a separate process. The stack stops when this process ends.
  *
- * @param environment further variables, such as HOLDFAST_POSTGRES_BIN
- * @throws Error where it does not come up; why, it has written to standard error
+ * @param environment additional variables, such as HOLDFAST_POSTGRES_BIN
+ * @throws Error if it does not start; the stack writes the cause to standard error
  */
 export async function launchStack(
   environment: Record<string, string> = {},
@@ -37,7 +37,7 @@ export async function launchStack(
   }
   let stopping: Promise<void> | undefined;
   async function stopOnce() {
-    // The end of its input tells it to stop, as it would if we were killed.
+    // The stack stops at the end of its input. The same happens if this process is killed.
     await child.stdin.close();
     await child.status;
   }
@@ -47,7 +47,7 @@ export async function launchStack(
 
 async function firstLine(stream: ReadableStream<Uint8Array<ArrayBuffer>>): Promise<string> {
   let text = "";
-  // Leaving the loop cancels the stream: nothing else comes.
+  // Leaving the loop cancels the stream. The stack writes only one line to it.
   for await (const part of stream.pipeThrough(new TextDecoderStream())) {
     text += part;
     if (text.includes("\n")) break;

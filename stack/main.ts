@@ -1,7 +1,7 @@
 /**
- * `deno task stack`: keeps a stack up and tells how to use it. One project has Holdfast, as far as
- * its migrations, functions and S3 secrets go; the other one is empty, to install it by hand or to
- * restore into. Ctrl-C ends all of it.
+ * `deno task stack`: runs a stack and prints how to use it. One project has Holdfast's migrations,
+ * functions and S3 secrets. The other one is empty, for a manual installation or a restore. Ctrl-C
+ * stops the stack.
  */
 import { parseArgs } from "node:util";
 import { serveControl } from "./control.ts";

@@ -1,10 +1,10 @@
 import { applyMigrations, runSql } from "./migrations.ts";
 import type { PostgresCluster, ProjectDatabase } from "./postgres/cluster.ts";
 
-/** The database of which migrated projects' databases are clones. */
+/** The template database that migrated projects' databases are cloned from. */
 const TEMPLATE = "migrated_template";
 
-/** A clone would have the worker key of the template, and so would every other one. */
+/** Replaces the cloned worker key: otherwise all clones would share the template's key. */
 const RENEW_WORKER_KEY = `
   delete from holdfast_private.keys where scope = 'worker';
   delete from vault.secrets where name = 'holdfast_worker_key';
@@ -12,7 +12,7 @@ const RENEW_WORKER_KEY = `
   delete from holdfast_private.audit where action = 'key.create';
 `;
 
-/** Makes databases with a folder's migrations: the migrations run once, and clones are made of that. */
+/** Creates databases with a folder's migrations. The migrations run once; databases are clones. */
 export class MigratedDatabases {
   #template: Promise<ProjectDatabase> | undefined;
 

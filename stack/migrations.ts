@@ -1,16 +1,16 @@
 import { join } from "node:path";
 import { connect } from "./postgres/connection.ts";
 
-/** A file of SQL that is applied once to a database. */
+/** A SQL file that is applied once to a database. */
 export interface Migration {
-  /** The 14 digits that the file's name begins with. */
+  /** The 14 digits at the start of the file's name. */
   version: string;
-  /** What follows them, without `.sql`. */
+  /** The rest of the file's name, without `.sql`. */
   name: string;
   sql: string;
 }
 
-/** The migrations of a folder in their order; files of another form are passed over, as by the CLI. */
+/** The migrations of a folder in order. Files with other names are skipped, as the CLI does. */
 export async function readMigrations(directory: string): Promise<Migration[]> {
   const migrations: Migration[] = [];
   for await (const entry of Deno.readDir(directory)) {
@@ -23,10 +23,10 @@ export async function readMigrations(directory: string): Promise<Migration[]> {
 }
 
 /**
- * Applies the migrations that the database does not have yet, each in a transaction of its own that
- * also records it, as `supabase db push` does.
+ * Applies the missing migrations, as `supabase db push` does. Each runs in a separate transaction,
+ * which also records it.
  *
- * @throws the error of PostgreSQL, and leaves the migrations before it applied
+ * @throws the error of PostgreSQL; earlier migrations stay applied
  */
 export async function applyMigrations(databaseUrl: string, directory: string): Promise<void> {
   const migrations = await readMigrations(directory);
@@ -38,7 +38,7 @@ export async function applyMigrations(databaseUrl: string, directory: string): P
     if (known.has(version)) continue;
     await sql.begin(async (transaction) => {
       await transaction.unsafe(text).simple();
-      // A migration may have set a search path or a role; the record is not to depend on it.
+      // The migration may have set a search path or a role, which would break the insert below.
       await transaction.unsafe("reset all").simple();
       await transaction`
         insert into supabase_migrations.schema_migrations (version, name, statements)
@@ -48,17 +48,18 @@ export async function applyMigrations(databaseUrl: string, directory: string): P
 }
 
 /**
- * Runs a text of SQL, of any number of statements, in one transaction. Returns the rows of the last.
+ * Runs SQL statements in one transaction.
  *
+ * @returns the rows of the last statement
  * @throws the error of PostgreSQL
  */
 export async function runSql(databaseUrl: string, text: string): Promise<SqlRow[]> {
   await using sql = connect(databaseUrl);
   const results = await sql.unsafe(text).simple();
-  // Of several statements there are several results, of one just its rows.
+  // Several statements give a list of results, a single one gives its rows.
   const last: unknown = results.at(-1);
   return (Array.isArray(last) ? [...last] : [...results]) as SqlRow[];
 }
 
-/** A row by the names of its columns. */
+/** A row: values by column name. */
 export type SqlRow = Record<string, unknown>;

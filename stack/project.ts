@@ -15,33 +15,33 @@ import type { Workspace } from "./process/workspace.ts";
 import { changedSecrets, defaultSecrets, type Secrets } from "./secrets.ts";
 import { startStorage, type StorageServer } from "./storage/mod.ts";
 
-/** What tells a client of a project all that a developer of it would know. */
+/** The addresses and keys of a project, as its developer knows them. */
 export interface ProjectInfo extends ApiKeys {
   name: string;
-  /** The gateway: SUPABASE_URL. */
+  /** URL of the gateway: SUPABASE_URL. */
   url: string;
-  /** As the role `postgres`: SUPABASE_DB_URL. */
+  /** Connects as the role `postgres`: SUPABASE_DB_URL. */
   databaseUrl: string;
-  /** As a superuser, for tests to look where `postgres` may not. */
+  /** Connects as a superuser, for tests that read what `postgres` may not read. */
   adminDatabaseUrl: string;
-  /** What runs the project's cron jobs. */
+  /** The implementation that runs the project's cron jobs. */
   cron: ProjectDatabase["cron"];
 }
 
-/** How a project is made. */
+/** Options for creating a project. */
 export interface ProjectOptions {
-  /** Also the name of its database: small letters, digits and underscores. */
+  /** Name of the project and of its database: lower-case letters, digits and underscores. */
   name: string;
   /**
-   * False: neither pg_cron nor its stand-in. `manual`: the stand-in, whose jobs run only when they
-   * are fired. `pg_cron`: the real one, which one project at a time can have.
+   * True: the stand-in for pg_cron. `manual`: the stand-in, whose jobs run only when they are
+   * fired. `pg_cron`: the real one, for one project at a time. False: none.
    */
   cron: boolean | "manual" | "pg_cron";
-  /** False: no stand-in for pg_net. */
+  /** Whether the project has the stand-in for pg_net. */
   net: boolean;
-  /** False: no stand-in for Vault. */
+  /** Whether the project has the stand-in for Vault. */
   vault: boolean;
-  /** The folder `supabase` whose migrations and functions it has; this repository's by default. */
+  /** The `supabase` folder with its migrations and functions; this repository's by default. */
   directory: string;
   /** Whether the migrations are applied. */
   migrate: boolean;
@@ -51,13 +51,13 @@ export interface ProjectOptions {
   secrets: Secrets;
   deno: DenoVersion;
   mode: FunctionsMode;
-  /** What each of the functions' isolates may use. */
+  /** Resource limits of each isolate of the functions. */
   limits: IsolateLimits | "none";
-  /** Whether a CDN stands before Storage, as on hosted projects. */
+  /** Whether a CDN is in front of Storage, as on hosted projects. */
   cdn: boolean;
 }
 
-/** What a project needs of the stack that it is part of. */
+/** The parts of the stack that a project uses. */
 export interface ProjectSurroundings {
   workspace: Workspace;
   postgres: PostgresCluster;
@@ -66,17 +66,17 @@ export interface ProjectSurroundings {
   modules: ModuleCache;
 }
 
-/** What runs for a project. */
+/** The running parts of a project. */
 interface ProjectParts {
   storage: StorageServer;
   functions: FunctionsHost;
-  /** Absent where the real pg_cron runs the jobs, or where there is none. */
+  /** Undefined if the real pg_cron runs the jobs, or if the project has no cron. */
   cron: CronLauncher | undefined;
   net: NetWorker | undefined;
   gateway: Gateway;
 }
 
-/** A Supabase project: its database, Storage, functions, the workers of its cron and net, gateway. */
+/** A Supabase project: database, Storage, functions, gateway, and the workers for cron and net. */
 export class Project implements AsyncDisposable {
   #secrets: Secrets;
   #stopped: Promise<void> | undefined;
@@ -91,9 +91,9 @@ export class Project implements AsyncDisposable {
   }
 
   /**
-   * Makes and starts a project. Where that fails, nothing of it is left.
+   * Creates and starts a project. If that fails, everything created is removed.
    *
-   * @throws the error of PostgreSQL, where a migration fails
+   * @throws the error of PostgreSQL if a migration fails
    */
   static async create(options: ProjectOptions, around: ProjectSurroundings): Promise<Project> {
     await using disposal = new AsyncDisposableStack();
@@ -122,7 +122,7 @@ export class Project implements AsyncDisposable {
   }
 
   /**
-   * Changes the functions' secrets; null takes one away. Requests from here on see them.
+   * Changes the functions' secrets; null removes one. Later requests see the change.
    *
    * @throws {RangeError} for a name that begins with SUPABASE_
    */
@@ -131,19 +131,19 @@ export class Project implements AsyncDisposable {
     this.parts.functions.setEnvironment(environmentOf(this.info, this.#secrets));
   }
 
-  /** Gives the functions these secrets besides Supabase's own, and no others. */
+  /** Replaces all secrets of the functions except Supabase's own. */
   replaceSecrets(secrets: Secrets): void {
     this.#secrets = {};
     this.setSecrets(secrets);
   }
 
-  /** Applies the migrations of the project's folder that it does not have yet. */
+  /** Applies the missing migrations of the project's folder. */
   async migrate(): Promise<void> {
     await applyMigrations(this.info.databaseUrl, migrationsOf(this.options));
   }
 
   /**
-   * Runs a text of SQL as the role `postgres`, in one transaction. Returns the rows of the last
+   * Runs SQL statements as the role `postgres` in one transaction. Returns the rows of the last
    * statement.
    */
   applySql(text: string): Promise<SqlRow[]> {

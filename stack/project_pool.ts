@@ -3,30 +3,30 @@ import { keepState, type KeptState } from "./postgres/kept_state.ts";
 import type { Project } from "./project.ts";
 import type { Secrets } from "./secrets.ts";
 
-/** Work that a test left in a project's functions must end within this time. */
+/** Unfinished work of a test in a project's functions must end within this time. */
 const IDLE_MILLISECONDS = 2_000;
 
-/** A project that is lent again and again. */
+/** A project that is reused. */
 interface PooledProject {
   readonly project: Project;
   readonly kept: KeptState;
 }
 
 /**
- * Projects that are lent one after another. To make one takes a third of a second of CPU, to put
- * one back to its first state some milliseconds: rows, bytes, faults, logs and secrets.
+ * A pool of reusable projects. Creating a project takes a third of a second of CPU. Resetting its
+ * rows, bytes, faults, logs and secrets takes a few milliseconds.
  */
 export class ProjectPool {
   readonly #free: PooledProject[] = [];
   readonly #lent = new Map<string, PooledProject>();
 
-  /** @param make makes a project, and `drop` ends one that is of no further use */
+  /** @param make creates a project, and `drop` deletes one that can't be reset */
   constructor(
     readonly make: () => Promise<Project>,
     readonly drop: (project: Project) => Promise<void>,
   ) {}
 
-  /** Lends a project with these secrets, as new: the one that came back last, or another one. */
+  /** Lends a project in its initial state with these secrets. It creates one if none is free. */
   async acquire(secrets: Secrets): Promise<Project> {
     const pooled = this.#free.pop() ?? await this.#make();
     this.#lent.set(pooled.project.info.name, pooled);
@@ -44,7 +44,7 @@ export class ProjectPool {
     return this.#lent.has(name);
   }
 
-  /** Takes a project back, or ends it where it can't be put back to its first state. */
+  /** Resets a returned project, or deletes it if it can't be reset. */
   async release(name: string): Promise<void> {
     const pooled = this.#lent.get(name);
     if (!pooled) return;
@@ -57,7 +57,7 @@ export class ProjectPool {
     await this.drop(pooled.project);
   }
 
-  /** Ends the connections of all; the projects themselves are the stack's. */
+  /** Closes the pool's connections. The stack ends the projects. */
   async stop(): Promise<void> {
     const all = [...this.#free.splice(0), ...this.#lent.values()];
     this.#lent.clear();
@@ -74,15 +74,15 @@ async function isAsNew({ project, kept }: PooledProject): Promise<boolean> {
     await functions.idle();
   })();
   const waiting = new AbortController();
-  const late = delay(IDLE_MILLISECONDS, waiting.signal).then(() => "late");
-  const outcome = await Promise.race([quiet, late]).catch(() => "late");
+  const timeout = delay(IDLE_MILLISECONDS, waiting.signal).then(() => "timeout");
+  const outcome = await Promise.race([quiet, timeout]).catch(() => "timeout");
   waiting.abort();
-  if (outcome === "late") return false;
+  if (outcome === "timeout") return false;
   net?.drop(0);
   try {
     if (!await kept.restore()) return false;
   } catch {
-    // A table that is locked, a server that restarts: a new project is sure to be right.
+    // For example a locked table or a restarting server. The caller then uses a new project.
     return false;
   }
   await storage.reset();

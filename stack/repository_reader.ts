@@ -2,11 +2,11 @@ import { createHash } from "node:crypto";
 import { gunzipSync } from "node:zlib";
 
 /**
- * A reader of Holdfast's repository format, written from docs/FORMAT.md alone: it shares no code
- * with what writes repositories, and believes nothing that it can check.
+ * A reader of Holdfast's repository format, written from docs/FORMAT.md alone. It shares no code
+ * with Holdfast, and verifies every digest, size and reference.
  */
 
-/** Where a repository's objects are read; keys include the prefix. */
+/** The source of a repository's objects; keys include the prefix. */
 export interface KeyValueSource {
   keys(prefix: string): Promise<string[]>;
   get(key: string): Promise<Uint8Array<ArrayBuffer> | undefined>;
@@ -22,7 +22,7 @@ export interface LogRecord {
   sha256?: string;
 }
 
-/** A part of a listing, as a snapshot names it. */
+/** A snapshot's reference to a part of its listing. */
 export interface PartReference {
   key: string;
   kind: "full" | "changes";
@@ -71,7 +71,7 @@ export interface Entry {
   type: string | null;
   cache_control: string | null;
   user_metadata: unknown;
-  /** In its place where it is nested deeply. */
+  /** JSON text of the user metadata; replaces `user_metadata` if that is nested deeply. */
   user_metadata_text?: string;
   owner_id: string | null;
   created_at: string | null;
@@ -79,13 +79,13 @@ export interface Entry {
   etag: string | null;
 }
 
-/** A snapshot with its entries by `bucket/name`; no bucket's id has a slash. */
+/** A snapshot with its entries by `bucket/name`. A bucket's id has no slash. */
 export interface Snapshot {
   document: SnapshotDocument;
   entries: Map<string, Entry>;
 }
 
-/** What is wrong with a repository, with the key where it is. */
+/** A fault in a repository, with the affected key. */
 export class RepositoryFault extends Error {
   override name = "RepositoryFault";
 
@@ -94,11 +94,11 @@ export class RepositoryFault extends Error {
   }
 }
 
-/** Reads one repository: a prefix, without a slash at its end, of a bucket. */
+/** Reads one repository: a prefix of a bucket, without a trailing slash. */
 export class RepositoryReader {
   constructor(readonly source: KeyValueSource, readonly prefix: string = "holdfast") {}
 
-  /** holdfast.json, held to its shape. */
+  /** Reads holdfast.json and verifies its fields. */
   async identity(): Promise<{ format: number; repository_id: string; requires: string[] }> {
     const identity = await this.#json("holdfast.json");
     const { format, repository_id: id, requires } = identity;
@@ -112,7 +112,7 @@ export class RepositoryReader {
     return { format, repository_id: id, requires: [] };
   }
 
-  /** The log in its order, each record held to its key. */
+  /** Reads the log in order, and verifies each record against its key. */
   async log(): Promise<LogRecord[]> {
     const keys = await this.keys("log/");
     const records: LogRecord[] = [];
@@ -130,14 +130,14 @@ export class RepositoryReader {
     return records;
   }
 
-  /** The sealed snapshots, oldest first, by their records alone. */
+  /** The ids of the sealed snapshots, oldest first, read from the log only. */
   async snapshotIds(): Promise<string[]> {
     return (await this.log()).flatMap(({ kind, snapshot }) =>
       kind === "snapshot" && snapshot ? [snapshot] : []
     );
   }
 
-  /** A snapshot by its id, or the newest one, with every digest and total checked. */
+  /** Reads a snapshot by its id, or the newest one, and verifies all digests and totals. */
   async snapshot(id?: string): Promise<Snapshot> {
     const records = (await this.log()).filter(({ kind }) => kind === "snapshot");
     const record = records.findLast(({ snapshot }) => id === undefined || snapshot === id);
@@ -156,7 +156,7 @@ export class RepositoryReader {
     return { document, entries };
   }
 
-  /** The bytes of an entry, held to its size and digest. */
+  /** Reads the bytes of an entry, and verifies them against its size and digest. */
   async bytes(entry: Entry): Promise<Uint8Array<ArrayBuffer>> {
     const { key, size, sha256, part_size: partSize } = entry;
     if (key === undefined) throw new RepositoryFault(entry.name, "holds no bytes");
@@ -206,14 +206,14 @@ export class RepositoryReader {
     let before: [string, string] | undefined;
     for (const line of lines) {
       const { op, ...entry } = JSON.parse(line) as Entry & { op: string };
-      const place = `${entry.bucket}/${entry.name}`;
-      if (before && comparePlaces(before, [entry.bucket, entry.name]) >= 0) {
-        throw new RepositoryFault(part.key, `${place} is out of order`);
+      const location = `${entry.bucket}/${entry.name}`;
+      if (before && compareLocations(before, [entry.bucket, entry.name]) >= 0) {
+        throw new RepositoryFault(part.key, `${location} is out of order`);
       }
       before = [entry.bucket, entry.name];
-      if (op === "put") entries.set(place, entry);
-      else if (op !== "remove" || part.kind === "full" || !entries.delete(place)) {
-        throw new RepositoryFault(part.key, `can't ${op} ${place}`);
+      if (op === "put") entries.set(location, entry);
+      else if (op !== "remove" || part.kind === "full" || !entries.delete(location)) {
+        throw new RepositoryFault(part.key, `can't ${op} ${location}`);
       }
     }
   }
@@ -231,7 +231,7 @@ export class RepositoryReader {
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
-/** Full parts first, then changes, each by sequences that grow up to the snapshot's own. */
+/** Verifies that full parts precede changes, and that sequences ascend up to the snapshot's. */
 function checkPartOrder({ id, parts, sequence }: SnapshotDocument): void {
   const order = parts.map((part) => (part.kind === "full" ? 0 : 1e12) + part.sequence);
   const isSorted = order.every((value, index) => index === 0 || order[index - 1]! <= value);
@@ -239,7 +239,7 @@ function checkPartOrder({ id, parts, sequence }: SnapshotDocument): void {
   if (!isSorted || !isBounded) throw new RepositoryFault(id, "its parts are out of order");
 }
 
-/** What its lines tell; not why something has no bytes. */
+/** The totals of the entries. The reasons for missing bytes are not counted. */
 function totalsOf(entries: Map<string, Entry>) {
   const totals = { objects: 0, bytes: 0, without_bytes: 0, stale: 0, assumed: 0 };
   for (const entry of entries.values()) {
@@ -252,7 +252,7 @@ function totalsOf(entries: Map<string, Entry>) {
   return totals;
 }
 
-function comparePlaces(one: [string, string], other: [string, string]): number {
+function compareLocations(one: [string, string], other: [string, string]): number {
   return compareBytes(one[0], other[0]) || compareBytes(one[1], other[1]);
 }
 

@@ -1,31 +1,31 @@
 /** One request that reached a server. */
 export interface RequestRecord {
-  /** When it arrived, milliseconds since 1970. */
+  /** Time of arrival, milliseconds since 1970. */
   readonly at: number;
-  /** When its answer was sent or given up, milliseconds since 1970; 0 until then. */
+  /** Time when the answer was sent or abandoned, milliseconds since 1970; 0 until then. */
   endedAt: number;
   readonly method: string;
-  /** What it asks for, without the names in it, such as `PutObject`. */
+  /** The requested operation without names, such as `PutObject`. */
   readonly route: string;
-  /** Path and query as they were sent. */
+  /** Path and query as received. */
   readonly path: string;
-  /** Requests under way when it arrived, itself included. */
+  /** Number of concurrent requests at its arrival, including itself. */
   readonly inFlight: number;
-  /** The status of the answer; 0 as long as there is none, and where none was sent. */
+  /** The status of the answer; 0 until it is sent, and if none is sent. */
   status: number;
-  /** Bytes of the request's body that were read so far. */
+  /** Number of bytes of the request's body that were read so far. */
   requestBytes: number;
-  /** Bytes of the answer's body that were sent so far. */
+  /** Number of bytes of the answer's body that were sent so far. */
   responseBytes: number;
 }
 
-/** What the server fills in by itself when a request arrives. */
+/** The fields that the log fills in. */
 type Filled = "at" | "endedAt" | "inFlight" | "status" | "requestBytes" | "responseBytes";
 
-/** Single records are kept for this many of the newest requests; the counts know all. */
+/** Number of newest requests whose records are kept. The counts include all requests. */
 const KEPT_RECORDS = 20_000;
 
-/** What a server was asked, for tests to count. */
+/** A log of a server's requests, for tests. */
 export class RequestLog<Entry extends RequestRecord = RequestRecord> {
   #records: Entry[] = [];
   #oldest = 0;
@@ -33,27 +33,27 @@ export class RequestLog<Entry extends RequestRecord = RequestRecord> {
   #inFlight = 0;
   #mostInFlight = 0;
 
-  /** Requests whose answers are not yet sent. */
+  /** Number of requests whose answers are not yet sent. */
   get inFlight(): number {
     return this.#inFlight;
   }
 
-  /** The most requests that were under way at once since the last reset. */
+  /** Largest number of concurrent requests since the last reset. */
   get mostInFlight(): number {
     return this.#mostInFlight;
   }
 
-  /** The newest requests, oldest first, in the order of their arrival. */
+  /** The records of the newest requests, in the order of their arrival. */
   records(): Entry[] {
     return [...this.#records.slice(this.#oldest), ...this.#records.slice(0, this.#oldest)];
   }
 
-  /** How many requests there were of each route since the last reset. */
+  /** The number of requests of each route since the last reset. */
   counts(): Record<string, number> {
     return Object.fromEntries([...this.#counts].toSorted());
   }
 
-  /** Forgets what was; requests under way stay counted as such. */
+  /** Clears records and counts. Running requests still count as in flight. */
   reset(): void {
     this.#records = [];
     this.#oldest = 0;
@@ -62,8 +62,8 @@ export class RequestLog<Entry extends RequestRecord = RequestRecord> {
   }
 
   /**
-   * Enters a request on arrival, so that a client that has its answer finds it in the log. The
-   * server fills in the rest; `finish` says that the answer was sent or given up.
+   * Adds a request on arrival, so that a client that has its answer finds the request in the log.
+   * The server updates the record, and calls `finish` when the answer is sent or abandoned.
    */
   begin(request: Omit<Entry, Filled>): { record: Entry; finish: () => void } {
     this.#inFlight++;

@@ -1,6 +1,6 @@
 import { createHash, createHmac } from "node:crypto";
 
-/** Where a bucket is, and a key that may read it. */
+/** The address of a bucket, and a key that may read it. */
 export interface BucketLocation {
   endpoint: string;
   region: string;
@@ -9,13 +9,13 @@ export interface BucketLocation {
   secretAccessKey: string;
 }
 
-/** An object of a listing. */
+/** An object in a listing. */
 export interface ListedObject {
   key: string;
   size: number;
 }
 
-/** A refusal of the server, with what it said. */
+/** A refusal of the server, with its answer. */
 export class S3Refusal extends Error {
   override name = "S3Refusal";
 
@@ -25,13 +25,13 @@ export class S3Refusal extends Error {
 }
 
 /**
- * A bucket as seen by somebody who has none of Holdfast's code: requests are signed here by hand
- * (AWS Signature Version 4, path style), so that what is compared was not read by what wrote it.
+ * A client of a bucket that uses no code of Holdfast. It signs requests itself (AWS Signature
+ * Version 4, path style), so that checks do not depend on the code that wrote the bucket.
  */
 export class S3Bucket {
   constructor(readonly place: BucketLocation) {}
 
-  /** Every object whose key begins so, in the order of the keys' bytes. */
+  /** Every object whose key starts with the prefix, in the order of the keys' bytes. */
   async list(prefix = ""): Promise<ListedObject[]> {
     const objects: ListedObject[] = [];
     let token: string | undefined;
@@ -51,12 +51,12 @@ export class S3Bucket {
     return objects;
   }
 
-  /** The keys that begin so. */
+  /** The keys that start with the prefix. */
   async keys(prefix = ""): Promise<string[]> {
     return (await this.list(prefix)).map(({ key }) => key);
   }
 
-  /** An object's bytes; undefined where there is none. */
+  /** An object's bytes; undefined if the object does not exist. */
   async get(key: string): Promise<Uint8Array<ArrayBuffer> | undefined> {
     try {
       const response = await this.#send("GET", key);
@@ -67,20 +67,20 @@ export class S3Bucket {
     }
   }
 
-  /** Puts an object, over what is there. */
+  /** Puts an object. It replaces an existing one. */
   async put(key: string, body: string | Uint8Array<ArrayBuffer>): Promise<void> {
     const bytes = typeof body === "string" ? new TextEncoder().encode(body) : body;
     const response = await this.#send("PUT", key, {}, bytes);
     await response.body?.cancel();
   }
 
-  /** Begins a multipart upload that nobody will finish. */
+  /** Starts a multipart upload and leaves it unfinished. */
   async beginUpload(key: string): Promise<void> {
     const response = await this.#send("POST", key, { uploads: "" });
     await response.body?.cancel();
   }
 
-  /** Keys of the multipart uploads under way, one for each. */
+  /** The key of each unfinished multipart upload. */
   async openUploads(): Promise<string[]> {
     const response = await this.#send("GET", "", { uploads: "" });
     const xml = await response.text();
@@ -92,7 +92,7 @@ export class S3Bucket {
     await response.body?.cancel();
   }
 
-  /** @throws {S3Refusal} where the answer is not a success */
+  /** @throws {S3Refusal} if the answer is not a success */
   async #send(
     method: string,
     key: string,
@@ -156,7 +156,7 @@ function sha256(data: string | Uint8Array): string {
   return createHash("sha256").update(data).digest("hex");
 }
 
-/** Only unreserved characters stay, as AWS signs them. */
+/** Percent-encodes all characters except unreserved ones, as AWS signs them. */
 function encode(text: string): string {
   const hex = (character: string) =>
     `%${character.charCodeAt(0).toString(16).toUpperCase().padStart(2, "0")}`;

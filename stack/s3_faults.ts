@@ -1,35 +1,35 @@
 import type { Fault, S3RequestRecord } from "./s3/types.ts";
 
-/** Which requests to the S3 server a fault is for; what is absent does not matter. */
+/** The requests to the S3 server that a fault applies to. An absent field matches all requests. */
 export interface S3FaultRule {
   /** The name of S3's operation, such as PutObject. */
   readonly route?: string;
   readonly bucket?: string;
   /** Text that the key contains. */
   readonly keyContains?: string;
-  /** How many requests to let pass before; 0 by default. */
+  /** Number of matching requests to skip first; 0 by default. */
   readonly skip?: number;
-  /** How many requests it strikes; 1 by default. */
+  /** Number of requests to fail; 1 by default. */
   readonly count?: number;
   readonly fault: Fault;
 }
 
-/** Rules for the S3 server's faults, each used up by the requests that it strikes. */
+/** Fault rules of the S3 server. A rule ends after its number of requests. */
 export class S3Faults {
   #rules: { rule: S3FaultRule; skip: number; left: number }[] = [];
 
-  /** Lets the next requests that fit the rule go wrong. Rules are tried in the order given. */
+  /** Adds a rule. The first rule in order of addition that matches a request applies. */
   add(rule: S3FaultRule): void {
     this.#rules.push({ rule, skip: rule.skip ?? 0, left: rule.count ?? 1 });
   }
 
-  /** Takes back all rules, or those for one bucket. */
+  /** Removes all rules, or those for one bucket. */
   clear(bucket?: string): void {
     const kept = (rule: S3FaultRule) => bucket !== undefined && rule.bucket !== bucket;
     this.#rules = this.#rules.filter(({ rule }) => kept(rule));
   }
 
-  /** The fault for a request that has just arrived. */
+  /** Returns the fault for a request that has just arrived. */
   take(record: Readonly<S3RequestRecord>): Fault | undefined {
     const entry = this.#rules.find(({ rule, left }) => left > 0 && fits(rule, record));
     if (entry === undefined) return undefined;

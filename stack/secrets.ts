@@ -3,7 +3,7 @@ import type { ApiKeys } from "./edge/api_keys.ts";
 /** Secrets of a project's functions, by name. */
 export type Secrets = Record<string, string>;
 
-/** The secrets that Supabase gives to all functions of a project. */
+/** The default secrets that Supabase sets for all functions of a project. */
 export function defaultSecrets(
   project: { url: string; databaseUrl: string; keys: ApiKeys },
 ): Secrets {
@@ -13,7 +13,7 @@ export function defaultSecrets(
     SUPABASE_DB_URL: databaseUrl,
     SUPABASE_SECRET_KEYS: JSON.stringify({ default: keys.secretKey }),
     SUPABASE_PUBLISHABLE_KEYS: JSON.stringify({ default: keys.publishableKey }),
-    // Tokens are signed with a shared secret, which no key set may show.
+    // Tokens are signed with a shared secret, which must not appear in a key set.
     SUPABASE_JWKS: JSON.stringify({ keys: [] }),
     SUPABASE_SERVICE_ROLE_KEY: keys.serviceRoleKey,
     SUPABASE_ANON_KEY: keys.anonKey,
@@ -21,9 +21,9 @@ export function defaultSecrets(
 }
 
 /**
- * The secrets after a change; null takes one away.
+ * The secrets after a change; null removes one.
  *
- * @throws {RangeError} for a name that belongs to Supabase, which its CLI does not set either
+ * @throws {RangeError} for a name that is reserved for Supabase; its CLI refuses it, too
  */
 export function changedSecrets(secrets: Secrets, change: Record<string, string | null>): Secrets {
   const changed = { ...secrets };

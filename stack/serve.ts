@@ -1,6 +1,6 @@
 /**
- * A stack for the process that started this one: writes the URL of its control API as the first and
- * only line of standard output, and ends with everything when its standard input does.
+ * Runs a stack for the parent process. It writes the URL of its control API as the only line to
+ * standard output, and stops when its standard input ends.
  */
 import { serveControl } from "./control.ts";
 import { untilInterrupted } from "./interrupt.ts";
@@ -8,7 +8,7 @@ import { startStack } from "./stack.ts";
 
 const interrupted = untilInterrupted();
 await serve();
-// Its reading of standard input would keep the process.
+// A pending read of standard input would keep the process alive.
 Deno.exit(0);
 
 async function serve(): Promise<void> {

@@ -17,22 +17,22 @@ import { S3Faults } from "./s3_faults.ts";
 import { startS3 } from "./s3/mod.ts";
 import type { Permissions, S3Server } from "./s3/types.ts";
 
-/** The one project that gets the real pg_cron, where the server offers it, has this name. */
+/** Name of the one project that gets the real pg_cron if the server has it. */
 export const PG_CRON_PROJECT = "pg_cron_project";
 
 const REGION = "eu-central-1";
 
 const SUPABASE_DIRECTORY = fileURLToPath(new URL("../supabase", import.meta.url));
 
-/** What a stack is started with. */
+/** Options for starting a stack. */
 export interface StackOptions {
-  /** Where `postgres` and `initdb` lie: HOLDFAST_POSTGRES_BIN, else the npm package's. */
+  /** Folder of `postgres` and `initdb`; HOLDFAST_POSTGRES_BIN or the npm package's by default. */
   postgresBin?: string;
-  /** Whether Postgres writes through to the disk; false by default. */
+  /** Whether PostgreSQL syncs writes to the disk; false by default. */
   fsync?: boolean;
 }
 
-/** A bucket of its own for a repository, as the secrets that point Holdfast to it. */
+/** A bucket for one repository, with the secrets that configure Holdfast to use it. */
 export interface RepositoryBucket {
   bucket: string;
   endpoint: string;
@@ -44,11 +44,11 @@ export interface RepositoryBucket {
 }
 
 /**
- * Everything that a Supabase project and its off-site side are made of, on this machine alone: one
- * PostgreSQL, one S3 server, any number of projects. All of it ends with the process.
+ * A local stack: one PostgreSQL server, one S3 server and any number of Supabase projects. It needs
+ * no other machine. Everything ends with the process.
  */
 export class Stack implements AsyncDisposable {
-  /** What goes wrong with requests to the S3 server on purpose. */
+  /** Injected faults of the S3 server. */
   readonly s3Faults = new S3Faults();
   readonly #projects = new Map<string, Project>();
   readonly #modules: ModuleCache;
@@ -72,10 +72,10 @@ export class Stack implements AsyncDisposable {
   }
 
   /**
-   * Makes and starts a project.
+   * Creates and starts a project.
    *
-   * @throws {RangeError} where a project of this name is running, or where the server lacks the
-   * pg_cron that is asked for
+   * @throws {RangeError} if a project with this name is running, or if pg_cron is requested and the
+   * server lacks it
    */
   async createProject(options: Partial<ProjectOptions> = {}): Promise<Project> {
     const directory = options.directory ?? SUPABASE_DIRECTORY;
@@ -113,9 +113,9 @@ export class Stack implements AsyncDisposable {
   }
 
   /**
-   * A running project by its name.
+   * Returns a running project by its name.
    *
-   * @throws {RangeError} where there is none
+   * @throws {RangeError} if no such project is running
    */
   project(name: string): Project {
     const project = this.#projects.get(name);
@@ -129,14 +129,16 @@ export class Stack implements AsyncDisposable {
   }
 
   /**
-   * Lends a project that looks new: with Holdfast, its functions in this process, its cron jobs
-   * fired by hand. `deleteProject` gives it back.
+   * Lends a pooled project in its initial state. It has Holdfast installed, its functions run in
+   * this process, and its cron jobs run only when they are fired. `deleteProject` returns it.
    */
   acquireProject(secrets: Record<string, string> = {}): Promise<Project> {
     return this.#pool.acquire(secrets);
   }
 
-  /** Stops a project and drops its database, or takes a lent one back; nothing where there is none. */
+  /**
+   * Deletes a project with its database, or takes a lent one back. An unknown name has no effect.
+   */
   async deleteProject(name: string): Promise<void> {
     if (this.#pool.has(name)) await this.#pool.release(name);
     else await this.#endProject(name);
@@ -163,7 +165,7 @@ export class Stack implements AsyncDisposable {
     return database;
   }
 
-  /** Makes an empty bucket, and the secrets by which functions reach it with these permissions. */
+  /** Creates an empty bucket, and the secrets with which functions access it. */
   async createRepositoryBucket(
     options: { permissions?: Permissions; prefix?: string } = {},
   ): Promise<RepositoryBucket> {
@@ -172,7 +174,7 @@ export class Stack implements AsyncDisposable {
     return this.repositoryBucket(bucket, options);
   }
 
-  /** The same bucket for another key or another prefix. */
+  /** Returns an existing bucket with a different key or prefix. */
   repositoryBucket(
     bucket: string,
     options: { permissions?: Permissions; prefix?: string } = {},
@@ -196,13 +198,13 @@ export class Stack implements AsyncDisposable {
     };
   }
 
-  /** Stops everything and removes what it left on the disk. */
+  /** Stops everything and removes its files. */
   stop(): Promise<void> {
     return this.#stopped ??= this.#stopAll();
   }
 
   async #stopAll(): Promise<void> {
-    // Whatever fails to end in good order: its processes and files go with the workspace.
+    // The workspace is disposed of last. It ends the remaining processes if a part fails to stop.
     await using _workspace = this.workspace;
     await using _postgres = this.postgres;
     await using _s3 = this.s3;
@@ -221,7 +223,7 @@ export interface S3Credentials {
   secretAccessKey: string;
 }
 
-/** Starts PostgreSQL and the S3 server, without a project yet. Takes about two seconds. */
+/** Starts PostgreSQL and the S3 server, without a project. It takes about two seconds. */
 export async function startStack(options: StackOptions = {}): Promise<Stack> {
   const workspace = await createWorkspace();
   try {
@@ -250,7 +252,7 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
   }
 }
 
-/** The functions of a folder: its folders with a main module that are not shared code. */
+/** The names of a folder's functions: subfolders with a main module, except shared code. */
 async function functionNames(directory: string): Promise<string[]> {
   const names: string[] = [];
   for await (const entry of Deno.readDir(directory)) {

@@ -8,16 +8,16 @@ import { describeNextSteps, describePlan } from "./report.ts";
 import { readShipped } from "./shipped.ts";
 import { writeSql } from "./sql.ts";
 
-/** What `add` touches of the world, so that a test can hand it another one. */
+/** The input and output of `add`. Tests pass their own. */
 export interface AddEnvironment {
-  /** Absolute: the checkout of Holdfast that is copied from. */
+  /** Absolute path of the Holdfast checkout that `add` copies from. */
   checkout: string;
-  /** Absolute: what a relative PATH starts from. */
+  /** Absolute path that a relative PATH is resolved against. */
   workingDirectory: string;
   now(): Date;
   print(text: string): void;
   printError(text: string): void;
-  /** The answer to a yes or no question; undefined where there is no terminal to ask on. */
+  /** Asks a yes or no question; undefined if there is no terminal. */
   ask: ((question: string) => boolean) | undefined;
   writer?: Writer;
 }

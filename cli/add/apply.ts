@@ -3,10 +3,10 @@ import { AddError, reasonOf } from "./errors.ts";
 import { readIfPresent, removeFile, replaceFile, sameBytes } from "./files.ts";
 import type { Change } from "./plan.ts";
 
-/** The two ways in which `add` changes a file, each whole or not at all. */
+/** The two operations by which `add` changes a file. Each is atomic. */
 export interface Writer {
   replace(path: string, bytes: Uint8Array): Promise<void>;
-  /** Also removes the folders that it leaves empty, up to but not including `top`. */
+  /** Removes a file, and its parent folders below `top` if they are then empty. */
   remove(path: string, top: string): Promise<void>;
 }
 
@@ -14,10 +14,11 @@ export interface Writer {
 export const fileWriter: Writer = { replace: replaceFile, remove: removeFile };
 
 /**
- * Makes the changes in their order. Each file is whole at any time, and the lock file is the last:
- * where this stops half-way, the same command completes it.
+ * Applies the changes in order. Each file is replaced atomically, and the lock file is written
+ * last. If `add` stops before the end, running the same command again completes it.
  *
- * @throws AddError `changed_meanwhile`, with nothing written; `write_failed`
+ * @throws AddError `changed_meanwhile` if a file changed since the plan (nothing is written);
+ * `write_failed`
  */
 export async function applyChanges(
   supabase: string,

@@ -6,17 +6,18 @@ import { CONFIG_FILE } from "./names.ts";
 /** A table of TOML, parsed. */
 type Table = Record<string, unknown>;
 
-/** Stands above the first section that is added. */
+/** The comment above the first added section. */
 const COMMENT = "# Holdfast's functions check Holdfast's own keys, which are no JWTs.";
 
 /**
- * Sees to it that config.toml turns off the gateway's JWT check for these functions. An edit of the
- * text: every byte, comment and line end that is there stays; only what is missing is added.
+ * Edits config.toml so that it turns off the gateway's JWT check for these functions. It only
+ * inserts missing lines; all existing bytes, comments and line ends stay.
  * The CLI (2.117.0) finds a function's deno.json and index.ts by itself, so nothing else is needed.
  *
- * @param bytes config.toml
- * @throws AddError `config_malformed`; `config_conflict` where a section says otherwise;
- * `config_needs_hand` where it is written in a way that cannot be added to
+ * @param bytes content of config.toml
+ * @returns the new content
+ * @throws AddError `config_malformed`; `config_conflict` if a section has a conflicting setting;
+ * `config_needs_hand` if the file's syntax does not allow inserting the section
  */
 export function editConfig(bytes: Uint8Array, functions: string[]): Uint8Array<ArrayBuffer> {
   const original = decode(bytes);
@@ -39,7 +40,7 @@ export function editConfig(bytes: Uint8Array, functions: string[]): Uint8Array<A
   return new TextEncoder().encode(text);
 }
 
-/** A byte order mark stays in the text, so that it is written again. */
+/** Decodes UTF-8. The byte order mark stays in the text, so that it is written again. */
 function decode(bytes: Uint8Array): string {
   try {
     return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
@@ -75,12 +76,15 @@ function isTable(value: unknown): value is Table {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-/** The parser's tables have no prototype, and ours have one; a clone does not tell them apart. */
+/**
+ * Compares clones, because the parser's tables have no prototype and a strict comparison would
+ * fail.
+ */
 function sameValues(one: Table | null, other: Table): boolean {
   return isDeepStrictEqual(structuredClone(one), structuredClone(other));
 }
 
-/** What config.toml is to say in the end: as before, and verify_jwt = false in each section. */
+/** The expected result: the parsed config with `verify_jwt = false` in each of the sections. */
 function withSections(config: Table, names: string[]): Table {
   const functions = { ...(isTable(config.functions) ? config.functions : {}) };
   for (const name of names) {
@@ -89,7 +93,9 @@ function withSections(config: Table, names: string[]): Table {
   return { ...config, functions };
 }
 
-/** Values with which a function would not be Holdfast's, would not be deployed, or would refuse. */
+/**
+ * Refuses settings that replace a function's entrypoint, prevent its deployment or reject its keys.
+ */
 function refuseConflict(text: string, name: string, section: Table) {
   const wanted: [key: string, right: (value: unknown) => boolean, value: string][] = [
     ["verify_jwt", (value) => value === false, "false"],
@@ -113,7 +119,7 @@ function isPath(path: string): (value: unknown) => boolean {
   return (value) => value === path || value === `./${path}`;
 }
 
-/** `line 12: `, where the section and its key are found as lines of their own. */
+/** `line 12: ` if the section and its key are on separate lines; otherwise an empty text. */
 function locate(text: string, name: string, key: string): string {
   const lines = text.split("\n");
   const header = lines.findIndex((line) => headerOf(name).test(line));
@@ -125,7 +131,7 @@ function locate(text: string, name: string, key: string): string {
   return at === -1 || (next !== -1 && at > next) ? "" : `line ${at + 1}: `;
 }
 
-/** `[functions.NAME]`, in each way in which TOML lets it be written. */
+/** Matches `[functions.NAME]` in every spelling that TOML allows. */
 function headerOf(name: string): RegExp {
   const key = (word: string) => `(?:${word}|"${word}"|'${word}')`;
   return new RegExp(`^\\s*\\[\\s*${key("functions")}\\s*\\.\\s*${key(name)}\\s*\\]\\s*(?:#[^]*)?$`);
@@ -136,7 +142,7 @@ function insertIntoSection(text: string, name: string): string {
   const header = lines.findIndex((line) => headerOf(name).test(line));
   if (header === -1) return text;
   const end = lineEndOf(text);
-  // The last line of a file may have no end; the line that follows it gives it one.
+  // If the header is the last line, it may lack a line end, so one is inserted before the new line.
   if (header === lines.length - 1) return `${text}${end}verify_jwt = false${end}`;
   lines.splice(header + 1, 0, `verify_jwt = false${end.slice(0, -1)}`);
   return lines.join("\n");
@@ -152,7 +158,7 @@ function appendSections(text: string, names: string[]): string {
   return text + gap + sections.join(end);
 }
 
-/** The file's own: that of its first line. */
+/** The file's line end: the one of its first line. */
 function lineEndOf(text: string): "\n" | "\r\n" {
   const first = text.indexOf("\n");
   return first > 0 && text[first - 1] === "\r" ? "\r\n" : "\n";

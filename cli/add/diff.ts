@@ -1,8 +1,8 @@
 import { createTwoFilesPatch, FILE_HEADERS_ONLY } from "diff";
 
 /**
- * What changes in a text file, as a unified diff with three lines of context; empty where nothing
- * does. `undefined` stands for a file that is not there.
+ * The changes of a text file as a unified diff with three lines of context; empty if nothing
+ * changes. `undefined` stands for a missing file.
  */
 export function unifiedDiff(
   path: string,

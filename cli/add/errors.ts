@@ -1,12 +1,12 @@
 /**
- * A refusal that the reader can act on: what is wrong, where, and what to do next. Nothing was
- * written, unless the message says otherwise.
+ * A refusal for the user. Its message names the cause, the file and the next step. No file was
+ * written, unless the message states which.
  */
 export class AddError extends Error {
   override readonly name = "AddError";
-  /** Stable, in snake_case. */
+  /** Stable identifier of the error, in snake_case. */
   readonly code: string;
-  /** 2: the command line is wrong. 1: it was understood and is refused. */
+  /** 2 if the command line is wrong, 1 for every other refusal. */
   readonly exitCode: 1 | 2;
 
   constructor(code: string, message: string, exitCode: 1 | 2 = 1) {
@@ -16,13 +16,13 @@ export class AddError extends Error {
   }
 }
 
-/** What the operating system says of a failed file operation, without Deno's prefix. */
+/** The operating system's message for a failed file operation, without Deno's prefix. */
 export function reasonOf(error: unknown): string {
   const text = error instanceof Error ? error.message : String(error);
   return text.replace(/ \(os error \d+\)/, "");
 }
 
-/** A path that cannot be read, whatever the reason. */
+/** The error for a path that cannot be read. */
 export function unreadable(path: string, error: unknown): AddError {
   const message = `${path} cannot be read: ${
     reasonOf(error)
@@ -30,7 +30,7 @@ export function unreadable(path: string, error: unknown): AddError {
   return new AddError("unreadable", message);
 }
 
-/** A path where something of another kind is. */
-export function inTheWay(path: string, fault: string): AddError {
-  return new AddError("in_the_way", `${path} ${fault}.\nMove that away and run this again.`);
+/** The error for a path that is occupied by a file or folder of the wrong kind. */
+export function pathOccupied(path: string, fault: string): AddError {
+  return new AddError("path_occupied", `${path} ${fault}.\nMove that away and run this again.`);
 }

@@ -1,10 +1,10 @@
 import { createHash } from "node:crypto";
 import { basename, dirname, join } from "node:path";
-import { inTheWay, unreadable } from "./errors.ts";
+import { pathOccupied, unreadable } from "./errors.ts";
 
 /**
- * SHA-256, in hex, of a text file's bytes with CR LF read as LF: git on Windows turns the line ends
- * of a checkout, and that is no edit.
+ * SHA-256, in hex, of a text file's bytes with CR LF read as LF. Git on Windows converts the line
+ * ends of a checkout, and such a file must not count as edited.
  */
 export function hashText(bytes: Uint8Array): string {
   const hash = createHash("sha256");
@@ -24,10 +24,10 @@ export function sameBytes(one: Uint8Array | undefined, other: Uint8Array | undef
 }
 
 /**
- * The bytes of a file, or undefined where there is none.
+ * The bytes of a file; undefined if it does not exist.
  *
- * @throws AddError `in_the_way` where something else than a file is there, or a file is where one
- * of its folders should be; `unreadable` where it cannot be read
+ * @throws AddError `path_occupied` if the path is not a file, or if a file is at the path of one
+ * of its folders should be; `unreadable` if it cannot be read
  */
 export async function readIfPresent(path: string): Promise<Uint8Array<ArrayBuffer> | undefined> {
   try {
@@ -35,16 +35,16 @@ export async function readIfPresent(path: string): Promise<Uint8Array<ArrayBuffe
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return undefined;
     if (error instanceof Deno.errors.IsADirectory) {
-      throw inTheWay(path, "is a folder, and a file belongs there");
+      throw pathOccupied(path, "is a folder, and a file belongs there");
     }
     if (error instanceof Deno.errors.NotADirectory) {
-      throw inTheWay(path, "cannot be there, for one of its folders is a file");
+      throw pathOccupied(path, "cannot be there, for one of its folders is a file");
     }
     throw unreadable(path, error);
   }
 }
 
-/** Replaces a file whole, by a rename, making its folders; its permissions stay. */
+/** Replaces a file atomically by a rename. It creates missing folders and keeps the permissions. */
 export async function replaceFile(path: string, bytes: Uint8Array): Promise<void> {
   await Deno.mkdir(dirname(path), { recursive: true });
   const target = await realPathOr(path);
@@ -63,19 +63,19 @@ export async function replaceFile(path: string, bytes: Uint8Array): Promise<void
   }
 }
 
-/** Removes a file and the folders that it leaves empty, up to but not including `top`. */
+/** Removes a file, and its parent folders below `top` if they are then empty. */
 export async function removeFile(path: string, top: string): Promise<void> {
   await Deno.remove(path);
   for (let folder = dirname(path); folder.length > top.length; folder = dirname(folder)) {
     try {
       await Deno.remove(folder);
     } catch {
-      return; // Not empty: somebody else's files are in it.
+      return; // Not empty: the folder holds files of the user.
     }
   }
 }
 
-/** A rename over a symbolic link would leave its target as it was. */
+/** Resolves symbolic links: a rename over a link would replace the link, not its target. */
 async function realPathOr(path: string): Promise<string> {
   try {
     return await Deno.realPath(path);

@@ -2,30 +2,30 @@ import { z } from "zod";
 import { AddError } from "./errors.ts";
 import { LOCK_FILE } from "./names.ts";
 
-/** Where one of Holdfast's migrations landed. */
+/** One of Holdfast's migrations as it was installed. */
 export interface LockedMigration {
-  /** The digits that its file begins with. */
+  /** The digits at the start of its file's name. */
   time: string;
-  /** Of what was shipped. */
+  /** Hash of the shipped file. */
   sha256: string;
 }
 
-/** What was installed into a project: `supabase/holdfast.lock.json`. */
+/** The content of `supabase/holdfast.lock.json`: what was installed into a project. */
 export interface Lock {
-  /** Of Holdfast. */
+  /** Version of Holdfast. */
   version: string;
-  /** By name. */
+  /** The installed migrations by name. */
   migrations: Record<string, LockedMigration>;
-  /** Path below the supabase folder → sha256 of what was shipped. */
+  /** Path below the supabase folder → sha256 of the shipped file. */
   files: Record<string, string>;
 }
 
-/** Of the lock file itself; another one means a newer Holdfast. */
+/** Format of the lock file. A different number means that a newer Holdfast wrote it. */
 const LOCK_FORMAT = 1;
 
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/, "64 hex digits");
 
-/** What is listed may be removed by an upgrade: no path may lead out of Holdfast's own folders. */
+/** An upgrade may remove listed files, so no path may lead out of Holdfast's folders. */
 const ownPath = z.string().regex(
   /^functions\/(_holdfast|holdfast-[a-z0-9-]+)(\/(?!\.\.?(\/|$))[^/\\\0]+)+$/,
   "a path below functions/_holdfast or functions/holdfast-…",
@@ -44,7 +44,7 @@ const lockSchema = z.strictObject({
 /**
  * Reads the text of a lock file.
  *
- * @throws AddError `lock_malformed`, which names every fault; `lock_newer`
+ * @throws AddError `lock_malformed`, which lists every fault; `lock_newer`
  */
 export function parseLock(text: string): Lock {
   let value: unknown;
@@ -71,7 +71,7 @@ export function parseLock(text: string): Lock {
   return { version, migrations, files };
 }
 
-/** The text of a lock file: sorted, so that it changes no more than what was installed does. */
+/** The text of a lock file. Keys are sorted, so that the diff shows only real changes. */
 export function formatLock(lock: Lock): string {
   const sorted = <T>(record: Record<string, T>) =>
     Object.fromEntries(Object.entries(record).sort(([one], [other]) => one < other ? -1 : 1));

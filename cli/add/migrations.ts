@@ -3,28 +3,28 @@ import type { LockedMigration } from "./lock.ts";
 import type { ShippedMigration } from "./shipped.ts";
 import { allocateTimes, areInFuture } from "./times.ts";
 
-/** A migration in the project's folder, its own or one of Holdfast's. */
+/** A migration in the project's folder: the project's own or one of Holdfast's. */
 export interface PresentMigration {
-  /** Digits, 14 as a rule. */
+  /** Digits, usually 14. */
   version: string;
   name: string;
   file: string;
   sha256: string;
 }
 
-/** What to do about Holdfast's migrations in a project. */
+/** The plan for Holdfast's migrations in a project. */
 export interface MigrationPlan {
   /** New files, in order. */
   add: { file: string; bytes: Uint8Array<ArrayBuffer> }[];
-  /** All of Holdfast's migrations as they will then be, by name. */
+  /** All of Holdfast's migrations after the change, by name. */
   recorded: Record<string, LockedMigration>;
-  /** For the reader: what was found and left alone. */
+  /** Notes for the user on files that were found and not changed. */
   notes: string[];
 }
 
 /**
- * Finds which of Holdfast's migrations a project has, by the lock file and by name, and gives times
- * to those that it lacks. One that landed is never changed and never copied again.
+ * Finds which of Holdfast's migrations a project has, by the lock file and by name, and allocates
+ * times for the missing ones. It never changes or copies an installed migration again.
  *
  * @throws AddError `migration_changed`, `migration_name_taken`, `migration_twice`,
  * `older_than_installed`, `no_later_time`

@@ -1,5 +1,5 @@
-/** Below the supabase folder: what was installed. */
+/** Path of the lock file below the supabase folder. */
 export const LOCK_FILE = "holdfast.lock.json";
 
-/** Below the supabase folder: the Supabase CLI's settings. */
+/** Path of the Supabase CLI's settings below the supabase folder. */
 export const CONFIG_FILE = "config.toml";

@@ -1,4 +1,4 @@
-/** A step that follows `add`; README.md has the same commands in the same order. */
+/** A step after `add`. README.md lists the same commands in the same order. */
 export interface NextStep {
   why: string;
   /** A file to write first, with its path from the folder that holds supabase. */
@@ -6,10 +6,10 @@ export interface NextStep {
   commands: string[];
 }
 
-/** `supabase init` has git pass `.env.*.local` by. */
+/** The .gitignore of `supabase init` excludes `.env.*.local`, so git never commits the secrets. */
 const SECRETS_FILE = "supabase/.env.holdfast.local";
 
-/** From the files in the folder to a scheduled backup. */
+/** The steps from the copied files to a scheduled backup. */
 export const NEXT_STEPS: NextStep[] = [
   {
     why: "Once: log in, and link the folder to your project.",

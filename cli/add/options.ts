@@ -16,7 +16,7 @@ Options
 Exit status: 0 done, 1 refused (nothing was written unless it says so), 2 wrong command line.
 `;
 
-/** What the command line asks for. */
+/** The parsed command line. */
 export type Command =
   | { kind: "help" }
   | { kind: "sql"; file: string | undefined; force: boolean }
@@ -49,7 +49,7 @@ export function parseOptions(args: string[]): Command {
 function parse(args: string[]) {
   try {
     return parseArgs({
-      // A switch with an optional value is none of parseArgs' kinds; the file is the positional.
+      // parseArgs has no option with an optional value, so the file is read as the positional.
       args: args.flatMap((arg) =>
         arg.startsWith("--sql=") ? ["--sql", arg.slice("--sql=".length)] : [arg]
       ),
@@ -63,7 +63,7 @@ function parse(args: string[]) {
       },
     });
   } catch (error) {
-    // "Unknown option '--x'. To specify a positional argument starting with …": the first is enough.
+    // parseArgs adds advice on positional arguments. The first sentence is enough.
     throw usage((error as Error).message.split(". ")[0] ?? "");
   }
 }

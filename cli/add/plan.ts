@@ -10,31 +10,31 @@ import type { Shipped, ShippedFile } from "./shipped.ts";
 
 /** One file that changes. */
 export interface Change {
-  /** Below the supabase folder, with `/`. */
+  /** Path below the supabase folder, with `/`. */
   path: string;
-  /** As it is now; undefined where there is none. */
+  /** The current bytes; undefined if the file does not exist. */
   before: Uint8Array<ArrayBuffer> | undefined;
-  /** As it will be; undefined where it is removed. */
+  /** The new bytes; undefined if the file is removed. */
   after: Uint8Array<ArrayBuffer> | undefined;
-  /** Whether the user's own words change: those are shown as a diff. */
+  /** True if the change affects text of the user. Such changes are shown as a diff. */
   theirs: boolean;
 }
 
-/** All that `add` would do, in the order in which it does it. */
+/** All changes of `add`, in the order in which it applies them. */
 export interface Plan {
   changes: Change[];
-  /** For the reader: what was found and left alone. */
+  /** Notes for the user on files that were found and not changed. */
   notes: string[];
-  /** Files of Holdfast that were edited there and that a change overwrites or removes. */
+  /** Files of Holdfast that the user edited and that a change overwrites or removes. */
   edited: string[];
 }
 
 const EMPTY_LOCK: Lock = { version: "", migrations: {}, files: {} };
 
 /**
- * Works out what to change in a project, and changes nothing.
+ * Plans the changes of a project. It only reads.
  *
- * @throws AddError for each thing that stands in the way
+ * @throws AddError if something prevents the installation
  */
 export async function makePlan(
   shipped: Shipped,
@@ -66,7 +66,8 @@ export async function makePlan(
   }
   await planRemovals(plan, shipped, lock, read);
 
-  // Last: until it says so, nothing is installed, and the same command goes on where it stopped.
+  // The lock file comes last: if `add` stops before it, the same command completes the
+  // installation.
   const newLock = new TextEncoder().encode(formatLock({
     version: shipped.version,
     migrations: migrations.recorded,
@@ -94,7 +95,7 @@ async function planFile(plan: Plan, file: ShippedFile, lock: Lock, read: Read, f
   plan.changes.push({ path: file.path, before, after: file.bytes, theirs: edited });
 }
 
-/** What an older version brought and this one does not; an edited file counts as the user's. */
+/** Plans to remove files that an older version shipped and this one does not. Edited files stay. */
 async function planRemovals(plan: Plan, shipped: Shipped, lock: Lock, read: Read) {
   const kept = new Set(shipped.files.map((file) => file.path));
   for (const [path, recorded] of Object.entries(lock.files)) {

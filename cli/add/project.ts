@@ -1,5 +1,5 @@
 import { basename, join } from "node:path";
-import { AddError, inTheWay, unreadable } from "./errors.ts";
+import { AddError, pathOccupied, unreadable } from "./errors.ts";
 import { hashText, readIfPresent } from "./files.ts";
 import type { PresentMigration } from "./migrations.ts";
 import { MIGRATION_FILE } from "./shipped.ts";
@@ -8,13 +8,13 @@ import { MIGRATION_FILE } from "./shipped.ts";
 export interface ProjectFolder {
   /** The folder named `supabase`, absolute. */
   supabase: string;
-  /** Where the user runs the Supabase CLI: the folder that holds it. */
+  /** The folder that contains `supabase`, in which the user runs the Supabase CLI. */
   root: string;
 }
 
 /**
- * Finds the project of a path: the folder that contains `supabase/config.toml`, or that `supabase`
- * folder itself.
+ * Finds the project of a path. The path is the folder that contains `supabase/config.toml`, or the
+ * `supabase` folder itself.
  *
  * @throws AddError `path_missing`, `path_is_a_file`, `not_a_project`, `own_checkout`, `unreadable`
  */
@@ -41,10 +41,10 @@ export async function findProject(path: string, checkout: string): Promise<Proje
 }
 
 /**
- * The migrations in a project's folder, as the Supabase CLI sees them: files of another form are
- * passed over.
+ * Lists the migrations in a project's folder as the Supabase CLI does: it skips files whose names
+ * do not have the form of a migration.
  *
- * @throws AddError `in_the_way`, `unreadable`
+ * @throws AddError `path_occupied`, `unreadable`
  */
 export async function readPresentMigrations(supabase: string): Promise<PresentMigration[]> {
   const folder = join(supabase, "migrations");
@@ -67,7 +67,7 @@ async function listFiles(folder: string): Promise<string[]> {
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return [];
     if (error instanceof Deno.errors.NotADirectory) {
-      throw inTheWay(folder, "is a file, and a folder belongs there");
+      throw pathOccupied(folder, "is a file, and a folder belongs there");
     }
     throw unreadable(folder, error);
   }
@@ -95,7 +95,7 @@ async function existingFolder(path: string): Promise<string> {
   return await Deno.realPath(path);
 }
 
-/** Also true of a folder with that name, which is then refused when it is read. */
+/** Whether the path exists. It is also true for a folder, which is refused when it is read. */
 async function hasFile(path: string): Promise<boolean> {
   try {
     await Deno.stat(path);

@@ -2,7 +2,7 @@ import { unifiedDiff } from "./diff.ts";
 import { NEXT_STEPS } from "./next_steps.ts";
 import type { Change, Plan } from "./plan.ts";
 
-/** What a plan would change, for the reader to agree to. */
+/** Describes a plan's changes, for the user to confirm. */
 export function describePlan(plan: Plan): string {
   const ours = plan.changes.filter((change) => !change.theirs);
   const theirs = plan.changes.filter((change) => change.theirs);
@@ -15,7 +15,7 @@ export function describePlan(plan: Plan): string {
   ].filter((part) => part !== "").join("\n");
 }
 
-/** The commands that come next, as the README has them. */
+/** The next commands, as the README lists them. */
 export function describeNextSteps(): string {
   const steps = NEXT_STEPS.map(({ why, file, commands }) =>
     [`# ${why}`, ...(file ? [file.text.replace(/^/gm, "#   ")] : []), ...commands]

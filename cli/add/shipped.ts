@@ -4,13 +4,13 @@ import { hashText } from "./files.ts";
 
 /** A file that goes into a project's supabase folder. */
 export interface ShippedFile {
-  /** Below the supabase folder, with `/`: `functions/_holdfast/config/settings.ts`. */
+  /** Path below the supabase folder, with `/`: `functions/_holdfast/config/settings.ts`. */
   path: string;
   bytes: Uint8Array<ArrayBuffer>;
   sha256: string;
 }
 
-/** A migration, without the time that it gets in the project's folder. */
+/** A migration, without the time that is allocated for it in the project's folder. */
 export interface ShippedMigration {
   /** `holdfast_schema`, the same in every version of Holdfast. */
   name: string;
@@ -18,28 +18,28 @@ export interface ShippedMigration {
   sha256: string;
 }
 
-/** What a checkout of Holdfast has to give. */
+/** The files of a Holdfast checkout that are installed into projects. */
 export interface Shipped {
   version: string;
-  /** The Edge Functions, sorted: `holdfast-api` and so on. */
+  /** Names of the Edge Functions, sorted. */
   functions: string[];
   files: ShippedFile[];
-  /** In the order in which they are applied. */
+  /** The migrations in the order in which they are applied. */
   migrations: ShippedMigration[];
 }
 
-/** A file of migrations as the Supabase CLI recognises it: digits, `_`, a name. */
+/** Name of a migration's file as the Supabase CLI recognises it: digits, `_`, a name. */
 export const MIGRATION_FILE = /^([0-9]+)_(.*)\.sql$/;
 
 const SHARED_FOLDER = "_holdfast";
 const FUNCTION_FOLDER = /^holdfast-[a-z0-9-]+$/;
 const VERSION_CONSTANT = /export const VERSION = "([^"]+)"/;
 
-/** Left behind: tests and what only a developer of Holdfast needs. */
+/** Files that are not copied: tests, and files that only a developer of Holdfast needs. */
 const NOT_SHIPPED = /^(\..*|node_modules|tests?|testdata|deno\.lock|.*[._](test|bench)\.[a-z]+)$/;
 
 /**
- * Reads what a checkout ships.
+ * Reads the files that a checkout ships.
  *
  * @throws AddError `checkout_incomplete`
  */

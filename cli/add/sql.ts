@@ -5,9 +5,9 @@ import { readIfPresent, sameBytes } from "./files.ts";
 import { readShipped, type Shipped } from "./shipped.ts";
 
 /**
- * `add --sql`: writes one file for the SQL editor, or to stdout.
+ * `add --sql`: writes all migrations as one text for the SQL editor, into a file or to stdout.
  *
- * @throws AddError `file_exists`, `write_failed`, `in_the_way`
+ * @throws AddError `file_exists`, `write_failed`, `path_occupied`
  */
 export async function writeSql(
   command: { file: string | undefined; force: boolean },
@@ -36,8 +36,8 @@ export async function writeSql(
 }
 
 /**
- * All migrations as one transaction that refuses to run twice. It leaves the CLI's record of
- * migrations alone: a row there without a file in the folder would make `db push` refuse.
+ * All migrations as one transaction. It raises an error if Holdfast is already installed. It does
+ * not write to the CLI's record of migrations: a row without a file would make `db push` refuse.
  */
 export function buildSql(shipped: Shipped): string {
   const parts = shipped.migrations.map(({ name, bytes }) =>

@@ -4,29 +4,31 @@ import { AddError } from "./errors.ts";
 const TIME_DIGITS = 14;
 
 /**
- * Seconds of the times that are given: `supabase migration new` takes the clock's, 00 to 59, so none
- * of a project's own migrations, on whatever branch, can have such a time. The CLI compares versions
- * as texts; it shows one that is no time of the clock as it stands there.
+ * First value for the seconds of allocated times. `supabase migration new` uses the clock's
+ * seconds, 00 to 59, so no migration of the project can have the same time, on any branch. The CLI
+ * accepts such times: it compares versions as texts and prints an invalid time unchanged.
  */
 const FIRST_SECOND = 60;
 const LAST_SECOND = 99;
 
 const MINUTE = 60_000;
 
-/** A time that is given: a minute of the clock, in milliseconds, and a second past its end. */
+/**
+ * An allocated time: a minute of the clock, in milliseconds, and a value of 60 or more for seconds.
+ */
 interface Slot {
   minute: number;
   second: number;
 }
 
 /**
- * Times for new migrations: UTC, of the minute that has just passed, so that what a project makes
- * from now on comes after them; and all after every migration that is there, in each of the orders
- * in which the Supabase CLI meets them (by version and by file name; the two differ where a version
- * is shorter or longer than 14 digits).
+ * Allocates times for new migrations. They are in UTC and in the previous minute, so that later
+ * migrations of the project come after them. They also come after every existing migration, both in
+ * the order of versions and in the order of file names. The Supabase CLI uses both orders, which
+ * differ if a version is shorter or longer than 14 digits.
  *
  * @param present versions in the folder: digits, of any length
- * @throws AddError `no_later_time` where a version leaves none, such as `99999999999999`
+ * @throws AddError `no_later_time` if no later time exists, as after `99999999999999`
  */
 export function allocateTimes(present: string[], count: number, now: Date): string[] {
   const newest = newestOf(present);
@@ -40,7 +42,7 @@ export function allocateTimes(present: string[], count: number, now: Date): stri
     times.push(format(slot));
     slot = next(slot);
   }
-  // Date reads a year below 100 as one of the 20th century, and ends at year 275760.
+  // Date reads a year below 100 as a year of the 20th century, and has no years after 275760.
   if (times.some((time) => time.length !== TIME_DIGITS || time <= newest)) {
     throw new AddError(
       "no_later_time",
@@ -60,12 +62,12 @@ function newestOf(present: string[]): string {
   return present.map(lastTimeOf).reduce((one, other) => one > other ? one : other, "");
 }
 
-/** The latest 14 digits that a version may stand for: `20270101` sorts after all times of its day. */
+/** The latest 14 digits that a version stands for: `20270101` sorts after all times of that day. */
 function lastTimeOf(version: string): string {
   return version.slice(0, TIME_DIGITS).padEnd(TIME_DIGITS, "9");
 }
 
-/** The first slot after these digits, which need not be a time of the clock. */
+/** The first slot after these digits, which may be an invalid time. */
 function slotAfter(digits: string): Slot {
   const [year, month, day, hour, minute] = [
     digits.slice(0, 4),
@@ -74,7 +76,7 @@ function slotAfter(digits: string): Slot {
     digits.slice(8, 10),
     digits.slice(10, 12),
   ].map(Number) as [number, number, number, number, number];
-  // Too large a field carries over, to a later time; one of 0 would go back.
+  // A field above its range gives a later time, which is safe. A 0 would give an earlier one.
   const at = Date.UTC(year, Math.max(month, 1) - 1, Math.max(day, 1), hour, minute);
   if (digitsOf(at).slice(0, 12) !== digits.slice(0, 12)) {
     return { minute: at, second: FIRST_SECOND };

@@ -1,13 +1,13 @@
 import type { z } from "zod";
 import type { Stack } from "../stack.ts";
 
-/** Something that another process may have the stack do. */
+/** An operation that another process can call. */
 export interface Operation<Input extends z.ZodType, Output> {
   input: Input;
   run: (stack: Stack, input: z.output<Input>) => Promise<Output> | Output;
 }
 
-/** Ties the two halves of an operation together, so that their types are checked and kept. */
+/** Creates an operation. The function infers and checks the types of input and output. */
 export function operation<Input extends z.ZodType, Output>(
   input: Input,
   run: (stack: Stack, input: z.output<Input>) => Promise<Output> | Output,

@@ -9,10 +9,10 @@ import {
 import { s3Operations } from "./s3_operations.ts";
 import { storageOperations } from "./storage_operations.ts";
 
-/** All that other processes may have the stack do, by the name under which they ask for it. */
+/** All operations of the control API, by name. */
 export const operations = {
   stackInfo: operation(z.strictObject({}), (stack) => ({
-    /** The folder of everything that the stack has on the disk. */
+    /** The folder of all files of the stack. */
     folder: stack.workspace.path,
     postgresMajorVersion: stack.postgres.majorVersion,
     hasPgCron: stack.postgres.hasPgCron,
@@ -34,8 +34,8 @@ export const operations = {
 export type Operations = typeof operations;
 export type OperationName = keyof Operations;
 
-/** What an operation takes. */
+/** The input of an operation. */
 export type Input<Name extends OperationName> = z.input<Operations[Name]["input"]>;
 
-/** What it gives back; all of it goes over the wire as JSON. */
+/** The result of an operation; it is transferred as JSON. */
 export type Output<Name extends OperationName> = Awaited<ReturnType<Operations[Name]["run"]>>;

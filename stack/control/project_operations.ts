@@ -6,7 +6,7 @@ import { operation } from "./operation.ts";
 const name = z.string().regex(/^[a-z][a-z0-9_]{0,40}$/);
 const secrets = z.record(z.string(), z.string());
 
-/** A platform's limits by its name, any others, or none. */
+/** A platform's name, custom limits, or `none`. */
 const limits = z.union([
   z.literal("none"),
   z.enum(["hosted", "selfHosted"]).transform((platform) => LIMITS[platform]),
@@ -33,12 +33,12 @@ const options = z.strictObject({
   cdn: z.boolean().optional(),
 });
 
-/** An input that names a project, with further fields. */
+/** An input with the field `project` and further fields. */
 function ofProject<Shape extends z.ZodRawShape>(shape: Shape) {
   return z.strictObject({ project: name, ...shape });
 }
 
-/** A project as a whole: its life, its secrets, its database. */
+/** Operations on a project: creation, deletion, secrets and database. */
 export const projectOperations = {
   createProject: operation(
     options,
@@ -81,7 +81,7 @@ export const databaseOperations = {
   ),
 };
 
-/** What runs in a project's database by itself. */
+/** Operations on a project's cron and net workers. */
 export const workerOperations = {
   fireCron: operation(
     ofProject({ job: z.string().optional(), at: z.iso.datetime().optional() }),
@@ -95,7 +95,7 @@ export const workerOperations = {
   ),
 };
 
-/** A project's functions. */
+/** Operations on a project's functions. */
 export const functionOperations = {
   functionLogs: operation(
     ofProject({ name: z.string().optional() }),

@@ -5,7 +5,7 @@ const permissions = z.enum(["all", "read", "append", "minimal"]);
 
 const delayMilliseconds = z.int().positive().optional();
 
-/** A fault of the S3 stand-in: see Fault there. */
+/** A fault of the S3 stand-in: see Fault in stack/s3/types.ts. */
 const fault = z.discriminatedUnion("kind", [
   z.strictObject({ kind: z.literal("delay"), delayMilliseconds }),
   z.strictObject({
@@ -38,7 +38,7 @@ const faultRule = z.strictObject({
   fault,
 });
 
-/** The S3 server, which all projects share: buckets keep tests apart. */
+/** Operations on the S3 server. All projects share it, so each test uses its own bucket. */
 export const s3Operations = {
   createRepositoryBucket: operation(
     z.strictObject({ permissions: permissions.optional(), prefix: z.string().optional() }),
@@ -60,7 +60,9 @@ export const s3Operations = {
       return { counts: countRoutes(records), records };
     },
   ),
-  /** Of all buckets, by route: all since the last reset, however many. */
+  /**
+   * Counts by route over all buckets since the last reset. They include requests without a record.
+   */
   s3RequestCounts: operation(z.strictObject({}), (stack) => stack.s3.requests.counts()),
   resetS3Requests: operation(z.strictObject({}), (stack) => stack.s3.requests.reset()),
   addS3Fault: operation(
@@ -75,7 +77,7 @@ export const s3Operations = {
     z.strictObject({ bucket: z.string(), hours: z.number().positive() }),
     (stack, { bucket, hours }) => stack.s3.ageUploads(bucket, hours * 60 * 60 * 1000),
   ),
-  /** Gives a bucket a default retention; what is in it stays. */
+  /** Sets a default retention on a bucket. Its objects stay. */
   lockS3Bucket: operation(
     z.strictObject({ bucket: z.string() }),
     (stack, { bucket }) => void stack.s3.locked.add(bucket),
@@ -92,7 +94,7 @@ function countRoutes(records: { route: string }[]): Record<string, number> {
   return counts;
 }
 
-/** Inverts a byte of bytes that lie in several files, one after the other. */
+/** Inverts one byte of an object whose bytes are the concatenation of several files. */
 async function flipByte(files: string[], at: number): Promise<void> {
   let offset = at;
   for (const path of files) {

@@ -3,7 +3,7 @@ import { operation } from "./operation.ts";
 
 const project = z.string();
 
-/** A fault of the Storage stand-in: see FaultRule there. */
+/** A fault of the Storage stand-in: see FaultRule in stack/storage/faults.ts. */
 const faultRule = z.strictObject({
   route: z.string().optional(),
   pathContains: z.string().optional(),
@@ -22,7 +22,7 @@ const faultRule = z.strictObject({
   }),
 });
 
-/** A project's Storage and the CDN before it. */
+/** Operations on a project's Storage and the CDN in front of it. */
 export const storageOperations = {
   storageRequests: operation(z.strictObject({ project }), (stack, { project }) => {
     const { requests } = stack.project(project).parts.storage;
@@ -32,7 +32,7 @@ export const storageOperations = {
       mostInFlight: requests.mostInFlight,
     };
   }),
-  /** By route: all since the last reset, however many. */
+  /** Counts by route since the last reset. They include requests without a record. */
   storageRequestCounts: operation(
     z.strictObject({ project }),
     (stack, { project }) => stack.project(project).parts.storage.requests.counts(),

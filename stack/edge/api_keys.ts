@@ -3,24 +3,24 @@ import { signJwt } from "./jwt.ts";
 import type { Head } from "./wire/head.ts";
 import type { Answer } from "./wire/proxy.ts";
 
-/** So long is a legacy key valid: Supabase signs them for ten years. */
+/** Validity of a legacy key. Supabase signs them for ten years. */
 const LEGACY_KEY_SECONDS = 315_360_000;
 
 /** The keys of one project. */
 export interface ApiKeys {
-  /** `sb_secret_…`: the gateway makes a token of role service_role of it. */
+  /** `sb_secret_…`: the gateway replaces it by a token of the role service_role. */
   secretKey: string;
-  /** `sb_publishable_…`: becomes a token of role anon. */
+  /** `sb_publishable_…`: the gateway replaces it by a token of the role anon. */
   publishableKey: string;
-  /** The legacy key, itself a token of role service_role. */
+  /** The legacy key: a token of the role service_role. */
   serviceRoleKey: string;
-  /** The legacy key, itself a token of role anon. */
+  /** The legacy key: a token of the role anon. */
   anonKey: string;
   /** Signs the project's tokens (HS256). */
   jwtSecret: string;
 }
 
-/** Makes the keys of a new project. */
+/** Creates the keys of a new project. */
 export function createApiKeys(projectName: string): ApiKeys {
   const jwtSecret = randomBytes(30).toString("base64url");
   const issuedAt = Math.floor(Date.now() / 1000);
@@ -41,18 +41,19 @@ export function createApiKeys(projectName: string): ApiKeys {
   };
 }
 
-/** 22 random characters and, after an underscore, 8 more: the form of Supabase's keys. */
+/** A key in Supabase's format: 22 random characters, an underscore and 8 more characters. */
 function opaqueKey(prefix: string): string {
   const random = randomBytes(30).toString("base64url").replaceAll("_", "-");
   return `${prefix}_${random.slice(0, 22)}_${random.slice(22, 30)}`;
 }
 
-/** What the gateway makes of the key of a request: the head to pass on, or a refusal. */
+/** The result of checking a request's key: the head to forward, or a refusal. */
 export type KeyCheck = { head: Head } | { refusal: Answer };
 
 /**
- * Puts the token that a secret or publishable key stands for into Authorization. A user's token, or
- * a legacy key, in Authorization stays; no key at all is passed on, for the service to judge.
+ * Sets Authorization to the token that corresponds to a secret or publishable key. A user's token
+ * or a legacy key in Authorization stays. A request without a key is forwarded, and the service
+ * decides.
  */
 export function translateKey(head: Head, keys: ApiKeys): KeyCheck {
   const bearer = head.get("authorization")?.match(/^Bearer (.*)$/i)?.[1];
@@ -69,8 +70,8 @@ export function translateKey(head: Head, keys: ApiKeys): KeyCheck {
 }
 
 /**
- * Refuses a key that looks like one of Supabase's and is none of this project's. Any other is let
- * through to the function, which checks keys of its own.
+ * Refuses a key in Supabase's format that does not belong to this project. Other keys are forwarded
+ * to the function, which may have its own kind of keys.
  */
 export function checkFunctionKey(head: Head, keys: ApiKeys): Answer | undefined {
   const apikey = head.get("apikey");
@@ -84,13 +85,13 @@ function tokenOf(opaque: string, keys: ApiKeys): string | undefined {
   return undefined;
 }
 
-/** Supabase's gateway says so of an `sb_…` key that it does not know. */
+/** The answer of Supabase's gateway to an unknown `sb_…` key. */
 const UNREGISTERED_KEY: Answer = {
   status: 401,
   body: { message: "Unregistered API key", hint: "Double check the provided API key." },
 };
 
-/** Supabase's gateway says so of any other key that it does not know. */
+/** The answer of Supabase's gateway to any other unknown key. */
 const INVALID_KEY: Answer = {
   status: 401,
   body: {

@@ -2,21 +2,21 @@ import { type Order, type Report } from "./runtime/protocol.ts";
 
 /** The host's end of the connection to one function's process. */
 export interface ProcessConnection {
-  /** Sends an order; nothing happens where the process is gone. */
+  /** Sends an order. It has no effect if the process has ended. */
   order(order: Order): void;
 }
 
-/** Where functions' processes report to their host. */
+/** The server to which functions' processes report. */
 export interface Channel {
   readonly port: number;
-  /** Makes a token for a process about to start, whose reports then go to `onReport`. */
+  /** Creates a token for a process that is about to start. Its reports go to `onReport`. */
   expect(onReport: (report: Report, connection: ProcessConnection) => void): string;
   stop(): Promise<void>;
 }
 
 type Listener = (report: Report, connection: ProcessConnection) => void;
 
-/** Listens for functions' processes on a free port of 127.0.0.1. */
+/** Listens for connections of functions' processes on a free port of 127.0.0.1. */
 export function openChannel(): Channel {
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const expected = new Map<string, Listener>();

@@ -1,16 +1,16 @@
-/** The kernel counts in hundredths of a second, whatever its own clock: USER_HZ. */
+/** The kernel reports CPU time in units of 10 ms (USER_HZ = 100), independently of its clock. */
 const MILLISECONDS_PER_TICK = 10;
 
-/** Of the fields that follow the command's name, user and system time: see proc_pid_stat(5). */
+/** Indexes of user and system time in the fields after the command's name: see proc_pid_stat(5). */
 const USER_TIME = 11;
 const SYSTEM_TIME = 12;
 
 /**
- * Milliseconds of CPU that a process's main thread has used since it started; Deno runs JavaScript
- * on it. Other threads, which compile, collect garbage and hash, are not counted, as Edge Runtime
- * counts the isolate's thread alone.
+ * Milliseconds of CPU that a process's main thread has used since its start. Deno runs JavaScript
+ * on this thread. Other threads compile, collect garbage and hash. They are not counted, because
+ * Edge Runtime counts only the isolate's thread.
  *
- * Undefined where the process is gone, and on systems other than Linux, where nothing tells it.
+ * @returns undefined if the process has ended, or if the system is not Linux
  */
 export function mainThreadCpu(pid: number): number | undefined {
   if (Deno.build.os !== "linux") return undefined;

@@ -7,21 +7,21 @@ import { type Boot, BOOT_VARIABLE } from "./runtime/protocol.ts";
 
 const BOOTSTRAP = fileURLToPath(new URL("./runtime/bootstrap.ts", import.meta.url));
 
-/** Where a function lies and which Deno runs it. */
+/** The location of a function, and the Deno that runs it. */
 export interface FunctionSource {
   name: string;
-  /** The folder that holds the function's folder and what it shares with others. */
+  /** The folder that contains the function's folder and the shared code. */
   functionsDirectory: string;
   /** Path of the Deno binary. */
   deno: string;
   denoVersion: DenoVersion;
-  /** Path of the lock file that caching its modules writes and its processes are held to. */
+  /** Path of the lock file. Caching the modules writes it, and the function's processes use it. */
   lockFile: string;
 }
 
 /**
- * Of our own environment, what Deno itself needs to find its module cache and the npm registry.
- * The function does not get to see it.
+ * Variables of this process's environment that Deno needs to find its module cache and the npm
+ * registry. The function can't read them.
  */
 const DENO_VARIABLES = [
   "DENO_DIR",
@@ -40,9 +40,9 @@ export function mainModule(
 }
 
 /**
- * How a function's process is started: with its own deno.json, no access to the network but to
- * this machine, no writing, no other processes, and modules from the cache only. Of the limits, only
- * the size of V8's heap is for the command to set.
+ * The command that starts a function's process. The process uses the function's deno.json and
+ * cached modules only. It may connect only to this machine, and may not write files or start
+ * processes. The command sets one of the limits: the size of V8's heap.
  */
 export function functionCommand(
   source: FunctionSource,
@@ -65,7 +65,7 @@ export function functionCommand(
       "--allow-env",
       "--allow-net=127.0.0.1,localhost",
       `--allow-read=${source.functionsDirectory}`,
-      // The S3 SDK puts the system's release into its User-Agent, and looks for a home folder.
+      // The S3 SDK puts the system's release into its User-Agent, and reads the home folder's path.
       "--allow-sys=osRelease,uid,gid,homedir",
       BOOTSTRAP,
     ],
@@ -81,16 +81,18 @@ export function functionCommand(
 
 /**
  * Loads a function's modules into Deno's cache, so that its processes start fast and without the
- * network. Returns what went wrong, for the function's log.
+ * network.
  *
- * The lock file holds the processes to the versions that were cached: they import the function
- * dynamically, and Deno may then choose other versions of what packages depend on than it does here,
- * where it also installs all that deno.json names.
+ * The lock file pins the cached versions. Without it, Deno may resolve transitive dependencies to
+ * different versions in the processes: they import the function dynamically, while this command
+ * also installs everything that deno.json lists.
+ *
+ * @returns the error output for the function's log; undefined on success
  */
 export async function cacheModules(source: FunctionSource): Promise<string | undefined> {
   const { success, stderr } = await new Deno.Command(source.deno, {
     args: ["cache", "--quiet", ...moduleOptions(source), mainModule(source)],
-    // Deno 2.1.4 trusts only its built-in authorities unless told otherwise.
+    // Deno 2.1.4 trusts only its built-in certificate authorities by default.
     env: {
       DENO_TLS_CA_STORE: "mozilla,system",
       NO_COLOR: "1",
@@ -103,8 +105,9 @@ export async function cacheModules(source: FunctionSource): Promise<string | und
 }
 
 /**
- * V8 sizes the parts of its heap by the limit, and so how soon it collects garbage; Edge Runtime sets
- * it too. It ends the process where the heap fills faster than anybody could see.
+ * V8's options for the memory limit. The heap limit determines how early V8 collects garbage, and
+ * Edge Runtime sets it, too. V8 ends the process if the heap fills faster than the watch samples
+ * it.
  */
 function heapOptions(limits: IsolateLimits | undefined): string[] {
   if (limits === undefined) return [];

@@ -15,33 +15,33 @@ import type { FunctionLogs } from "./logs.ts";
 import { PendingWork } from "./pending_work.ts";
 import type { Order, Report, ShutdownReason } from "./runtime/protocol.ts";
 
-/** So long may a module take to load and serve. */
+/** Maximum time for a module to load and serve. */
 const BOOT_SECONDS = 60;
 
-/** So long may the listeners of `beforeunload` take. */
+/** Maximum time for the listeners of `beforeunload`. */
 const STOP_SECONDS = 5;
 
-/** What V8 writes where its heap is full and the watch had no time to see it grow. */
+/** V8's message when the heap is full before the watch has seen it grow. */
 const HEAP_FULL = /^# Fatal JavaScript out of memory/;
 
-/** The process ended, or served nothing, before it could take a request. */
+/** The process ended, or its module called no `Deno.serve`, before it could take a request. */
 export class FunctionBootError extends Error {
   override name = "FunctionBootError";
 }
 
-/** What a function's process is started with. */
+/** Options for starting a function's process. */
 export interface FunctionProcessOptions {
   workspace: Workspace;
   channel: Channel;
   logs: FunctionLogs;
   isolates: Isolates;
   source: FunctionSource;
-  /** All that the function finds in its environment. */
+  /** The function's complete environment. */
   environment: Record<string, string>;
   limits: IsolateLimits | undefined;
 }
 
-/** One process of a function: what an isolate is on Supabase. */
+/** One process of a function. It corresponds to an isolate on Supabase. */
 export class FunctionProcess implements Watched, Recorded {
   readonly work = new PendingWork();
   readonly watch: IsolateWatch;
@@ -72,7 +72,7 @@ export class FunctionProcess implements Watched, Recorded {
   /**
    * Starts a process and waits until its handler serves.
    *
-   * @throws {FunctionBootError} where it does not get so far
+   * @throws {FunctionBootError} if it does not serve
    */
   static async boot(options: FunctionProcessOptions): Promise<FunctionProcess> {
     const process = new FunctionProcess(options);
@@ -117,7 +117,7 @@ export class FunctionProcess implements Watched, Recorded {
     return this.process.pid;
   }
 
-  /** Where its handler listens on 127.0.0.1. */
+  /** The port of 127.0.0.1 on which its handler listens. */
   get port(): number {
     return this.#port;
   }
@@ -126,7 +126,7 @@ export class FunctionProcess implements Watched, Recorded {
     return this.#end !== undefined || this.process.ended;
   }
 
-  /** True once it takes no more requests. */
+  /** True if it accepts no more requests. */
   get retired(): boolean {
     return this.#retired !== undefined || this.ended;
   }
@@ -135,7 +135,7 @@ export class FunctionProcess implements Watched, Recorded {
     return this.work.isIdle;
   }
 
-  /** Why it ended, once it has. */
+  /** The reason why it ended; undefined while it runs. */
   get end(): IsolateEnd | undefined {
     return this.#end;
   }
@@ -153,7 +153,7 @@ export class FunctionProcess implements Watched, Recorded {
     };
   }
 
-  /** Holds the process for one request, until {@link release}. */
+  /** Reserves the process for one request, until {@link release}. */
   hold(): void {
     this.#served = true;
     this.work.change("held", 1);
@@ -165,8 +165,8 @@ export class FunctionProcess implements Watched, Recorded {
   }
 
   /**
-   * Lets the process end by itself when it is held by none and nothing is pending. One that used
-   * half of a limit to load still gets the request for which it was started.
+   * Lets the process end as soon as no request holds it and nothing is pending. If it has not
+   * served a request yet, it still takes the one for which it was started.
    */
   retire(reason: ShutdownReason = "early_drop"): void {
     if (this.retired || !this.#served) return;
@@ -174,7 +174,7 @@ export class FunctionProcess implements Watched, Recorded {
     this.#orderRetirement();
   }
 
-  /** As {@link retire}, though it has not served anything yet. */
+  /** As {@link retire}, even if it has not served a request. */
   discard(): void {
     this.#served = true;
     this.retire();
@@ -201,7 +201,7 @@ export class FunctionProcess implements Watched, Recorded {
     clearTimeout(timer);
   }
 
-  /** Kills the process without a word. */
+  /** Kills the process without firing `beforeunload`. */
   kill(reason: IsolateEnd): void {
     this.#end ??= reason;
     this.process.kill("SIGKILL");

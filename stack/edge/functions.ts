@@ -12,39 +12,39 @@ export { FunctionBootError };
 export type { IsolateLimits, IsolateRecord, LogLine };
 
 /**
- * `shared`: one process of a function takes all its requests, as an isolate does that is not
- * retired. `per_post`: each POST gets a process of its own, which ends when its work is done.
+ * `shared`: one process takes all requests of a function until it is retired, as an isolate does.
+ * `per_post`: each POST gets a new process, which ends when its work is done.
  */
 export type ProcessMode = "shared" | "per_post";
 
 /** `in_process`: Holdfast's functions run in the stack's own process. */
 export type FunctionsMode = ProcessMode | "in_process";
 
-/** What the functions of a project are started with. */
+/** Options for starting the functions of a project. */
 export interface FunctionsOptions {
   workspace: Workspace;
-  /** Holds a folder for each function, with index.ts and deno.json. */
+  /** The folder with one subfolder for each function, with index.ts and deno.json. */
   functionsDirectory: string;
   names: readonly string[];
-  /** All that the functions find in their environment. */
+  /** The functions' complete environment. */
   environment: Record<string, string>;
   deno: DenoVersion;
   mode: ProcessMode;
-  /** What each process may use; absent: whatever it wants. CPU is only limited on Linux. */
+  /** Limits of each process; unlimited if absent. CPU is limited only on Linux. */
   limits?: IsolateLimits;
-  /** Shared by hosts that run the same functions, so that modules are cached once. */
+  /** Module cache that hosts of the same functions share, so that modules are cached once. */
   modules?: ModuleCache;
 }
 
-/** A process that is held for one request. */
+/** A process that is reserved for one request. */
 export interface FunctionLease {
-  /** Where its handler listens on 127.0.0.1. */
+  /** The port of 127.0.0.1 on which its handler listens. */
   port: number;
-  /** To be called when the response is sent, or the request is given up. */
+  /** The caller must call it when the response is sent or the request is abandoned. */
   release(): void;
-  /** To be called where the process did not respond: it gets no more requests. */
+  /** The caller must call it if the process did not respond. It gets no more requests. */
   condemn(): void;
-  /** Where the process hung up: whether a limit was why. */
+  /** Whether a limit was the reason why the process closed the connection. */
   limited(): Promise<boolean>;
 }
 
@@ -54,37 +54,39 @@ export interface FunctionsHost extends AsyncDisposable {
   readonly mode: FunctionsMode;
   readonly deno: DenoVersion;
   /**
-   * A process for a request of this method, booted where there is none.
+   * Reserves a process for a request of this method. It boots one if none is running.
    *
-   * @throws {FunctionBootError} where the function does not get up; its log says why
+   * @throws {FunctionBootError} if the function does not boot; its log has the cause
    */
   acquire(name: string, method: string): Promise<FunctionLease>;
-  /** Replaces the environment. Requests from here on see it; work already begun keeps the old one. */
+  /** Replaces the environment for later requests. Running work keeps the old one. */
   setEnvironment(environment: Record<string, string>): void;
   setMode(mode: ProcessMode): void;
-  /** Holds processes to other limits, or with undefined to none; those that run keep their own. */
+  /** Sets the limits of new processes; undefined removes them. Running ones keep their limits. */
   setLimits(limits: IsolateLimits | undefined): void;
-  /** What the functions wrote, or one of them: the last 20,000 lines of each. */
+  /** The log of all functions, or of one: the last 20,000 lines of each. */
   logs(name?: string): LogLine[];
-  /** Forgets what they wrote. */
+  /** Clears the logs. */
   clearLogs(): void;
-  /** The process ids of a function, for whoever measures what they use. */
+  /** The process ids of a function, for measurements. */
   pids(name: string): number[];
-  /** Every process of a function, or of all: the last 10,000 that ended, and those that run. */
+  /** The processes of a function, or of all: the last 10,000 ended ones and the running ones. */
   isolates(name?: string): IsolateRecord[];
-  /** Tells all processes of a function that their memory is nearly used up; they live on. */
+  /**
+   * Fires `beforeunload` with the reason `memory` in all processes of a function. They continue.
+   */
   warn(name: string): void;
-  /** Kills all processes of a function; returns how many there were. */
+  /** Kills all processes of a function, and returns their number. */
   kill(name: string): Promise<number>;
-  /** Resolves when no process has a request, or a promise given to `EdgeRuntime.waitUntil`. */
+  /** Resolves when no process has a pending request or `EdgeRuntime.waitUntil` promise. */
   idle(): Promise<void>;
-  /** Ends all processes, after `beforeunload`. */
+  /** Fires `beforeunload` in all processes and ends them. */
   stop(): Promise<void>;
 }
 
 /**
- * Makes functions ready to be called: their modules are in the cache; processes start with the
- * first request. A function that cannot be loaded fails at its first request, as on Supabase.
+ * Prepares functions: it caches their modules. Processes start with the first request. A function
+ * that cannot be loaded fails at its first request, as on Supabase.
  */
 export async function startFunctions(options: FunctionsOptions): Promise<FunctionsHost> {
   const deno = await denoBinary(options.deno);
@@ -108,7 +110,7 @@ class Host implements FunctionsHost {
   /** The process of each function that takes the next shared request. */
   readonly #shared = new Map<string, Promise<FunctionProcess>>();
   readonly #booting = new Set<Promise<FunctionProcess>>();
-  /** Every process that has not ended, retired ones included. */
+  /** All running processes, including retired ones. */
   readonly #running = new Map<FunctionProcess, string>();
   #stopped = false;
 
@@ -153,7 +155,7 @@ class Host implements FunctionsHost {
     this.#shared.set(name, current);
     try {
       const process = await current;
-      process.watch.look();
+      process.watch.sample();
       if (!process.retired) {
         process.hold();
         return process;
@@ -282,10 +284,10 @@ class Host implements FunctionsHost {
   }
 }
 
-/** So long may it take until the end of a process that hung up is known. */
+/** Maximum time to wait for the end of a process that closed its connection. */
 const END_MILLISECONDS = 2_000;
 
-/** Whether a process that hung up did so because a limit ends it; it may also live on. */
+/** Whether a limit ended a process that closed its connection. The process may also still run. */
 async function endedByLimitSoon(process: FunctionProcess): Promise<boolean> {
   const { promise: patience, resolve } = Promise.withResolvers<void>();
   const timer = setTimeout(resolve, END_MILLISECONDS);

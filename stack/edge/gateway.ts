@@ -9,14 +9,14 @@ import {
   serveProxy,
 } from "./wire/proxy.ts";
 
-/** What lies behind a project's gateway. Both parts may be set after the gateway has started. */
+/** The services behind a project's gateway. Both may be set after the gateway has started. */
 export interface GatewayServices {
-  /** The Storage server, http://127.0.0.1:… ; its API lies at `/storage/v1` below it. */
+  /** URL of the Storage server, `http://127.0.0.1:…`. Its API is at `/storage/v1`. */
   storageUrl?: string;
   functions?: Callable;
 }
 
-/** Of functions, what a gateway needs. */
+/** The part of a functions host that the gateway uses. */
 type Callable = Pick<FunctionsHost, "names" | "acquire">;
 
 /** A project's gateway: the server at SUPABASE_URL. */
@@ -27,12 +27,12 @@ export interface Gateway extends AsyncDisposable {
 }
 
 /**
- * The host that a hosted function sees in its requests: not the project's. A function that built
- * links from it would send its callers nowhere.
+ * The host in the requests that a hosted function receives. It is not the project's host, so links
+ * that a function builds from it do not work.
  */
 const FUNCTION_HOST = "edge-runtime.supabase.com";
 
-/** So many processes may die on one request before it took it. */
+/** Number of processes to try for one request if each ends before it takes the request. */
 const BOOT_ATTEMPTS = 3;
 
 /** Serves `/storage/v1` and `/functions/v1` of a project on 127.0.0.1. */
@@ -87,7 +87,9 @@ async function routeToFunction(
   return await forwardToFunction(request, functions, name, BOOT_ATTEMPTS);
 }
 
-/** Hands the request to a process; to another one where that died before it took the request. */
+/**
+ * Forwards the request to a process. If that ends before taking the request, another one is used.
+ */
 async function forwardToFunction(
   request: ProxyRequest,
   functions: Callable,
@@ -118,7 +120,7 @@ async function forwardToFunction(
   }
 }
 
-/** The start line that a function sees: its path begins with its name. */
+/** The start line for the function: its path begins with the function's name. */
 function functionStartLine(request: ProxyRequest): string {
   return `${request.method} ${request.target.slice(FUNCTIONS.length)} HTTP/1.1`;
 }
@@ -132,7 +134,7 @@ function withForwarded(head: Head, original: Head): Head {
     .with("x-forwarded-for", "127.0.0.1");
 }
 
-/** Functions on Supabase's own domain cannot show web pages: a GET's text/html is rewritten. */
+/** Supabase rewrites text/html in answers to GET, so that its domain does not serve web pages. */
 function htmlToPlain(head: Head): Head {
   const type = head.get("content-type");
   if (type === undefined || !/^text\/html\b/i.test(type)) return head;
@@ -166,7 +168,7 @@ const WORKER_RESOURCE_LIMIT = functionFailure(
   "Function failed due to not having enough compute resources (please check logs)",
 );
 
-/** As Supabase answers where a function cannot. */
+/** Supabase's answer if a function fails to answer. */
 function functionFailure(status: number, code: string, message: string): Answer {
   return { status, headers: { "sb-error-code": code }, body: { code, message } };
 }

@@ -13,7 +13,7 @@ import type { FunctionLease, FunctionsHost } from "./functions.ts";
 import { FunctionLogs } from "./logs.ts";
 import { PendingWork } from "./pending_work.ts";
 
-/** Makes a function's app; every function of Holdfast has one. */
+/** Creates the app of one of Holdfast's functions. */
 type CreateApp = (options: AppOptions) => { fetch(request: Request): Response | Promise<Response> };
 
 const APPS: Readonly<Record<string, CreateApp>> = {
@@ -22,30 +22,30 @@ const APPS: Readonly<Record<string, CreateApp>> = {
   "holdfast-restore": createRestoreApp,
 };
 
-/** So many times shorter are waits between tries: nobody watches whether servers get their rest. */
+/** Waits between retries are divided by this factor, so that tests run fast. */
 const HASTE = 20;
 
-/** The machine's clock, on which waits between tries are short; deadlines are as they are. */
+/** The system clock with short waits between retries. Deadlines are unchanged. */
 const hastyClock: Clock = {
   ...systemClock,
   delay: (ms) => systemClock.delay(ms / HASTE),
 };
 
-/** CPU of an isolate that no platform limits, so that no slice ends before its work does. */
+/** CPU limit of an unlimited isolate, so that no slice ends before its work is done. */
 const UNLIMITED_CPU_MS = 24 * 60 * 60 * 1000;
 
 /** The functions that can run in this process. */
 export const IN_PROCESS_FUNCTIONS: readonly string[] = Object.keys(APPS);
 
 /**
- * Holdfast's functions in this process: no boot, no limits, and nothing to kill. What a test asks of
- * them is their logic; what is about processes needs processes.
+ * Serves Holdfast's functions in this process: without boot time, limits and processes to kill. It
+ * is for tests of their logic. Tests of processes need the mode `shared` or `per_post`.
  */
 export function serveInProcess(environment: Record<string, string>): FunctionsHost {
   return new InProcessHost(environment);
 }
 
-/** A function's app with the environment that it was made for, and where it listens. */
+/** A function's app with its environment and its port. */
 interface ServedApp {
   readonly server: Deno.HttpServer<Deno.NetAddr>;
   environment: Record<string, string>;
@@ -60,7 +60,7 @@ class InProcessHost implements FunctionsHost {
   #logs = new FunctionLogs();
   readonly #work = new PendingWork();
   readonly #served = new Map<string, ServedApp>();
-  /** Each function has a connection of its own, which outlives a change of its environment. */
+  /** One connection for each function. It stays open when the environment changes. */
   readonly #databases = new Map<string, Database>();
 
   constructor(environment: Record<string, string>) {
@@ -160,7 +160,7 @@ class InProcessHost implements FunctionsHost {
     return this.#work.idle();
   }
 
-  /** Forgets what the functions wrote. */
+  /** Clears the logs. */
   clearLogs(): void {
     this.#logs = new FunctionLogs();
   }
@@ -188,10 +188,12 @@ function needsProcesses(what: string): RangeError {
   );
 }
 
-/** Where the function writes to that the present call belongs to. */
+/** The log of the function that handles the current call. */
 const logging = new AsyncLocalStorage<(text: string) => void>();
 
-/** The functions write to the one console of this process: what they say goes to their own log. */
+/**
+ * All functions share this process's console. The override writes each line to its function's log.
+ */
 const consoleError = console.error.bind(console);
 console.error = (...said: unknown[]) => {
   const write = logging.getStore();

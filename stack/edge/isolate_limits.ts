@@ -1,12 +1,12 @@
-/** What one isolate may use, over its whole life. */
+/** Limits of one isolate from its start to its end. */
 export interface IsolateLimits {
-  /** V8's heap and ArrayBuffers, together. */
+  /** Limit of V8's heap and ArrayBuffers together. */
   memoryBytes: number;
-  /** Of the thread that runs its JavaScript, with the loading of its modules. */
+  /** CPU limit of the thread that runs its JavaScript. Loading modules counts. */
   cpuMilliseconds: number;
-  /** From its start. */
+  /** Limit of the time since its start. */
   wallMilliseconds: number;
-  /** True to end isolates without the `beforeunload` that a platform may be set not to fire. */
+  /** True to end isolates without `beforeunload`. A platform can be configured so. */
   unannounced?: boolean;
 }
 
@@ -24,9 +24,10 @@ export const LIMITS = {
 export type LimitedResource = "cpu" | "memory" | "wall_clock";
 
 /**
- * What comes at which share of a limit: half of it retires the isolate (memory only where nothing
- * is pending), `beforeunload` warns it, all of it kills it. Edge Runtime's supervisor
- * `strategy_per_worker`, and its options `--dispatch-beforeunload-…-ratio`, which are 90 by default.
+ * Shares of a limit at which an isolate is retired and warned. At this share it is retired, for
+ * memory only if nothing is pending. At WARNING_SHARE `beforeunload` fires. At 1 the isolate is
+ * killed. The source is Edge Runtime's supervisor `strategy_per_worker` and its options
+ * `--dispatch-beforeunload-…-ratio`, whose default is 90.
  */
 export const RETIRING_SHARE = 0.5;
 export const WARNING_SHARE = 0.9;

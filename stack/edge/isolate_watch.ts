@@ -6,27 +6,27 @@ import {
   WARNING_SHARE,
 } from "./isolate_limits.ts";
 
-/** How often an isolate's use is looked at; a limit is overrun by no more than this. */
+/** Sampling interval. An isolate exceeds a limit by at most this time. */
 const SAMPLE_MILLISECONDS = 50;
 
-/** What a watch does to its isolate. */
+/** The isolate as the watch controls it. */
 export interface Watched {
   readonly pid: number;
-  /** Whether neither a request nor a promise given to `EdgeRuntime.waitUntil` is pending. */
+  /** Whether no request and no `EdgeRuntime.waitUntil` promise is pending. */
   readonly idle: boolean;
-  /** Has it take no more requests, and end when it is idle. */
+  /** Stops new requests, and ends the isolate when it is idle. */
   retire(): void;
-  /** Fires `beforeunload` and lets it go on. */
+  /** Fires `beforeunload`. The isolate continues. */
   warn(reason: LimitedResource): void;
   kill(reason: LimitedResource): void;
 }
 
-/** Measures what an isolate uses, and holds it to its limits where it has any. */
+/** Measures an isolate's resource use and enforces its limits, if any. */
 export class IsolateWatch {
   readonly startedAt = Date.now();
-  /** Of its main thread, as last looked at; stays 0 where the system does not tell. */
+  /** CPU time of its main thread at the last sample; 0 if the system does not report it. */
   cpuMilliseconds = 0;
-  /** As the isolate last said. */
+  /** Memory in the isolate's last report. */
   memoryBytes = 0;
   peakMemoryBytes = 0;
   #wallMilliseconds: number | undefined;
@@ -35,22 +35,22 @@ export class IsolateWatch {
   readonly #timer: ReturnType<typeof setInterval>;
 
   constructor(readonly isolate: Watched, readonly limits: IsolateLimits | undefined) {
-    this.#timer = setInterval(() => this.look(), SAMPLE_MILLISECONDS);
+    this.#timer = setInterval(() => this.sample(), SAMPLE_MILLISECONDS);
   }
 
   get wallMilliseconds(): number {
     return this.#wallMilliseconds ?? performance.now() - this.#begun;
   }
 
-  /** Takes down how much memory the isolate says that it has. */
+  /** Records the memory that the isolate reports. */
   setMemory(bytes: number): void {
     this.memoryBytes = bytes;
     this.peakMemoryBytes = Math.max(this.peakMemoryBytes, bytes);
-    this.look();
+    this.sample();
   }
 
-  /** Measures now, and acts on it. */
-  look(): void {
+  /** Takes a sample and enforces the limits. */
+  sample(): void {
     if (this.#wallMilliseconds !== undefined) return;
     this.cpuMilliseconds = mainThreadCpu(this.isolate.pid) ?? this.cpuMilliseconds;
     if (this.limits === undefined) return;
@@ -67,12 +67,12 @@ export class IsolateWatch {
       this.#warned.add(resource);
       this.isolate.warn(resource);
     }
-    // Memory may become free again: only an isolate that nobody would miss is dropped for it.
+    // Memory may be freed later, so memory use retires only an idle isolate.
     const retiring = resource !== "memory" || this.isolate.idle;
     if (share >= RETIRING_SHARE && retiring) this.isolate.retire();
   }
 
-  /** The isolate has ended: no more is measured. */
+  /** Stops measuring, because the isolate has ended. */
   end(): void {
     clearInterval(this.#timer);
     this.#wallMilliseconds ??= this.wallMilliseconds;

@@ -1,33 +1,33 @@
 import type { ShutdownReason } from "./runtime/protocol.ts";
 
-/** So many isolates of a project are remembered; the oldest go first. */
+/** Number of ended isolates of a project that are recorded. The oldest are removed first. */
 const REMEMBERED_ISOLATES = 10_000;
 
 /**
- * Why an isolate ended: a reason of the platform's, `crash` where it ended by itself, `kill` where
- * the host's `kill` was called.
+ * The reason why an isolate ended: one of the platform's reasons, `crash` if it ended by itself, or
+ * `kill` if the host's `kill` was called.
  */
 export type IsolateEnd = ShutdownReason | "crash" | "kill";
 
-/** One isolate, as far as it has come. */
+/** The record of one isolate. */
 export interface IsolateRecord {
   /** The name of the function. */
   function: string;
   pid: number;
   /** Milliseconds since 1970. */
   startedAt: number;
-  /** Absent while it runs. */
+  /** The reason why it ended; absent while it runs. */
   end?: IsolateEnd;
-  /** Of its main thread; 0 where the system does not tell. */
+  /** CPU time of its main thread; 0 if the system does not report it. */
   cpuMilliseconds: number;
   wallMilliseconds: number;
-  /** What V8's heap and ArrayBuffers took when that was last looked at. */
+  /** Size of V8's heap and ArrayBuffers at the last sample. */
   memoryBytes: number;
-  /** The most that V8's heap and ArrayBuffers were seen to take. */
+  /** Largest sampled size of V8's heap and ArrayBuffers. */
   peakMemoryBytes: number;
 }
 
-/** An isolate that can say how it is. */
+/** An isolate that provides its record. */
 export interface Recorded {
   record(): IsolateRecord;
 }
@@ -47,7 +47,7 @@ export class Isolates {
     if (this.#ended.length > REMEMBERED_ISOLATES) this.#ended.shift();
   }
 
-  /** Those that have ended in the order in which they did, then those that run. */
+  /** The ended isolates in the order of their ends, then the running ones. */
   records(): IsolateRecord[] {
     return [...this.#ended, ...[...this.#running].map((isolate) => isolate.record())];
   }
@@ -58,7 +58,7 @@ export function endedByLimit({ end }: Pick<IsolateRecord, "end">): boolean {
   return end === "cpu" || end === "memory" || end === "wall_clock";
 }
 
-/** One line for the log of the function. */
+/** Describes an isolate's end in one line for the function's log. */
 export function describeEnd(record: IsolateRecord): string {
   const memory = Math.round(record.peakMemoryBytes / 1024 / 1024);
   return `shutdown (reason: ${record.end}, CPU: ${record.cpuMilliseconds} ms, ` +

@@ -1,4 +1,4 @@
-/** So many lines of each function's output are kept; the oldest go first. */
+/** Number of log lines that are kept for each function. The oldest are removed first. */
 export const LOG_LINES = 20_000;
 
 /** A line that a function's process wrote. */
@@ -7,7 +7,7 @@ export interface LogLine {
   at: number;
   /** The name of the function. */
   function: string;
-  /** The process that wrote it, so that isolates can be told apart. */
+  /** Id of the process that wrote it. It distinguishes isolates. */
   pid: number;
   stream: "stdout" | "stderr";
   text: string;
@@ -24,7 +24,7 @@ export class FunctionLogs {
     this.#lines.set(line.function, lines);
   }
 
-  /** The lines of one function, or of all of them in the order in which they came. */
+  /** The lines of one function, or of all functions, in the order of arrival. */
   read(name?: string): LogLine[] {
     if (name !== undefined) return [...this.#lines.get(name) ?? []];
     return [...this.#lines.values()].flat().sort((one, other) => one.at - other.at);

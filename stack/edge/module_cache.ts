@@ -2,20 +2,20 @@ import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { cacheModules, type FunctionSource, mainModule } from "./deno_command.ts";
 
-/** Loads each function's modules into Deno's cache once for each Deno. */
+/** Loads each function's modules into Deno's cache, once for each version of Deno. */
 export class ModuleCache {
   readonly #cached = new Map<string, Promise<string | undefined>>();
 
-  /** @param folder where lock files are kept */
+  /** @param folder the folder for lock files */
   constructor(readonly folder: string) {}
 
-  /** Where the lock file of a function is. */
+  /** The path of a function's lock file. */
   lockFile(source: Omit<FunctionSource, "lockFile">): string {
     const digest = createHash("sha256").update(key(source)).digest("hex").slice(0, 16);
     return join(this.folder, `${source.name}-${digest}.lock`);
   }
 
-  /** Resolves when the modules are cached, to what went wrong where something did. */
+  /** Caches the modules. Resolves to the error output, or to undefined on success. */
   prepare(source: FunctionSource): Promise<string | undefined> {
     const cached = this.#cached.get(key(source));
     if (cached !== undefined) return cached;
@@ -24,7 +24,7 @@ export class ModuleCache {
     return caching;
   }
 
-  /** Has the modules cached anew the next time: the function may have been edited meanwhile. */
+  /** Makes the next `prepare` cache the modules again, for a function that may have been edited. */
   forget(source: FunctionSource): void {
     this.#cached.delete(key(source));
   }

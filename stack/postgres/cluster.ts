@@ -5,60 +5,60 @@ import type { Workspace } from "../process/workspace.ts";
 
 export type { ProjectDatabaseOptions } from "./template.ts";
 
-/** A PostgreSQL server with Supabase's roles; each project is one database of it. */
+/** A PostgreSQL server with Supabase's roles. Each project has one of its databases. */
 export interface PostgresCluster extends AsyncDisposable {
-  /** 15 or 17, for example. */
+  /** Major version of PostgreSQL, for example 15 or 17. */
   readonly majorVersion: number;
-  /** On 127.0.0.1; there is no other way in. */
+  /** Port on 127.0.0.1. The server has no socket file. */
   readonly port: number;
-  /** Whether the database named by `cronDatabase` has the real pg_cron. */
+  /** Whether the database in `cronDatabase` has the real pg_cron. */
   readonly hasPgCron: boolean;
-  /** Where the superuser supabase_admin connects. */
+  /** The URL with which the superuser supabase_admin connects. */
   adminUrl(database: string): string;
   /**
-   * Makes a project's database; a clone of a template, so in a fraction of a second.
+   * Creates a project's database by cloning a template, which takes a fraction of a second.
    *
-   * @throws TypeError where `name` has anything but letters, digits, `_` and `-`.
+   * @throws TypeError if `name` has other characters than letters, digits, `_` and `-`.
    */
   createProjectDatabase(name: string, options?: ProjectDatabaseOptions): Promise<ProjectDatabase>;
   /**
-   * Makes a project's database as a clone of another one, which nobody may be connected to.
+   * Creates a project's database by cloning another one. That one must have no connections.
    *
    * @throws TypeError as above
    */
   cloneProjectDatabase(name: string, original: ProjectDatabase): Promise<ProjectDatabase>;
-  /** Ends the connections to it and drops it; nothing happens where it does not exist. */
+  /** Ends the database's connections and drops it. A missing database has no effect. */
   dropDatabase(name: string): Promise<void>;
-  /** Ends all connections; `immediate` is a crash, from which the server recovers. */
+  /** Restarts the server and ends all connections. `immediate` simulates a crash with recovery. */
   restart(mode?: "fast" | "immediate"): Promise<void>;
-  /** Ends the server. Its folder goes with the workspace. */
+  /** Stops the server. Disposing of the workspace removes its folder. */
   stop(): Promise<void>;
 }
 
-/** A project's database as its owner sees it. */
+/** A project's database. */
 export interface ProjectDatabase {
   readonly name: string;
-  /** As the role `postgres`, which is no superuser. */
+  /** Connects as the role `postgres`, which is no superuser. */
   readonly databaseUrl: string;
-  /** As the superuser supabase_admin. */
+  /** Connects as the superuser supabase_admin. */
   readonly adminUrl: string;
-  /** The one real pg_cron of the cluster, the stand-in that `startCron` drives, or neither. */
+  /** The real pg_cron, the stand-in that `startCron` drives, or none. */
   readonly cron: "pg_cron" | "stand-in" | "none";
 }
 
 export interface PostgresOptions {
   workspace: Workspace;
-  /** Where `postgres` and `initdb` lie: HOLDFAST_POSTGRES_BIN, else the npm package's. */
+  /** Folder of `postgres` and `initdb`; HOLDFAST_POSTGRES_BIN or the npm package's by default. */
   binDirectory?: string;
-  /** False, the default, is faster and survives all but a crash of the machine. */
+  /** False by default, which is faster. Data is then lost only if the machine crashes. */
   fsync?: boolean;
-  /** The name of the one database that gets the real pg_cron where the server has it. */
+  /** Name of the one database that gets the real pg_cron if the server has it. */
   cronDatabase?: string;
-  /** Further settings, which win over ours. */
+  /** Additional settings. They override the defaults. */
   settings?: Record<string, string>;
 }
 
-/** Starts a server of its own in the workspace, which also ends it. Takes two to three seconds. */
+/** Starts a server in the workspace, which also ends it. It takes two to three seconds. */
 export async function startPostgres(options: PostgresOptions): Promise<PostgresCluster> {
   const passwords = { superuser: randomPassword(), postgres: randomPassword() };
   const server = await createServer({
@@ -115,7 +115,9 @@ export async function startPostgres(options: PostgresOptions): Promise<PostgresC
   };
 }
 
-/** postgres.js takes the name out of a URL as it stands there, percent signs and all. */
+/**
+ * Restricts names, because postgres.js does not decode percent-encoding in a URL's database name.
+ */
 function assertDatabaseName(name: string): void {
   if (!/^[\w-]{1,63}$/.test(name)) throw new TypeError(`not a name for a database: ${name}`);
 }
@@ -128,14 +130,14 @@ function serverSettings(options: PostgresOptions): Record<string, string> {
     max_connections: "200",
     max_worker_processes: "24",
     shared_buffers: "64MB",
-    // Files in the data folder: other kinds outlive a server that was killed.
+    // Use files in the data folder: other kinds of shared memory remain after a kill.
     dynamic_shared_memory_type: "mmap",
     fsync: durable,
     full_page_writes: durable,
     timezone: "UTC",
     log_timezone: "UTC",
     jit: "off",
-    // Of the stand-in for Vault, which is to have its key outside of the database.
+    // The stand-in for Vault must keep its key outside of the database.
     "vault_stand_in.key": randomPassword(),
     ...options.settings,
   };
@@ -145,7 +147,7 @@ function pgCronSettings(database: string): Record<string, string> {
   return {
     shared_preload_libraries: "pg_cron",
     "cron.database_name": database,
-    // Else it connects over TCP and would need the passwords of the roles whose jobs it runs.
+    // Otherwise pg_cron connects over TCP and needs the passwords of the jobs' roles.
     "cron.use_background_workers": "on",
     "cron.timezone": "GMT",
   };

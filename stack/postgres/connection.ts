@@ -1,6 +1,6 @@
 import postgres from "postgres";
 
-/** One connection, closed at the end of the block that made it by `await using`. */
+/** A database connection. `await using` closes it at the end of the block. */
 export type Connection = postgres.Sql & AsyncDisposable;
 
 /** Opens one connection; notices are dropped. */

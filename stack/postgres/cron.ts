@@ -2,37 +2,38 @@ import { connect, type Connection } from "./connection.ts";
 import { parseSchedule, startOfMinute } from "./cron_schedule.ts";
 import { type CronJob, JobRunner } from "./cron_run.ts";
 
-/** The launcher of the stand-in for pg_cron, of one database. */
+/** The launcher of the stand-in for pg_cron, for one database. */
 export interface CronLauncher extends AsyncDisposable {
   /**
-   * Runs jobs at once and resolves when their runs are recorded: the job of this name, whoever's
-   * and active or not, or else every active job that is due in the minute of `at`, now by default.
+   * Runs jobs immediately, and resolves when their runs are recorded. With a name, it runs that
+   * job, also if it is inactive or belongs to another role. Without a name, it runs every active
+   * job that is due in the minute of `at`, now by default.
    *
-   * @throws Error where no job has this name.
+   * @throws Error if no job has this name.
    */
   fire(jobname?: string, at?: Date): Promise<void>;
-  /** Cancels what runs and closes every connection. */
+  /** Cancels running jobs and closes every connection. */
   stop(): Promise<void>;
 }
 
 export interface CronOptions {
-  /** As a superuser, to the database whose jobs are run. */
+  /** Connects as a superuser to the database with the jobs. */
   adminUrl: string;
-  /** False to run jobs only when `fire` is called, as is always so where the real pg_cron is. */
+  /** False to run jobs only when `fire` is called. With the real pg_cron it has no effect. */
   automatic?: boolean;
 }
 
 const TICK_MILLISECONDS = 1000;
 
-/** pg_cron catches up on this many minutes that it slept through, not on more. */
+/** pg_cron catches up on at most this many missed minutes. */
 const CATCH_UP_MINUTES = 5;
 
 /**
  * Starts to run the jobs of a database that has the stand-in for pg_cron (sql/cron.sql).
  *
  * Like the real one it runs a job as the role that scheduled it, one run of a job at a time, and
- * keeps a row of each run in cron.job_run_details. Where the database has the real pg_cron this only
- * adds `fire` to it, so that nobody need wait for the minute.
+ * records each run in cron.job_run_details. If the database has the real pg_cron, it only adds
+ * `fire`, so that tests need not wait for the next minute.
  */
 export async function startCron(options: CronOptions): Promise<CronLauncher> {
   const sql = connect(options.adminUrl);
@@ -57,13 +58,13 @@ export async function startCron(options: CronOptions): Promise<CronLauncher> {
   return { fire, stop, [Symbol.asyncDispose]: stop };
 }
 
-/** Looks each second which jobs have come due. */
+/** Starts the due jobs every second. */
 function startTicker(sql: Connection, runner: JobRunner) {
   let lastMinute = startOfMinute(new Date());
-  let looking: Promise<void> = Promise.resolve();
+  let starting: Promise<void> = Promise.resolve();
   let busy = false;
 
-  async function look() {
+  async function startDueJobs() {
     const now = new Date();
     const minutes = minutesToRun(lastMinute, now);
     const jobs = await activeJobs(sql);
@@ -79,18 +80,18 @@ function startTicker(sql: Connection, runner: JobRunner) {
   const timer = setInterval(() => {
     if (busy) return;
     busy = true;
-    // The server may be down or restarting: the minutes are made up for by a later look.
-    looking = look().catch(() => undefined).finally(() => busy = false);
+    // The server may be down or restarting. A later tick catches up on the missed minutes.
+    starting = startDueJobs().catch(() => undefined).finally(() => busy = false);
   }, TICK_MILLISECONDS);
   return {
     async stop() {
       clearInterval(timer);
-      await looking;
+      await starting;
     },
   };
 }
 
-/** The minutes after `last` up to that of `now`; only the latest where that is too many. */
+/** The minutes after `last` up to the one of `now`, limited to the latest CATCH_UP_MINUTES. */
 function minutesToRun(last: Date, now: Date): Date[] {
   const current = startOfMinute(now);
   const passed = (current.getTime() - last.getTime()) / 60_000;
@@ -122,7 +123,7 @@ async function hasPgCron(sql: Connection): Promise<boolean> {
   return (await sql`select from pg_extension where extname = 'pg_cron'`).length > 0;
 }
 
-/** What was running when an earlier launcher went away, as the real one records it. */
+/** Marks runs of an earlier launcher as failed, as the real pg_cron does. */
 async function abandonRuns(sql: Connection) {
   await sql`
     update cron.job_run_details

@@ -11,7 +11,7 @@ export interface CronJob {
   username: string;
 }
 
-/** Runs jobs, each in a connection of its own, and one run of a job after the other. */
+/** Runs jobs, each in a separate connection. Runs of the same job do not overlap. */
 export class JobRunner {
   #sql: Connection;
   #adminUrl: string;
@@ -20,18 +20,18 @@ export class JobRunner {
   #running = new Set<number>();
   #stopped = false;
 
-  /** `sql` records the runs; `adminUrl` is where the jobs are run. */
+  /** @param sql records the runs @param adminUrl the database in which the jobs run */
   constructor(sql: Connection, adminUrl: string) {
     this.#sql = sql;
     this.#adminUrl = adminUrl;
   }
 
-  /** Since the last start of this job; since ever where there was none. */
+  /** Seconds since the last start of this job; Infinity if it never started. */
   secondsSinceStart(job: CronJob): number {
     return (performance.now() - (this.#lastStart.get(job.jobid) ?? -Infinity)) / 1000;
   }
 
-  /** Runs the job as soon as its earlier runs have ended; resolves when this run is recorded. */
+  /** Runs the job when its earlier runs have ended. Resolves when this run is recorded. */
   run(job: CronJob): Promise<void> {
     this.#lastStart.set(job.jobid, performance.now());
     const earlier = this.#lastRun.get(job.jobid) ?? Promise.resolve();
@@ -41,12 +41,12 @@ export class JobRunner {
     return run;
   }
 
-  /** The same for nobody to wait for: where it cannot even be recorded, it is given up. */
+  /** Runs the job without waiting. If the run can't be recorded, it is abandoned. */
   enqueue(job: CronJob): void {
     this.run(job).catch(() => undefined);
   }
 
-  /** Cancels the runs under way and waits for their ends. */
+  /** Cancels the running jobs and waits until they have ended. */
   async stop(): Promise<void> {
     this.#stopped = true;
     for (const pid of this.#running) {
@@ -84,7 +84,7 @@ async function execute(session: Connection, job: CronJob): Promise<Outcome> {
   try {
     await becomeRole(session, job.username);
     const results = await session.unsafe(job.command).simple();
-    // Several statements answer a list of results, of which pg_cron tells the last.
+    // Several statements give a list of results. pg_cron records the last one.
     const last = Array.isArray(results[0]) ? results[results.length - 1] : results;
     return { status: "succeeded", message: completion(last as Completion) };
   } catch (error) {
@@ -92,7 +92,7 @@ async function execute(session: Connection, job: CronJob): Promise<Outcome> {
   }
 }
 
-/** As if the role had connected, with the settings it would begin with. */
+/** Changes the session to a role, with the settings of a new connection of that role. */
 async function becomeRole(session: Connection, role: string) {
   const settings = await session<{ name: string; value: string }[]>`
     select split_part(setting, '=', 1) as name,
@@ -110,21 +110,21 @@ async function becomeRole(session: Connection, role: string) {
   await session`set session authorization ${session(role)}`;
 }
 
-/** What we look at of a result of postgres.js, whose types know one statement a query only. */
+/** The used fields of a postgres.js result. Its types allow only one statement in a query. */
 interface Completion {
   command: string;
   count: number | null;
   columns?: unknown[];
 }
 
-/** What pg_cron writes of a success: the number of rows, or the tag of the command. */
+/** pg_cron's message for a success: the number of rows, or the command tag. */
 function completion({ command, count, columns }: Completion): string {
   if (columns !== undefined) return count === 1 ? "1 row" : `${count ?? 0} rows`;
   if (command === "INSERT") return `INSERT 0 ${count}`;
   return ["UPDATE", "DELETE", "MERGE", "COPY"].includes(command) ? `${command} ${count}` : command;
 }
 
-/** As psql shows it, which is what the real one stores. */
+/** Formats an error as psql does, which is what pg_cron records. */
 function describeError(error: unknown): string {
   if (!(error instanceof postgres.PostgresError)) {
     return error instanceof Error ? error.message : String(error);

@@ -1,15 +1,15 @@
 import { Cron } from "croner";
 
-/** When a job is due: at minutes of the clock, or every so many seconds since its last start. */
+/** A job's schedule: minutes of the clock, or an interval in seconds since its last start. */
 export type CronSchedule =
   | { kind: "minutes"; isDue(minute: Date): boolean }
   | { kind: "seconds"; seconds: number };
 
 /**
- * Reads a schedule as pg_cron does: five fields in GMT with `$` for a month's last day, a nickname
+ * Parses a schedule as pg_cron does: five fields in GMT with `$` for a month's last day, a nickname
  * like `@hourly`, or `[1-59] seconds`.
  *
- * @throws TypeError where it is none of these.
+ * @throws TypeError if it is none of these.
  */
 export function parseSchedule(text: string): CronSchedule {
   const interval = /^\s*([1-9]|[1-5]\d)\s+seconds?\s*$/i.exec(text);
@@ -18,7 +18,7 @@ export function parseSchedule(text: string): CronSchedule {
   return { kind: "minutes", isDue: (minute) => cron.match(startOfMinute(minute)) };
 }
 
-/** The minute that `date` lies in. */
+/** The start of the minute of `date`. */
 export function startOfMinute(date: Date): Date {
   return new Date(Math.floor(date.getTime() / 60_000) * 60_000);
 }
@@ -32,8 +32,8 @@ function toCroner(text: string): string {
 }
 
 /**
- * Where both days are restricted, one that fits is enough; but a field that only begins with `*`
- * restricts along with the other one. Vixie's cron has it so, and pg_cron is made of it.
+ * If day of month and day of week are both restricted, one match is enough. If one of the fields
+ * begins with `*`, both must match. pg_cron inherits this rule from Vixie's cron.
  */
 function dayRule(text: string): { domAndDow: boolean } {
   const [, , dayOfMonth = "", , dayOfWeek = ""] = text.trim().split(/\s+/);

@@ -1,19 +1,19 @@
 import { connect, type Connection } from "./connection.ts";
 
-/** The rows that a database had at one moment, to be put back. */
+/** The rows of a database at one moment, for restoring them. */
 export interface KeptState extends AsyncDisposable {
   /**
-   * Puts back the rows and the sequences of every table: 1 to 5 ms. False where the schema is not
-   * what it was: nothing is put back then, and the database is of no further use.
+   * Restores the rows and sequences of every table, in 1 to 5 ms. If the schema has changed, it
+   * restores nothing and returns false, and the database must be dropped.
    */
   restore(): Promise<boolean>;
 }
 
 /**
- * Keeps the rows that a database has now, and a connection to put them back by. Sees every table
- * and sequence but those of the system.
+ * Saves the current rows of a database, and keeps a connection for restoring them. It includes
+ * every table and sequence except the system's.
  *
- * @param adminUrl as a superuser: row level security and triggers have no say
+ * @param adminUrl connects as a superuser, which bypasses row level security and triggers
  */
 export async function keepState(adminUrl: string): Promise<KeptState> {
   const sql = connect(adminUrl, { connection: { application_name: "kept state" } });
@@ -34,9 +34,9 @@ export async function keepState(adminUrl: string): Promise<KeptState> {
   }
 }
 
-/** Changes with every definition that is made, changed or dropped; rows do not change it. */
+/** A fingerprint of the schema. It changes with every definition, but not with rows. */
 async function schemaOf(sql: Connection): Promise<string> {
-  // Their rows are written anew by every such change; vacuum and analyze change pg_class in place.
+  // Every definition change rewrites rows of these catalogs. Vacuum and analyze do not.
   const catalogs = [
     "pg_namespace",
     "pg_class",
@@ -61,7 +61,7 @@ async function schemaOf(sql: Connection): Promise<string> {
 const OF_USERS = `n.nspname not in ('pg_catalog', 'information_schema')
   and n.nspname not like 'pg\\_toast%' and n.nspname not like 'pg\\_temp%'`;
 
-/** The statements that put back what is there now, as one transaction. */
+/** The statements that restore the current rows in one transaction. */
 async function restoringText(sql: Connection): Promise<string> {
   const tables = await sql.unsafe<{ name: string; columns: string[] }[]>(`
     select format('%I.%I', n.nspname, c.relname) as name,
@@ -74,7 +74,7 @@ async function restoringText(sql: Connection): Promise<string> {
   const inserts: string[] = [];
   for (const { name, columns } of tables) {
     deletes.push(`delete from ${name};`);
-    // As texts: jsonb's own null would come back as no value.
+    // Values are saved as texts: otherwise jsonb's null would be restored as SQL's null.
     const values = columns.map((column) => `quote_nullable(${column}::text)`).join(", ");
     const [row] = await sql.unsafe(
       `select string_agg(format('(%s)', concat_ws(', ', ${values})), ', ') as rows from ${name}`,

@@ -1,22 +1,22 @@
 import { connect, type Connection } from "./connection.ts";
 import { type NetRequest, type NetResponse, send } from "./net_request.ts";
 
-/** The worker of the stand-in for pg_net, of one database. */
+/** The worker of the stand-in for pg_net, for one database. */
 export interface NetWorker extends AsyncDisposable {
-  /** Resolves when every request that was committed has been sent and answered, or lost. */
+  /** Resolves when every committed request has been sent and answered, or dropped. */
   drain(): Promise<void>;
-  /** Loses the next `count` requests: never sent, never answered, as after a crash. */
+  /** Drops the next `count` requests: they are never sent or answered, as after a crash. */
   drop(count: number): void;
-  /** Gives up what is under way and closes every connection. */
+  /** Aborts the running requests and closes every connection. */
   stop(): Promise<void>;
 }
 
 export interface NetOptions {
-  /** As a superuser, to the database whose requests are sent. */
+  /** Connects as a superuser to the database with the requests. */
   adminUrl: string;
-  /** Requests sent at once; pg_net.batch_size is 200 by default. */
+  /** Number of requests in a batch; 200 by default, as pg_net.batch_size. */
   batchSize?: number;
-  /** Rest between two batches: 1000 as in pg_net; 0 by default, so that tests need not wait. */
+  /** Pause between batches. pg_net's is 1000. The default is 0, so that tests need not wait. */
   pauseMilliseconds?: number;
 }
 
@@ -27,9 +27,9 @@ const RETRY_MILLISECONDS = 200;
 /**
  * Starts to send the requests of a database that has the stand-in for pg_net (sql/net.sql).
  *
- * Like the real one it takes them in batches, begins the next when the slowest of a batch has
- * ended, sends none twice, and writes the answers to net._http_response. It sends to this machine
- * alone.
+ * Like the real one it takes requests in batches, and starts the next batch when the slowest
+ * request of a batch has ended. It never sends a request twice, and writes the answers to
+ * net._http_response. It sends requests only to this machine.
  */
 export async function startNet(options: NetOptions): Promise<NetWorker> {
   const worker = new Worker(options);
@@ -54,14 +54,14 @@ class Worker {
   #wokenMeanwhile = false;
 
   constructor(options: NetOptions) {
-    // One to listen and one to work.
+    // One connection listens, the other one works.
     this.#sql = connect(options.adminUrl, { max: 2 });
     this.#batchSize = options.batchSize ?? BATCH_SIZE;
     this.#pauseMilliseconds = options.pauseMilliseconds ?? 0;
   }
 
   async start() {
-    // The second function is called after each reconnection too: what was told meanwhile is lost.
+    // The second function also runs after each reconnection, because notifications were lost.
     await this.#sql.listen("net_wake", () => this.#wake(), () => this.#wake());
   }
 
@@ -95,14 +95,14 @@ class Worker {
         while (await this.#sendBatch()) await this.#pause(this.#pauseMilliseconds);
       } catch (error) {
         if (!isPassing(error)) throw error;
-        // The queue is unlogged, but a clean restart keeps it.
+        // The queue's table is unlogged, but a clean restart keeps its rows.
         await this.#pause(RETRY_MILLISECONDS);
         this.#wokenMeanwhile = true;
       }
     }
   }
 
-  /** Answers whether there was anything to send. */
+  /** Sends one batch. Returns whether there was a request to send. */
   async #sendBatch(): Promise<boolean> {
     if (this.#stopping.signal.aborted) return false;
     const requests = await this.#take();
@@ -114,7 +114,7 @@ class Worker {
     return lost.length + requests.length > 0;
   }
 
-  /** Takes a batch out of the queue for good: whatever happens next, none is sent again. */
+  /** Deletes a batch from the queue before it is sent, so that no request is ever sent twice. */
   #take(): Promise<NetRequest[]> {
     return this.#sql<NetRequest[]>`
       with taken as (
@@ -156,8 +156,8 @@ class Worker {
 }
 
 /**
- * Whether the server went away under a query or lets nobody in yet, or whether the database or the
- * tables are gone: the real worker, too, waits until they are back.
+ * Whether an error is temporary: the server is down or starting, or the database or the tables are
+ * missing. The real worker also waits in these cases.
  */
 function isPassing(error: unknown): boolean {
   const code = error instanceof Error && "code" in error ? String(error.code) : "";

@@ -21,7 +21,7 @@ export interface NetResponse {
 
 const LOOPBACK = ["127.0.0.1", "localhost"];
 
-/** Sends a request and answers what pg_net would write of it; never throws. */
+/** Sends a request and returns the row that pg_net would write. It never throws. */
 export async function send(
   request: NetRequest,
   options: { client: Deno.HttpClient; signal: AbortSignal },
@@ -50,7 +50,7 @@ export async function send(
       method: request.method,
       headers: headersOf(request),
       body: request.body,
-      // Following one could lead away from this machine.
+      // A redirect could lead to another machine.
       redirect: "manual",
       signal: ending.signal,
       client: options.client,

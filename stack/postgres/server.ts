@@ -10,22 +10,25 @@ export const SUPERUSER = "supabase_admin";
 /** A PostgreSQL server that can be stopped and started again on the same port. */
 export interface PostgresServer {
   readonly port: number;
-  /** Starts it with these settings; they replace those of an earlier start. */
+  /** Starts the server with these settings. They replace those of an earlier start. */
   start(settings: Record<string, string>): Promise<void>;
-  /** `fast` rolls back and ends properly; `immediate` is a crash: the next start recovers. */
+  /**
+   * `fast` rolls back and shuts down cleanly. `immediate` simulates a crash: the next start
+   * recovers.
+   */
   stop(mode: "fast" | "immediate"): Promise<void>;
 }
 
-/** How often another port is tried where somebody was faster. */
+/** Number of attempts if another process takes the port first. */
 const PORT_ATTEMPTS = 10;
 
 const READY = /database system is ready to accept connections/;
 const PORT_TAKEN = /could not bind IPv4 address/;
 
-/** Messages are read by us, and times compared: neither may depend on the machine. */
+/** This code parses messages and compares times, so neither may depend on the machine. */
 const ENVIRONMENT = { LC_ALL: "C", TZ: "UTC" };
 
-/** Makes a fresh data folder below the workspace. The server is not started yet. */
+/** Creates a data folder below the workspace. It does not start the server. */
 export async function createServer(options: {
   workspace: Workspace;
   binDirectory?: string;
@@ -66,7 +69,7 @@ export async function createServer(options: {
           return;
         } catch (error) {
           if (!PORT_TAKEN.test(server?.output() ?? "") || attempt === PORT_ATTEMPTS) throw error;
-          // Whoever was told the port keeps it; before that, any other will do.
+          // After the first start clients know the port, so it must stay. Before, any port works.
           if (started) await new Promise((resolve) => setTimeout(resolve, 200));
           else port = freePort();
         }
@@ -80,7 +83,7 @@ export async function createServer(options: {
   };
 }
 
-/** Replaces the settings; not by arguments, for these can be read by every user of the machine. */
+/** Writes the settings to a file: every user of the machine could read them as arguments. */
 async function writeSettings(path: string, settings: Record<string, string>) {
   const lines = Object.entries(settings).map(([name, value]) =>
     `${name} = '${value.replaceAll("'", "''")}'\n`
@@ -106,7 +109,8 @@ async function initializeData(
       `--pwfile=${passwordFile}`,
       "--auth=scram-sha-256",
       "--encoding=UTF8",
-      // A project sorts by a language's rules, not by bytes. ICU's are the same on every machine.
+      // A project sorts by a language's rules, not by bytes. ICU's rules do not depend on the
+      // machine.
       "--locale=C",
       "--locale-provider=icu",
       "--icu-locale=en-US",

@@ -1,6 +1,6 @@
 import { connect } from "./connection.ts";
 
-/** What a project may lack; everything is there by default. */
+/** Optional parts of a project's database. All are present by default. */
 export interface ProjectDatabaseOptions {
   /** False: neither pg_cron nor its stand-in. */
   cron?: boolean;
@@ -14,7 +14,7 @@ type AdminUrl = (database: string) => string;
 
 const TEMPLATE = "supabase_template";
 
-/** Of the template, in this order; roles.sql is of the whole cluster and comes before them. */
+/** The SQL files of the template, in order. roles.sql runs before them, once for the server. */
 const TEMPLATE_FILES = [
   "schemas",
   "auth",
@@ -29,7 +29,7 @@ const TEMPLATE_FILES = [
   "supabase_migrations",
 ];
 
-/** Makes the roles and the database of which every project's is a clone. */
+/** Creates the roles, and the template database that projects' databases are cloned from. */
 export async function prepareTemplate(
   adminUrl: AdminUrl,
   postgresPassword: string,
@@ -40,7 +40,7 @@ export async function prepareTemplate(
     for (const name of TEMPLATE_FILES) await sql.unsafe(await readSql(name)).simple();
   }
   await using sql = connect(adminUrl("postgres"));
-  // Nobody may hold it open: it could not be cloned then.
+  // A database with connections can't be cloned.
   await sql`alter database ${sql(TEMPLATE)} is_template true allow_connections false`;
   return { majorVersion, offersPgCron };
 }
@@ -48,7 +48,7 @@ export async function prepareTemplate(
 async function prepareCluster(adminUrl: AdminUrl, postgresPassword: string) {
   await using sql = connect(adminUrl("postgres"));
   await sql.unsafe(await readSql("roles")).simple();
-  // Utility statements take no parameters; ours is made of hexadecimal digits.
+  // Utility statements take no parameters. The password has only hexadecimal digits.
   await sql.unsafe(`alter role postgres password '${postgresPassword}'`);
   await sql`create database ${sql(TEMPLATE)} owner postgres`;
   const [row] = await sql<{ majorVersion: number; offersPgCron: boolean }[]>`
@@ -58,7 +58,7 @@ async function prepareCluster(adminUrl: AdminUrl, postgresPassword: string) {
   return row;
 }
 
-/** Clones the template and takes away what is not wanted. */
+/** Clones the template and removes the parts that the options exclude. */
 export async function cloneTemplate(
   adminUrl: AdminUrl,
   name: string,

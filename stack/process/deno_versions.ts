@@ -1,33 +1,33 @@
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
-/** The Deno versions that Edge Functions are run on here. */
+/** The Deno versions that run Edge Functions here. */
 export type DenoVersion = "2.1.4" | "2.9.6";
 
 /** The version that Supabase's Edge Runtime is compatible with. */
 export const EDGE_RUNTIME_DENO: DenoVersion = "2.1.4";
 
-/** The version that this repository is developed with. */
+/** The version that this repository uses for development. */
 export const CURRENT_DENO: DenoVersion = "2.9.6";
 
 const CACHE_DIRECTORY = fileURLToPath(new URL("../../.cache", import.meta.url));
 
-/** Thrown where a Deno binary of the wanted version cannot be had. */
+/** Thrown if a Deno binary of the requested version is not available. */
 export class DenoUnavailableError extends Error {
   readonly code = "deno_unavailable";
   override name = "DenoUnavailableError";
 }
 
-/** What of `Deno.build` decides which of Deno's npm packages fits a machine. */
+/** The fields of `Deno.build` that determine the npm package for a machine. */
 export interface Platform {
   os: string;
   arch: string;
-  /** `gnu`, `musl`, `msvc`; absent where a system has only one. */
+  /** `gnu`, `musl` or `msvc`; absent if a system has only one. */
   env?: string;
 }
 
 /**
- * The npm package that holds Deno's binary for a platform, as the optional dependencies of the
+ * The npm package with Deno's binary for a platform, as the optional dependencies of the
  * npm package `deno` name them.
  *
  * @throws {DenoUnavailableError} for a platform that Deno publishes no package for
@@ -46,11 +46,11 @@ export function denoPackage(platform: Platform): string {
 }
 
 /**
- * The path of a Deno binary of exactly `version`: the running one where it is that version, else
- * one that is installed from npm into the checkout's `.cache` once. Runs that want the same one at
- * the same time wait for the first.
+ * The path of a Deno binary of exactly `version`. It is the running binary if that has the version.
+ * Otherwise the binary is installed once from npm into the checkout's `.cache`. Concurrent
+ * processes wait for the first installation.
  *
- * @throws {DenoUnavailableError} where npm has none for this platform, or cannot be reached
+ * @throws {DenoUnavailableError} if npm has none for this platform, or cannot be reached
  */
 export async function denoBinary(
   version: string,
@@ -64,7 +64,7 @@ export async function denoBinary(
   if (await isFile(binary)) return binary;
 
   await Deno.mkdir(cache, { recursive: true });
-  // The system releases this lock when its holder dies, so a killed run blocks none after it.
+  // The system releases this lock when its process ends, so a killed run blocks no later run.
   using lock = await Deno.open(`${directory}.lock`, { create: true, write: true });
   await lock.lock(true);
   if (!await isFile(binary)) await install(packageName, version, directory);
@@ -72,16 +72,16 @@ export async function denoBinary(
 }
 
 /**
- * The variable that gives a version its own place for the modules it caches; none for the running
- * one. What one version caches of a module another one deletes and does again, so two at work side
- * by side on one place would load everything anew at every start.
+ * The variable that gives a version a separate module cache; empty for the running version. Each
+ * version deletes and recreates what another version cached. With one shared cache, two versions in
+ * parallel would load all modules again at every start.
  */
 export function denoDirectory(version: string): { DENO_DIR?: string } {
   if (version === Deno.version.deno) return {};
   return { DENO_DIR: join(CACHE_DIRECTORY, `deno-${version}-modules`) };
 }
 
-/** Installs into a folder beside `directory` and renames it, so that `directory` is always whole. */
+/** Installs into a temporary folder and renames it, so that `directory` is always complete. */
 async function install(packageName: string, version: string, directory: string): Promise<void> {
   const partial = `${directory}.partial`;
   await Deno.remove(partial, { recursive: true }).catch(ignoreNotFound);

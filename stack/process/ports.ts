@@ -1,13 +1,13 @@
-/** Where ports for servers are taken from, both ends included. */
+/** The range of ports for servers; both limits are included. */
 const FIRST_PORT = 10_240;
 const LAST_PORT = 32_767;
 
 /**
- * A port of 127.0.0.1 that nobody listens on right now.
+ * Returns a port of 127.0.0.1 on which no process listens.
  *
- * It lies below the range from which systems number outgoing connections (32768 and up), so that a
- * server can be stopped and started on it again without a client having taken it meanwhile. Another
- * process can still take it first: a server that finds it taken should ask for another one.
+ * The port is below the range that systems use for outgoing connections (32768 and up). So no
+ * client takes it while a server restarts. Another process can still take it first: a server that
+ * finds it in use should call this function again.
  */
 export function freePort(): number {
   for (let attempt = 0; attempt < 1000; attempt++) {

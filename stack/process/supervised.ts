@@ -1,54 +1,60 @@
 import type { StopSignal, Watchdog } from "./watchdog.ts";
 
-/** How a supervised process is started. Its standard input is empty. */
+/** Options for starting a supervised process. Its standard input is empty. */
 export interface SpawnOptions {
   command: string;
   args?: readonly string[];
-  /** The folder it runs in; the workspace's by default, for other users may not enter ours. */
+  /**
+   * Its working directory; the workspace by default, because other users may not enter the current
+   * one.
+   */
   cwd?: string;
   env?: Record<string, string>;
-  /** True to start without the variables of our own environment. */
+  /** True to start without the variables of this process's environment. */
   clearEnv?: boolean;
-  /** Another user and group to run as; needs root. */
+  /** User and group to run as; a different one requires root. */
   uid?: number;
   gid?: number;
-  /** What the process is asked to end with before it is killed; KILL by default: not asked. */
+  /**
+   * Signal that asks the process to end before it is killed. The default KILL kills it directly.
+   */
   stopSignal?: StopSignal;
   /** Called with each line of either stream, without its line end. */
   onLine?: (line: string, stream: "stdout" | "stderr") => void;
 }
 
-/** A process that lives no longer than its workspace. */
+/** A process that ends with its workspace at the latest. */
 export interface SupervisedProcess {
   readonly name: string;
   readonly pid: number;
-  /** Resolves when the process has ended and its output is read to the end. */
+  /** Resolves when the process has ended and all of its output is read. */
   readonly status: Promise<Deno.CommandStatus>;
   /** True once the process has ended. */
   readonly ended: boolean;
-  /** The last `OUTPUT_CHARACTERS` of what it wrote, both streams together. */
+  /** The last `OUTPUT_CHARACTERS` characters of its output, both streams together. */
   output(): string;
-  /** Resolves to the first whole line that matches; rejects when the process ends without one. */
+  /** Resolves to the first complete line that matches; rejects if the process ends without one. */
   waitForLine(pattern: RegExp): Promise<string>;
-  /** Sends a signal to the process alone; nothing happens where it has ended. */
+  /** Sends a signal to the process only. It has no effect if the process has ended. */
   kill(signal: Deno.Signal): void;
-  /** Asks the process to end by its stop signal, kills it after `STOP_SECONDS`. */
+  /** Sends the stop signal, and kills the process after `STOP_SECONDS`. */
   stop(): Promise<Deno.CommandStatus>;
 }
 
-/** So much of a process's output is kept for whoever looks into a failure. */
+/** Number of characters of a process's output that are kept for diagnosing failures. */
 export const OUTPUT_CHARACTERS = 1_000_000;
 
-/** So long a process may take to end on its own before it is killed. */
+/** Maximum time for a process to end after its stop signal before it is killed. */
 export const STOP_SECONDS = 10;
 
 /**
- * Waits for a line before it becomes the real command, so that the watchdog knows the process
- * before it does anything. Where we die in between, the line never comes and it ends by itself.
+ * A script that waits for a line before it executes the real command. So the watchdog knows the
+ * process before the command runs. If this process ends before that, the line never arrives and the
+ * script exits.
  */
 const GATE = 'read -r line && [ "$line" = go ] || exit 125; exec "$@" </dev/null';
 
-/** Starts a process in a group of its own under the watchdog. */
+/** Starts a process in a new process group under the watchdog. */
 export function spawnSupervised(
   watchdog: Watchdog,
   name: string,
@@ -79,14 +85,14 @@ export function spawnSupervised(
     const result = await child.status;
     ended = true;
     await opening;
-    // What is left of its group would outlive it unseen, and hold its output open.
+    // Remaining processes of its group would keep running and hold its output open.
     sendSignal(-child.pid, "SIGKILL");
     await watchdog.remove(child.pid).catch(() => undefined);
     await reading;
     lines.end(`${name} ended (${describeStatus(result)})`);
     return result;
   })();
-  // Whoever cares awaits it; an unobserved failure must not end the whole process.
+  // Callers await `status`. Without this handler an unobserved rejection would end this process.
   status.catch(() => undefined);
 
   const kill = (signal: Deno.Signal) => {
@@ -121,7 +127,7 @@ async function openGate(watchdog: Watchdog, child: Deno.ChildProcess, signal: St
     await watchdog.add(child.pid, signal);
     await gate.write(new TextEncoder().encode("go\n"));
   } catch {
-    // No watchdog, no process: closing the gate ends it with status 125.
+    // Without the watchdog the process must not run. Closing the gate ends it with status 125.
   } finally {
     await gate.close().catch(() => undefined);
   }

@@ -1,12 +1,12 @@
-# The watchdog of a workspace, which is started by watchdog.ts with FOLDER as its only argument.
+# The watchdog of a workspace. watchdog.ts starts it with FOLDER as its only argument.
 #
-# Reads from its standard input, which is a pipe that only the owner of the workspace holds:
-#   add PID SIGNAL    supervise this process and all that descend from it; SIGNAL asks it to end
-#   remove PID        it has ended, so its number may belong to a stranger by now
-# The end of the pipe means that the owner is gone, for whatever reason. Then every supervised
-# process is ended, with all descendants and group members, and the folder is removed.
+# It reads commands from standard input, a pipe that only the owner of the workspace holds:
+#   add PID SIGNAL    supervise this process and its descendants; SIGNAL asks it to end
+#   remove PID        the process has ended, and the system may reuse its number
+# The pipe ends when the owner has ended for any reason. Then the watchdog ends every supervised
+# process with all descendants and group members, and removes the folder.
 #
-# Plain sh and /proc (or ps, where there is no /proc), for slim images have neither pgrep nor ps.
+# It uses plain sh and /proc (or ps without /proc), because slim images have neither pgrep nor ps.
 
 trap '' INT TERM HUP PIPE
 unset WATCHDOG_SCRIPT
@@ -20,7 +20,7 @@ processes() {
     for file in /proc/[0-9]*/stat; do
       { read -r line <"$file"; } 2>/dev/null || continue
       pid=${file#/proc/}
-      # The name in parentheses may hold blanks and parentheses: what follows the last one counts.
+      # The name in parentheses may contain blanks and parentheses, so cut after the last one.
       # shellcheck disable=SC2086
       set -- ${line##*) }
       echo "${pid%/stat} $2 $3 $1"
@@ -35,7 +35,7 @@ contains() { # LIST PID
   return 1
 }
 
-# Adds to $doomed every process that descends from one in it, or is in the group of one.
+# Adds to $doomed all descendants and group members of the processes in it.
 add_descendants() {
   table=$(processes)
   before=''
@@ -64,7 +64,7 @@ TABLE
   return 1
 }
 
-# Waits until none of LIST is alive, for five seconds at most.
+# Waits until all processes of LIST have ended, for at most five seconds.
 wait_for() { # LIST
   tries=100
   while [ $tries -gt 0 ] && any_alive "$1"; do
@@ -84,7 +84,7 @@ ask_to_end() {
   [ -z "$asked" ] || wait_for "$asked"
 }
 
-# Halts all before it kills any, so that none can start another in between.
+# Stops all processes before it kills them, so that none can start another one in between.
 kill_all() {
   halted=''
   while
@@ -125,7 +125,7 @@ done
 doomed=''
 for entry in $supervised; do doomed="$doomed ${entry%:*}"; done
 if [ -n "$doomed" ]; then
-  # Whoever descends from a supervised process now must still be found when that one has ended.
+  # Find descendants now: after their supervised ancestor has ended, they can't be found.
   add_descendants
   ask_to_end
   kill_all

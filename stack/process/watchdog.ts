@@ -1,13 +1,15 @@
 /** The names of signals that a supervised process can be asked to end with. */
 export type StopSignal = "KILL" | "TERM" | "INT" | "QUIT";
 
-/** The `sh` process that cleans up after us; see watchdog.sh. */
+/** The `sh` process that cleans up when this process ends; see watchdog.sh. */
 export interface Watchdog {
-  /** Resolves when the watchdog is bound to end this process, whatever happens to us. */
+  /**
+   * Adds a process. When it resolves, the watchdog will end the process even if this one is killed.
+   */
   add(pid: number, signal: StopSignal): Promise<void>;
-  /** To be called as soon as the process has ended: its number may be given to another. */
+  /** Removes an ended process. Call it immediately, because the system may reuse its number. */
   remove(pid: number): Promise<void>;
-  /** Ends every supervised process, removes the folder, and resolves when both is done. */
+  /** Ends every supervised process and removes the folder. */
   finish(): Promise<void>;
 }
 
@@ -16,9 +18,9 @@ const scriptUrl = new URL("./watchdog.sh", import.meta.url);
 /**
  * Starts the watchdog of `folder`, which must exist already.
  *
- * It runs in a session of its own, so that neither Ctrl-C in a terminal nor the end of the terminal
- * reaches it, and it is the only one that holds the reading end of our pipe: the kernel closes the
- * writing end when our process goes away, by SIGKILL too.
+ * It runs in a new session, so that neither Ctrl-C nor closing the terminal reaches it. Only the
+ * watchdog holds the reading end of the pipe. The kernel closes the writing end when this process
+ * ends, also after SIGKILL.
  */
 export function startWatchdog(folder: string): Watchdog {
   const script = Deno.readTextFileSync(scriptUrl);
@@ -30,7 +32,7 @@ export function startWatchdog(folder: string): Watchdog {
     add: (pid, signal) => send(`add ${pid} ${signal}`),
     remove: (pid) => send(`remove ${pid}`),
     async finish() {
-      // Somebody may have killed the watchdog: then the pipe is broken, and we clean up without it.
+      // If the watchdog was killed, the pipe is broken, and the code below cleans up without it.
       await writer.close().catch(() => undefined);
       let status = await child.status;
       if (status.signal !== null) status = await spawnScript(script, folder, "null").status;
@@ -41,7 +43,8 @@ export function startWatchdog(folder: string): Watchdog {
 
 function spawnScript(script: string, folder: string, stdin: "piped" | "null"): Deno.ChildProcess {
   return new Deno.Command("sh", {
-    // Not `sh watchdog.sh`: sh reads a script as it goes, and the file may be gone by then.
+    // Not `sh watchdog.sh`: sh reads a script while running it, and the file may be deleted by
+    // then.
     args: ["-c", 'eval "$WATCHDOG_SCRIPT"', "watchdog", folder],
     env: { WATCHDOG_SCRIPT: script },
     cwd: "/",

@@ -8,27 +8,28 @@ import {
 import { startWatchdog } from "./watchdog.ts";
 
 /**
- * A temporary folder and the processes that work in it. Both are gone when it is disposed of, and
- * also when our own process goes away for any reason, SIGKILL included.
+ * A temporary folder and the processes that work in it. Disposing of the workspace removes the
+ * folder and ends the processes. The same happens when this process ends for any reason, including
+ * SIGKILL.
  */
 export interface Workspace extends AsyncDisposable {
   /** The folder, absolute; mode 0755, so that processes of another user can work below it. */
   readonly path: string;
-  /** Starts a process that lives no longer than the workspace. `name` is for logs only. */
+  /** Starts a process that ends with the workspace at the latest. `name` is for logs only. */
   spawn(name: string, options: SpawnOptions): SupervisedProcess;
-  /** Makes a folder below the workspace, owned by the given user where that is not us. */
+  /** Creates a folder below the workspace. Its owner is the given user, or the current one. */
   makeFolder(name: string, owner?: { uid?: number; gid?: number }): Promise<string>;
-  /** The same as disposing of it. May be called more than once. */
+  /** Disposes of the workspace. Further calls have no effect. */
   dispose(): Promise<void>;
 }
 
 /**
- * Makes a workspace in the system's folder for temporary files.
+ * Creates a workspace in the system's folder for temporary files.
  *
- * @throws Error on disposal, where the folder could not be removed or a process not be ended.
+ * @throws Error on disposal, if the folder can't be removed or a process can't be ended.
  */
 export async function createWorkspace(): Promise<Workspace> {
-  // No await between the two: nothing but a kill in this very moment leaves an empty folder.
+  // No await between the two: only a kill at this moment leaves an empty folder.
   const path = Deno.makeTempDirSync({ prefix: "holdfast-" });
   const watchdog = startWatchdog(path);
   await Deno.chmod(path, 0o755);
@@ -62,12 +63,14 @@ export async function createWorkspace(): Promise<Workspace> {
   };
 }
 
-/** Who was left out by the watchdog would hold its output open, and us with it, for ever. */
+/**
+ * Throws after a timeout: a process that the watchdog missed would hold the output open forever.
+ */
 async function assertEnds(process: SupervisedProcess) {
-  const { promise: late, resolve } = Promise.withResolvers<"late">();
-  const timer = setTimeout(() => resolve("late"), STOP_SECONDS * 1000);
+  const { promise: timeout, resolve } = Promise.withResolvers<"timeout">();
+  const timer = setTimeout(() => resolve("timeout"), STOP_SECONDS * 1000);
   try {
-    if (await Promise.race([process.status, late]) !== "late") return;
+    if (await Promise.race([process.status, timeout]) !== "timeout") return;
     throw new Error(`${process.name} or a process it started is still there after its end`);
   } finally {
     clearTimeout(timer);

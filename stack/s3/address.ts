@@ -1,10 +1,10 @@
 import { S3Error } from "./errors.ts";
 import { decodeUri } from "./uri.ts";
 
-/** S3 refuses longer keys. */
+/** Maximum length of a key in S3. */
 const KEY_BYTES = 1024;
 
-/** What a request's host and path name; "" where they name none. */
+/** The bucket and key in a request's host and path; "" if absent. */
 export interface S3Address {
   readonly bucket: string;
   readonly key: string;

@@ -4,14 +4,14 @@ import type { Precondition } from "./store/bucket.ts";
 import type { StoredObject } from "./store/types.ts";
 import type { ConditionalWrites } from "./types.ts";
 
-/** Writes that a server may make conditional. */
+/** Operations that may support conditional writes. */
 const CONDITIONAL: readonly Operation[] = [
   "PutObject",
   "CopyObject",
   "CompleteMultipartUpload",
 ];
 
-/** The headers of a request without the conditions that a lesser server would not look at. */
+/** The headers of a request without the conditions that the simulated server ignores. */
 export function honouredHeaders(
   request: { readonly operation: Operation; readonly headers: Headers },
   honoured: ConditionalWrites,
@@ -48,7 +48,7 @@ export function checkCopyConditions(headers: Headers, source: StoredObject): voi
 }
 
 /**
- * What a write's headers demand of the object at its key.
+ * The precondition in a write's headers for the object at its key.
  *
  * @throws {S3Error} NotImplemented for `If-Match`, and as S3 for `If-None-Match` other than `*`
  */

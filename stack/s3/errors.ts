@@ -1,4 +1,4 @@
-/** Status and default message of each error that the stand-in answers, worded as S3 words them. */
+/** Status and default message of each error of the stand-in, in S3's wording. */
 const ERRORS = {
   AccessDenied: [403, "Access Denied"],
   AuthorizationHeaderMalformed: [400, "The authorization header that you provided is not valid."],
@@ -69,10 +69,10 @@ const ERRORS = {
   ],
 } as const satisfies Record<string, readonly [number, string]>;
 
-/** The codes that S3's clients tell errors apart by. */
+/** The error codes that S3's clients check. */
 export type S3ErrorCode = keyof typeof ERRORS;
 
-/** A refusal as S3 would answer it; `details` become further elements of the XML body. */
+/** An error as S3 answers it. `details` become further elements of the XML body. */
 export class S3Error extends Error {
   override name = "S3Error";
   readonly status: number;

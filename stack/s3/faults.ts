@@ -4,13 +4,13 @@ import type { Reply } from "./request.ts";
 import type { Fault } from "./types.ts";
 import { xmlError } from "./xml.ts";
 
-/** What is left to do of a request after its fault's first half. */
+/** How to continue a request after the first step of its fault. */
 export type FaultOutcome =
   | { readonly kind: "serve"; readonly loseReply: boolean; readonly cutAfterBytes?: number }
   | { readonly kind: "answer"; readonly reply: Reply }
   | { readonly kind: "cut" };
 
-/** Does what a fault does before a request is served; a delay ends early when `stopping` aborts. */
+/** Applies the part of a fault before a request is served. `stopping` aborts a delay early. */
 export async function applyFault(
   fault: Fault | undefined,
   body: IncomingBody,

@@ -16,10 +16,10 @@ export type { RequestLog, RequestRecord } from "../request_log.ts";
 export type { Operation } from "./router.ts";
 
 /**
- * Starts a stand-in for S3 on a port of 127.0.0.1, as strict as the servers it stands for.
+ * Starts a stand-in for S3 on a port of 127.0.0.1. It is as strict as real servers.
  *
- * Objects, uploads and buckets survive its end, by SIGKILL too, and are there for the next server
- * on the same folder.
+ * Objects, uploads and buckets are kept when it ends, also after SIGKILL. The next server on the
+ * same folder continues with them.
  */
 export async function startS3(options: S3Options): Promise<S3Server> {
   const store = await Store.open(options.directory);

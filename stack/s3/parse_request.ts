@@ -6,15 +6,15 @@ import { type Operation, type RoutedRequest, routeRequest } from "./router.ts";
 import type { S3RequestRecord } from "./types.ts";
 import { decodeUri, parseTarget } from "./uri.ts";
 
-/** A request whose line and headers were understood. */
+/** A request with a valid request line and valid headers. */
 export interface ReadableRequest extends RoutedRequest, SignedRequest {
   readonly operation: Operation;
 }
 
-/** What there is to know of a request before anything is checked. */
+/** A parsed request before any check. */
 export type ParsedRequest =
   & {
-    /** The path to name in errors, decoded where that is possible. */
+    /** The path for error messages, decoded if possible. */
     readonly resource: string;
     readonly record: Pick<S3RequestRecord, "method" | "route" | "path" | "bucket" | "key">;
   }
@@ -23,7 +23,7 @@ export type ParsedRequest =
     | { readonly refusal: S3Error }
   );
 
-/** Reads the line and the headers of a request; what is wrong with them becomes its refusal. */
+/** Parses the request line and the headers. A fault in them becomes the field `refusal`. */
 export function parseRequest(message: IncomingMessage): ParsedRequest {
   const method = message.method ?? "";
   const sent = message.url ?? "";
@@ -50,7 +50,7 @@ export function parseRequest(message: IncomingMessage): ParsedRequest {
   }
 }
 
-/** Headers by lower-case name; repeated ones joined as Signature Version 4 joins them. */
+/** Headers by lower-case name. Repeated ones are joined as Signature Version 4 requires. */
 function joinHeaders(raw: readonly string[]): Map<string, string> {
   const headers = new Map<string, string>();
   for (let index = 0; index < raw.length; index += 2) {

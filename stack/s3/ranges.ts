@@ -1,16 +1,16 @@
 import { S3Error } from "./errors.ts";
 
-/** A piece of an object: `start` counts, `end` does not. */
+/** A range of an object's bytes: `start` is inclusive, `end` is exclusive. */
 export interface ByteRange {
   readonly start: number;
   readonly end: number;
 }
 
 /**
- * The piece that a Range header asks for; undefined where it asks for none, or for several, or in
- * words that S3 ignores.
+ * Parses a Range header. The result is undefined for no header, for several ranges, and for a
+ * syntax that S3 ignores.
  *
- * @throws {S3Error} InvalidRange where the object has no such bytes
+ * @throws {S3Error} InvalidRange if the object has no such bytes
  */
 export function parseRange(header: string | undefined, bytes: number): ByteRange | undefined {
   const [, first, last] = /^bytes=(\d*)-(\d*)$/.exec(header?.trim() ?? "") ?? [];
@@ -28,7 +28,7 @@ export function parseRange(header: string | undefined, bytes: number): ByteRange
 }
 
 /**
- * The piece that `x-amz-copy-source-range` asks for, which must lie inside the source.
+ * Parses `x-amz-copy-source-range`. The range must be inside the source.
  *
  * @throws {S3Error} InvalidArgument, InvalidRange
  */

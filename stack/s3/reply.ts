@@ -3,16 +3,16 @@ import { S3Error } from "./errors.ts";
 import type { Reply, ReplyBytes } from "./request.ts";
 import { xmlError } from "./xml.ts";
 
-/** Where and how an answer goes. */
+/** How to send an answer. */
 export interface ReplyTarget {
   readonly response: ServerResponse;
-  /** The connection is cut when so many bytes of the body were sent. */
+  /** The connection is cut after this many bytes of the body. */
   readonly cutAfterBytes?: number;
-  /** Told how many bytes of the body go out. */
+  /** Called with the number of bytes of the body that are sent. */
   sent(bytes: number): void;
 }
 
-/** Sends an answer and resolves when it is sent or its client has gone. */
+/** Sends an answer. Resolves when it is sent or the client has disconnected. */
 export async function sendReply(reply: Reply, target: ReplyTarget): Promise<void> {
   const { response } = target;
   const withoutBody = response.req.method === "HEAD";
@@ -39,14 +39,14 @@ export async function sendReply(reply: Reply, target: ReplyTarget): Promise<void
   await end(response);
 }
 
-/** A body of bytes, or of pieces that are there already. */
+/** A body that is streamed, or that is already in memory as chunks. */
 interface Chunks extends Omit<ReplyBytes, "chunks"> {
   readonly chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>;
 }
 
 async function sendChunks(body: Chunks, target: ReplyTarget): Promise<void> {
   const { response, cutAfterBytes } = target;
-  const gone = new Promise<void>((resolve) => response.once("close", resolve));
+  const closed = new Promise<void>((resolve) => response.once("close", resolve));
   let left = cutAfterBytes ?? Infinity;
   let missing = body.bytes;
   for await (const chunk of body.chunks) {
@@ -60,10 +60,10 @@ async function sendChunks(body: Chunks, target: ReplyTarget): Promise<void> {
       return;
     }
     if (!response.write(piece)) {
-      await Promise.race([new Promise<void>((resolve) => response.once("drain", resolve)), gone]);
+      await Promise.race([new Promise<void>((resolve) => response.once("drain", resolve)), closed]);
     }
   }
-  // A client that was promised more would wait for it for ever.
+  // The body is shorter than its content-length. Without this the client would wait forever.
   if (missing !== 0) response.destroy();
 }
 
@@ -83,7 +83,7 @@ function end(response: ServerResponse): Promise<void> {
   });
 }
 
-/** How S3 words a refusal. `resource` is the path, decoded. */
+/** An error as S3 answers it. `resource` is the decoded path. */
 export function errorReply(error: S3Error, resource: string, requestId: string): Reply {
   if (error.status === 304) return { status: 304 };
   return {

@@ -4,22 +4,22 @@ import type { Operation, RoutedRequest } from "./router.ts";
 import type { Bucket } from "./store/bucket.ts";
 import type { Store } from "./store/store.ts";
 
-/** A request that was routed and whose signature was found good. */
+/** A routed request with a valid signature. */
 export interface S3Request extends RoutedRequest {
   readonly operation: Operation;
   readonly body: IncomingBody;
   readonly authentication: Authentication;
-  /** The server's own address, without a slash at the end. */
+  /** The server's URL without a trailing slash. */
   readonly endpoint: string;
   readonly region: string;
 }
 
-/** What is answered. */
+/** An answer. */
 export interface Reply {
-  /** 200 where absent. */
+  /** HTTP status; 200 if absent. */
   readonly status?: number;
   readonly headers?: Readonly<Record<string, string>>;
-  /** XML, or bytes; nothing where absent. */
+  /** XML or bytes; an empty body if absent. */
   readonly body?: string | ReplyBytes;
 }
 
@@ -27,12 +27,12 @@ export interface Reply {
 export interface ReplyBytes {
   readonly bytes: number;
   readonly chunks: AsyncIterable<Uint8Array>;
-  /** To be called once it is sent or given up. */
+  /** The sender must call it when the body is sent or abandoned. */
   release(): void;
 }
 
-/** Carries out an operation that needs the service. */
+/** Handles an operation on the service. */
 export type ServiceHandler = (request: S3Request, store: Store) => Promise<Reply> | Reply;
 
-/** Carries out an operation on a bucket that is there. */
+/** Handles an operation on an existing bucket. */
 export type BucketHandler = (request: S3Request, bucket: Bucket) => Promise<Reply> | Reply;

@@ -1,7 +1,7 @@
 import type { QueryParameters } from "./uri.ts";
 import { S3Error } from "./errors.ts";
 
-/** The operations of S3 that the stand-in has, by Amazon's names. */
+/** The S3 operations that the stand-in implements, by Amazon's names. */
 export type Operation =
   | "ListBuckets"
   | "CreateBucket"
@@ -24,7 +24,7 @@ export type Operation =
   | "AbortMultipartUpload"
   | "ListParts";
 
-/** What a request asks for. */
+/** The fields of a request that determine its operation. */
 export interface RoutedRequest {
   readonly method: string;
   /** "" for the service itself. */
@@ -35,7 +35,7 @@ export interface RoutedRequest {
   readonly headers: ReadonlyMap<string, string>;
 }
 
-/** Sub-resources of S3 that the stand-in lacks: ignoring one would do something else entirely. */
+/** S3's sub-resources that the stand-in refuses: ignoring one would run a different operation. */
 const MISSING_SUBRESOURCES = [
   ...["accelerate", "acl", "analytics", "attributes", "cors", "encryption", "intelligent-tiering"],
   ...[
@@ -54,9 +54,9 @@ const MISSING_SUBRESOURCES = [
 ];
 
 /**
- * The operation a request asks for.
+ * Determines the operation of a request.
  *
- * @throws {S3Error} NotImplemented for one of S3 that the stand-in lacks, MethodNotAllowed
+ * @throws {S3Error} NotImplemented if the stand-in lacks the S3 operation, MethodNotAllowed
  */
 export function routeRequest(request: RoutedRequest): Operation {
   const operation = request.bucket === ""

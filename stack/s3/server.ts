@@ -23,20 +23,20 @@ import type {
   S3Server,
 } from "./types.ts";
 
-/** Longer than clients keep idle connections, so that none is cut just as one takes it again. */
+/** Longer than clients keep idle connections, so that none is closed while a client reuses it. */
 const KEEP_ALIVE_MILLISECONDS = 5 * 60 * 1000;
 
-/** Keys of 1,024 bytes in percent-encoding and all metadata fit several times. */
+/** Several times the size of a percent-encoded key of 1,024 bytes and the largest metadata. */
 const HEADER_BYTES = 64 * 1024;
 
-/** The one identifier of a request in its answer, for whoever reads a log. */
+/** Header with the id of a request in its answer. It identifies the request in logs. */
 const REQUEST_ID = "x-amz-request-id";
 
 /**
  * The HTTP side of the stand-in.
  *
- * It stands on node:http, not on Deno.serve: only there a connection can be cut without an answer,
- * and paths, repeated headers and a missing Content-Length arrive as they were sent.
+ * It uses node:http instead of Deno.serve. Only node:http can cut a connection without an answer
+ * and provides paths, repeated headers and a missing Content-Length as sent.
  */
 export class HttpServer implements S3Server {
   readonly requests = new RequestLog<S3RequestRecord>();
@@ -50,7 +50,7 @@ export class HttpServer implements S3Server {
   readonly #server: Server;
   #port = 0;
   readonly #scheme: "http" | "https";
-  readonly #underWay = new Set<Promise<void>>();
+  readonly #running = new Set<Promise<void>>();
   readonly #stopping = new AbortController();
   #stopped: Promise<void> | undefined;
 
@@ -63,8 +63,8 @@ export class HttpServer implements S3Server {
     this.conditionalWrites = options.conditionalWrites ?? "all";
     const listener = (message: IncomingMessage, response: ServerResponse) => {
       const handling = this.#handle(message, response);
-      this.#underWay.add(handling);
-      handling.finally(() => this.#underWay.delete(handling));
+      this.#running.add(handling);
+      handling.finally(() => this.#running.delete(handling));
     };
     const settings = {
       keepAliveTimeout: KEEP_ALIVE_MILLISECONDS,
@@ -77,7 +77,7 @@ export class HttpServer implements S3Server {
       : createTlsServer({ ...settings, ...options.tls }, listener);
   }
 
-  /** Listens on 127.0.0.1 and resolves when it does. */
+  /** Starts a server on 127.0.0.1. Resolves when it listens. */
   static async listen(options: S3Options, store: Store): Promise<HttpServer> {
     const server = new HttpServer(options, store);
     await new Promise<void>((resolve, reject) => {
@@ -123,7 +123,7 @@ export class HttpServer implements S3Server {
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
     this.#server.closeAllConnections();
     await closed;
-    await Promise.allSettled([...this.#underWay]);
+    await Promise.allSettled([...this.#running]);
     this.#store.close();
   }
 
@@ -167,7 +167,7 @@ export class HttpServer implements S3Server {
     await body.discardRest();
   }
 
-  /** Serves a request; a refusal is an answer as well. */
+  /** Serves a request. A refusal is returned as an answer. */
   async #answer(
     parsed: ParsedRequest,
     body: IncomingBody,

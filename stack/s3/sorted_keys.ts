@@ -1,9 +1,9 @@
-/** A chunk is split in two when it grows beyond this; small enough that inserting is cheap. */
+/** Maximum size of a chunk before it is split. Small chunks keep insertion cheap. */
 const CHUNK_KEYS = 1024;
 
 /**
- * Compares two strings by their UTF-8 bytes, the order in which S3 lists keys. JavaScript's own
- * comparison goes by UTF-16 units and puts U+1F600 before U+FF5E.
+ * Compares two strings by their UTF-8 bytes, the order in which S3 lists keys. JavaScript's
+ * comparison uses UTF-16 units and sorts U+1F600 before U+FF5E.
  */
 export function compareUtf8(left: string, right: string): number {
   const length = Math.min(left.length, right.length);
@@ -15,17 +15,17 @@ export function compareUtf8(left: string, right: string): number {
   return left.length - right.length;
 }
 
-/** Surrogates stand for characters above all that one unit can hold. */
+/** Sort order of a UTF-16 unit. Surrogates rank highest, as they encode characters above U+FFFF. */
 function utf8Rank(unit: number): number {
   return unit >= 0xd800 && unit <= 0xdfff ? unit + 0x1_0000 : unit;
 }
 
-/** A set of keys in UTF-8 byte order that takes and gives up single keys in little time. */
+/** A set of keys in UTF-8 byte order with fast insertion and deletion. */
 export class SortedKeys {
-  /** Never holds an empty chunk. */
+  /** No chunk is ever empty. */
   #chunks: string[][] = [];
 
-  /** Replaces all keys; quicker than adding them one by one. */
+  /** Replaces all keys. It is faster than adding them one by one. */
   load(keys: Iterable<string>): void {
     const sorted = [...keys].sort(compareUtf8);
     this.#chunks = [];
@@ -34,7 +34,7 @@ export class SortedKeys {
     }
   }
 
-  /** Adds a key; nothing happens where it is there already. */
+  /** Adds a key. An existing key has no effect. */
   add(key: string): void {
     if (this.#chunks.length === 0) {
       this.#chunks.push([key]);
@@ -51,7 +51,7 @@ export class SortedKeys {
     }
   }
 
-  /** Takes a key away; nothing happens where it is not there. */
+  /** Removes a key. A missing key has no effect. */
   delete(key: string): void {
     const isBefore = (other: string) => compareUtf8(other, key) < 0;
     const at = this.#chunkOf(isBefore);
@@ -64,8 +64,8 @@ export class SortedKeys {
   }
 
   /**
-   * The keys in order from the first for which `isBefore` is false; it must be true for all keys
-   * before that one. The set must not change while this is read.
+   * The keys in order, starting at the first for which `isBefore` is false. `isBefore` must be true
+   * for all earlier keys. The set must not change during the iteration.
    */
   *from(isBefore: (key: string) => boolean): Generator<string, undefined> {
     let at = this.#chunkOf(isBefore);
@@ -77,7 +77,7 @@ export class SortedKeys {
     }
   }
 
-  /** The first chunk whose last key is not before. */
+  /** Index of the first chunk for whose last key `isBefore` is false. */
   #chunkOf(isBefore: (key: string) => boolean): number {
     return firstNot(this.#chunks, (chunk) => isBefore(chunk[chunk.length - 1]));
   }

@@ -2,18 +2,18 @@ import type { RequestLog, RequestRecord } from "../request_log.ts";
 import type { Operation } from "./router.ts";
 
 /**
- * What a credential may do. `read`: look and list. `append`: that, and put new objects, each with
- * `If-None-Match: *`; never overwrite or delete one, as a bucket policy on `s3:if-none-match`
- * would have it. `minimal`: of that only what a backup and a restore cannot do without; neither to list
- * uploads nor to abort them.
+ * Permissions of a credential. `read`: read and list. `append`: also put new objects with
+ * `If-None-Match: *`, but never overwrite or delete one, as with a bucket policy on
+ * `s3:if-none-match`. `minimal`: the subset of `append` that a backup and a restore need, without
+ * listing and aborting uploads.
  */
 export type Permissions = "all" | "read" | "append" | "minimal";
 
-/** A key that the server knows. */
+/** An access key that the server accepts. */
 export interface Credential {
   readonly accessKeyId: string;
   readonly secretAccessKey: string;
-  /** `all` where absent. */
+  /** `all` if absent. */
   readonly permissions?: Permissions;
 }
 
@@ -21,22 +21,27 @@ export interface Credential {
 export interface S3RequestRecord extends RequestRecord {
   /** The name of S3's operation, or `Unknown`. */
   readonly route: Operation | "Unknown";
-  /** Absent where the request names none. */
+  /** Absent if the request names no bucket. */
   readonly bucket?: string;
   readonly key?: string;
-  /** The key it was signed with, once that was found good. */
+  /** The access key of the request, after its signature was verified. */
   accessKeyId?: string;
 }
 
-/** What goes wrong with one request on purpose. */
+/** An injected fault of one request. */
 export type Fault =
   & {
-    /** Waits so long before anything else; alone, the request is then served as usual. */
+    /**
+     * Waits this long before everything else. Without a kind the request is then served normally.
+     */
     readonly delayMilliseconds?: number;
   }
   & (
     | { readonly kind: "delay" }
-    /** Answers so, without doing anything; status 200 with a code is S3's way to fail a copy late. */
+    /**
+     * Answers with this error without carrying out the request. S3 fails a running copy with status
+     * 200.
+     */
     | {
       readonly kind: "error";
       readonly status: number;
@@ -44,43 +49,43 @@ export type Fault =
       readonly message?: string;
       readonly retryAfterSeconds?: number;
     }
-    /** Cuts the connection without doing anything, before or after the request's body was read. */
+    /** Cuts the connection without carrying out the request, before or after its body is read. */
     | { readonly kind: "reset"; readonly when: "before_body" | "after_body" }
-    /** Serves the request and cuts the connection after so many bytes of the answer's body. */
+    /** Serves the request and cuts the connection after this many bytes of the answer's body. */
     | { readonly kind: "truncate"; readonly afterBytes: number }
     /** Serves the request and cuts the connection instead of answering. */
     | { readonly kind: "lose_reply" }
   );
 
 /**
- * Called for every request before its body is read or its signature looked at.
+ * Called for every request before its body is read and its signature is verified.
  *
- * A fault that cuts a connection for one request alone may stay unseen: Deno 2.9.6's fetch sends a
- * request of any method again, once, when a connection it used before ends without an answer.
+ * A client may not notice a fault that cuts the connection of a single request. If a reused
+ * connection ends without an answer, Deno 2.9.6's fetch repeats a request of any method once.
  */
 export type FaultHook = (record: Readonly<S3RequestRecord>) => Fault | undefined;
 
 /**
- * Which writes honour If-None-Match: `all` as Amazon's, `put` as Ceph's up to 16.2,
- * which ignores them where an upload is completed, `none` as servers that do not know it.
+ * The writes that honour If-None-Match. `all`: as Amazon. `put`: as Ceph up to 16.2, which ignores
+ * it when an upload is completed. `none`: as servers that do not support it.
  */
 export type ConditionalWrites = "all" | "put" | "none";
 
-/** How the server is started. */
+/** Options for starting the server. */
 export interface S3Options {
-  /** Everything it keeps lies here; a later server on the same folder goes on with it. */
+  /** The folder for all data. A later server on the same folder continues with it. */
   readonly directory: string;
   readonly credentials: readonly Credential[];
-  /** The only region that signatures may name. */
+  /** The only region that signatures may use. */
   readonly region: string;
-  /** A free one by default. */
+  /** Port; a free one by default. */
   readonly port?: number;
-  /** PEM; with it the server speaks https only. */
+  /** Certificate and key as PEM. If present, the server accepts only https. */
   readonly tls?: { readonly cert: string; readonly key: string };
   readonly onRequest?: FaultHook;
-  /** `all` where absent. */
+  /** `all` if absent. */
   readonly conditionalWrites?: ConditionalWrites;
-  /** How far its clock is ahead, milliseconds: for signatures, and in the Date of its answers. */
+  /** Milliseconds by which its clock is ahead, for signatures and for the Date of its answers. */
   readonly aheadMilliseconds?: number;
 }
 
@@ -91,20 +96,20 @@ export interface S3Server extends AsyncDisposable {
   readonly port: number;
   readonly region: string;
   readonly requests: RequestLog<S3RequestRecord>;
-  /** Faults to come; may be set and unset at any time. */
+  /** Chooses the fault of each request. It may change at any time. */
   onRequest: FaultHook | undefined;
-  /** Buckets with a default retention. */
+  /** Names of the buckets with a default retention. */
   readonly locked: Set<string>;
-  /** What keys are good from now on, to revoke and rotate them. */
+  /** The valid access keys. Tests change them to revoke and rotate keys. */
   credentials: readonly Credential[];
-  /** May be set at any time, to stand in for a lesser server. */
+  /** Tests change it to simulate servers without full support. */
   conditionalWrites: ConditionalWrites;
-  /** Makes a bucket, without a request; nothing happens where it is there. */
+  /** Creates a bucket without a request. An existing bucket has no effect. */
   createBucket(name: string): Promise<void>;
-  /** The files that hold an object's bytes, in order, for tests that damage them. */
+  /** The files with an object's bytes, in order, for tests that corrupt them. */
   objectFiles(bucket: string, key: string): string[];
-  /** Has the uploads of a bucket have begun so much earlier. */
+  /** Moves the start times of a bucket's uploads into the past by this time. */
   ageUploads(bucket: string, milliseconds: number): void;
-  /** Ends all connections and closes all files. May be called more than once. */
+  /** Ends all connections and closes all files. Further calls have no effect. */
   stop(): Promise<void>;
 }

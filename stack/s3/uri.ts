@@ -1,10 +1,10 @@
 import { S3Error } from "./errors.ts";
 
-/** The target of a request, split but not decoded: signatures are made over what was sent. */
+/** The target of a request. The path is not decoded, because the signature covers the sent text. */
 export interface RequestTarget {
-  /** The path, percent-encoded as it was sent. */
+  /** The path, percent-encoded as sent. */
   readonly path: string;
-  /** The query's names and values, decoded, in the order they were sent. */
+  /** The query's names and values, decoded, in the sent order. */
   readonly query: QueryParameters;
 }
 
@@ -33,9 +33,9 @@ export class QueryParameters {
 }
 
 /**
- * Splits the target of a request line, which proxies send with scheme and host in front.
+ * Splits the target of a request line. Proxies send it with scheme and host.
  *
- * @throws {S3Error} InvalidURI where it is not percent-encoded UTF-8
+ * @throws {S3Error} InvalidURI if it is not percent-encoded UTF-8
  */
 export function parseTarget(target: string): RequestTarget {
   const origin = /^https?:\/\/[^/?]*/i.exec(target)?.[0] ?? "";
@@ -58,7 +58,7 @@ function decodeQuery(text: string): string {
 /**
  * Decodes percent-encoding.
  *
- * @throws {S3Error} InvalidURI where the bytes are not UTF-8 or a percent sign stands alone
+ * @throws {S3Error} InvalidURI if the bytes are not UTF-8 or a percent sign has no hex digits
  */
 export function decodeUri(text: string): string {
   try {
@@ -76,7 +76,7 @@ export function encodeUri(text: string): string {
   );
 }
 
-/** The same, leaving slashes. */
+/** As {@link encodeUri}, but slashes stay. */
 export function encodePath(path: string): string {
   return encodeUri(path).replaceAll("%2F", "/");
 }

@@ -4,30 +4,30 @@ import { S3Error } from "./errors.ts";
 const NAMESPACE = "http://s3.amazonaws.com/doc/2006-03-01/";
 const DECLARATION = '<?xml version="1.0" encoding="UTF-8"?>\n';
 
-/** A whole document in S3's namespace around elements that are written already. */
+/** A document in S3's namespace with already serialized elements. */
 export function xmlDocument(root: string, ...elements: string[]): string {
   return `${DECLARATION}<${root} xmlns="${NAMESPACE}">${elements.join("")}</${root}>`;
 }
 
-/** The body of an error, which has no namespace. */
+/** The XML body of an error. It has no namespace. */
 export function xmlError(fields: Readonly<Record<string, string | number>>): string {
   const elements = Object.entries(fields).map(([name, value]) => xmlText(name, value));
   return `${DECLARATION}<Error>${elements.join("")}</Error>`;
 }
 
-/** An element that holds text; nothing where the value is undefined. */
+/** An element with text; an empty text if the value is undefined. */
 export function xmlText(name: string, value: string | number | boolean | undefined): string {
   return value === undefined ? "" : `<${name}>${escapeXml(String(value))}</${name}>`;
 }
 
-/** An element that holds elements that are written already. */
+/** An element with already serialized child elements. */
 export function xmlElement(name: string, ...elements: string[]): string {
   return `<${name}>${elements.join("")}</${name}>`;
 }
 
 /**
- * Escapes text. Control characters become references, which XML 1.0 forbids but S3 sends all the
- * same: clients that list such keys have to ask for encoding-type=url.
+ * Escapes text. Control characters become references, as in S3's answers, although XML 1.0 forbids
+ * them. Clients that list such keys must use encoding-type=url.
  */
 function escapeXml(text: string): string {
   // deno-lint-ignore no-control-regex -- these are exactly the characters meant
@@ -47,7 +47,7 @@ function escapeXml(text: string): string {
   });
 }
 
-/** An element that was read: text, or its children by name. */
+/** A parsed element: text, or its children by name. */
 export type XmlNode = string | { readonly [name: string]: XmlNode | readonly XmlNode[] };
 
 const parser = new XMLParser({ parseTagValue: false, trimValues: false, ignoreDeclaration: true });
@@ -70,14 +70,14 @@ export function parseXml(bytes: Uint8Array, root: string): XmlNode {
   return document[root];
 }
 
-/** The children of that name, however many there are. */
+/** All children of that name. */
 export function xmlChildren(node: XmlNode, name: string): readonly XmlNode[] {
   if (typeof node === "string" || !(name in node)) return [];
   const found = node[name];
   return Array.isArray(found) ? found : [found as XmlNode];
 }
 
-/** The text of the only child of that name; undefined where there is none. */
+/** The text of the only child of that name; undefined if there is none. */
 export function xmlChildText(node: XmlNode, name: string): string | undefined {
   const [child, ...others] = xmlChildren(node, name);
   if (child === undefined) return undefined;

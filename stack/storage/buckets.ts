@@ -1,21 +1,21 @@
 import { refusing, type Sql } from "./database.ts";
 import { refusal, StorageError } from "./errors.ts";
 
-/** A row of storage.buckets, as far as requests show it. */
+/** The columns of storage.buckets that answers contain. */
 export interface BucketRow {
   id: string;
   name: string;
   owner: string | null;
   public: boolean;
   type?: string;
-  /** Bytes; null for no limit of its own. Postgres's bigint, hence text. */
+  /** Bytes; null for no limit. It is text, because the column is a bigint. */
   file_size_limit: string | null;
   allowed_mime_types: string[] | null;
   created_at: Date;
   updated_at: Date;
 }
 
-/** The bucket of that id; `undefined` where there is none or the role may not see it. */
+/** The bucket with that id; `undefined` if it does not exist or the role may not see it. */
 export async function findBucket(sql: Sql, id: string): Promise<BucketRow | undefined> {
   const [row] = await refusing(
     sql<BucketRow[]>`
@@ -43,9 +43,9 @@ export async function insertBucket(sql: Sql, values: Record<string, unknown>): P
 }
 
 /**
- * Changes a bucket and tells whether it was public before. No trigger bumps its updated_at.
+ * Changes a bucket, and returns whether it was public before. No trigger updates its updated_at.
  *
- * @throws StorageError NoSuchBucket, also where a policy hides the bucket.
+ * @throws StorageError NoSuchBucket, also if a policy hides the bucket.
  */
 export async function updateBucket(
   sql: Sql,
@@ -62,7 +62,7 @@ export async function updateBucket(
   return { wasPublic: row.was_public };
 }
 
-/** What a listing of buckets asks for. */
+/** The parameters of a listing of buckets. */
 export interface BucketListing {
   limit: number | undefined;
   offset: number | undefined;
@@ -85,12 +85,12 @@ export async function listBuckets(sql: Sql, listing: BucketListing): Promise<Buc
     ${offset === undefined ? sql`` : sql`offset ${offset}`}`;
 }
 
-/** Text that means itself in a LIKE pattern. */
+/** Escapes a text for a LIKE pattern. */
 export function escapePattern(text: string): string {
   return text.replace(/[\\%_]/g, "\\$&");
 }
 
-/** A bucket as a request shows it. */
+/** A bucket as answers contain it. */
 export function shownBucket(row: BucketRow): Record<string, unknown> {
   const { file_size_limit, owner, ...rest } = row;
   return {

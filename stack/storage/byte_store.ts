@@ -2,33 +2,33 @@ import { createHash, type Hash } from "node:crypto";
 import { dirname, join } from "node:path";
 import { refusal } from "./errors.ts";
 
-/** Storage sends a body above this to S3 in parts of this size, which gives its eTag the `-N`. */
+/** Storage uploads larger bodies to S3 in parts of this size. Their eTags then end in `-N`. */
 export const PART_BYTES = 16 * 1024 * 1024;
 
-/** S3 takes no longer key; Storage's keys are tenant/bucket/name/version. */
+/** Maximum length of a key in S3. Storage's keys are tenant/bucket/name/version. */
 const LONGEST_KEY_BYTES = 1024;
 const TENANT = "project";
 const READ_BYTES = 256 * 1024;
 
-/** Where one version of an object has its bytes. Version is null on very old rows. */
+/** The location of the bytes of one version of an object. Version is null on very old rows. */
 export interface Location {
   readonly bucket: string;
   readonly name: string;
   readonly version: string | null;
 }
 
-/** What the backend knows of bytes, apart from the row in Postgres. */
+/** The backend's metadata of bytes. It is separate from the row in PostgreSQL. */
 export interface StoredFacts {
   readonly size: number;
   /** In double quotes. */
   readonly eTag: string;
   readonly mimetype: string;
   readonly cacheControl: string;
-  /** ISO 8601, whole seconds, as S3 tells it. */
+  /** ISO 8601 without fractions of a second, as S3 returns it. */
   readonly lastModified: string;
 }
 
-/** Bytes that stay readable, complete, whatever happens to the object meanwhile. */
+/** Opened bytes. They stay readable even if the object is replaced or deleted meanwhile. */
 export interface OpenBytes {
   readonly facts: StoredFacts;
   /** Streams `length` bytes from `start` and closes the file. */
@@ -36,7 +36,7 @@ export interface OpenBytes {
   close(): void;
 }
 
-/** Makes the eTag that S3 gives: the MD5, or for several parts the MD5 of their MD5s and `-N`. */
+/** Computes S3's eTag: the MD5, or for several parts the MD5 of their MD5s with `-N`. */
 class ETag {
   #parts: Hash[] = [createHash("md5")];
   #inPart = 0;
@@ -66,13 +66,13 @@ function sha256(text: string): string {
   return createHash("sha256").update(text).digest("hex");
 }
 
-function wholeSeconds(now: number): string {
+function truncateToSeconds(now: number): string {
   return new Date(Math.floor(now / 1000) * 1000).toISOString();
 }
 
 /**
- * The bytes of objects, as files below a folder, as an S3 bucket would hold them: written once,
- * never changed, each version under a key of its own. Beside each lies its StoredFacts, as JSON.
+ * Stores the bytes of objects as files below a folder. As in an S3 bucket, each version has a
+ * separate key and never changes. A JSON file next to it has its StoredFacts.
  */
 export class ByteStore {
   readonly #folder: string;
@@ -83,9 +83,9 @@ export class ByteStore {
   }
 
   /**
-   * Stores bytes as they come. What was written is removed if they break off.
+   * Stores a stream of bytes. If the stream fails, it removes the written bytes.
    *
-   * @throws StorageError S3Error where S3 would find the key too long; what `chunks` throws.
+   * @throws StorageError S3Error if the key is too long for S3; also the errors of `chunks`.
    */
   async write(
     location: Location,
@@ -112,8 +112,8 @@ export class ByteStore {
   }
 
   /**
-   * Stores so many zeros as a hole in a file, which takes no room: for objects that are larger than
-   * a disk. The eTag is none that S3 would have given.
+   * Stores zeros as a hole in a file, which uses no disk space. It simulates objects that are
+   * larger than the disk. The eTag differs from S3's.
    */
   async writeHole(
     location: Location,
@@ -127,7 +127,7 @@ export class ByteStore {
     return await this.#describe(path, { mimetype, cacheControl, size, eTag });
   }
 
-  /** The bytes opened for reading; `undefined` where there are none. */
+  /** Opens the bytes for reading; `undefined` if there are none. */
   async open(location: Location): Promise<OpenBytes | undefined> {
     const path = this.#path(location);
     const file = await unlessMissing(Deno.open(path));
@@ -141,15 +141,15 @@ export class ByteStore {
     };
   }
 
-  /** What is known of the bytes; `undefined` where there are none. */
+  /** The metadata of the bytes; `undefined` if there are none. */
   async facts(location: Location): Promise<StoredFacts | undefined> {
     const text = await unlessMissing(Deno.readTextFile(`${this.#path(location)}.json`));
     return text === undefined ? undefined : JSON.parse(text);
   }
 
   /**
-   * Copies within the store, without moving a byte, as S3's CopyObject does it: the copy's eTag is
-   * a plain MD5 again. Resolves to `undefined` where the source has no bytes.
+   * Copies bytes within the store as S3's CopyObject does: the copy's eTag is a plain MD5 again.
+   * Resolves to `undefined` if the source has no bytes.
    */
   async copy(
     from: Location,
@@ -166,7 +166,7 @@ export class ByteStore {
     return await this.#describe(path, { size: facts.size, eTag, mimetype, cacheControl });
   }
 
-  /** Removes bytes; none to remove is no fault. */
+  /** Removes bytes. Missing bytes have no effect. */
   async remove(location: Location): Promise<void> {
     const path = this.#path(location);
     await unlessMissing(Deno.remove(path));
@@ -189,7 +189,7 @@ export class ByteStore {
   }
 
   #path({ bucket, name, version }: Location): string {
-    // Hashed, for a name may be longer than a file's may be, and a bucket may be called `..`.
+    // Hashed, because an object's name may be too long for a file, and a bucket may be named `..`.
     return join(this.#folder, sha256(bucket), `${sha256(name)}.${version ?? "none"}`);
   }
 
@@ -207,7 +207,7 @@ export class ByteStore {
     path: string,
     facts: Omit<StoredFacts, "lastModified">,
   ): Promise<StoredFacts> {
-    const described = { ...facts, lastModified: wholeSeconds(this.now()) };
+    const described = { ...facts, lastModified: truncateToSeconds(this.now()) };
     await Deno.writeTextFile(`${path}.json`, JSON.stringify(described));
     return described;
   }

@@ -1,7 +1,7 @@
 import { refusal } from "./errors.ts";
 import { type Claims, verifyToken } from "./token.ts";
 
-/** Who asks, as the Bearer token says. */
+/** The caller of a request, from its Bearer token. */
 export interface Caller {
   /** The database role that the request's statements run as. */
   readonly role: string;
@@ -9,21 +9,21 @@ export interface Caller {
   readonly owner: string | undefined;
   readonly claims: Claims;
   readonly token: string;
-  /** False for a request without a good token, where the route lets it through as `anon`. */
+  /** False for a request without a valid token, which the route admits as `anon`. */
   readonly authenticated: boolean;
-  /** Storage's name for what the route does, for policies that ask storage.operation(). */
+  /** Storage's name of the route's operation, for policies that call storage.operation(). */
   readonly operation: string;
 }
 
-/** How a route looks at the Bearer token. */
+/** How a route treats the Bearer token. */
 export type Admission =
-  /** Demands a good one. */
+  /** Requires a valid token. */
   | "required"
-  /** Serves public buckets to anyone: a bad token counts as none. */
+  /** Serves public buckets to everyone: an invalid token counts as none. */
   | "optional"
-  /** Demands a service key. */
+  /** Requires a service key. */
   | "service"
-  /** Does not look: public, or signed otherwise. */
+  /** Ignores the token: the route is public, or uses a signed URL. */
   | "none";
 
 function tokenOf(headers: Headers): string {
@@ -31,10 +31,10 @@ function tokenOf(headers: Headers): string {
 }
 
 /**
- * Who the caller of a route is.
+ * Determines the caller of a route.
  *
- * @throws StorageError InvalidRequest without a header that is demanded; AccessDenied for a bad
- *   token, and, with HTTP 403, for one that is no service key where that is demanded.
+ * @throws StorageError InvalidRequest if a required header is missing; AccessDenied for an invalid
+ *   token; AccessDenied with HTTP 403 if a required service key is missing.
  */
 export function admit(
   headers: Headers,

@@ -2,13 +2,13 @@ import type { Caller } from "./caller.ts";
 import type { Answer } from "./exchange.ts";
 import { contentRange, parseRange } from "./range.ts";
 
-/** A hosted project's CDN may serve what was changed meanwhile for this long. */
+/** A hosted project's CDN may serve outdated answers for this long. */
 const STALE_MILLISECONDS = 60_000;
-/** Larger answers pass through; smaller ones are held in memory, up to all of this together. */
+/** Larger answers are not cached. Smaller ones are cached in memory, up to KEPT_BYTES in total. */
 const LARGEST_KEPT_BYTES = 16 * 1024 * 1024;
 const KEPT_BYTES = 128 * 1024 * 1024;
 
-/** An answer that the CDN holds. */
+/** A cached answer. */
 interface Kept {
   readonly bucket: string;
   readonly name: string;
@@ -18,7 +18,7 @@ interface Kept {
   readonly body: Uint8Array<ArrayBuffer>;
 }
 
-/** What a request must be told apart by. */
+/** The properties of a request that form its cache key. */
 export interface CdnRequest {
   readonly url: string;
   readonly bucket: string;
@@ -28,13 +28,13 @@ export interface CdnRequest {
 }
 
 /**
- * The CDN before a hosted project: it keeps answers by full URL, query included, apart for each
- * caller, and does not learn of overwrites and deletions. Tests turn it on and off and set its clock.
+ * The CDN in front of a hosted project. It caches answers by caller and full URL with query. It is
+ * not notified of overwrites and deletions. Tests switch it on and off and set its clock.
  */
 export class Cdn {
-  /** Off, there is no CDN: answers carry no cf-cache-status. */
+  /** If false, there is no CDN: answers have no cf-cache-status. */
   enabled: boolean;
-  /** How long an answer is served again, milliseconds. */
+  /** Time for which a cached answer is served, in milliseconds. */
   staleMilliseconds = STALE_MILLISECONDS;
   /** The CDN's clock, milliseconds since 1970. */
   now: () => number = Date.now;
@@ -45,7 +45,7 @@ export class Cdn {
     this.enabled = enabled;
   }
 
-  /** As it was made: off or on, its clock the machine's, and nothing kept. */
+  /** Resets the CDN: it empties the cache and uses the machine's clock. */
   reset(enabled: boolean): void {
     this.enabled = enabled;
     this.staleMilliseconds = STALE_MILLISECONDS;
@@ -53,7 +53,7 @@ export class Cdn {
     this.purge();
   }
 
-  /** Forgets an object, a bucket, or everything. */
+  /** Removes an object, a bucket, or everything from the cache. */
   purge(bucket?: string, name?: string): void {
     for (const [key, kept] of this.#kept) {
       const named = name === undefined || kept.name === name;
@@ -61,7 +61,7 @@ export class Cdn {
     }
   }
 
-  /** An answer from what is kept; `undefined` where the origin must be asked. */
+  /** The cached answer; `undefined` if the origin must answer. */
   lookup(request: CdnRequest): Answer | undefined {
     if (isConditional(request.headers)) return undefined;
     const range = request.headers.get("range");
@@ -71,13 +71,13 @@ export class Cdn {
     return whole && sliceOf(whole, range);
   }
 
-  /** Keeps an answer of the origin and gives back what to send on. */
+  /** Caches an answer of the origin, and returns the answer to send. */
   async keep(request: CdnRequest, answer: Answer): Promise<Answer> {
     const { status, headers, body } = answer;
     if (status !== 200 && status !== 206 || isConditional(request.headers)) return answer;
     if (body === null || body.length > LARGEST_KEPT_BYTES) return answer;
     const bytes = body instanceof Uint8Array ? body : await new Response(body.stream).bytes();
-    // Cut short below it: not to be kept, and to be cut short for the client too.
+    // The origin's body is truncated. It is not cached, and is sent truncated to the client.
     if (bytes.length !== body.length) return { ...answer, body: { ...body, stream: of(bytes) } };
     const { bucket, name } = request;
     const key = keyOf(request, request.headers.get("range"));
@@ -119,7 +119,7 @@ function headersOf(kept: Kept & { age: number }): Headers {
   return headers;
 }
 
-/** A range of a whole body that is kept. */
+/** A range of a cached complete body. */
 function sliceOf(kept: Kept & { age: number }, header: string | null): Answer | undefined {
   const range = parseRange(header, kept.body.length);
   if (range === "unsatisfiable") return undefined;

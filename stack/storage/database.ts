@@ -2,21 +2,23 @@ import postgres from "postgres";
 import type { Caller } from "./caller.ts";
 import { refusal, StorageError } from "./errors.ts";
 
-/** What statements are put to: the pool, or a transaction. */
+/** Runs statements: the pool, or a transaction. */
 export type Sql = postgres.ISql<Record<never, never>>;
 
-/** Each takes some 30 ms of CPU to open, and every project of every test opens its own. */
+/**
+ * Few connections, because opening one takes about 30 ms of CPU and every project opens its own.
+ */
 const CONNECTIONS = 4;
 
-/** Thrown to roll a transaction back that did nothing wrong. */
+/** Thrown to roll back a successful transaction. */
 class RolledBack extends Error {}
 
 /**
- * Storage's own connections. They act as `service_role`, which row level security does not bind;
- * what a caller may do is decided by statements that run as the caller's role.
+ * Storage's connections. They use `service_role`, which bypasses row level security. Statements
+ * that run as the caller's role decide what a caller may do.
  */
 export class Database {
-  /** Statements as `service_role`, each a transaction of its own. */
+  /** Runs statements as `service_role`, each in a separate transaction. */
   readonly service: Sql;
   readonly #pool: postgres.Sql;
 
@@ -26,9 +28,9 @@ export class Database {
   }
 
   /**
-   * Opens all connections at once, so that no later request finds one being opened.
+   * Opens all connections immediately, so that no later request waits for one.
    *
-   * @throws Error where the database cannot be reached.
+   * @throws Error if the database cannot be reached.
    */
   static async open(adminUrl: string): Promise<Database> {
     const pool = postgres(adminUrl, {
@@ -56,19 +58,19 @@ export class Database {
     await this.#pool.end({ timeout: 5 });
   }
 
-  /** A transaction as `service_role`. */
+  /** Runs a transaction as `service_role`. */
   transaction<Result>(work: (sql: Sql) => Promise<Result>): Promise<Result> {
     return refusing(this.#pool.begin(work) as Promise<Result>);
   }
 
-  /** One reading statement as the caller, whose policies decide what it sees. */
+  /** Runs one reading statement as the caller. Policies decide what it sees. */
   read<Result>(caller: Caller, work: (sql: Sql) => Promise<Result>): Promise<Result> {
     return caller.role === "service_role" && caller.owner === undefined
       ? refusing(work(this.service))
       : this.as(caller, work);
   }
 
-  /** A transaction as the caller, whose policies decide. */
+  /** Runs a transaction as the caller, under the policies. */
   as<Result>(caller: Caller, work: (sql: Sql) => Promise<Result>): Promise<Result> {
     return this.transaction(async (sql) => {
       await setScope(sql, caller);
@@ -77,8 +79,8 @@ export class Database {
   }
 
   /**
-   * Tries what the caller wants to do and rolls it back: Storage asks the policies before it takes
-   * any byte. Triggers on the tables fire for this too.
+   * Tries the caller's change and rolls it back. Storage checks the policies this way before it
+   * accepts any byte. Triggers on the tables fire during the attempt, too.
    */
   async attempt(caller: Caller, work: (sql: Sql) => Promise<unknown>): Promise<void> {
     try {
@@ -101,7 +103,7 @@ async function setScope(sql: Sql, caller: Caller): Promise<void> {
     set_config('storage.operation', ${caller.operation}, true)`;
 }
 
-/** Awaits statements and turns what Postgres refuses into what Storage answers. */
+/** Awaits statements, and converts PostgreSQL's errors to Storage's. */
 export async function refusing<Result>(statements: PromiseLike<Result>): Promise<Result> {
   try {
     return await statements;

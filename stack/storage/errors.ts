@@ -7,8 +7,8 @@ export interface ErrorBody {
 }
 
 /**
- * A refusal. Storage answers nearly all of them with HTTP 400 and puts the status that is meant
- * into the body, so the two are kept apart here.
+ * An error answer. Storage sends nearly all of them with HTTP 400 and puts the real status into the
+ * body, so this class has two fields for them.
  */
 export class StorageError extends Error {
   override readonly name = "StorageError";
@@ -28,7 +28,7 @@ export class StorageError extends Error {
   }
 }
 
-/** The refusals by name, each with the words of the real Storage. */
+/** The error answers by name, each in Storage's wording. */
 export const refusal = {
   noSuchBucket: () =>
     new StorageError("NoSuchBucket", 404, "Bucket not found", { error: "Bucket not found" }),
@@ -84,7 +84,7 @@ export const refusal = {
     new StorageError("LockTimeout", 503, "acquiring lock timeout", {
       error: "acquiring_lock_timeout",
     }),
-  /** What an S3 backend refuses comes through under its own name and message. */
+  /** An error of an S3 backend keeps its own name and message. */
   backend: (statusCode: number, name: string, message: string) =>
     new StorageError("S3Error", statusCode, name, { error: message }),
   internal: () =>

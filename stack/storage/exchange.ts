@@ -4,10 +4,10 @@ import type { Cdn } from "./cdn.ts";
 import type { Database } from "./database.ts";
 import type { RequestBody } from "./request_body.ts";
 
-/** What lies behind a Storage: the backend whose faults and words it answers with. */
+/** The backend of a Storage. It determines the errors and messages of some answers. */
 export type Backend = "s3" | "file";
 
-/** What all handlers share. */
+/** The services that all handlers share. */
 export interface Services {
   readonly database: Database;
   /** The clock, milliseconds since 1970. */
@@ -15,34 +15,34 @@ export interface Services {
   readonly bytes: ByteStore;
   readonly cdn: Cdn;
   readonly jwtSecret: string;
-  /** No object may be larger, whatever its bucket says; bytes. */
+  /** Maximum size of every object in bytes. A bucket's limit can only be lower. */
   readonly largestObjectBytes: number;
   backend: Backend;
 }
 
-/** A request as a handler sees it. */
+/** A request as a handler receives it. */
 export interface Exchange {
   readonly method: string;
-  /** Below the API's root, percent-encoded as it was sent, without the query. */
+  /** Path below the API's root, percent-encoded as sent, without the query. */
   readonly path: string;
   readonly query: URLSearchParams;
   readonly headers: Headers;
   readonly body: RequestBody;
   readonly caller: Caller;
-  /** The bucket in the path, decoded; empty where the route has none. */
+  /** The decoded bucket in the path; empty if the route has none. */
   readonly bucket: string;
-  /** The rest of the path, decoded; empty where the route has none. */
+  /** The decoded rest of the path; empty if the route has none. */
   readonly name: string;
 }
 
-/** An answer; a body that streams says how long it is. */
+/** An answer. A streamed body has a known length. */
 export interface Answer {
   readonly status: number;
   readonly headers: Headers;
   readonly body: Uint8Array<ArrayBuffer> | BodyStream | null;
 }
 
-/** A body that is sent as it is read. */
+/** A streamed body. */
 export interface BodyStream {
   readonly length: number;
   readonly stream: ReadableStream<Uint8Array<ArrayBuffer>>;

@@ -3,59 +3,61 @@ import { delay } from "../delay.ts";
 import type { StorageRequestRecord } from "./request_log.ts";
 
 /**
- * Something to go wrong with a request. All of it is plain data, so that it can be asked for from
- * another process. Several at once are fine: first the wait, then the answer, then its changes.
+ * An injected fault of a request. It is plain data, so that another process can request it. Several
+ * fields can be combined: first the delay applies, then the answer, then its changes.
  */
 export interface Fault {
-  /** Waits before the request is looked at, milliseconds, or until the rules are cleared. */
+  /** Delay in milliseconds before the request is handled. Clearing the rules ends it. */
   readonly delayMilliseconds?: number;
-  /** Answers with this status and Storage's kind of body; the request is not carried out. */
+  /** Answers with this status and an error body without carrying out the request. */
   readonly status?: number;
-  /** The code in that answer, whose status is then told in its body alone; null for a body without one. */
+  /** The code in that answer. The status is then only in the body. Null omits the code. */
   readonly code?: string | null;
-  /** What it says in place of the stand-in's own words. */
+  /** The message of that answer instead of the default one. */
   readonly message?: string;
   /** The retry-after header of that answer, seconds. */
   readonly retryAfterSeconds?: number;
   /**
-   * Breaks the connection without any answer: `before` the request's body is read, or `after` the
-   * request was carried out.
+   * Cuts the connection without an answer, `before` the request's body is read or `after` the
+   * request is carried out.
    */
   readonly reset?: "before" | "after";
-  /** Ends the connection after this many bytes of the answer's body, whose length says more. */
+  /**
+   * Cuts the connection after this many bytes of the answer's body. Its content-length is larger.
+   */
   readonly truncateAfterBytes?: number;
   /** Sends this etag instead, quotes included. */
   readonly etag?: string;
-  /** Inverts the byte at this place of the answer's body. */
+  /** Inverts the byte at this offset of the answer's body. */
   readonly flipByteAt?: number;
 }
 
-/** Which requests a fault is for; what is absent does not matter. */
+/** The requests that a fault applies to. An absent field matches all requests. */
 export interface FaultRule {
   /** As in StorageRequestRecord. */
   readonly route?: string;
-  /** Text that the path and query contain, as they are sent. */
+  /** Text that the path and query contain, as sent. */
   readonly pathContains?: string;
-  /** How many requests to let pass before; 0 by default. */
+  /** Number of matching requests to skip first; 0 by default. */
   readonly skip?: number;
-  /** How many requests it strikes; 1 by default. */
+  /** Number of requests to fail; 1 by default. */
   readonly count?: number;
   readonly fault: Fault;
 }
 
-/** What a test tells a server to do wrong. */
+/** The injected faults of a server. */
 export class Faults {
-  /** Asked for every request; what it gives back comes before the rules. */
+  /** Called for every request. Its fault has priority over the rules. */
   onRequest: ((record: Readonly<StorageRequestRecord>) => Fault | undefined) | undefined;
   #rules: { rule: FaultRule; skip: number; left: number }[] = [];
   #cleared = new AbortController();
 
-  /** Lets the next requests that fit the rule go wrong. Rules are tried in the order given. */
+  /** Adds a rule. The first rule in order of addition that matches a request applies. */
   add(rule: FaultRule): void {
     this.#rules.push({ rule, skip: rule.skip ?? 0, left: rule.count ?? 1 });
   }
 
-  /** Takes back all rules and the hook, and ends the delays under way. */
+  /** Removes all rules and the hook, and ends running delays. */
   clear(): void {
     this.#rules = [];
     this.onRequest = undefined;
@@ -63,12 +65,12 @@ export class Faults {
     this.#cleared = new AbortController();
   }
 
-  /** Waits so long, or until the rules are cleared. */
+  /** Waits for this time, or until the rules are cleared. */
   delay(milliseconds: number): Promise<void> {
     return delay(milliseconds, this.#cleared.signal);
   }
 
-  /** The fault for a request that has just arrived; a rule is used up by it. */
+  /** Returns the fault for a request that has just arrived, and counts it for the rule. */
   take(record: Readonly<StorageRequestRecord>): Fault | undefined {
     const wanted = this.onRequest?.(record);
     if (wanted) return wanted;
@@ -88,7 +90,7 @@ function fits({ route, pathContains }: FaultRule, record: Readonly<StorageReques
     (pathContains === undefined || record.path.includes(pathContains));
 }
 
-/** An answer as a fault changes it. */
+/** Applies a fault's changes to an answer. */
 export function corrupt(answer: Answer, fault: Fault): Answer {
   const headers = new Headers(answer.headers);
   if (fault.etag !== undefined) headers.set("etag", fault.etag);
@@ -118,7 +120,7 @@ function flip(answerBody: Answer["body"], place: number): BodyStream {
   return { length, stream: stream.pipeThrough(flipping) };
 }
 
-/** A body that ends early. Its length is at least one byte more, so that it is seen to be cut. */
+/** A truncated body. Its length is at least one byte larger, so that the client detects it. */
 function truncate(answerBody: Answer["body"], bytes: number): BodyStream {
   const { length, stream } = streamed(answerBody);
   let left = bytes;

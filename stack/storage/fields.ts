@@ -10,7 +10,7 @@ export class Fields {
     this.#at = at;
   }
 
-  /** Whether the field is there; JSON's null counts as there. */
+  /** Whether the field is present. JSON's null counts as present. */
   has(name: string): boolean {
     return this.#values[name] !== undefined;
   }
@@ -29,7 +29,7 @@ export class Fields {
       | undefined;
   }
 
-  /** A whole number, also as text, as the schema check of Storage converts it. */
+  /** An integer, also as text, as Storage's schema validation converts it. */
   integer(name: string, least: number): number | undefined {
     const raw = this.#values[name];
     if (raw === undefined) return undefined;
@@ -62,7 +62,7 @@ export class Fields {
       : new Fields(value as Record<string, unknown>, `${this.#at}/${name}`);
   }
 
-  /** A list of texts; a single text counts as one of itself, as Storage's schema check has it. */
+  /** A list of texts. Storage's schema validation also accepts a single text as a list. */
   strings(name: string): string[] | undefined {
     const single = this.#values[name];
     if (typeof single === "string") return [single];
@@ -75,7 +75,7 @@ export class Fields {
     return items as string[] | undefined;
   }
 
-  /** The value that must be there. */
+  /** Returns the value, or throws if it is missing. */
   required<Value>(name: string, value: Value | undefined): Value {
     if (value !== undefined) return value;
     throw refusal.invalidRequest(`${this.#at} must have required property '${name}'`);

@@ -3,19 +3,19 @@ import { escapePattern } from "./buckets.ts";
 import { refusing, type Sql } from "./database.ts";
 import { refusal } from "./errors.ts";
 
-/** What a version 2 listing asks for. */
+/** The parameters of a version 2 listing. */
 export interface Listing {
   readonly prefix: string;
   readonly limit: number;
-  /** Whether what lies below a folder is told as that folder. */
+  /** Whether objects below a folder are listed as one folder. */
   readonly folders: boolean;
   readonly column: "name" | "created_at" | "updated_at";
   readonly order: "asc" | "desc";
-  /** Where the page before ended. */
+  /** The position of the previous page's last entry. */
   readonly after: Position | undefined;
 }
 
-/** A place in a listing: the name and, where that is not what it is sorted by, the time. */
+/** A position in a listing: the name, and the time if the listing is sorted by time. */
 export interface Position {
   readonly name: string;
   readonly time?: string;
@@ -31,7 +31,7 @@ interface Entry {
   metadata: Record<string, unknown> | null;
 }
 
-/** A page of a listing, with one entry more than asked for where there is one. */
+/** A page of a listing with one additional entry, if any, which shows that a next page exists. */
 async function entriesOf(sql: Sql, bucket: string, listing: Listing): Promise<Entry[]> {
   const { prefix, column, order, after, limit, folders } = listing;
   const pattern = `${escapePattern(prefix)}%`;
@@ -89,7 +89,7 @@ function encodeCursor({ column, order }: Listing, last: Entry): string {
 }
 
 /**
- * What the cursor of an earlier page says.
+ * Decodes the cursor of an earlier page.
  *
  * @throws StorageError InvalidParameter.
  */

@@ -1,8 +1,7 @@
 /**
- * A stand-in for Supabase Storage's REST API, on a real Postgres with Supabase's storage schema.
- * Rows, policies and limits are Postgres's and Storage's; bytes lie in files. What the real part
- * answers was taken from running v1.70.6 and from its source; tests/conformance/storage holds both
- * to it.
+ * A stand-in for Supabase Storage's REST API, on a real PostgreSQL with Supabase's storage schema.
+ * PostgreSQL and the schema handle rows and policies; bytes are in files. The answers are those of
+ * Storage v1.70.6, observed and read in its source. tests/conformance/storage verifies both.
  */
 import { ByteStore } from "./byte_store.ts";
 import { Cdn } from "./cdn.ts";
@@ -18,44 +17,44 @@ export type { Fault, FaultRule, Faults } from "./faults.ts";
 export type { StorageRequestLog, StorageRequestRecord } from "./request_log.ts";
 export { signToken } from "./token.ts";
 
-/** 50 GB is what a hosted project takes at most. */
+/** Maximum size of an object in a hosted project. */
 const LARGEST_OBJECT_BYTES = 50 * 1024 ** 3;
 
 export interface StorageOptions {
-  /** The project's database, as its superuser. */
+  /** Connects to the project's database as superuser. */
   adminUrl: string;
-  /** What the project's tokens are signed with, HS256. */
+  /** The secret for the project's tokens (HS256). */
   jwtSecret: string;
-  /** Where bytes lie. */
+  /** The folder for bytes. */
   directory: string;
-  /** Whether a CDN stands in front; off by default. */
+  /** Whether a CDN is in front; false by default. */
   cdn?: boolean;
-  /** Whose words it has where the backend shows through; `s3` by default. */
+  /** The backend whose errors it answers with; `s3` by default. */
   backend?: Backend;
   /** Storage's clock, milliseconds since 1970; the machine's by default. */
   now?: () => number;
-  /** The project's limit for any object, bytes; 50 GiB by default. */
+  /** The project's size limit for objects in bytes; 50 GiB by default. */
   largestObjectBytes?: number;
 }
 
-/** A running Storage and what tests may do to it. */
+/** A running Storage with its controls for tests. */
 export interface StorageServer extends AsyncDisposable {
-  /** The project's URL: the API lies at `/storage/v1` below it. */
+  /** The project's URL. The API is at `/storage/v1` below it. */
   readonly url: string;
   readonly requests: StorageRequestLog;
   readonly faults: Faults;
   readonly cdn: Cdn;
-  /** May be changed at any time. */
+  /** The simulated backend. Tests may change it at any time. */
   backend: Backend;
   /**
-   * Takes away the bytes of an object; its row stays.
+   * Deletes the bytes of an object; its row stays.
    *
-   * @throws Error where there is no such row.
+   * @throws Error if there is no such row.
    */
   loseBytes(bucket: string, name: string): Promise<void>;
-  /** How many versions of objects have their bytes in the backend, wanted by a row or not. */
+  /** Number of object versions with bytes in the backend, including orphaned ones. */
   countStoredVersions(): Promise<number>;
-  /** Forgets bytes, faults and what it was asked, as if it had just started; rows are Postgres's. */
+  /** Removes all bytes, faults and logged requests. Rows in PostgreSQL stay. */
   reset(): Promise<void>;
   /** Ends all connections, then the server. */
   stop(): Promise<void>;

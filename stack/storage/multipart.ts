@@ -2,16 +2,16 @@ import { Buffer } from "node:buffer";
 import { refusal } from "./errors.ts";
 import type { RequestBody } from "./request_body.ts";
 
-/** A form that a file was found in; the fields are those that came before the file. */
+/** A form with a file. Its fields are those before the file. */
 export interface FormUpload {
   readonly fields: ReadonlyMap<string, string>;
   /** The file's type, lower case, without parameters. */
   readonly mimetype: string;
-  /** The file's bytes. What follows the file in the form is read and left aside. */
+  /** The file's bytes. The rest of the form is read and ignored. */
   readonly chunks: AsyncIterable<Uint8Array>;
 }
 
-/** Looks for byte sequences in a body that arrives in chunks, holding little more than one chunk. */
+/** Searches a stream for byte sequences. It buffers little more than one chunk. */
 class Scanner {
   #held: Buffer;
   readonly #body: RequestBody;
@@ -21,7 +21,7 @@ class Scanner {
     this.#held = Buffer.from(start);
   }
 
-  /** Yields what comes before the delimiter and swallows the delimiter. */
+  /** Yields the bytes before the delimiter, and skips the delimiter. */
   async *until(delimiter: Buffer): AsyncGenerator<Uint8Array> {
     for (;;) {
       const at = this.#held.indexOf(delimiter);
@@ -31,7 +31,7 @@ class Scanner {
         if (before.length > 0) yield before;
         return;
       }
-      // The delimiter may have begun in the last bytes: those wait for the next chunk.
+      // The last bytes may be the start of the delimiter, so they wait for the next chunk.
       const free = this.#held.length - delimiter.length + 1;
       if (free > 0) {
         yield this.#held.subarray(0, free);
@@ -47,7 +47,7 @@ class Scanner {
     return Buffer.concat(parts).toString();
   }
 
-  /** Whether the delimiter just swallowed was the form's last. */
+  /** Whether the last skipped delimiter was the form's final one. */
   async atEnd(): Promise<boolean> {
     while (this.#held.length < 2) await this.#more();
     return this.#held.subarray(0, 2).toString() === "--";
@@ -80,7 +80,7 @@ function parseHead(head: string): { name: string; isFile: boolean; mimetype: str
  * Reads a multipart/form-data body up to its first file. The file itself is streamed; the caller
  * must read it to its end.
  *
- * @throws StorageError InvalidRequest, for a form without a file or one that is cut short.
+ * @throws StorageError InvalidRequest for a form without a file, and for a truncated form.
  */
 export async function readForm(body: RequestBody, contentType: string): Promise<FormUpload> {
   const boundary = /;\s*boundary=(?:"([^"]+)"|([^;\s]+))/i.exec(contentType);

@@ -5,7 +5,7 @@ const BUCKET_NAME = /^[A-Za-z0-9_!.*'() &$=@;:+,?-]{1,100}$/;
 const SIZE_WITH_UNIT = /^([0-9]+(?:\.[0-9]+)?)(gb|mb|kb|b)$/i;
 const UNIT_BYTES: Record<string, number> = { gb: 1e9, mb: 1e6, kb: 1000, b: 1 };
 
-/** @throws StorageError InvalidKey, for an object name that Storage takes no request for. */
+/** @throws StorageError InvalidKey for an object name that Storage refuses. */
 export function checkObjectName(name: string): void {
   if (!OBJECT_NAME.test(name)) throw refusal.invalidKey(name);
 }
@@ -34,7 +34,7 @@ export function parseSize(text: string): number {
 }
 
 /**
- * Holds a type against a bucket's list. The match is exact, save that an entry may end in `/*`:
+ * Checks a type against a bucket's list. The match is exact, except that an entry may end in `/*`:
  * `image/png; charset=x` is not `image/png`, but it is `image/*`.
  *
  * @throws StorageError InvalidMimeType.
@@ -49,7 +49,7 @@ export function checkMimeType(mimetype: string, allowed: readonly string[]): voi
   if (!allows) throw refusal.invalidMimeType(mimetype);
 }
 
-/** @throws StorageError InvalidMimeType, for an entry that a bucket's list may not have. */
+/** @throws StorageError InvalidMimeType for an entry that Storage refuses in a bucket's list. */
 export function checkAllowedMimeTypes(types: readonly string[]): void {
   const entry = /^([a-zA-Z0-9\-+.]+)\/([a-zA-Z0-9\-+.]+)(;\s*charset=[a-zA-Z0-9-]+)?$|\*$/;
   for (const type of types) {

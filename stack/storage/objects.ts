@@ -13,7 +13,7 @@ export interface ObjectMetadata {
   readonly httpStatusCode: number;
 }
 
-/** A row of storage.objects, as far as requests show it. SQL may have put any JSON into it. */
+/** The columns of storage.objects that answers contain. SQL may have written any JSON into them. */
 export interface ObjectRow {
   id: string;
   bucket_id: string;
@@ -28,7 +28,7 @@ export interface ObjectRow {
   user_metadata: Record<string, unknown> | null;
 }
 
-/** What a write puts into a row; an absent field is left as it is, or as the column's default. */
+/** The values of a write. An absent field keeps its value or gets the column's default. */
 export interface ObjectValues {
   bucket_id?: string;
   name?: string;
@@ -40,7 +40,7 @@ export interface ObjectValues {
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-5][0-9a-f]{3}-[089ab][0-9a-f]{3}-[0-9a-f]{12}$/i;
 
-/** The deprecated column `owner` is a uuid: it holds an owner only where that is one. */
+/** The columns of a write. The deprecated column `owner` is set only if the owner is a uuid. */
 function columns(sql: Sql, values: ObjectValues) {
   const { owner, metadata, user_metadata, ...plain } = values;
   const record = {
@@ -69,7 +69,7 @@ export async function insertObject(sql: Sql, values: ObjectValues): Promise<void
   }
 }
 
-/** Overwrites the row of that name or inserts one; id, created_at and an unnamed owner stay. */
+/** Updates or inserts the row of that name. Id, created_at and an absent owner stay. */
 export async function upsertObject(sql: Sql, values: ObjectValues): Promise<ObjectRow> {
   const { bucket_id: _bucket, name: _name, ...changes } = columns(sql, values);
   const [row] = await sql<ObjectRow[]>`
@@ -79,7 +79,7 @@ export async function upsertObject(sql: Sql, values: ObjectValues): Promise<Obje
   return row;
 }
 
-/** @throws StorageError NoSuchKey, ResourceAlreadyExists where the new name is taken. */
+/** @throws StorageError NoSuchKey, ResourceAlreadyExists if the new name exists. */
 export async function updateObject(
   sql: Sql,
   bucket: string,
@@ -103,7 +103,7 @@ export async function findObject(sql: Sql, bucket: string, name: string): Promis
   return row;
 }
 
-/** The row, locked against others until the transaction ends; `undefined` where there is none. */
+/** Reads and locks the row until the transaction ends; `undefined` if it does not exist. */
 export async function lockObject(
   sql: Sql,
   bucket: string,
@@ -117,14 +117,14 @@ export async function lockObject(
   return row;
 }
 
-/** The names among the given ones that are there. */
+/** The subset of the names that exist. */
 export async function findNames(sql: Sql, bucket: string, names: string[]): Promise<Set<string>> {
   const rows = await sql<{ name: string }[]>`
     select name from storage.objects where bucket_id = ${bucket} and name = any(${names})`;
   return new Set(rows.map((row) => row.name));
 }
 
-/** Deletes the rows of these names and tells which there were. */
+/** Deletes the rows of these names, and returns the deleted ones. */
 export async function deleteObjects(
   sql: Sql,
   bucket: string,
@@ -135,7 +135,7 @@ export async function deleteObjects(
     returning *`;
 }
 
-/** The key of an object's advisory lock: in the space of single bigints. */
+/** The key of an object's advisory lock, as a single bigint. */
 export function lockKey(bucket: string, name: string): number {
   let key = 5381;
   for (const char of `${bucket}/${name}`) key = (key * 33) ^ char.charCodeAt(0);
@@ -152,13 +152,13 @@ export async function waitForObject(sql: Sql, bucket: string, name: string): Pro
   try {
     await sql`select pg_advisory_xact_lock(${lockKey(bucket, name)}::bigint)`;
   } catch (error) {
-    const late = error instanceof postgres.PostgresError && error.code === "55P03";
-    throw late ? refusal.lockTimeout() : error;
+    const timedOut = error instanceof postgres.PostgresError && error.code === "55P03";
+    throw timedOut ? refusal.lockTimeout() : error;
   }
   await sql`select set_config('lock_timeout', '0', true)`;
 }
 
-/** A row as a request shows it: the columns that Storage's answers name, owner never null. */
+/** A row as answers contain it: the columns of Storage's answers, with owner never null. */
 export function shownObject(row: ObjectRow): Record<string, unknown> {
   return {
     name: row.name,

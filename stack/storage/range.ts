@@ -5,8 +5,8 @@ export interface ByteRange {
 }
 
 /**
- * What a Range header asks of `size` bytes, as S3 reads it: `undefined` for the whole (no header, or
- * one that is no single range), `unsatisfiable` where no byte of it exists.
+ * Parses a Range header for `size` bytes as S3 does: `undefined` for all bytes (no header, or
+ * not a single range), `unsatisfiable` if no byte of the range exists.
  */
 export function parseRange(
   header: string | null,

@@ -4,15 +4,15 @@ import type { ObjectRow } from "./objects.ts";
 import type { OpenBytes, StoredFacts } from "./byte_store.ts";
 import { contentRange, parseRange } from "./range.ts";
 
-/** How a GET's answer differs by route. */
+/** Options of a route for the answer to a GET. */
 export interface RenderOptions {
-  /** When a signed URL ends, seconds since 1970: takes the place of the cache-control. */
+  /** Expiry of a signed URL in seconds since 1970. It replaces the cache-control. */
   readonly expires?: number;
 }
 
 /**
- * The bytes of an object: whole, a range of them, or 304. All headers come from what the backend
- * keeps with the bytes, not from the row.
+ * The answer with an object's bytes: all of them, a range, or 304. All headers come from the
+ * backend's metadata, not from the row.
  */
 export async function renderBytes(
   services: Services,
@@ -40,7 +40,7 @@ function renderOpen(
   const range = parseRange(exchange.headers.get("range"), size);
   if (range === "unsatisfiable") {
     open.close();
-    // Storage does not translate what S3 says to that.
+    // Storage does not translate S3's error in this case.
     throw services.backend === "file" ? refusal.invalidRange() : refusal.internal();
   }
   const { start, length } = range ?? { start: 0, length: size };
@@ -54,7 +54,10 @@ function renderOpen(
   };
 }
 
-/** A row without bytes: an S3 backend's 404 is passed on, a file backend's error is not. */
+/**
+ * The answer for a row without bytes. An S3 backend's 404 is forwarded, a file backend's error is
+ * not.
+ */
 function renderMissing(services: Services): Answer {
   if (services.backend === "file") throw refusal.internal();
   return answerJson(
@@ -69,7 +72,7 @@ function renderMissing(services: Services): Answer {
   );
 }
 
-/** If-Match is not asked after, with a Range or without. */
+/** Whether the answer is 304. Storage ignores If-Match, also with a Range. */
 function isNotModified(headers: Headers, facts: StoredFacts): boolean {
   const noneMatch = headers.get("if-none-match");
   if (noneMatch !== null) return noneMatch === facts.eTag || noneMatch === "*";
@@ -96,12 +99,12 @@ function headersOf({ query }: Exchange, facts: StoredFacts, { expires }: RenderO
   return headers;
 }
 
-/** No page may be served from a project's domain. */
+/** Replaces text/html, so that no web page is served from a project's domain. */
 function plainInsteadOfHtml(mimetype: string): string {
   return mimetype.includes("text/html") ? "text/plain" : mimetype;
 }
 
-/** The answer to HEAD: what the row says, whether or not there are bytes. */
+/** The answer to HEAD, from the row only. It does not check that bytes exist. */
 export function renderHead(row: ObjectRow): Answer {
   const headers = rowHeaders(row);
   const { mimetype, size } = factsOf(row);
@@ -112,7 +115,7 @@ export function renderHead(row: ObjectRow): Answer {
   return { status: 200, headers, body: null };
 }
 
-/** The answer of object/info: what the row says, as JSON. */
+/** The answer of object/info: the row as JSON. */
 export function renderInfo(row: ObjectRow): Answer {
   const { eTag, mimetype, cacheControl, size } = factsOf(row);
   const answer = answerJson({
@@ -132,7 +135,7 @@ export function renderInfo(row: ObjectRow): Answer {
   return answer;
 }
 
-/** What a row's metadata says, null for what SQL left out or put in otherwise. */
+/** The fields of a row's metadata; null if SQL wrote none or a different type. */
 function factsOf({ metadata }: ObjectRow) {
   const text = (name: string) => {
     const value = metadata?.[name];

@@ -2,25 +2,25 @@ import type { IncomingMessage } from "node:http";
 import { refusal, StorageError } from "./errors.ts";
 
 const LARGEST_JSON_BYTES = 1024 * 1024;
-/** Reading from the connection rests while more than this waits to be taken. */
+/** Reading from the connection pauses while more bytes than this are queued. */
 const WAITING_BYTES = 1024 * 1024;
 
-/** Thrown to whoever reads a body whose client went away: nobody is left to answer. */
-export class ClientGoneError extends Error {
-  override readonly name = "ClientGoneError";
+/** Thrown to the reader of a body whose client has disconnected. No answer can be sent. */
+export class ClientDisconnectedError extends Error {
+  override readonly name = "ClientDisconnectedError";
 }
 
 /**
  * The body of a request: read once, in chunks.
  *
- * By events, for the async iterator of a message never ends in Deno 2.9 when its client goes away
- * in the middle.
+ * It uses events: if the client disconnects within the body, Deno 2.9's async iterator of a message
+ * never ends.
  */
 export class RequestBody {
   readonly #message: IncomingMessage;
   #waiting: Uint8Array[] = [];
   #waitingBytes = 0;
-  #state: "open" | "ended" | "gone" = "open";
+  #state: "open" | "ended" | "disconnected" = "open";
   #wake = () => {};
 
   constructor(message: IncomingMessage, received: (bytes: number) => void) {
@@ -33,12 +33,12 @@ export class RequestBody {
       this.#wake();
     });
     message.on("end", () => this.#settle("ended"));
-    message.on("error", () => this.#settle("gone"));
-    message.on("close", () => this.#settle("gone"));
+    message.on("error", () => this.#settle("disconnected"));
+    message.on("close", () => this.#settle("disconnected"));
     message.pause();
   }
 
-  #settle(state: "ended" | "gone"): void {
+  #settle(state: "ended" | "disconnected"): void {
     if (this.#state === "open") this.#state = state;
     this.#wake();
   }
@@ -46,7 +46,7 @@ export class RequestBody {
   /**
    * The next bytes; `undefined` at the end.
    *
-   * @throws ClientGoneError where the client broke off.
+   * @throws ClientDisconnectedError if the client has disconnected.
    */
   async read(): Promise<Uint8Array | undefined> {
     for (;;) {
@@ -55,7 +55,7 @@ export class RequestBody {
         this.#waitingBytes -= chunk.length;
         return chunk;
       }
-      if (this.#state === "gone") throw new ClientGoneError();
+      if (this.#state === "disconnected") throw new ClientDisconnectedError();
       if (this.#state === "ended") return undefined;
       await new Promise<void>((resolve) => {
         this.#wake = resolve;
@@ -64,14 +64,14 @@ export class RequestBody {
     }
   }
 
-  /** What was not read yet. */
+  /** The bytes that were not read yet. */
   async *chunks(): AsyncGenerator<Uint8Array> {
     for (let chunk = await this.read(); chunk; chunk = await this.read()) yield chunk;
   }
 
   /**
-   * Reads on to the end without keeping anything. A server that answers and closes while a body is
-   * still coming makes many a client lose the answer; Storage's reads on too.
+   * Reads and discards the rest. Many clients lose an answer if the server closes the connection
+   * while a body is still arriving. Storage also reads to the end.
    */
   async drain(): Promise<void> {
     while (await this.read());

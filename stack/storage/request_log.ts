@@ -1,15 +1,15 @@
 import { RequestLog, type RequestRecord } from "../request_log.ts";
 
-/** One request that reached Storage; its path is what follows the API's root. */
+/** One request to Storage. Its path is relative to the API's root. */
 export interface StorageRequestRecord extends RequestRecord {
-  /** What the CDN in front made of it; absent where there is none. */
+  /** The CDN's cache status; absent without a CDN. */
   cache?: "HIT" | "MISS" | "DYNAMIC";
 }
 
-/** What a Storage was asked. */
+/** The log of requests to a Storage. */
 export type StorageRequestLog = RequestLog<StorageRequestRecord>;
 
-/** A log in which nothing is yet. */
+/** Creates an empty log. */
 export function createStorageRequestLog(): StorageRequestLog {
   return new RequestLog<StorageRequestRecord>();
 }

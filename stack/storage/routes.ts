@@ -10,22 +10,22 @@ import * as sign from "./handlers/sign.ts";
 import * as transfer from "./handlers/transfer.ts";
 import * as write from "./handlers/write.ts";
 
-/** One row of the table below. */
+/** One route of the table below. */
 export interface Route {
   readonly method: string;
   /** Segments of the path: fixed ones, `:bucket`, and at the end `*` for an object's name. */
   readonly pattern: readonly string[];
-  /** What the log calls it: the method and the fixed segments, in the plural for several objects. */
+  /** Its name in the log: the method and the fixed segments, in the plural for several objects. */
   readonly label: string;
   readonly admission: Admission;
-  /** What policies see as storage.operation(). */
+  /** The value of storage.operation() in policies. */
   readonly operation: string;
   readonly handle: Handler;
-  /** Whether a CDN in front may keep its answers. */
+  /** Whether a CDN may cache its answers. */
   readonly cached: boolean;
 }
 
-/** What a CDN keeps answers of. */
+/** The routes whose answers a CDN caches. */
 const CACHED = new Set(["GET object/authenticated", "GET object/public"]);
 
 /** Storage's REST routes, those with more fixed segments first. */
@@ -89,7 +89,7 @@ function route(
   };
 }
 
-/** A route with what the path says. */
+/** A route with the parameters of the path. */
 export interface Match {
   readonly route: Route;
   readonly bucket: string;
@@ -100,7 +100,7 @@ export interface Match {
  * Finds the route of a path below the API's root. Segments are decoded one by one: a name keeps its
  * empty segments and its slashes at both ends.
  *
- * @throws StorageError InvalidRequest, for a path that is not percent-encoded right.
+ * @throws StorageError InvalidRequest for a path with invalid percent-encoding.
  */
 export function findRoute(method: string, path: string): Match | undefined {
   const segments = path.replace(/^\//, "").split("/");
@@ -135,7 +135,7 @@ function decode(text: string): string {
   }
 }
 
-/** What there is to say where no route is found. */
+/** The error for a path without a route. */
 export function routeMissing(method: string, path: string): StorageError {
   return refusal.noSuchRoute(method, path);
 }

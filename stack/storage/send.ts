@@ -2,8 +2,8 @@ import type { ServerResponse } from "node:http";
 import type { Answer, BodyStream } from "./exchange.ts";
 
 /**
- * Sends an answer and resolves when it is sent or its client has gone. A stream that ends before its
- * length cuts the connection, so that the client learns of it.
+ * Sends an answer. Resolves when it is sent or the client has disconnected. If a stream ends before
+ * its length, the connection is cut, so that the client detects it.
  */
 export async function send(
   response: ServerResponse,
@@ -23,20 +23,20 @@ export async function send(
   await end(response);
 }
 
-/** Whether all of the body was sent. */
+/** Sends a stream, and returns whether all of it was sent. */
 async function sendStream(
   response: ServerResponse,
   { length, stream }: BodyStream,
   sent: (bytes: number) => void,
 ): Promise<boolean> {
-  const gone = new Promise<void>((resolve) => response.once("close", resolve));
+  const closed = new Promise<void>((resolve) => response.once("close", resolve));
   let left = length;
   response.flushHeaders();
   // Leaving the loop before its end cancels the stream, which closes its file.
   for await (const chunk of stream) {
     if (response.destroyed) return false;
     const written = new Promise<void>((resolve) => response.write(chunk, () => resolve()));
-    await Promise.race([written, gone]);
+    await Promise.race([written, closed]);
     sent(chunk.length);
     left -= chunk.length;
   }

@@ -4,40 +4,40 @@ import { admit } from "./caller.ts";
 import { refusal, StorageError } from "./errors.ts";
 import { type Answer, answerJson, type Exchange, type Services } from "./exchange.ts";
 import { corrupt, type Fault, type Faults } from "./faults.ts";
-import { ClientGoneError, RequestBody } from "./request_body.ts";
+import { ClientDisconnectedError, RequestBody } from "./request_body.ts";
 import type { StorageRequestLog, StorageRequestRecord } from "./request_log.ts";
 import { findRoute, type Match, routeMissing } from "./routes.ts";
 import { send } from "./send.ts";
 
 const ROOT = "/storage/v1";
-/** Longer than clients keep an idle connection, so that none is closed just as one takes it again. */
+/** Longer than clients keep idle connections, so that none is closed while a client reuses it. */
 const KEEP_ALIVE_MILLISECONDS = 5 * 60 * 1000;
 
-/** What a server is made of. */
+/** The parts of a server. */
 export interface ServerParts {
   readonly services: Services;
   readonly requests: StorageRequestLog;
   readonly faults: Faults;
 }
 
-/** A server that listens. */
+/** A listening server. */
 export interface Listening {
   readonly port: number;
-  /** Ends all connections and resolves when nothing is under way any more. */
+  /** Ends all connections. Resolves when no request is running. */
   stop(): Promise<void>;
 }
 
 /**
- * Serves on a free port of 127.0.0.1. By node:http, as Storage itself: paths arrive as they were
- * sent, a head above 16 KB is 431, and a connection can be broken without an answer.
+ * Serves on a free port of 127.0.0.1. It uses node:http, as Storage does: paths arrive as sent, a
+ * head above 16 KB gives 431, and a connection can be cut without an answer.
  */
 export async function serve(parts: ServerParts): Promise<Listening> {
-  const underWay = new Set<Promise<void>>();
+  const running = new Set<Promise<void>>();
   const settings = { keepAliveTimeout: KEEP_ALIVE_MILLISECONDS, requestTimeout: 0 };
   const server = createServer(settings, (message, response) => {
     const handling = handle(parts, message, response);
-    underWay.add(handling);
-    handling.finally(() => underWay.delete(handling));
+    running.add(handling);
+    handling.finally(() => running.delete(handling));
   });
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject);
@@ -50,14 +50,14 @@ export async function serve(parts: ServerParts): Promise<Listening> {
       server.closeAllConnections();
       parts.faults.clear();
       await closed;
-      await Promise.allSettled(underWay);
+      await Promise.allSettled(running);
     },
   };
 }
 
-/** Where a request is to go. */
+/** The parsed target of a request. */
 interface Target {
-  /** Below the API's root, as sent, without the query. */
+  /** Path below the API's root, as sent, without the query. */
   readonly path: string;
   readonly query: string;
   /** Path and query, as sent. */
@@ -71,7 +71,7 @@ function targetOf(url: string): Target | undefined {
   return { path, query: full.slice(path.length + 1), full };
 }
 
-/** Never rejects: what goes wrong on the way closes the connection. */
+/** Handles a request. It never rejects: an error closes the connection. */
 async function handle(
   parts: ServerParts,
   message: IncomingMessage,
@@ -98,14 +98,14 @@ async function handle(
     await send(response, answer, (bytes) => record.responseBytes += bytes);
   } catch (error) {
     message.socket.destroy();
-    if (!(error instanceof ClientGoneError)) console.error("storage stand-in:", error);
+    if (!(error instanceof ClientDisconnectedError)) console.error("storage stand-in:", error);
   } finally {
     await release(answer);
     finish();
   }
 }
 
-/** Closes the file of an answer that was not sent to its end. */
+/** Closes the file of an answer that was not sent completely. */
 async function release(answer: Answer | undefined): Promise<void> {
   const body = answer?.body;
   if (body && "stream" in body) await body.stream.cancel().catch(() => {});
@@ -120,7 +120,7 @@ function matchOf(method: string, path: string): { match?: Match; mismatch?: Stor
   }
 }
 
-/** Answers, with what the fault does before, instead and after; undefined for no answer at all. */
+/** The answer under a fault; undefined if the fault suppresses it. */
 async function underFault(
   faults: Faults,
   fault: Fault | undefined,
@@ -146,12 +146,12 @@ function faultAnswer(status: number, { code, message: said, retryAfterSeconds }:
   return answerJson(code === null ? body : { ...body, code }, 400, headers);
 }
 
-/** The answer of a handler, or what it refuses. */
+/** The answer of a handler, or its error as an answer. */
 async function orRefusal(answer: () => Promise<Answer>): Promise<Answer> {
   try {
     return await answer();
   } catch (error) {
-    if (error instanceof ClientGoneError) throw error;
+    if (error instanceof ClientDisconnectedError) throw error;
     if (error instanceof StorageError) return refused(error);
     console.error("storage stand-in:", error);
     return refused(refusal.internal());

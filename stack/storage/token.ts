@@ -1,7 +1,7 @@
 import { createHmac, timingSafeEqual } from "node:crypto";
 import { Buffer } from "node:buffer";
 
-/** What a token says of its bearer; `exp` and `iat` in seconds since 1970. */
+/** The claims of a token; `exp` and `iat` are in seconds since 1970. */
 export type Claims = Record<string, unknown> & { role?: string; sub?: string; exp?: number };
 
 function signatureOf(signed: string, secret: string): Buffer {
@@ -16,11 +16,13 @@ function decode(part: string): Record<string, unknown> {
   try {
     const value = JSON.parse(Buffer.from(part, "base64url").toString());
     if (typeof value === "object" && value !== null) return value;
-  } catch { /* told below */ }
+  } catch { /* The error below covers it. */ }
   throw new Error("Invalid Compact JWS");
 }
 
-/** A JSON web token, HS256, as of `now`. `expiresInSeconds` absent means for ever. */
+/**
+ * Creates a JSON web token (HS256) at the time `now`. Without `expiresInSeconds` it never expires.
+ */
 export function signToken(
   claims: Claims,
   secret: string,
@@ -34,9 +36,9 @@ export function signToken(
 }
 
 /**
- * The claims of a JSON web token, HS256, at a time in milliseconds since 1970.
+ * Verifies a JSON web token (HS256) at a time in milliseconds since 1970, and returns its claims.
  *
- * @throws Error with the words that Storage's library has for what is wrong with it.
+ * @throws Error with the message of Storage's JWT library.
  */
 export function verifyToken(token: string, secret: string, now: number): Claims {
   const parts = token.split(".");

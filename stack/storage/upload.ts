@@ -12,16 +12,18 @@ const LARGEST_USER_METADATA_BYTES = 1024 * 1024;
 export interface Upload {
   readonly mimetype: string;
   readonly cacheControl: string;
-  /** Undefined where it was not sent or could not be read. */
+  /** The user metadata; undefined if it is missing or malformed. */
   readonly userMetadata: unknown;
-  /** The request's content-length; a form's counts the form. */
+  /** The request's content-length. For a form it is the length of the complete form. */
   readonly declaredLength: number | undefined;
-  /** The bytes. Throws StorageError EntityTooLarge at the end of a form's file over the limit. */
+  /**
+   * The bytes. They throw StorageError EntityTooLarge at the end of a form's file above the limit.
+   */
   readonly chunks: AsyncIterable<Uint8Array>;
 }
 
 /**
- * Finds the file in a request and holds it against the bucket's limits.
+ * Finds the file in a request and checks it against the bucket's limits.
  *
  * @throws StorageError InvalidMimeType, EntityTooLarge, InvalidRequest.
  */
@@ -31,7 +33,7 @@ export async function readUpload(
   bucket: BucketRow,
 ): Promise<Upload> {
   const limits = {
-    // Of an empty folder's placeholder only the size is looked at.
+    // Storage checks only the size of an empty folder's placeholder.
     bytes: isEmptyFolder(exchange.name) ? 0 : Math.min(
       Number(bucket.file_size_limit ?? Infinity),
       services.largestObjectBytes,
@@ -58,7 +60,7 @@ function fromBody({ headers, body }: Exchange, contentType: string | null, limit
   const mimetype = contentType ?? "application/octet-stream";
   if (limits.types.length > 0) checkMimeType(mimetype, limits.types);
   const length = declaredLength(headers);
-  // A body without content-length is never measured, not even afterwards.
+  // Storage never checks the size of a body without content-length.
   if (length !== undefined && length > limits.bytes) throw refusal.entityTooLarge();
   const metadata = headers.get("x-metadata");
   return {
@@ -92,7 +94,7 @@ async function fromForm(
   };
 }
 
-/** Passes on at most `limit` bytes, reads to the end, and throws there if there were more. */
+/** Yields at most `limit` bytes. It reads to the end, and throws there if there were more. */
 async function* upTo(limit: number, chunks: AsyncIterable<Uint8Array>) {
   let size = 0;
   for await (const chunk of chunks) {
@@ -102,7 +104,7 @@ async function* upTo(limit: number, chunks: AsyncIterable<Uint8Array>) {
   if (size > limit) throw refusal.entityTooLarge();
 }
 
-/** User metadata as the x-metadata header carries it: base64 of JSON; anything else is dropped. */
+/** Parses the user metadata in an x-metadata header: base64 of JSON. Other values are ignored. */
 export function parseUserMetadata(header: string): unknown {
   return parseJson(Buffer.from(header, "base64").toString());
 }

@@ -1,23 +1,23 @@
-/** One thing that `deno task check` looks at. */
+/** One check of `deno task check`. */
 export interface Check {
-  /** What is looked at, as it is printed: short. */
+  /** Short description for the output. */
   name: string;
-  /** Every fault that it finds, each readable alone; none where all is well. */
+  /** Finds faults and describes each in one message; the list is empty if there are none. */
   run(repository: Repository): Promise<string[]>;
 }
 
-/** What the checks look at. */
+/** The repository to check. */
 export interface Repository {
-  /** Absolute. */
+  /** Absolute path of its folder. */
   path: string;
-  /** A folder for what a check needs on the disk; it goes when all is done. */
+  /** A folder for temporary files of the checks. It is removed at the end. */
   scratch: string;
 }
 
 /**
- * Runs checks one after the other and prints a line for each, with its faults below.
+ * Runs checks one after the other and prints a line for each, followed by its faults.
  *
- * @returns how many found a fault
+ * @returns the number of checks that found faults
  */
 export async function runChecks(
   checks: Check[],

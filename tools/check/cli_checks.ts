@@ -9,7 +9,7 @@ import { codeBlocks } from "./markdown.ts";
 import { readSourceFiles } from "./source_files.ts";
 import { runSupabase } from "./supabase_cli.ts";
 
-/** What the pinned Supabase CLI says, without a network or Docker. */
+/** Checks with the pinned Supabase CLI. They need neither network nor Docker. */
 export const cliChecks: Check[] = [
   {
     name: "supabase/config.toml: as the pinned Supabase CLI reads it, and as add would leave it",
@@ -19,8 +19,8 @@ export const cliChecks: Check[] = [
       if (!sameBytes(editConfig(config, await functionNames(path)), config)) {
         return ["supabase/config.toml: a function lacks its section with verify_jwt = false"];
       }
-      // Of the commands that need neither network nor Docker, 2.117.0 has this one read and check
-      // all of config.toml. The key that it prints is thrown away.
+      // In 2.117.0 this is the only command that validates all of config.toml without network or
+      // Docker. The key that it prints is ignored.
       const args = ["--workdir", path, "gen", "signing-key"];
       const { code, stdout, stderr } = await runSupabase(args, scratch);
       return code === 0 ? [] : [(stderr || stdout).trim()];
@@ -45,10 +45,10 @@ export const cliChecks: Check[] = [
   },
 ];
 
-/** Gives the help of a command, by its words; undefined where there is no such command. */
+/** Returns the help of a command by its words; undefined if the command does not exist. */
 export type Help = (words: string[]) => Promise<string | undefined>;
 
-/** Commands and flags that the CLI's help does not know. */
+/** Finds commands and flags that the CLI's help does not list. */
 export async function findUnknown(commands: SupabaseCommand[], help: Help): Promise<string[]> {
   const faults: string[] = [];
   for (const { args, location } of commands) {
@@ -75,7 +75,7 @@ export async function findUnknown(commands: SupabaseCommand[], help: Help): Prom
   return faults;
 }
 
-/** The next steps' files and commands that no block of the README has, or has out of order. */
+/** Finds files and commands of the next steps that are missing or out of order in the README. */
 export function findMissing(readme: string): string[] {
   const code = codeBlocks(readme).map((block) => block.text).join("\n");
   const faults: string[] = [];
@@ -102,7 +102,7 @@ function isListed(word: string, subcommands: string): boolean {
   return subcommands.split("\n").some((line) => new RegExp(`^ {2}(\\S+, )?${word}[, ]`).test(line));
 }
 
-/** The pinned CLI's own help, asked once for each command. */
+/** Reads the pinned CLI's help, once for each command. */
 export function helpOf({ scratch }: Pick<Repository, "scratch">): Help {
   const known = new Map<string, Promise<string | undefined>>();
   return (words) => {

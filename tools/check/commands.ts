@@ -1,16 +1,16 @@
 import { codeBlocks } from "./markdown.ts";
 
-/** A call of the Supabase CLI as it is written down. */
+/** A call of the Supabase CLI in a document. */
 export interface SupabaseCommand {
-  /** What follows `supabase`. */
+  /** The arguments after `supabase`. */
   args: string[];
-  /** For messages: `README.md:12`. */
+  /** File and line for messages: `README.md:12`. */
   location: string;
 }
 
 const SHELL = new Set(["sh", "bash", "shell", "console"]);
 
-/** The calls of `supabase` or `npx supabase` in the shell blocks of a Markdown text. */
+/** Finds calls of `supabase` or `npx supabase` in the shell blocks of a Markdown text. */
 export function supabaseCommands(file: string, markdown: string): SupabaseCommand[] {
   return codeBlocks(markdown).filter((block) => SHELL.has(block.language)).flatMap((block) =>
     shellLines(block.text).flatMap(({ text, line }) => {
@@ -20,7 +20,7 @@ export function supabaseCommands(file: string, markdown: string): SupabaseComman
   );
 }
 
-/** What follows `supabase` in a line of shell; undefined where the line does not call it. */
+/** The arguments after `supabase` in a line of shell; undefined if the line does not call it. */
 export function callOf(line: string): string[] | undefined {
   const words = line.replace(/^\s*\$\s+/, "").replace(/\s#.*$/, "").trim()
     .match(/"(?:[^"\\]|\\.)*"|'[^']*'|[^\s"']+/g) ?? [];
@@ -30,7 +30,7 @@ export function callOf(line: string): string[] | undefined {
   return /^supabase(@[\d.]+)?$/.test(rest[0] ?? "") ? rest.slice(1) : undefined;
 }
 
-/** Lines, with those that end in a backslash joined to the next. */
+/** Splits a text into lines. A line that ends in a backslash is joined with the next one. */
 function shellLines(text: string): { text: string; line: number }[] {
   const lines: { text: string; line: number }[] = [];
   let continued = "";

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import type { Check } from "./check.ts";
 
-/** Formatting, lint and types, as Deno itself sees them. */
+/** Formatting, lint and types, checked by Deno. */
 export const denoChecks: Check[] = [
   { name: "formatting (deno fmt)", run: ({ path }) => deno(path, ["fmt", "--check"]) },
   { name: "lint (deno lint)", run: ({ path }) => deno(path, ["lint"]) },
@@ -20,7 +20,7 @@ export const denoChecks: Check[] = [
   },
 ];
 
-/** The Edge Functions of the repository, sorted. */
+/** Names of the repository's Edge Functions, sorted. */
 export async function functionNames(repository: string): Promise<string[]> {
   const folder = join(repository, "supabase/functions");
   const entries = await Array.fromAsync(Deno.readDir(folder));

@@ -8,13 +8,13 @@ export type Imports = Record<string, string>;
 
 const EXACT = /^npm:(@[a-z0-9-]+\/)?[a-z0-9.-]+@\d+\.\d+\.\d+(-[a-z0-9.-]+)?$/;
 
-/** `npm:name@version` in source text, with the version apart. */
+/** Matches `npm:name@version` in source text; the groups are name and version. */
 const SPECIFIER = /["']npm:((?:@[a-z0-9-]+\/)?[a-z0-9.-]+)@?([^"'/]*)[^"']*["']/g;
 
-/** Tests ship nowhere and some name a version on purpose. */
+/** Tests are exempt: they are not deployed, and some import a specific version on purpose. */
 const TEST = /^tests\//;
 
-/** The same exact versions everywhere: what is tested is what a project deploys. */
+/** Requires the same exact versions everywhere, so that projects deploy the tested versions. */
 export const importsCheck: Check = {
   name: "exact and equal versions in deno.json, each function's deno.json and npm: specifiers",
   async run({ path }) {
@@ -33,13 +33,13 @@ export const importsCheck: Check = {
   },
 };
 
-/** Imports that leave a choice of versions. */
+/** Finds imports without an exact version. */
 export function findInexact(file: string, imports: Imports): string[] {
   return Object.entries(imports).filter(([, specifier]) => !EXACT.test(specifier))
     .map(([name, specifier]) => `${file}: ${name} is ${specifier}, which is no exact npm version`);
 }
 
-/** Imports of a function that are not what the root has. */
+/** Finds imports of a function that differ from the root's deno.json. */
 export function compareImports(file: string, imports: Imports, root: Imports): string[] {
   return Object.entries(imports).filter(([name, specifier]) => root[name] !== specifier)
     .map(([name, specifier]) =>
@@ -47,7 +47,7 @@ export function compareImports(file: string, imports: Imports, root: Imports): s
     );
 }
 
-/** Specifiers in a source text whose version is not the one of deno.json. */
+/** Finds specifiers in a source text whose version differs from deno.json. */
 export function findOtherVersions({ path, text }: SourceFile, root: Imports): string[] {
   return [...text.matchAll(SPECIFIER)]
     .filter(([, name, version]) => root[name!] !== `npm:${name}@${version}`)

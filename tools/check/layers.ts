@@ -5,8 +5,8 @@ import { readSourceFiles, type SourceFile } from "./source_files.ts";
 const SHARED = "supabase/functions/_holdfast/";
 
 /**
- * Layers of `_holdfast`, and which of them each may import beside itself. docs/CONTRIBUTING.md has
- * the picture: functions, app, jobs, transfer, project and repository, destinations, lib.
+ * The layers of `_holdfast`, and the other layers that each may import. docs/CONTRIBUTING.md shows
+ * them: functions, app, jobs, transfer, project and repository, destinations, lib.
  */
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   app: ["jobs", "transfer", "engine", "project", "repository", "destinations", "lib"],
@@ -24,7 +24,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 /** Every layer may import these. */
 const OPEN = new Set(["config", "observability"]);
 
-/** Folders outside of `supabase/functions` whose files may not import from others. */
+/** Folders outside of `supabase/functions`, and the paths that their files may not import. */
 const OUTSIDE: readonly { folder: string; not: RegExp; why: string }[] = [
   { folder: "demo/", not: /^tests\//, why: "the demo is part of the product" },
   { folder: "cli/", not: /^(tests|stack|demo)\//, why: "the command is part of the product" },
@@ -34,13 +34,13 @@ const OUTSIDE: readonly { folder: string; not: RegExp; why: string }[] = [
 /** `from "./x.ts"`, `import "./x.ts"` and `import("./x.ts")`. */
 const IMPORT = /(?:\bfrom|\bimport)\s*\(?\s*"(\.{1,2}\/[^"]+)"/g;
 
-/** One import of a file of this repository by another. */
+/** An import of one file of this repository by another. */
 export interface Import {
   from: string;
   to: string;
 }
 
-/** Imports go one way, and without circles. */
+/** Checks that imports follow the order of the layers and form no cycles. */
 export const layersCheck: Check = {
   name: "imports between folders go one way",
   async run({ path }) {
@@ -50,11 +50,11 @@ export const layersCheck: Check = {
 };
 
 /**
- * Every import that goes against the layout, every circle of files, and every file that lies loose
- * at the root of `_holdfast`.
+ * Finds imports that violate the layers, cycles of imports, and files directly in the root of
+ * `_holdfast`.
  *
  * @param sources TypeScript files, with paths from the root of the repository
- * @returns one line for each fault
+ * @returns one message for each fault
  */
 export function checkLayers(sources: readonly SourceFile[]): string[] {
   const imports = sources.flatMap(importsOf);
@@ -70,7 +70,7 @@ export function checkLayers(sources: readonly SourceFile[]): string[] {
   ];
 }
 
-/** The imports of other files in a source text; comments may hold some, too. */
+/** Finds the imports of other files in a source text. It also finds imports inside comments. */
 export function importsOf({ path, text }: SourceFile): Import[] {
   return [...text.matchAll(IMPORT)].map(([, specifier]) => ({
     from: path,
@@ -85,7 +85,7 @@ function misplaced(path: string): string[] {
   return layer! in MAY_IMPORT ? [] : [`${path}: ${layer} is no folder of the layout`];
 }
 
-/** Why an import may not be; undefined where it may. */
+/** The reason why an import is forbidden; undefined if it is allowed. */
 function forbidden({ from, to }: Import): string | undefined {
   const outside = OUTSIDE.find(({ folder, not }) => from.startsWith(folder) && not.test(to));
   if (outside) return outside.why;
@@ -112,14 +112,14 @@ function layerOf(path: string): string | undefined {
   return path.startsWith(SHARED) ? path.slice(SHARED.length).split("/")[0] : undefined;
 }
 
-/** The folder below jobs/; a file that lies in jobs/ itself is a job of its own. */
+/** The name of a file's folder below jobs/. A file directly in jobs/ counts as a separate job. */
 function jobOf(path: string): string | undefined {
   return path.slice(`${SHARED}jobs/`.length).split("/")[0];
 }
 
 /**
- * Circles of imports, each from its alphabetically first file on and back to it. Of circles that
- * share files, at least one is found.
+ * Finds cycles of imports. Each starts and ends with its alphabetically first file. If several
+ * cycles share files, at least one of them is found.
  */
 export function findCircles(imports: readonly Import[]): string[][] {
   const next = new Map<string, string[]>();

@@ -5,7 +5,7 @@ import { readSourceFiles } from "./source_files.ts";
 
 const OUTSIDE = /^([a-z][a-z0-9+.-]*:|\/\/)/i;
 
-/** Nobody follows a dead link twice. */
+/** Checks that relative links lead to existing files and anchors. */
 export const linksCheck: Check = {
   name: "relative links and anchors in *.md",
   async run({ path }) {

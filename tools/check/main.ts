@@ -1,4 +1,4 @@
-/** Entry of `deno task check`: everything about the repository that needs no running stack. */
+/** Entry of `deno task check`: all checks of the repository that need no running stack. */
 import { fileURLToPath } from "node:url";
 import { runChecks } from "./check.ts";
 import { cliChecks } from "./cli_checks.ts";

@@ -1,9 +1,9 @@
 /** A block of code in a Markdown text. */
 export interface CodeBlock {
-  /** What follows the opening fence: `sh`, `sql`; empty where nothing does. */
+  /** The language after the opening fence, such as `sh` or `sql`; empty if there is none. */
   language: string;
   text: string;
-  /** Of its first line, in the Markdown text. */
+  /** Line number of its first line in the Markdown text. */
   line: number;
 }
 
@@ -34,7 +34,7 @@ export function codeBlocks(markdown: string): CodeBlock[] {
   return blocks;
 }
 
-/** Links and images, inline and by reference; code is none. */
+/** The links and images of a text, inline and by reference. Links inside code are ignored. */
 export function links(markdown: string): Link[] {
   const found: Link[] = [];
   prose(markdown).forEach((line, index) => {
@@ -47,7 +47,7 @@ export function links(markdown: string): Link[] {
   return found;
 }
 
-/** The anchors of a text's headings, as GitHub makes them. */
+/** The anchors of a text's headings, as GitHub generates them. */
 export function anchors(markdown: string): Set<string> {
   const seen = new Map<string, number>();
   const all = new Set<string>();
@@ -63,7 +63,7 @@ export function anchors(markdown: string): Set<string> {
   return all;
 }
 
-/** The lines of a text with fenced code, and unless it is kept, inline code blanked. */
+/** The lines of a text. Fenced code is blanked, and inline code unless `inlineCode` is true. */
 function prose(markdown: string, inlineCode = false): string[] {
   let fence = "";
   return markdown.split(/\r?\n/).map((line) => {

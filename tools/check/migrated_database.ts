@@ -5,7 +5,9 @@ import { startPostgres } from "../../stack/postgres/cluster.ts";
 import { createWorkspace } from "../../stack/process/workspace.ts";
 import type { Check } from "./check.ts";
 
-/** What PostgreSQL itself says of the migrations once they are applied, as in a Supabase project. */
+/**
+ * Applies the migrations as in a Supabase project, and checks the result in PostgreSQL's catalog.
+ */
 export const migratedDatabaseCheck: Check = {
   name: "migrated database: all in Holdfast's schemas, commented, safe search_path",
   async run({ path }) {
@@ -17,10 +19,10 @@ export const migratedDatabaseCheck: Check = {
 };
 
 /**
- * Applies a folder of migrations to a project's empty database, and finds the faults in what they
- * made.
+ * Applies a folder of migrations to a project's empty database, and finds faults in the created
+ * objects.
  *
- * @param adminUrl for a look as superuser, whom no privilege hides anything from
+ * @param adminUrl connects as superuser, so that no missing privilege hides an object
  */
 export async function inspectMigrations(
   databaseUrl: string,
@@ -28,19 +30,17 @@ export async function inspectMigrations(
   folder: string,
 ): Promise<string[]> {
   await using sql = connect(adminUrl);
-  const before = new Set(await objectsElsewhere(sql));
+  const before = new Set(await objectsOutsideHoldfast(sql));
   await applyMigrations(databaseUrl, folder);
-  const moved_since_start = (await objectsElsewhere(sql)).filter((name) => !before.has(name));
+  const addedOutside = (await objectsOutsideHoldfast(sql)).filter((name) => !before.has(name));
   return [
-    ...moved_since_start.map((name) =>
-      `${name} is in neither schema holdfast nor holdfast_private`
-    ),
+    ...addedOutside.map((name) => `${name} is in neither schema holdfast nor holdfast_private`),
     ...(await findUncommented(sql)).map((name) => `${name} has no comment (comment on … is '…')`),
     ...(await findUnsafe(sql)).map((name) => `${name}: security definer without search_path = ''`),
   ];
 }
 
-async function objectsElsewhere(sql: Connection): Promise<string[]> {
+async function objectsOutsideHoldfast(sql: Connection): Promise<string[]> {
   const rows = await sql<{ name: string }[]>`
     select pg_describe_object('pg_class'::regclass, c.oid, 0) as name
     from pg_class c join pg_namespace n on n.oid = c.relnamespace

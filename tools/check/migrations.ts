@@ -4,10 +4,10 @@ import { tokenizeSql } from "./sql_text.ts";
 
 const FILE = /^(\d{14})_(holdfast_[a-z0-9_]+)\.sql$/;
 
-/** Statements that would end, or could not run in, the transaction that all is wrapped in. */
+/** Statements that would end the transaction around a migration, or that cannot run inside it. */
 const TRANSACTION = new Set(["begin", "commit", "rollback", "start", "abort", "vacuum"]);
 
-/** What a look at the text tells of the migrations. */
+/** Checks the texts of the migrations. */
 export const migrationTextCheck: Check = {
   name: "migrations: names, order, lower case, no statement that ends the transaction",
   async run({ path }) {
@@ -22,7 +22,7 @@ export const migrationTextCheck: Check = {
   },
 };
 
-/** `add` finds a migration by its name in a project's folder, so no two may share one. */
+/** Checks that names are unique: `add` finds a migration in a project's folder by its name. */
 export function checkNames(files: string[]): string[] {
   const faults: string[] = [];
   const seen = new Map<string, string>();
@@ -43,7 +43,7 @@ export function checkNames(files: string[]): string[] {
   return faults;
 }
 
-/** Faults in the text of one migration. */
+/** Finds faults in the text of one migration. */
 export function checkText(file: string, text: string): string[] {
   const faults: string[] = [];
   const tokens = tokenizeSql(text);

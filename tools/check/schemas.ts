@@ -12,7 +12,7 @@ import { splitStatements } from "../migration/statements.ts";
 import type { Check } from "./check.ts";
 import { checkText } from "./migrations.ts";
 
-/** What a look at the text tells of the schemas. */
+/** Checks the texts of the schemas. */
 export const schemaTextCheck: Check = {
   name: "schemas: all listed, each object defined once, short files, lower case",
   async run({ path }) {
@@ -22,7 +22,7 @@ export const schemaTextCheck: Check = {
   },
 };
 
-/** Whether the migrations and the schemas make the same. */
+/** Checks that the migrations and the schemas create the same objects. */
 export const schemasMigratedCheck: Check = {
   name: "schemas: the migrations make just what they declare",
   async run({ path }) {
@@ -32,7 +32,7 @@ export const schemasMigratedCheck: Check = {
   },
 };
 
-/** Files that are listed and not there, there and not listed, or listed twice. */
+/** Finds files that are listed but missing, present but not listed, or listed twice. */
 export function checkPaths(listed: string[], present: string[]): string[] {
   return [
     ...listed.filter((path) => !present.includes(path))
@@ -46,7 +46,7 @@ export function checkPaths(listed: string[], present: string[]): string[] {
   ];
 }
 
-/** Faults in the texts of the schemas. */
+/** Finds faults in the texts of the schemas. */
 export function checkSchemas(files: SchemaFile[]): string[] {
   const faults: string[] = [];
   const locations = new Map<string, string>();

@@ -1,8 +1,8 @@
-/** A word or sign of SQL outside of comments and strings. */
+/** A word or punctuation mark of SQL outside of comments and strings. */
 export interface SqlToken {
   text: string;
   line: number;
-  /** How many parentheses and dollar quotes it is in. */
+  /** Number of parentheses and dollar quotes around it. */
   depth: number;
 }
 
@@ -21,8 +21,8 @@ const TOKEN = new RegExp(
 );
 
 /**
- * The words and the signs `( ) ;` of a SQL text. Bodies in dollar quotes are code like the rest,
- * for that is what Holdfast's hold.
+ * The words and the marks `( ) ;` of a SQL text. Bodies in dollar quotes are tokenized as well,
+ * because Holdfast's dollar quotes contain code.
  */
 export function tokenizeSql(text: string): SqlToken[] {
   const tokens: SqlToken[] = [];

@@ -1,21 +1,21 @@
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 
-/** What a run of the CLI came to. */
+/** The result of a run of the CLI. */
 export interface CliResult {
   code: number;
   stdout: string;
-  /** Progress and errors. */
+  /** Progress messages and errors. */
   stderr: string;
 }
 
 /**
- * Runs the Supabase CLI that deno.json pins. It is told nothing of the machine and nobody else: no
- * settings, no credentials, no keyring, no telemetry (2.117.0 sends some on every command unless
- * SUPABASE_TELEMETRY_DISABLED is set) and no look for updates.
+ * Runs the Supabase CLI that deno.json pins, isolated from the machine: without the user's
+ * settings, credentials and keyring, without telemetry and without the check for updates. 2.117.0
+ * sends telemetry on every command unless SUPABASE_TELEMETRY_DISABLED is set.
  *
- * @param home a folder for what it writes beside its results
- * @param environment further variables
+ * @param home a folder for the files that the CLI keeps
+ * @param environment additional environment variables
  */
 export async function runSupabase(
   args: string[],
@@ -46,8 +46,8 @@ export async function runSupabase(
 }
 
 /**
- * The npm package is a script that spawns the binary of another package. Without the script in
- * between, ending the process that we started ends the CLI.
+ * The path of the CLI's binary. The npm package's script spawns this binary. Without the script,
+ * killing the child process ends the CLI.
  */
 function findBinary(): string {
   const fromHere = createRequire(import.meta.url);
@@ -60,7 +60,7 @@ function findBinary(): string {
       const executable = Deno.build.os === "windows" ? "supabase.exe" : "supabase";
       return join(dirname(fromPackage.resolve(name)), "bin", executable);
     } catch {
-      // The other C library's; where neither is there, the error below says so.
+      // Try the package for the other C library. If both are missing, the error below is thrown.
     }
   }
   throw new Error(

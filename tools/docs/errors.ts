@@ -1,6 +1,6 @@
 /**
- * docs/ERRORS.md from the error catalogue, so that the two can't part. `deno task docs` writes it,
- * and a test compares.
+ * Generates docs/ERRORS.md from the error catalogue, so that the two always agree. `deno task docs`
+ * writes the file, and a test compares it.
  */
 import { ERRORS } from "../../supabase/functions/_holdfast/config/errors.ts";
 

@@ -2,8 +2,8 @@ import { join } from "node:path";
 import { readSchemaFiles, type SchemaFile } from "./schema_files.ts";
 
 /**
- * The migrations of which the baseline consists, and the file of schemas that each begins with; it
- * goes on to where the next one begins.
+ * The migrations of the baseline, and the schema file that each starts with. A migration ends
+ * before the first file of the next one.
  */
 const BASELINE = [
   { name: "holdfast_schema", from: "requirements.sql" },
@@ -15,25 +15,25 @@ const BASELINE = [
 ];
 
 /**
- * The minute of the baseline's times. Their seconds are 60 and more: `supabase migration new` never
- * makes such a time, so none of a project's own can be the same.
+ * The minute of the baseline's times. Their seconds are 60 or more. `supabase migration new` never
+ * creates such a time, so no migration of a project can have the same time.
  */
 const BASELINE_MINUTE = "202611210000";
 
 const HEADER =
   "-- Made of supabase/schemas by `deno task migration --baseline`: change it there.\n";
 
-/** A file of migrations that is to be. */
+/** A migration file to write. */
 export interface MigrationFile {
-  /** In `supabase/migrations`. */
+  /** Name of the file in `supabase/migrations`. */
   file: string;
   text: string;
 }
 
 /**
- * The baseline: the files of schemas one after the other.
+ * Builds the baseline: the schema files in their order.
  *
- * @throws Error where a migration's first file is not there, or not in this order
+ * @throws Error if a migration's first file is missing or out of order
  */
 export function makeBaseline(schemas: SchemaFile[]): MigrationFile[] {
   const starts = BASELINE.map(({ name, from }) => {
@@ -55,10 +55,10 @@ export function makeBaseline(schemas: SchemaFile[]): MigrationFile[] {
 }
 
 /**
- * Replaces all migrations by the baseline. Only before the first release: a released migration is
- * never changed.
+ * Replaces all migrations by the baseline. Use it only before the first release: a released
+ * migration must not change.
  *
- * @returns the files that were written
+ * @returns the written files
  */
 export async function rebuildBaseline(repository: string): Promise<string[]> {
   const files = makeBaseline(await readSchemaFiles(repository));

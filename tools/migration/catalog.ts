@@ -1,6 +1,6 @@
 import type { Connection } from "../../stack/postgres/connection.ts";
 
-/** The schemas that are Holdfast's. */
+/** The names of Holdfast's schemas. */
 export const SCHEMAS = ["holdfast", "holdfast_private"];
 
 export type ObjectKind =
@@ -13,27 +13,27 @@ export type ObjectKind =
   | "default privileges"
   | "setting";
 
-/** One object of a database, as PostgreSQL describes it. */
+/** One database object, as PostgreSQL describes it. */
 export interface CatalogObject {
   kind: ObjectKind;
-  /** With its schema; of a function without its arguments, for no two share a name. */
+  /** Name with schema. A function's name has no arguments, because Holdfast overloads none. */
   name: string;
-  /** The name that statements use: of a function, with the types of its arguments. */
+  /** The name for statements. A function's includes the types of its arguments. */
   identity: string;
-  /** Its definition, in parts that can differ one by one: `columns`, `definition`, `result`. */
+  /** Its definition in parts that are compared one by one: `columns`, `definition`, `result`. */
   parts: Record<string, string>;
   /** Its comment. */
   comment: string | null;
-  /** Of a table: its columns' comments. */
+  /** For a table: the comments of its columns. */
   columnComments: Record<string, string>;
-  /** `role privilege`, sorted, of all roles but its owner. */
+  /** Privileges of all roles except the owner, sorted, each as `role privilege`. */
   grants: string[];
 }
 
-/** Everything in Holdfast's schemas, by kind and name. */
+/** All objects in Holdfast's schemas, by kind and name. */
 export type Catalog = Map<string, CatalogObject>;
 
-/** Reads what is in Holdfast's schemas. */
+/** Reads the objects in Holdfast's schemas. */
 export async function readCatalog(sql: Connection): Promise<Catalog> {
   await sql.unsafe("set search_path = ''");
   const rows = await sql.unsafe<CatalogObject[]>(OBJECTS, [SCHEMAS] as never[]);
@@ -46,11 +46,13 @@ export async function readCatalog(sql: Connection): Promise<Catalog> {
   return new Map([...rows, ...rowsOfSettings].map((one) => [`${one.kind} ${one.name}`, one]));
 }
 
-/** The table of settings; its rows are part of what is shipped. */
+/** The settings table. Its rows are compared, too, because migrations ship them. */
 const SETTINGS = `
   select to_regclass('holdfast_private.settings')::text as settings`;
 
-/** ACL with what holds where nothing was granted, without the owner. */
+/**
+ * The grants of an ACL, without the owner's. A null ACL stands for PostgreSQL's default privileges.
+ */
 function grants(acl: string, owner: string, kind: string): string {
   return `array(
     select format('%s %s', case when a.grantee = 0 then 'public' else a.grantee::pg_catalog.regrole::text end,

@@ -1,21 +1,21 @@
 import type { Catalog, CatalogObject } from "./catalog.ts";
 
-/** One object that is not the same on both sides. */
+/** An object that differs between migrations and schemas. */
 export interface Difference {
-  /** As the migrations make it; undefined where they do not. */
+  /** The object that the migrations create; undefined if they do not create it. */
   migrated: CatalogObject | undefined;
-  /** As the schemas make it; undefined where they do not. */
+  /** The object that the schemas declare; undefined if they do not declare it. */
   declared: CatalogObject | undefined;
 }
 
-/** What differs between the migrations and the schemas: in the order of kinds and names. */
+/** Compares migrations and schemas. The differences are sorted by kind and name. */
 export function compareCatalogs(migrated: Catalog, declared: Catalog): Difference[] {
   const keys = [...new Set([...migrated.keys(), ...declared.keys()])].sort();
   return keys.map((key) => ({ migrated: migrated.get(key), declared: declared.get(key) }))
     .filter(({ migrated, declared }) => !same(migrated, declared));
 }
 
-/** Each difference in a line. */
+/** Describes a difference in one line. */
 export function describeDifference({ migrated, declared }: Difference): string {
   const { kind, identity } = (declared ?? migrated)!;
   if (migrated === undefined) return `${kind} ${identity}: in schemas, in no migration`;
@@ -23,7 +23,7 @@ export function describeDifference({ migrated, declared }: Difference): string {
   return `${kind} ${identity}: ${changedParts(migrated, declared).join(", ")} differ`;
 }
 
-/** Names of what is not the same of an object that is on both sides. */
+/** Names of the parts in which two versions of an object differ. */
 export function changedParts(one: CatalogObject, other: CatalogObject): string[] {
   const names = new Set([...Object.keys(one.parts), ...Object.keys(other.parts)]);
   const changed = [...names].filter((name) => !same(one.parts[name], other.parts[name]));

@@ -3,17 +3,17 @@ import { changedParts, type Difference } from "./compare.ts";
 import type { SchemaFile } from "./schema_files.ts";
 import { splitStatements, type Statement } from "./statements.ts";
 
-/** Roles to which a project's default privileges may grant what is made. */
+/** Roles to which a project's default privileges may grant access to new objects. */
 const API_ROLES = "public, anon, authenticated, service_role";
 
-/** Kinds whose difference is written out; of the others a stub says what differs. */
+/** Kinds whose statements are generated. For the other kinds a comment describes the difference. */
 const WRITTEN = new Set(["function", "view"]);
 
 /**
- * The text of a migration that takes what the migrations make to what the schemas declare.
- * Functions, views, comments and grants are written out in the order of the schemas. Of tables,
- * indexes, types and rows of settings a comment says what differs: how rows that are there already
- * change is for a person to write.
+ * The text of a migration from the current migrations to the declared schemas. Statements for
+ * functions, views, comments and grants are generated in the order of the schemas. For tables,
+ * indexes, types and settings rows a comment describes the difference: a developer must write how
+ * existing rows change.
  */
 export function deriveMigration(differences: Difference[], schemas: SchemaFile[]): string {
   const statements = new Map<string, Statement>();
@@ -41,7 +41,7 @@ export function deriveMigration(differences: Difference[], schemas: SchemaFile[]
   return parts.join("\n");
 }
 
-/** A change for a person to write: the lines to look at, as comments. */
+/** Comments that describe a change which a developer must write. */
 function stub({ migrated, declared }: Difference, statements: Map<string, Statement>): string {
   const { kind, name, identity } = (declared ?? migrated)!;
   if (migrated === undefined) {
@@ -81,12 +81,12 @@ function written({ migrated, declared }: Difference, statements: Map<string, Sta
   return comment + drop + create + comments(before, object) + grants(before, object);
 }
 
-/** Whether `create or replace` takes the one for the other. */
+/** Whether `create or replace` accepts the new version of an object. */
 function isReplaceable(one: CatalogObject, other: CatalogObject, changed: string[]): boolean {
   if (one.kind !== "view") {
     return !changed.includes("arguments") && !changed.includes("result");
   }
-  // A view may get more columns at its end.
+  // `create or replace view` can add columns only at the end.
   return `${other.parts.columns}\n`.startsWith(`${one.parts.columns}\n`);
 }
 
@@ -102,7 +102,7 @@ function comments(before: CatalogObject | undefined, object: CatalogObject): str
   return lines.join("");
 }
 
-/** Of what is made anew, public may execute each function. */
+/** The statements for an object's grants. By default PUBLIC may execute a new function. */
 function grants(before: CatalogObject | undefined, object: CatalogObject): string {
   const on = `${object.kind === "view" || object.kind === "table" ? "" : `${object.kind} `}` +
     object.identity;

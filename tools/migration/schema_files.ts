@@ -3,18 +3,20 @@ import { parse } from "smol-toml";
 
 /** One file of `supabase/schemas`. */
 export interface SchemaFile {
-  /** Below `supabase/schemas`, with `/`: `tables/runs.sql`. */
+  /** Path below `supabase/schemas`, with `/`: `tables/runs.sql`. */
   path: string;
   text: string;
 }
 
-/** Below the repository. */
+/** Path of the schemas' folder from the repository's folder. */
 export const SCHEMAS_FOLDER = "supabase/schemas";
 
-/** A longer file is about more than one thing. */
+/** Maximum number of lines of a schema file, so that each file has one concern. */
 export const MOST_LINES = 250;
 
-/** Reads the files of `supabase/schemas` in the order of `schema_paths` in `supabase/config.toml`. */
+/**
+ * Reads the files of `supabase/schemas` in the order of `schema_paths` in `supabase/config.toml`.
+ */
 export async function readSchemaFiles(repository: string): Promise<SchemaFile[]> {
   const files: SchemaFile[] = [];
   for (const path of await readSchemaPaths(repository)) {
@@ -39,7 +41,7 @@ export async function readSchemaPaths(repository: string): Promise<string[]> {
   });
 }
 
-/** The paths of all SQL files that are in `supabase/schemas`, sorted. */
+/** The paths of all SQL files in `supabase/schemas`, sorted. */
 export async function findSchemaPaths(repository: string): Promise<string[]> {
   const paths: string[] = [];
   const collect = async (folder: string) => {

@@ -6,25 +6,25 @@ import { readMigrations } from "../../stack/migrations.ts";
 import { type Catalog, readCatalog } from "./catalog.ts";
 import { readSchemaFiles } from "./schema_files.ts";
 
-/** What two ways to make Holdfast's schemas come to. */
+/** The catalogs after applying the migrations and after applying the schemas. */
 export interface BothCatalogs {
-  /** Of all files in `supabase/migrations`. */
+  /** The result of all files in `supabase/migrations`. */
   migrated: Catalog;
-  /** Of all files in `supabase/schemas`. */
+  /** The result of all files in `supabase/schemas`. */
   declared: Catalog;
 }
 
-/** A text of SQL, with the name of its file for errors. */
+/** A SQL text, with the name of its file for errors. */
 interface NamedText {
   name: string;
   text: string;
 }
 
 /**
- * Makes Holdfast in two empty databases of a PostgreSQL server of its own, by its migrations and by
- * its schemas, and reads what is there then. Takes some five seconds.
+ * Installs Holdfast into two empty databases of a temporary PostgreSQL server, one from the
+ * migrations and one from the schemas, and reads their catalogs. It takes about five seconds.
  *
- * @throws Error that names the file which PostgreSQL refused
+ * @throws Error that names the file that PostgreSQL refused
  */
 export async function readBothCatalogs(repository: string): Promise<BothCatalogs> {
   const migrations = await readMigrations(join(repository, "supabase/migrations"));
@@ -38,7 +38,7 @@ export async function readBothCatalogs(repository: string): Promise<BothCatalogs
   );
 }
 
-/** The same of texts. */
+/** As {@link readBothCatalogs}, but for SQL texts. */
 export async function buildCatalogs(
   migrations: NamedText[],
   schemas: NamedText[],
@@ -57,7 +57,7 @@ export async function buildCatalogs(
         }
       }
     }
-    // A session of its own: a file may have changed settings of the other.
+    // Use a new session: the files may have changed settings of the previous one.
     await using sql = connect(databaseUrl);
     return await readCatalog(sql);
   };

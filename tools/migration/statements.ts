@@ -1,16 +1,19 @@
-/** One statement of a file of SQL, with the comments that stand before it. */
+/** One statement of a SQL file, with the comments before it. */
 export interface Statement {
-  /** From its first word to its semicolon. */
+  /** The text from its first word to its semicolon. */
   sql: string;
-  /** The comment lines right above it; those that a blank line separates are of the file. */
+  /** The comment lines directly above it. Lines before a blank line belong to the file. */
   comment: string;
-  /** Line of its first word, from 1. */
+  /** Line number of its first word, starting at 1. */
   line: number;
-  /** What it creates or comments on: `function holdfast.set`, `comment function holdfast.set`. */
+  /**
+   * The object that it creates or comments on: `function holdfast.set`, `comment function
+   * holdfast.set`.
+   */
   subject: string | undefined;
 }
 
-/** Comments, strings, quoted names and dollar quotes, each whole; words; and what ends a statement. */
+/** Matches one comment, string, quoted name, dollar quote, word, parenthesis or semicolon. */
 const PART =
   /--[^\n]*|\/\*[^]*?\*\/|[eE]'(?:[^'\\]|''|\\[^])*'|'(?:[^']|'')*'|"(?:[^"]|"")*"|(\$[a-z_]*\$)[^]*?\1|[A-Za-z_]\w*|[();]/g;
 
@@ -33,7 +36,7 @@ const SUBJECTS: [RegExp, (match: RegExpMatchArray) => string][] = [
   ],
 ];
 
-/** Splits a text of SQL into its statements. What follows the last semicolon must be comments. */
+/** Splits a SQL text into statements. Only comments may follow the last semicolon. */
 export function splitStatements(text: string): Statement[] {
   const statements: Statement[] = [];
   let from = 0;
@@ -42,7 +45,8 @@ export function splitStatements(text: string): Statement[] {
     const word = part.toLowerCase();
     if (word === "(") depth++;
     else if (word === ")") depth--;
-    // A body in SQL-standard form holds semicolons; its `case` ends like itself.
+    // A SQL-standard body (`begin atomic … end`) contains semicolons. `case` also closes with
+    // `end`.
     else if (word === "atomic" || (depth >= ATOMIC && word === "case")) depth += ATOMIC;
     else if (depth >= ATOMIC && word === "end") depth -= ATOMIC;
     else if (word === ";" && depth === 0) {
@@ -55,7 +59,10 @@ export function splitStatements(text: string): Statement[] {
   return statements;
 }
 
-/** More than the parentheses of any statement. */
+/**
+ * Depth of a SQL-standard body. It is larger than the number of nested parentheses of any
+ * statement.
+ */
 const ATOMIC = 1000;
 
 function statementOf(text: string, from: number, to: number): Statement {

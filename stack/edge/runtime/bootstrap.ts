@@ -1,6 +1,7 @@
 /**
- * The first module in a function's process: makes Deno look like Supabase's Edge Runtime, loads the
- * function and serves its handler. Runs on Deno 2.1.4 too, and imports nothing but its neighbours.
+ * The main module of a function's process. It makes Deno behave like Supabase's Edge Runtime, loads
+ * the function and serves its handler. It must run on Deno 2.1.4, too, and imports only files of
+ * its folder.
  */
 import { type Boot, BOOT_VARIABLE, type ShutdownReason } from "./protocol.ts";
 import { connectToHost } from "./host_connection.ts";
@@ -32,8 +33,8 @@ function changePending(by: 1 | -1): void {
 }
 
 /**
- * Like the real one it hands back what it was given. A rejection stays unhandled here as there, and
- * ends the isolate.
+ * Returns the promise unchanged, as Edge Runtime does. A rejection stays unhandled and ends the
+ * isolate, also as in Edge Runtime.
  */
 function waitUntil<T>(promise: T): T {
   if (promise instanceof Promise) {

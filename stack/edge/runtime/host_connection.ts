@@ -6,7 +6,9 @@ export interface HostConnection {
   onOrder(listener: (order: Order) => void): void;
 }
 
-/** Connects to the host. The process ends where the host goes away: nobody could reach it. */
+/**
+ * Connects to the host. If the host closes the connection, the process exits: it is unreachable.
+ */
 export async function connectToHost(port: number, token: string): Promise<HostConnection> {
   const exit = Deno.exit;
   const connection = await Deno.connect({ hostname: "127.0.0.1", port });
@@ -21,12 +23,14 @@ export async function connectToHost(port: number, token: string): Promise<HostCo
       for (const line of lines) listener(JSON.parse(line));
     }
   }
-  const gone = () => exit(1);
-  readOrders().then(gone, gone);
+  const exitProcess = () => exit(1);
+  readOrders().then(exitProcess, exitProcess);
 
   return {
     report(report) {
-      written = written.then(() => writeLine(connection, JSON.stringify(report))).catch(gone);
+      written = written.then(() => writeLine(connection, JSON.stringify(report))).catch(
+        exitProcess,
+      );
     },
     onOrder(newListener) {
       listener = newListener;

@@ -1,12 +1,12 @@
-/** How often the memory is looked at. */
+/** Sampling interval of the memory. */
 const SAMPLE_MILLISECONDS = 50;
 
-/** Less of a change is not worth a report. */
+/** Smaller changes are not reported. */
 const REPORTED_CHANGE_BYTES = 1024 * 1024;
 
 /**
- * Reports what Edge Runtime counts against the limit, V8's used heap and what it holds outside of
- * it, which is ArrayBuffers above all; again whenever that has changed.
+ * Reports the memory that Edge Runtime counts: V8's used heap and its external memory, which is
+ * mostly ArrayBuffers. It reports again after each change.
  */
 export function reportMemory(report: (bytes: number) => void): void {
   let reported = -Infinity;

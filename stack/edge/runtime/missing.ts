@@ -1,4 +1,4 @@
-/** Of Deno's namespace, what Supabase's Edge Runtime does not have. */
+/** Members of Deno's namespace that Supabase's Edge Runtime does not have. */
 const MISSING_IN_DENO = [
   "Command",
   "copyFile",
@@ -7,7 +7,7 @@ const MISSING_IN_DENO = [
   "renameSync",
 ];
 
-/** Takes away what Edge Runtime lacks, so that a function that uses it fails here too. */
+/** Removes APIs that Edge Runtime lacks, so that a function that uses them fails here, too. */
 export function removeMissing(): void {
   for (const name of MISSING_IN_DENO) Reflect.deleteProperty(Deno, name);
   Reflect.deleteProperty(globalThis, "Worker");

@@ -1,17 +1,17 @@
 type Handler = (request: Request, info: Deno.ServeHandlerInfo) => Response | Promise<Response>;
 type Options = Pick<Deno.ServeTcpOptions, "onError" | "onListen" | "signal">;
 
-/** What became of the function's handler. */
+/** The state of the function's handler. */
 export interface Serving {
-  /** Serves a handler that did not come by way of `Deno.serve`. */
+  /** Serves a handler that was not passed to `Deno.serve`. */
   serve(handler: Handler): void;
   /** True once a handler is served. */
   started(): boolean;
 }
 
 /**
- * Makes every form of `Deno.serve` listen on a free port of 127.0.0.1, whatever address was asked
- * for, and tells the port of the first handler.
+ * Makes every form of `Deno.serve` listen on a free port of 127.0.0.1 instead of the requested
+ * address, and reports the port of the first handler.
  */
 export function redirectServe(onListening: (port: number) => void): Serving {
   const original = Deno.serve;

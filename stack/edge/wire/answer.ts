@@ -1,11 +1,11 @@
 import { Head } from "./head.ts";
 import { encodeBytes, writeAll } from "./reader.ts";
 
-/** A response that the proxy gives itself. */
+/** A response of the proxy itself. */
 export interface Answer {
   status: number;
   headers?: Record<string, string>;
-  /** Sent as JSON where it is not a string. */
+  /** Sent as JSON if it is not a string. */
   body?: unknown;
 }
 

@@ -1,10 +1,10 @@
 import type { Head } from "./head.ts";
 import { encodeBytes, TruncatedMessageError, type WireReader } from "./reader.ts";
 
-/** The longest line of a chunk's size, or of a trailer. */
+/** Maximum length of a line with a chunk's size or a trailer. */
 const LINE_BYTES = 16_384;
 
-/** How the end of a body is known: RFC 9112, section 6.3. */
+/** How a message delimits its body: RFC 9112, section 6.3. */
 export type Framing =
   | { kind: "length"; bytes: number }
   | { kind: "chunked" }
@@ -32,9 +32,9 @@ function declaredFraming(head: Head): Framing | undefined {
 }
 
 /**
- * Copies a body as it stands on the wire, chunk sizes and trailers included, one buffer at a time.
+ * Copies a body unchanged, including chunk sizes and trailers, one buffer at a time.
  *
- * @throws {TruncatedMessageError} when the connection ends before the body does
+ * @throws {TruncatedMessageError} if the connection ends before the body
  */
 export async function copyBody(
   reader: WireReader,
@@ -72,7 +72,7 @@ async function copyChunks(
     const bytes = parseInt(size, 16);
     if (!(bytes >= 0)) throw new TruncatedMessageError("a chunk without a size");
     if (bytes === 0) break;
-    // The two are the line end that closes each chunk.
+    // The two additional bytes are the line end after each chunk.
     await copyBytes(reader, bytes + 2, write);
   }
   while (await copyLine(reader, write) !== "");

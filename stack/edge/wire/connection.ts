@@ -1,4 +1,4 @@
-/** Connects to a server on this machine; undefined where none listens. */
+/** Connects to a server on this machine; undefined if none listens. */
 export async function connect(port: number): Promise<Deno.TcpConn | undefined> {
   try {
     const connection = await Deno.connect({ hostname: "127.0.0.1", port });
@@ -10,7 +10,7 @@ export async function connect(port: number): Promise<Deno.TcpConn | undefined> {
   }
 }
 
-/** Closes a connection or a listener, which may be closed already. */
+/** Closes a connection or a listener. It may already be closed. */
 export function close(resource: { close(): void }): void {
   try {
     resource.close();
@@ -19,7 +19,7 @@ export function close(resource: { close(): void }): void {
   }
 }
 
-/** Passes over that something was closed already. */
+/** Ignores the error for a resource that is already closed. */
 export function ignoreClosed(error: unknown): void {
   if (!(error instanceof Deno.errors.BadResource)) throw error;
 }

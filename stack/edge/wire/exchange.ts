@@ -4,23 +4,23 @@ import { close } from "./connection.ts";
 import { closesConnection, type Head, readHead } from "./head.ts";
 import { encodeBytes, WireReader, writeAll } from "./reader.ts";
 
-/** A request that goes to a server on this machine. */
+/** How to forward a request to a server on this machine. */
 export interface Forward {
-  /** The server on 127.0.0.1 that the request goes to. */
+  /** Port of the server on 127.0.0.1. */
   port: number;
-  /** The head it goes there with; its body follows untouched. */
+  /** The head to send. The request's body follows unchanged. */
   head: Head;
-  /** The head that the client gets for the server's. */
+  /** Changes the head of the server's response for the client. */
   rewriteResponse?: (head: Head) => Head;
-  /** What becomes of the request where no server listens on the port; nothing of it was sent. */
+  /** Decides what to do if no server listens on the port. Nothing was sent yet. */
   refused: () => Promise<Answer | Forward> | Answer | Forward;
-  /** What the client gets where the server hangs up without a response. */
+  /** The client's answer if the server closes the connection without a response. */
   hungUp: () => Promise<Answer> | Answer;
-  /** Called once, when the response is sent or the exchange is broken off. */
+  /** Called once, when the response is sent or the exchange is aborted. */
   done?: () => void;
 }
 
-/** One request that is passed to a server, and its response. */
+/** Forwards one request to a server, and its response to the client. */
 export class Exchange {
   #finished = false;
 
@@ -34,13 +34,13 @@ export class Exchange {
 
   async run(): Promise<boolean> {
     const sending = this.#sendRequest();
-    // Awaited below; until then a failure shows as the response that it breaks off.
+    // Awaited below. Until then a failure to send shows as an aborted response.
     sending.catch(() => undefined);
     try {
       return await this.#passResponse();
     } finally {
       this.#finished = true;
-      // Ends the sending where the server answered without reading everything.
+      // Aborts sending if the server answered without reading the complete request.
       close(this.server);
       await sending;
     }
@@ -51,8 +51,8 @@ export class Exchange {
     let refused = false;
     const write = async (bytes: Uint8Array) => {
       if (refused) return;
-      // A server may answer and hang up before it read everything, as for a body above a limit. Its
-      // answer counts; the rest is read and dropped, so that the client gets to see it.
+      // A server may answer and close before it has read the complete body, for example if the body
+      // exceeds a limit. The rest is read and dropped, so that the client receives the answer.
       await writeAll(this.server, bytes).catch(() => void (refused = true));
     };
     try {
@@ -65,7 +65,7 @@ export class Exchange {
     this.#watchClient();
   }
 
-  /** Hangs up on the server when the client hangs up on us before the response is sent. */
+  /** Closes the server's connection if the client disconnects before the response is sent. */
   #watchClient(): void {
     const hangUp = () => {
       if (!this.#finished) close(this.server);
@@ -91,7 +91,7 @@ export class Exchange {
     return keepOpen;
   }
 
-  /** The head of the server's response, after interim ones like 100, which are passed on. */
+  /** The head of the server's final response. Interim responses such as 100 are forwarded first. */
   async #finalHead(reader: WireReader): Promise<Head | undefined> {
     while (true) {
       const head = await readHead(reader).catch(() => undefined);

@@ -1,37 +1,37 @@
 import { OversizedHeadError, TruncatedMessageError, type WireReader } from "./reader.ts";
 
-/** So long may the start line and all fields of a message be together. */
+/** Maximum size of the start line and all fields of a message together. */
 const HEAD_BYTES = 131_072;
 
-/** The start line and the fields of an HTTP/1.1 message, in their order and spelling. */
+/** The start line and fields of an HTTP/1.1 message. Order and spelling are preserved. */
 export class Head {
   constructor(
     readonly startLine: string,
     readonly fields: readonly (readonly [string, string])[],
   ) {}
 
-  /** The value of a field by its name in lower case, the first of several; undefined without one. */
+  /** The first value of a field by its name in lower case; undefined if the field is missing. */
   get(name: string): string | undefined {
     return this.fields.find(([field]) => field.toLowerCase() === name)?.[1];
   }
 
-  /** This head with another start line. */
+  /** A copy of this head with another start line. */
   withStartLine(startLine: string): Head {
     return new Head(startLine, this.fields);
   }
 
-  /** This head without the fields of these names (in lower case). */
+  /** A copy of this head without the fields of these names (in lower case). */
   without(...names: string[]): Head {
     const kept = this.fields.filter(([field]) => !names.includes(field.toLowerCase()));
     return new Head(this.startLine, kept);
   }
 
-  /** This head with exactly one field of this name (in lower case). */
+  /** A copy of this head with exactly one field of this name (in lower case). */
   with(name: string, value: string): Head {
     return new Head(this.startLine, [...this.without(name).fields, [name, value]]);
   }
 
-  /** The head as it goes over the wire, the empty line included. */
+  /** The head as sent over the connection, including the empty line. */
   toString(): string {
     const lines = this.fields.map(([name, value]) => `${name}: ${value}\r\n`);
     return `${this.startLine}\r\n${lines.join("")}\r\n`;
@@ -39,10 +39,10 @@ export class Head {
 }
 
 /**
- * Reads the next head; undefined where the connection ends before one.
+ * Reads the next head; undefined if the connection ends before it.
  *
- * @throws {TruncatedMessageError} when the connection ends within it
- * @throws {OversizedHeadError} when it is longer than 128 KiB
+ * @throws {TruncatedMessageError} if the connection ends within the head
+ * @throws {OversizedHeadError} if the head is longer than 128 KiB
  */
 export async function readHead(reader: WireReader): Promise<Head | undefined> {
   const startLine = await reader.line(HEAD_BYTES);
@@ -61,7 +61,7 @@ export async function readHead(reader: WireReader): Promise<Head | undefined> {
   }
 }
 
-/** True where the sender of this head closes the connection after the message. */
+/** True if the sender of this head closes the connection after the message. */
 export function closesConnection(head: Head): boolean {
   return /\bclose\b/i.test(head.get("connection") ?? "") || /HTTP\/1\.0/.test(head.startLine);
 }

@@ -8,31 +8,31 @@ import { OversizedHeadError, TruncatedMessageError, WireReader } from "./reader.
 export type { Answer } from "./answer.ts";
 export type { Forward } from "./exchange.ts";
 
-/** What becomes of a request. */
+/** The decision for a request: answer or forward it. */
 export type Route = Answer | Forward;
 
-/** A request as the proxy's owner sees it. */
+/** A request as the router receives it. */
 export interface ProxyRequest {
   method: string;
-  /** Path and query as they came, percent-encoding and doubled slashes untouched. */
+  /** Path and query as received, with unchanged percent-encoding and doubled slashes. */
   target: string;
   head: Head;
 }
 
-/** Decides what becomes of a request. */
+/** Decides how to handle a request. */
 export type Router = (request: ProxyRequest) => Promise<Route> | Route;
 
 /** A running proxy. */
 export interface Proxy extends AsyncDisposable {
   readonly port: number;
-  /** Closes the listener and all connections, and waits until nothing of them is left. */
+  /** Closes the listener and all connections. Resolves when all requests have ended. */
   stop(): Promise<void>;
 }
 
 /**
- * A reverse proxy on 127.0.0.1 that passes bodies on as they stand on the wire, in both directions
- * and without holding them: lengths, chunks and content encodings stay, and a body cut short on one
- * side is cut short on the other. `fetch` would drop lengths, decode gzip and ask for it unasked.
+ * Serves a reverse proxy on 127.0.0.1. It streams bodies unchanged in both directions: lengths,
+ * chunks and content encodings stay, and a truncated body arrives truncated. It does not use
+ * `fetch`, which drops lengths, requests gzip by itself and decodes it.
  */
 export function serveProxy(router: Router, options: { port?: number } = {}): Proxy {
   const listener = Deno.listen({ hostname: "127.0.0.1", port: options.port ?? 0 });
@@ -57,20 +57,20 @@ export function serveProxy(router: Router, options: { port?: number } = {}): Pro
   return { port: listener.addr.port, stop, [Symbol.asyncDispose]: stop };
 }
 
-/** The connection of one client, and the requests that come over it one after the other. */
+/** The connection of one client, which carries requests one after the other. */
 class ClientConnection {
   readonly #reader: WireReader;
 
   constructor(
     readonly client: Deno.TcpConn,
     readonly router: Router,
-    /** Every open connection of the proxy, to clients and servers. */
+    /** All open connections of the proxy to clients and servers. */
     readonly open: Set<Deno.TcpConn>,
   ) {
     this.#reader = new WireReader(client);
   }
 
-  /** Never rejects: what fails is closed. */
+  /** Serves all requests. It never rejects: on failure it closes the connection. */
   async serve(): Promise<void> {
     this.open.add(this.client);
     try {
@@ -78,7 +78,7 @@ class ClientConnection {
       while (await this.#serveRequest());
     } catch (error) {
       if (error instanceof OversizedHeadError) await this.#refuseHead();
-      // That a side hung up is told to the other one by closing; the rest is a fault of ours.
+      // A disconnect closes the other side below. Any other error is a bug in the proxy.
       else if (!isHangUp(error)) console.error("proxying:", error);
     } finally {
       this.open.delete(this.client);
@@ -90,7 +90,7 @@ class ClientConnection {
     await sendAnswer(this.client, { status: 431 }, true).catch(() => undefined);
   }
 
-  /** Serves one request; false when the connection has to be closed after it. */
+  /** Serves one request; false if the connection must be closed after it. */
   async #serveRequest(): Promise<boolean> {
     const head = await readHead(this.#reader);
     if (head === undefined) return false;
@@ -103,7 +103,7 @@ class ClientConnection {
     return await this.#answer(head, chosen);
   }
 
-  /** A router that throws is a fault of the stack: it is shown, and the client gets a 500. */
+  /** Calls the router. If it throws, the error is logged and the client gets a 500. */
   async #route(head: Head): Promise<Route> {
     const [method = "", target = ""] = head.startLine.split(" ");
     try {
@@ -117,7 +117,7 @@ class ClientConnection {
   async #answer(head: Head, answer: Answer): Promise<boolean> {
     const closing = closesConnection(head);
     await sendAnswer(this.client, answer, closing);
-    // Closing on unread bytes would reset the connection before the client has the answer.
+    // Closing with unread bytes would reset the connection before the client has the answer.
     await copyBody(this.#reader, requestFraming(head), () => Promise.resolve());
     return !closing;
   }

@@ -1,4 +1,4 @@
-/** So many bytes are read from a connection at a time. */
+/** Number of bytes that are read from a connection at once. */
 const BUFFER_BYTES = 65_536;
 
 /** The other side closed the connection in the middle of a message. */
@@ -6,14 +6,14 @@ export class TruncatedMessageError extends Error {
   override name = "TruncatedMessageError";
 }
 
-/** The start line and the fields of a message are longer than the reader takes. */
+/** The start line and the fields of a message exceed the reader's limit. */
 export class OversizedHeadError extends Error {
   override name = "OversizedHeadError";
 }
 
 /**
- * Reads one side of an HTTP/1.1 connection: whole lines for heads and chunk sizes, spans for bodies.
- * A span is a view of one buffer that the next read reuses: it must be used up before.
+ * Reads one side of an HTTP/1.1 connection: complete lines for heads and chunk sizes, spans for
+ * bodies. A span is a view of a reused buffer: the next read overwrites it.
  */
 export class WireReader {
   readonly #connection: Deno.TcpConn;
@@ -27,8 +27,8 @@ export class WireReader {
   }
 
   /**
-   * Waits until there is a byte to read; false at the end of the connection. May be called while an
-   * earlier call still waits: both then wait for the same byte.
+   * Waits for a byte; false at the end of the connection. If an earlier call is still waiting, both
+   * wait for the same byte.
    */
   fill(): Promise<boolean> {
     if (this.#start < this.#end) return Promise.resolve(true);
@@ -56,11 +56,11 @@ export class WireReader {
   }
 
   /**
-   * The bytes up to and including the next line feed, one character a byte; undefined where the
-   * connection ends before the first of them.
+   * The bytes up to and including the next line feed, one character for each byte; undefined if the
+   * connection ends before the line.
    *
-   * @throws {TruncatedMessageError} when the connection ends within the line
-   * @throws {OversizedHeadError} when the line is longer than `limit` bytes
+   * @throws {TruncatedMessageError} if the connection ends within the line
+   * @throws {OversizedHeadError} if the line is longer than `limit` bytes
    */
   async line(limit: number): Promise<string | undefined> {
     let line = "";
@@ -78,7 +78,7 @@ export class WireReader {
   }
 }
 
-/** One character for each byte, so that a field of any encoding comes through as it is. */
+/** Decodes each byte to one character, so that fields of any encoding are preserved. */
 export function decodeBytes(bytes: Uint8Array): string {
   let text = "";
   for (const byte of bytes) text += String.fromCharCode(byte);
@@ -90,7 +90,7 @@ export function encodeBytes(text: string): Uint8Array {
   return Uint8Array.from(text, (character) => character.charCodeAt(0));
 }
 
-/** Writes all of `bytes`; rejects when the other side is gone. */
+/** Writes all of `bytes`; rejects if the other side has disconnected. */
 export async function writeAll(connection: Deno.TcpConn, bytes: Uint8Array): Promise<void> {
   let written = 0;
   while (written < bytes.length) written += await connection.write(bytes.subarray(written));

@@ -1,4 +1,4 @@
--- As much of the schema auth as owners and policies refer to.
+-- The part of the schema auth that owners and policies refer to.
 
 create schema auth;
 grant usage on schema auth to anon, authenticated, service_role;

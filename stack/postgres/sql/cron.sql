@@ -37,8 +37,8 @@ alter table cron.job_run_details enable row level security;
 create policy cron_job_run_details_policy on cron.job_run_details using (username = current_user);
 
 -- Whether a field of a schedule is a list of numbers, ranges and stepped ranges from lowest to
--- highest. In place of a number pg_cron takes a name of a month or of a day of the week. What it
--- reads but nobody means is refused here: ranges that run backwards, steps beyond the highest.
+-- highest. pg_cron accepts names of months and of days of the week as numbers. Backward ranges and
+-- steps above the highest number are refused here, although pg_cron accepts them.
 create function cron.is_valid_field(field text, lowest integer, highest integer, names text[])
 returns boolean
 language plpgsql immutable set search_path = ''
@@ -103,7 +103,7 @@ end
 $$;
 
 -- The real functions are written in C and act as the extension's owner on behalf of their caller.
--- These do it in two steps: the caller's name is taken before the owner's rights are.
+-- These use two steps: the first reads the caller's name, the second runs with the owner's rights.
 create function cron.check_schedule(schedule text) returns void
 language plpgsql set search_path = ''
 as $$
@@ -218,7 +218,7 @@ begin
 end
 $$;
 
--- Here a job stays with its role and database; the real one lets a superuser change both.
+-- A job keeps its role and database here. In pg_cron a superuser can change both.
 create function cron.alter_job(
   job_id bigint,
   schedule text default null,

@@ -30,7 +30,7 @@ create unlogged table net._http_response (
 );
 create index _http_response_created_idx on net._http_response (created);
 
--- Every byte that is not unreserved in a URL becomes %XX.
+-- Percent-encodes every byte except the unreserved characters of a URL.
 create function net.encode_component(string text) returns text
 language sql immutable set search_path = ''
 as $$
@@ -54,7 +54,7 @@ as $$
   from jsonb_each_text(params)
 $$;
 
--- Tells the worker of net.ts; as with the real one it hears of it after the commit only.
+-- Notifies the worker of net.ts. As with pg_net, the notification arrives after the commit.
 create function net.wake() returns void
 language sql set search_path = ''
 as $$

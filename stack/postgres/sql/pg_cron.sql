@@ -1,4 +1,4 @@
--- The real pg_cron, with what Supabase's after-create script grants.
+-- The real pg_cron, with the grants of Supabase's after-create script.
 
 create extension pg_cron;
 

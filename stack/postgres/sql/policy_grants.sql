@@ -1,12 +1,12 @@
 -- A project's owner may create, alter and drop policies on tables that belong to Storage and Auth,
 -- and drop triggers on them, without owning these tables. Supabase's server has this from the
--- extension supautils (policy_grants, drop_trigger_grants). Here two event triggers lend the role
--- the membership that PostgreSQL asks for, for the length of one such statement: it was not there
--- before it, is gone after it, and is never seen by another session.
+-- extension supautils (policy_grants, drop_trigger_grants). Here two event triggers grant the role
+-- the required membership for the duration of one such statement. The membership is revoked after
+-- the statement, and no other session ever sees it.
 
 create schema policy_grants;
 
--- Runs as the role that issues the statement, and so can tell which one that is.
+-- Runs as the role that issues the statement, so that it can record the role.
 create function policy_grants.note_role() returns event_trigger
 language plpgsql set search_path = ''
 as $$

@@ -1,4 +1,4 @@
--- Roles of a hosted Supabase project. They are the cluster's: all projects on it share them.
+-- Roles of a hosted Supabase project. All projects of the server share them.
 
 create role anon nologin;
 create role authenticated nologin;
@@ -8,7 +8,7 @@ create role service_role nologin bypassrls;
 create role authenticator login noinherit;
 grant anon, authenticated, service_role to authenticator;
 
--- Owns the tables of storage. It acts for a request as a member of authenticator.
+-- Owns the tables of storage. It serves a request as a member of authenticator.
 create role supabase_storage_admin login noinherit createrole;
 grant authenticator to supabase_storage_admin;
 alter role supabase_storage_admin set search_path = storage;
@@ -18,7 +18,7 @@ alter role supabase_auth_admin set search_path = auth;
 
 create role dashboard_user nologin createdb createrole replication;
 
--- What a project's owner gets: much, but not everything.
+-- The role of a project's owner. It has many privileges, but is no superuser.
 create role postgres login nosuperuser createdb createrole replication bypassrls;
 grant anon, authenticated, service_role to postgres with admin option;
 grant pg_monitor, pg_read_all_data, pg_signal_backend to postgres;

@@ -1,4 +1,4 @@
--- The schemas extensions and public, and what roles may do there by default.
+-- The schemas extensions and public, and the default privileges of roles in them.
 
 create schema extensions authorization postgres;
 create extension pgcrypto with schema extensions;

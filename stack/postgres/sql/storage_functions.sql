@@ -1,4 +1,4 @@
--- The functions of storage that people call in policies and queries.
+-- The functions of storage that policies and queries call.
 
 create function storage.foldername(name text) returns text[]
 language sql immutable set search_path = ''
@@ -12,7 +12,7 @@ as $$
   select (string_to_array(name, '/'))[cardinality(string_to_array(name, '/'))]
 $$;
 
--- What follows the last dot of the file's name; all of it where it has no dot.
+-- The part after the last dot of the file's name; the complete name if it has no dot.
 create function storage.extension(name text) returns text
 language sql immutable set search_path = ''
 as $$
@@ -51,7 +51,7 @@ as $$
   group by o.bucket_id
 $$;
 
--- Tries an insert under the caller's policies and takes it back by raising PT200.
+-- Tries an insert under the caller's policies, and rolls it back by raising PT200.
 create function storage.can_insert_object(bucketid text, name text, owner uuid, metadata jsonb)
 returns void
 language plpgsql set search_path = ''
@@ -63,7 +63,8 @@ begin
 end
 $$;
 
--- One level of a bucket below a prefix: folders (all but the name is null), and objects.
+-- Lists one level of a bucket below a prefix: folders (all columns except the name are null), and
+-- objects.
 create function storage.search(
   prefix text,
   bucketname text,

@@ -1,5 +1,4 @@
--- Who may do what in storage. The rows a role sees are a matter of policies, of which there are
--- none at first.
+-- Privileges in storage. Policies decide which rows a role sees. A new project has no policies.
 
 alter schema storage owner to supabase_admin;
 grant usage on schema storage to postgres with grant option;

@@ -1,4 +1,4 @@
--- The tables of storage as Storage v1.70 leaves them, versioning switched off by a check included.
+-- The tables of storage after the migrations of Storage v1.70. A check disables versioning.
 
 create schema storage;
 

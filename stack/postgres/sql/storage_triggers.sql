@@ -28,7 +28,7 @@ begin
 end
 $$;
 
--- Of objects alone: a bucket's updated_at stays.
+-- Only objects have this trigger. A bucket's updated_at stays.
 create trigger update_objects_updated_at before update on storage.objects
   for each row execute function storage.update_updated_at_column();
 

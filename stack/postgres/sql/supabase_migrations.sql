@@ -1,4 +1,4 @@
--- Where the CLI keeps the history of a project's migrations.
+-- The table in which the CLI records a project's migrations.
 
 create schema supabase_migrations authorization postgres;
 

@@ -1,6 +1,6 @@
 -- A stand-in for the extension supabase_vault 0.3: the same functions, view and privileges.
--- Secrets lie encrypted in the table, so that whoever looks for plain ones finds none here; the key
--- is a setting of the server, not in the database.
+-- Secrets are stored encrypted in the table, so that a test that searches for plain secrets finds
+-- none. The key is a setting of the server and not in the database.
 
 create schema vault;
 

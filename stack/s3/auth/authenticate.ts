@@ -12,16 +12,16 @@ import type { SignatureClaim } from "./claim.ts";
 import { parseAuthorization } from "./header.ts";
 import { parsePresigned } from "./presigned.ts";
 
-/** S3 refuses requests whose clock is off by more than this. */
+/** S3 refuses requests whose time differs from its clock by more than this. */
 const SKEW_MILLISECONDS = 15 * 60 * 1000;
 
-/** A request whose signature was found good. */
+/** The result of a verified signature. */
 export interface Authentication {
   readonly credential: Credential;
   readonly payloadHash: string;
 }
 
-/** What the server expects of signatures. */
+/** The server's parameters for verifying signatures. */
 export interface Expectations {
   readonly credentials: readonly Credential[];
   readonly region: string;
@@ -30,7 +30,7 @@ export interface Expectations {
 }
 
 /**
- * Checks who sent a request, by its Authorization header or its presigned query.
+ * Authenticates a request by its Authorization header or its presigned query.
  *
  * @throws {S3Error} AccessDenied without a signature, AuthorizationHeaderMalformed,
  *   AuthorizationQueryParametersError, InvalidAccessKeyId, RequestTimeTooSkewed,
@@ -113,7 +113,7 @@ function parseDate(text: string): number | undefined {
   return Date.UTC(year, month - 1, day, hour, minute, second);
 }
 
-/** Everything that could change what a request does must be signed. */
+/** Checks that all headers that affect the request are signed. */
 function checkSignedHeaders(request: SignedRequest, claim: SignatureClaim): void {
   const signed = new Set(claim.signedHeaders);
   const unsigned = [...request.headers.keys()].filter((name) =>

@@ -1,15 +1,15 @@
 import { type CredentialScope, SCOPE_END } from "./signature.ts";
 
-/** What a request says of its signature, wherever it says it. */
+/** A request's signature parameters, from its header or its query. */
 export interface SignatureClaim {
   readonly scope: CredentialScope;
   /** `YYYYMMDDTHHMMSSZ` */
   readonly date: string;
   readonly signedHeaders: readonly string[];
   readonly signature: string;
-  /** What stands for the body in the signature. */
+  /** The body's hash or placeholder in the signature. */
   readonly payloadHash: string;
-  /** How long a presigned request holds; absent for headers. */
+  /** Validity of a presigned request in seconds; absent for headers. */
   readonly expiresSeconds?: number;
 }
 

@@ -4,9 +4,9 @@ import { payloadKind } from "./payload.ts";
 import { ALGORITHM, type SignedRequest } from "./signature.ts";
 
 /**
- * What an Authorization header says of its request's signature.
+ * Parses the signature parameters in an Authorization header.
  *
- * @throws {S3Error} AccessDenied where there is none, InvalidRequest, AuthorizationHeaderMalformed
+ * @throws {S3Error} AccessDenied if there is none, InvalidRequest, AuthorizationHeaderMalformed
  */
 export function parseAuthorization(request: SignedRequest): SignatureClaim {
   const header = request.headers.get("authorization");

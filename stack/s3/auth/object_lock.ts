@@ -1,16 +1,16 @@
 import { S3Error } from "../errors.ts";
 import type { Operation } from "../router.ts";
 
-/** What puts bytes into a bucket, as the message of the refusal calls it. */
+/** The operations that put bytes into a bucket, with their names in the error message. */
 const PUTTING: Partial<Record<Operation, string>> = {
   PutObject: "Put Object",
   UploadPart: "Put Part",
 };
 
 /**
- * What Amazon refuses in a bucket with a default retention: bytes without a digest of their own (that
- * their SHA-256 is signed does not count), and to delete what is locked. There are no versions here, so
- * a deletion that would only put a marker is refused, too.
+ * Refuses what Amazon refuses in a bucket with a default retention: bytes without a digest header,
+ * and deletions of locked objects. The signed SHA-256 does not count as a digest. The stand-in has
+ * no versions, so it also refuses deletions that would only add a delete marker.
  *
  * @throws {S3Error} InvalidRequest, AccessDenied
  */

@@ -1,9 +1,9 @@
 import { S3Error } from "../errors.ts";
 
-/** Says that a body is not covered by the signature. */
+/** The value for a body that the signature does not cover. */
 export const UNSIGNED_PAYLOAD = "UNSIGNED-PAYLOAD";
 
-/** How `x-amz-content-sha256` says that a body is sent and checked. */
+/** How a body is sent and verified, according to `x-amz-content-sha256`. */
 export type PayloadKind =
   | { readonly kind: "sha256"; readonly hex: string }
   | { readonly kind: "unsigned" };

@@ -2,7 +2,9 @@ import { S3Error } from "../errors.ts";
 import type { Operation } from "../router.ts";
 import type { Permissions } from "../types.ts";
 
-/** What docs/SECURITY.md's policy grants: s3:ListBucket, s3:GetObject, s3:PutObject. */
+/**
+ * Operations that the policy in docs/SECURITY.md grants: s3:ListBucket, s3:GetObject, s3:PutObject.
+ */
 const MINIMAL: ReadonlySet<Operation> = new Set<Operation>([
   "ListObjectsV2",
   "GetObject",
@@ -23,7 +25,7 @@ const READING: ReadonlySet<Operation> = new Set<Operation>([
   "HeadObject",
 ]);
 
-/** Operations that only prepare an object, or put one under the condition that there is none. */
+/** Operations that only prepare an object, or that put one with If-None-Match. */
 const APPENDING: ReadonlySet<Operation> = new Set<Operation>([
   "CreateMultipartUpload",
   "UploadPart",
@@ -31,7 +33,7 @@ const APPENDING: ReadonlySet<Operation> = new Set<Operation>([
   "AbortMultipartUpload",
 ]);
 
-/** Operations that put an object; whoever may only append must make them conditional. */
+/** Operations that put an object. A key with `append` must send them with If-None-Match. */
 const PUTTING: ReadonlySet<Operation> = new Set<Operation>([
   "PutObject",
   "CompleteMultipartUpload",

@@ -3,11 +3,11 @@ import { parseScope, type SignatureClaim } from "./claim.ts";
 import { payloadKind, UNSIGNED_PAYLOAD } from "./payload.ts";
 import { ALGORITHM, type SignedRequest } from "./signature.ts";
 
-/** A presigned request holds a week at most. */
+/** Maximum validity of a presigned request: one week. */
 const LONGEST_EXPIRY_SECONDS = 7 * 24 * 60 * 60;
 
 /**
- * What a presigned query says of its signature.
+ * Parses the signature parameters in a presigned query.
  *
  * @throws {S3Error} AuthorizationQueryParametersError
  */

@@ -2,13 +2,13 @@ import { createHash, createHmac, timingSafeEqual } from "node:crypto";
 import { Buffer } from "node:buffer";
 import { encodePath, encodeUri, type QueryParameters } from "../uri.ts";
 
-/** The only algorithm that S3 takes in every region. */
+/** The only signature algorithm that S3 accepts in every region. */
 export const ALGORITHM = "AWS4-HMAC-SHA256";
 
 /** The end of every credential scope. */
 export const SCOPE_END = "aws4_request";
 
-/** Whom a signature is of, and for which day, region and service it holds. */
+/** The scope of a signature: access key, day, region and service. */
 export interface CredentialScope {
   readonly accessKeyId: string;
   /** `YYYYMMDD` */
@@ -17,23 +17,23 @@ export interface CredentialScope {
   readonly service: string;
 }
 
-/** What of a request a signature covers. */
+/** The parts of a request that a signature covers. */
 export interface SignedRequest {
   readonly method: string;
-  /** The path, decoded: both sides encode it anew, so it does not matter how it was sent. */
+  /** The decoded path. Both sides encode it again, so the sent encoding does not matter. */
   readonly path: string;
   readonly query: QueryParameters;
   readonly headers: ReadonlyMap<string, string>;
 }
 
-/** The scope as it stands in the string to sign. */
+/** The scope as text for the string to sign. */
 export function scopeText(scope: CredentialScope): string {
   return `${scope.date}/${scope.region}/${scope.service}/${SCOPE_END}`;
 }
 
 /**
- * The canonical request of Signature Version 4, in S3's variant: the path is encoded once and
- * keeps its empty and dot segments.
+ * The canonical request of Signature Version 4 in S3's variant: the path is encoded once, and empty
+ * and dot segments stay.
  */
 export function canonicalRequest(
   request: SignedRequest,
@@ -59,18 +59,20 @@ export function canonicalRequest(
   ].join("\n");
 }
 
-/** What is signed in place of a canonical request. `date` is `YYYYMMDDTHHMMSSZ`. */
+/** The string to sign for a canonical request. `date` is `YYYYMMDDTHHMMSSZ`. */
 export function stringToSign(date: string, scope: CredentialScope, canonical: string): string {
-  // Header values arrive as one character a byte: hashing them so covers the bytes that were sent.
+  // Header values have one character for each byte, so latin1 hashes the sent bytes.
   const digest = createHash("sha256").update(canonical, "latin1").digest("hex");
   return [ALGORITHM, date, scopeText(scope), digest].join("\n");
 }
 
-/** Derived keys hold for a day, so few are made; kept because each takes four HMACs. */
+/**
+ * Cache of derived keys, because each needs four HMACs. It stays small: a key is valid for a day.
+ */
 const derivedKeys = new Map<string, Buffer>();
 const KEPT_KEYS = 100;
 
-/** The key that signs within a scope. */
+/** The signing key for a scope. */
 export function signingKey(secretAccessKey: string, scope: CredentialScope): Buffer {
   const cacheKey = `${scopeText(scope)}\n${secretAccessKey}`;
   const known = derivedKeys.get(cacheKey);
@@ -87,7 +89,7 @@ export function sign(key: Buffer, text: string): string {
   return hmac(key, text).toString("hex");
 }
 
-/** Compares two signatures in a time that does not tell how much of them is equal. */
+/** Compares two signatures in constant time. */
 export function equalSignatures(left: string, right: string): boolean {
   const [a, b] = [Buffer.from(left), Buffer.from(right)];
   return a.byteLength === b.byteLength && timingSafeEqual(a, b);

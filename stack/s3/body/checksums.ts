@@ -2,15 +2,15 @@ import { crc32 } from "node:zlib";
 import { S3Error } from "../errors.ts";
 
 /**
- * The one checksum algorithm that the stand-in verifies, by S3's name: the AWS CLI and SDK send it by
- * default. S3's others are refused as not implemented.
+ * S3's name of the only checksum algorithm that the stand-in verifies. It is the default of the AWS
+ * CLI and SDK. S3's other algorithms are refused as not implemented.
  */
 export const CHECKSUM_ALGORITHM = "CRC32";
 
-/** The header that holds a checksum, base64. */
+/** The header with a checksum in base64. */
 export const CHECKSUM_HEADER = "x-amz-checksum-crc32";
 
-/** The XML element that holds a checksum, base64. */
+/** The XML element with a checksum in base64. */
 export const CHECKSUM_ELEMENT = "ChecksumCRC32";
 
 const CHECKSUM_BYTES = 4;
@@ -18,7 +18,7 @@ const CHECKSUM_BYTES = 4;
 /** S3's other algorithms. */
 const MISSING_ALGORITHMS = ["CRC32C", "CRC64NVME", "SHA1", "SHA256"];
 
-/** A CRC-32 that is computed while bytes arrive. */
+/** An incremental CRC-32. */
 export class Crc32 {
   #value = 0;
 
@@ -27,7 +27,7 @@ export class Crc32 {
     this.#value = crc32(chunk, this.#value);
   }
 
-  /** The checksum of all bytes so far, base64, as S3 sends it. */
+  /** The checksum of all added bytes in base64, as S3 sends it. */
   digest(): string {
     const bytes = new Uint8Array(CHECKSUM_BYTES);
     new DataView(bytes.buffer).setUint32(0, this.#value);
@@ -35,7 +35,9 @@ export class Crc32 {
   }
 }
 
-/** @throws {S3Error} NotImplemented for an algorithm that the stand-in lacks, else InvalidRequest */
+/**
+ * @throws {S3Error} NotImplemented for an algorithm that the stand-in lacks, else InvalidRequest
+ */
 export function checkAlgorithm(name: string): void {
   const upper = name.toUpperCase();
   if (upper === CHECKSUM_ALGORITHM) return;
@@ -44,9 +46,9 @@ export function checkAlgorithm(name: string): void {
 }
 
 /**
- * The checksum that a request's headers state, base64; undefined where they state none.
+ * The checksum in a request's headers, in base64; undefined if they have none.
  *
- * @throws {S3Error} NotImplemented for another algorithm, InvalidRequest for a malformed value
+ * @throws {S3Error} NotImplemented for a different algorithm, InvalidRequest for a malformed value
  */
 export function statedChecksum(headers: ReadonlyMap<string, string>): string | undefined {
   for (const name of MISSING_ALGORITHMS) {
@@ -60,7 +62,7 @@ export function statedChecksum(headers: ReadonlyMap<string, string>): string | u
   return value;
 }
 
-/** The bytes of base64 with its padding; undefined where the text is not base64. */
+/** Decodes base64 with padding; undefined if the text is not base64. */
 export function decodeBase64(text: string): Uint8Array | undefined {
   const wellFormed = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/.test(text);
   return wellFormed && text !== "" ? Uint8Array.fromBase64(text) : undefined;

@@ -1,12 +1,12 @@
 import type { IncomingMessage } from "node:http";
 
-/** Reading from the connection rests while more than this waits to be taken. */
+/** Reading from the connection pauses while more bytes than this are queued. */
 const QUEUED_BYTES = 1024 * 1024;
 
-/** So much of a refused body is read before the connection is cut. */
+/** Maximum number of bytes of a refused body that are read before the connection is cut. */
 const DISCARDED_BYTES = 64 * 1024 * 1024;
 
-/** Thrown to whoever reads a body whose client went away. Nobody is left to answer. */
+/** Thrown to the reader of a body whose client has disconnected. No answer can be sent. */
 export class ConnectionLostError extends Error {
   readonly code = "connection_lost";
   override name = "ConnectionLostError";
@@ -17,10 +17,10 @@ export class ConnectionLostError extends Error {
 }
 
 /**
- * The body of a request, as it came over the wire.
+ * The body of a request as received.
  *
- * Deno 2.9.6's async iterator of a message never settles when the client goes away in the middle,
- * so this goes by events.
+ * If the client disconnects within the body, Deno 2.9.6's async iterator of a message never
+ * settles. So this class uses events.
  */
 export class IncomingBody {
   #queue: Uint8Array[] = [];
@@ -29,7 +29,7 @@ export class IncomingBody {
   #lost = false;
   #wake: (() => void) | undefined;
 
-  /** Bytes that arrived so far. */
+  /** Number of bytes received so far. */
   received = 0;
 
   constructor(readonly message: IncomingMessage) {
@@ -54,7 +54,7 @@ export class IncomingBody {
     this.#wake?.();
   }
 
-  /** True once the client has gone before its body was whole. */
+  /** True if the client has disconnected before its body was complete. */
   get lost(): boolean {
     return this.#lost;
   }
@@ -79,14 +79,14 @@ export class IncomingBody {
     }
   }
 
-  /** Reads and forgets the rest. @throws {ConnectionLostError} */
+  /** Reads and discards the rest. @throws {ConnectionLostError} */
   async drain(): Promise<void> {
     while (await this.next() !== undefined);
   }
 
   /**
-   * Makes the connection ready for its next request after the answer was sent: by reading the rest,
-   * or by cutting it where the client goes on sending too much of what nobody wants.
+   * Prepares the connection for its next request after the answer was sent. It discards the rest of
+   * the body, and cuts the connection after DISCARDED_BYTES.
    */
   async discardRest(): Promise<void> {
     const limit = this.received + DISCARDED_BYTES;

@@ -4,27 +4,27 @@ import { S3Error } from "../errors.ts";
 import type { S3Request } from "../request.ts";
 import { CHECKSUM_ALGORITHM, Crc32, decodeBase64, statedChecksum } from "./checksums.ts";
 
-/** The most that one PutObject or UploadPart may carry. */
+/** Maximum size of the body of one PutObject or UploadPart. */
 export const PUT_BYTES = 5 * 1024 ** 3;
 
-/** The most that a request's XML may take: 10,000 parts with a checksum each fit. */
+/** Maximum size of a request's XML. It is enough for 10,000 parts with checksums. */
 const DOCUMENT_BYTES = 8 * 1024 ** 2;
 
-/** A body that arrived complete and as its headers state. */
+/** A complete body that matches its headers. */
 export interface ReceivedBody {
   readonly bytes: number;
   readonly md5: Uint8Array;
-  /** The CRC-32 that its headers state, base64. */
+  /** The CRC-32 in its headers, in base64. */
   readonly checksum?: string;
 }
 
-/** What takes the bytes as they arrive. */
+/** A consumer of the arriving bytes. */
 export interface Sink {
   write(chunk: Uint8Array): Promise<void>;
 }
 
 /**
- * Reads a request's body into `sink` and checks it against everything its headers say of it.
+ * Reads a request's body into `sink` and verifies it against its headers.
  *
  * @throws {S3Error} MissingContentLength, EntityTooLarge, IncompleteBody, InvalidDigest, BadDigest,
  *   XAmzContentSHA256Mismatch, InvalidRequest
@@ -54,7 +54,7 @@ export async function receiveBody(
   return { bytes, ...digests.check() };
 }
 
-/** Reads a body of XML. Throws as `receiveBody` does. */
+/** Reads an XML body. It throws the errors of `receiveBody`. */
 export async function receiveDocument(request: S3Request): Promise<Uint8Array> {
   const chunks: Uint8Array[] = [];
   const sink = { write: (chunk: Uint8Array) => Promise.resolve(void chunks.push(chunk)) };
@@ -75,7 +75,7 @@ function contentLength(request: S3Request): number {
   return Number(value);
 }
 
-/** The digests that a body's headers state, and MD5, which its ETag is made of. */
+/** Computes the digests in a body's headers, and the MD5 for its ETag. */
 class Digests {
   readonly #md5 = createHash("md5");
   readonly #sha256: Hash | undefined;

@@ -3,7 +3,7 @@ import { S3Error } from "../errors.ts";
 import type { BucketHandler, ServiceHandler } from "../request.ts";
 import { parseXml, xmlChildText, xmlDocument, xmlElement, xmlText } from "../xml.ts";
 
-/** The only region that S3 has no name for in a LocationConstraint. */
+/** The region for which S3 returns an empty LocationConstraint. */
 const UNNAMED_REGION = "us-east-1";
 
 export const listBuckets: ServiceHandler = (_request, store) => {
@@ -38,7 +38,7 @@ export const headBucket: BucketHandler = (request) => {
   return { headers: { "x-amz-bucket-region": request.region } };
 };
 
-/** Empty: versioning was never switched on, and cannot be. */
+/** Returns an empty status, because the stand-in has no versioning. */
 export const getBucketVersioning: BucketHandler = () => {
   return { body: xmlDocument("VersioningConfiguration") };
 };

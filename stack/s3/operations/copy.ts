@@ -32,7 +32,9 @@ function copySource(request: S3Request, store: Store): Source {
   return { bucket, object };
 }
 
-/** The copy shares its source's bytes within a bucket; elsewhere they are written again. */
+/**
+ * Copies an object. Within a bucket the copy shares the bytes; into another bucket it copies them.
+ */
 export const copyObject: ServiceHandler = async (request, store) => {
   const target = store.bucket(request.bucket);
   const source = copySource(request, store);
@@ -92,7 +94,7 @@ export const uploadPartCopy: ServiceHandler = async (request, store) => {
   return copyReply("CopyPartResult", etag, modified);
 };
 
-/** Writes `[start, end)` of the source anew and gives its MD5, and a checksum where one is due. */
+/** Copies `[start, end)` of the source. Returns its MD5, and a checksum if one is required. */
 async function copyBytes(
   { bucket, object }: Source,
   target: Bucket,

@@ -2,7 +2,7 @@ import { S3Error } from "../errors.ts";
 import type { ObjectDescription } from "../store/types.ts";
 
 /**
- * Headers of an object that are kept and given back as they are. A GET may replace each by a query
+ * Headers of an object that are stored and returned unchanged. A GET may override each by a query
  * parameter `response-<name>`.
  */
 export const KEPT_HEADERS = [
@@ -16,13 +16,13 @@ export const KEPT_HEADERS = [
 
 const METADATA_PREFIX = "x-amz-meta-";
 
-/** All user metadata of an object, names and values. */
+/** Maximum size of an object's user metadata, names and values together. */
 const METADATA_BYTES = 2048;
 
-/** The type of an object whose client named none. */
+/** The content type of an object if the client sends none. */
 const DEFAULT_TYPE = "binary/octet-stream";
 
-/** Headers that ask for something the stand-in lacks: an object put without it would be wrong. */
+/** Headers of features that the stand-in lacks. It refuses them, as ignoring one would be wrong. */
 const MISSING_FEATURES = [
   "x-amz-object-lock-",
   "x-amz-server-side-encryption-customer-",
@@ -32,7 +32,7 @@ const MISSING_FEATURES = [
 ];
 
 /**
- * What a client says of an object beside its bytes.
+ * Reads an object's stored headers and metadata from a request.
  *
  * @throws {S3Error} MetadataTooLarge, NotImplemented
  */
@@ -58,7 +58,7 @@ export function readDescription(headers: ReadonlyMap<string, string>): ObjectDes
   return { headers: kept, metadata };
 }
 
-/** The headers that give an object's description back. */
+/** The response headers for an object's description. */
 export function descriptionHeaders(description: ObjectDescription): Record<string, string> {
   const metadata = Object.entries(description.metadata)
     .map(([name, value]) => [`${METADATA_PREFIX}${name}`, value]);

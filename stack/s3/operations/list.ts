@@ -7,7 +7,7 @@ import { xmlDocument, xmlElement, xmlText } from "../xml.ts";
 import { checksumType } from "./objects.ts";
 import { type KeyPage, listPage } from "./paging.ts";
 
-/** The most keys, parts or uploads of one page, and how many a client gets that asks for none. */
+/** Maximum and default number of keys, parts or uploads in one page. */
 export const PAGE_ITEMS = 1000;
 
 export const listObjectsV2: BucketHandler = (request, bucket) => {
@@ -40,7 +40,7 @@ export const listObjects: BucketHandler = (request, bucket) => {
   const limit = pageLimit(request, "max-keys");
   const page = listPage(bucket.state.keys, { ...keyQuery(request), after, limit });
   const encode = nameEncoder(request);
-  // Without a delimiter S3 sends none: the client goes on behind the last key.
+  // Without a delimiter S3 sends no NextMarker: the client continues after the last key.
   const next = page.truncated && query.has("delimiter") ? encode(page.last) : undefined;
   return {
     body: xmlDocument(
@@ -72,7 +72,9 @@ export function pageLimit(request: S3Request, name: string): number {
   return Math.min(Number(text), PAGE_ITEMS);
 }
 
-/** How names are written: with `encoding-type=url` as in a form, where a space is a plus. */
+/**
+ * The encoder for names. With `encoding-type=url` it encodes as in a form, with a plus for a space.
+ */
 export function nameEncoder(request: S3Request): (name: string) => string {
   const encoding = request.query.get("encoding-type");
   if (encoding === undefined) return (name) => name;
@@ -120,7 +122,7 @@ function commonPrefixes(page: KeyPage, encode: (name: string) => string): string
     .join("");
 }
 
-/** Opaque to clients, so that none comes to rely on what is in it. */
+/** Encodes a token, so that clients can't depend on its content. */
 function encodeToken(last: string): string {
   return new TextEncoder().encode(`1${last}`).toBase64();
 }
@@ -130,7 +132,7 @@ function decodeToken(token: string): string {
     const text = new TextDecoder("utf-8", { fatal: true }).decode(Uint8Array.fromBase64(token));
     if (text.startsWith("1")) return text.slice(1);
   } catch {
-    // Refused below, as every other token that is not ours.
+    // Refused below, as every other invalid token.
   }
   throw new S3Error("InvalidArgument", "The continuation token provided is incorrect");
 }

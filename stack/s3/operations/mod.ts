@@ -42,7 +42,7 @@ const HANDLERS: Record<Operation, ServiceHandler> = {
   ListParts: onBucket(listParts),
 };
 
-/** Carries out a request. @throws {S3Error} as S3 would refuse it */
+/** Carries out a request. @throws {S3Error} the error that S3 would answer */
 export function perform(request: S3Request, store: Store): Promise<Reply> | Reply {
   return HANDLERS[request.operation](request, store);
 }

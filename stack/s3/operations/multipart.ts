@@ -79,8 +79,8 @@ export const completeMultipartUpload: BucketHandler = async (request, bucket) =>
   const state = bucket.upload(uploadId, request.key);
   const parts = listedParts(document, state);
   const bytes = parts.reduce((sum, part) => sum + part.bytes, 0);
-  const announced = request.headers.get("x-amz-mp-object-size");
-  if (announced !== undefined && Number(announced) !== bytes) {
+  const declaredSize = request.headers.get("x-amz-mp-object-size");
+  if (declaredSize !== undefined && Number(declaredSize) !== bytes) {
     throw new S3Error("InvalidRequest", "The provided object size does not match the parts' sizes");
   }
   const etag = compositeEtag(parts);
@@ -113,7 +113,7 @@ export const completeMultipartUpload: BucketHandler = async (request, bucket) =>
 };
 
 /**
- * The parts that a client lists, as they were uploaded.
+ * The uploaded parts that a client lists.
  *
  * @throws {S3Error} MalformedXML, InvalidPartOrder, InvalidPart, EntityTooSmall
  */
@@ -162,7 +162,7 @@ function checkListed(entry: XmlNode, number: number, { upload, parts }: UploadSt
   return part;
 }
 
-/** MD5 of the parts' MD5s, and how many they are. */
+/** MD5 of the parts' MD5s, followed by the number of parts. */
 function compositeEtag(parts: readonly StoredPart[]): string {
   const md5 = createHash("md5");
   for (const part of parts) md5.update(part.etag, "hex");

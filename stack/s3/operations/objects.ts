@@ -9,12 +9,12 @@ import { nowInSeconds, type StoredObject } from "../store/types.ts";
 import { parseXml, xmlChildren, xmlChildText, xmlDocument, xmlElement, xmlText } from "../xml.ts";
 import { descriptionHeaders, KEPT_HEADERS, readDescription } from "./description.ts";
 
-/** The most keys that one DeleteObjects may name. */
+/** Maximum number of keys in one DeleteObjects. */
 const DELETED_KEYS = 1000;
 
 export const putObject: BucketHandler = async (request, bucket) => {
   const precondition = writePrecondition(request.headers);
-  // Checked again when the object is published; here it saves reading the body.
+  // The precondition is checked again on publication. This check avoids reading the body.
   precondition(bucket.state.objects.get(request.key));
   const description = readDescription(request.headers);
   let headers: Record<string, string> = {};
@@ -79,12 +79,12 @@ function checksumHeaders(checksum: string | undefined): Record<string, string> {
   return { [CHECKSUM_HEADER]: checksum, "x-amz-checksum-type": checksumType(checksum) };
 }
 
-/** What S3 calls the type of an object's checksum. */
+/** S3's name of the type of an object's checksum. */
 export function checksumType(checksum: string): "COMPOSITE" | "FULL_OBJECT" {
   return checksum.includes("-") ? "COMPOSITE" : "FULL_OBJECT";
 }
 
-/** Keeps the bytes until they are sent, even where the object is replaced meanwhile. */
+/** Retains the bytes until they are sent, even if the object is replaced meanwhile. */
 function readSegments(
   bucket: Bucket,
   object: StoredObject,

@@ -1,11 +1,11 @@
 import { compareUtf8, type SortedKeys } from "../sorted_keys.ts";
 
-/** Which keys a listing asks for. */
+/** The parameters of a listing of keys. */
 export interface KeyQuery {
   readonly prefix: string;
   /** "" for none. */
   readonly delimiter: string;
-  /** Only what lies behind this key, or behind all keys with this common prefix. */
+  /** The listing starts after this key, or after all keys with this common prefix. */
   readonly after: string;
   readonly limit: number;
 }
@@ -15,11 +15,11 @@ export interface KeyPage {
   readonly keys: readonly string[];
   readonly commonPrefixes: readonly string[];
   readonly truncated: boolean;
-  /** The last key or common prefix of the page, to go on behind. */
+  /** The last key or common prefix of the page. The next page starts after it. */
   readonly last: string;
 }
 
-/** The keys, and the prefixes that several share up to a delimiter, in the order of the keys. */
+/** Lists keys and common prefixes up to a delimiter, in the order of the keys. */
 export function listPage(index: SortedKeys, query: KeyQuery): KeyPage {
   const { prefix, delimiter, after, limit } = query;
   const keys: string[] = [];

@@ -3,10 +3,10 @@ import { S3Error } from "../errors.ts";
 import type { StoredUpload } from "../store/types.ts";
 import type { QueryParameters } from "../uri.ts";
 
-/** The highest number that a part may have. */
+/** Highest part number. */
 export const LAST_PART = 10_000;
 
-/** Every part but the last must have so many bytes; checked when the upload is completed. */
+/** Minimum size of every part except the last. It is checked when the upload is completed. */
 export const SMALLEST_PART_BYTES = 5 * 1024 ** 2;
 
 /** @throws {S3Error} InvalidArgument */
@@ -21,7 +21,9 @@ export function partNumber(query: QueryParameters): number {
   );
 }
 
-/** @throws {S3Error} InvalidRequest where a part lacks the upload's kind of checksum, or has one more */
+/**
+ * @throws {S3Error} InvalidRequest if a part lacks the upload's checksum, or has an unexpected one
+ */
 export function checkPart(upload: StoredUpload, checksum: string | undefined): void {
   if (upload.withChecksums === (checksum !== undefined)) return;
   const name = (present: boolean) => present ? CHECKSUM_ALGORITHM.toLowerCase() : "null";

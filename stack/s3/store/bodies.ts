@@ -2,33 +2,34 @@ import { Buffer } from "node:buffer";
 import { join } from "node:path";
 import type { Segment } from "./types.ts";
 
-/** Bodies up to this size are collected and written at once; larger ones go to the file in steps. */
+/** Bodies up to this size are buffered and written at once. Larger ones are written in steps. */
 const COLLECTED_BYTES = 1024 * 1024;
 
-/** Bytes are read from files in pieces of this size. */
+/** Size of one read from a file. */
 const READ_BYTES = 256 * 1024;
 
-/** Receives one body; nothing of it can be seen before `commit`. */
+/** Receives one body. It is not visible before `commit`. */
 export interface BodyWriter {
   write(chunk: Uint8Array): Promise<void>;
-  /** Puts the bytes in place; they are freed again unless somebody retains them. */
+  /** Publishes the bytes. They are freed unless the caller retains them. */
   commit(): Promise<Segment>;
-  /** Throws the bytes away; nothing happens after `commit`. */
+  /** Discards the bytes. It has no effect after `commit`. */
   discard(): Promise<void>;
 }
 
 /**
- * The files that hold a bucket's bytes, each under an id of its own.
+ * The files with a bucket's bytes, each with a unique id.
  *
- * Objects, parts and readers of a file are counted, and a file that nobody counts is removed: so a
- * copy shares the bytes of its source, and a reader gets all of the bytes it began with.
+ * The class counts the references to a file by objects, parts and readers, and removes a file
+ * without references. So a copy shares the bytes of its source, and a reader can always read to the
+ * end.
  */
 export class Bodies {
   readonly #counts = new Map<string, number>();
 
   private constructor(readonly directory: string) {}
 
-  /** Opens a folder, made where it is not there, and empties it of files not in `known`. */
+  /** Opens a folder, creates it if missing, and removes files that are not in `known`. */
   static async open(directory: string, known: Iterable<Segment>): Promise<Bodies> {
     const bodies = new Bodies(directory);
     for (const segment of known) bodies.retain(segment);
@@ -41,7 +42,7 @@ export class Bodies {
     return bodies;
   }
 
-  /** The path of a file that was committed. */
+  /** The path of a committed file. */
   path(id: string): string {
     return join(this.directory, "whole", id);
   }
@@ -70,9 +71,9 @@ export class Bodies {
   }
 
   /**
-   * Reads `[start, end)` of segments laid end to end. The caller retains them meanwhile.
+   * Reads `[start, end)` of the concatenated segments. The caller must retain them meanwhile.
    *
-   * @throws Error where a file is shorter than its segment: somebody cut it.
+   * @throws Error if a file is shorter than its segment.
    */
   async *read(
     segments: readonly Segment[],

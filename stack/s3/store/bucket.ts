@@ -5,14 +5,14 @@ import { Journal, type JournalEntry } from "./journal.ts";
 import { BucketState, type UploadState } from "./state.ts";
 import type { Segment, StoredObject, StoredPart, StoredUpload } from "./types.ts";
 
-/** What must be true of the object at a key, checked in the same moment as the change is made. */
+/** A condition on the object at a key. It is checked atomically with the change. */
 export type Precondition = (existing: StoredObject | undefined) => void;
 
 /**
  * A bucket: its state in memory, its journal and its files of bytes.
  *
- * Every change is made without an await between its check and its effect, so that of writers that
- * race with If-None-Match exactly one wins.
+ * No change has an await between its check and its effect. So exactly one of several concurrent
+ * writers with If-None-Match succeeds.
  */
 export class Bucket {
   private constructor(
@@ -22,7 +22,7 @@ export class Bucket {
     readonly journal: Journal,
   ) {}
 
-  /** Opens the bucket that a folder holds, or a new one where the folder is not there. */
+  /** Opens the bucket in a folder, or creates a new one if the folder is missing. */
   static async open(name: string, directory: string): Promise<Bucket> {
     await Deno.mkdir(directory, { recursive: true });
     const path = join(directory, "journal.ndjson");
@@ -47,14 +47,14 @@ export class Bucket {
     return object;
   }
 
-  /** @throws {S3Error} NoSuchUpload, for another key's upload too */
+  /** @throws {S3Error} NoSuchUpload, also for the upload of a different key */
   upload(id: string, key: string): UploadState {
     const found = this.state.uploads.get(id);
     if (found?.upload.key !== key) throw new S3Error("NoSuchUpload", undefined, { UploadId: id });
     return found;
   }
 
-  /** Publishes an object, in place of the upload `completes` where it came from one. */
+  /** Publishes an object. `completes` names the upload that it replaces, if any. */
   put(put: StoredObject, precondition: Precondition, completes?: string): void {
     precondition(this.state.objects.get(put.key));
     if (completes !== undefined) this.upload(completes, put.key);
@@ -69,7 +69,7 @@ export class Bucket {
     this.#change({ upload });
   }
 
-  /** @throws {S3Error} NoSuchUpload where the upload ended meanwhile */
+  /** @throws {S3Error} NoSuchUpload if the upload has ended meanwhile */
   putPart(uploadId: string, key: string, part: StoredPart): void {
     this.upload(uploadId, key);
     this.#change({ uploadId, part });
@@ -88,8 +88,8 @@ export class Bucket {
   }
 
   /**
-   * Gives `use` a writer and what it committed to `publish`, and throws the bytes away where either
-   * fails.
+   * Passes a writer to `use` and the committed segment to `publish`. If either fails, it discards
+   * the bytes.
    */
   async receive<Received>(
     use: (writer: BodyWriter) => Promise<Received>,

@@ -1,6 +1,6 @@
 import type { StoredObject, StoredPart, StoredUpload } from "./types.ts";
 
-/** One change of a bucket. A change is one line, so that it is there whole or not at all. */
+/** One change of a bucket. A change is one line, so that writing it is atomic. */
 export type JournalEntry =
   | { readonly created: number }
   | { readonly put: StoredObject; readonly completes?: string }
@@ -9,7 +9,7 @@ export type JournalEntry =
   | { readonly uploadId: string; readonly part: StoredPart }
   | { readonly abort: string };
 
-/** The file that makes a bucket's state survive the server: every change, as a line of JSON. */
+/** The file that persists a bucket's state: every change as a line of JSON. */
 export class Journal {
   readonly #file: Deno.FsFile;
   readonly #encoder = new TextEncoder();
@@ -18,7 +18,7 @@ export class Journal {
     this.#file = file;
   }
 
-  /** The changes so far; none where there is no file. A last line that was cut off is left out. */
+  /** Reads all changes; none if the file is missing. An incomplete last line is ignored. */
   static async read(path: string): Promise<JournalEntry[]> {
     let text: string;
     try {
@@ -31,7 +31,7 @@ export class Journal {
     return lines.map((line) => JSON.parse(line) as JournalEntry);
   }
 
-  /** Begins a journal with these changes in place of what there was. */
+  /** Creates a journal with these changes. It replaces an existing one. */
   static async create(path: string, entries: Iterable<JournalEntry>): Promise<Journal> {
     const partial = `${path}.partial`;
     const text = [...entries].map((entry) => `${JSON.stringify(entry)}\n`).join("");
@@ -40,7 +40,7 @@ export class Journal {
     return new Journal(await Deno.open(path, { append: true }));
   }
 
-  /** Notes a change. It is written when this returns, so changes keep the order they happened in. */
+  /** Writes a change synchronously, so that the journal keeps the order of the changes. */
   append(entry: JournalEntry): void {
     const line = this.#encoder.encode(`${JSON.stringify(entry)}\n`);
     for (let written = 0; written < line.byteLength;) {

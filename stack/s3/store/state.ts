@@ -2,19 +2,19 @@ import { compareUtf8, SortedKeys } from "../sorted_keys.ts";
 import type { JournalEntry } from "./journal.ts";
 import type { Segment, StoredObject, StoredPart, StoredUpload } from "./types.ts";
 
-/** An upload and the parts it has so far. */
+/** An upload and its parts so far. */
 export interface UploadState {
   readonly upload: StoredUpload;
   readonly parts: Map<number, StoredPart>;
 }
 
-/** Segments that a change brought in and segments that it left without this use. */
+/** Segments that a change adds a reference to, and segments that it removes a reference from. */
 export interface SegmentChanges {
   readonly added: readonly Segment[];
   readonly dropped: readonly Segment[];
 }
 
-/** All that a bucket knows, in memory; changed by journal entries alone. */
+/** The state of a bucket in memory. Only journal entries change it. */
 export class BucketState {
   created = 0;
   readonly objects = new Map<string, StoredObject>();
@@ -29,7 +29,7 @@ export class BucketState {
     return state;
   }
 
-  /** Makes a change. */
+  /** Applies a change. */
   apply(entry: JournalEntry): SegmentChanges {
     const changes = this.#change(entry);
     if ("put" in entry) this.keys.add(entry.put.key);
@@ -75,7 +75,7 @@ export class BucketState {
     return [...parts].map((part) => part.segment);
   }
 
-  /** The shortest journal that leads to this state. */
+  /** The shortest journal that results in this state. */
   *entries(): Generator<JournalEntry> {
     yield { created: this.created };
     for (const put of this.objects.values()) yield { put };
@@ -85,7 +85,7 @@ export class BucketState {
     }
   }
 
-  /** Every use of a file of bytes, once for each user. */
+  /** The segments of all objects and parts, once for each reference. */
   *segments(): Generator<Segment> {
     for (const object of this.objects.values()) yield* object.segments;
     for (const { parts } of this.uploads.values()) {
@@ -93,7 +93,7 @@ export class BucketState {
     }
   }
 
-  /** Has all uploads have begun earlier, until the server is started anew. */
+  /** Moves the start times of all uploads into the past, until the server restarts. */
   ageUploads(milliseconds: number): void {
     for (const [id, { upload, parts }] of this.uploads) {
       const initiated = upload.initiated - milliseconds;
@@ -101,7 +101,7 @@ export class BucketState {
     }
   }
 
-  /** Uploads in the order S3 lists them: by key, then by when they began. */
+  /** Uploads in S3's order: by key, then by start time. */
   sortedUploads(): StoredUpload[] {
     const uploads = [...this.uploads.values()].map((state) => state.upload);
     return uploads.sort((a, b) =>

@@ -5,12 +5,12 @@ import { Bucket } from "./bucket.ts";
 /** The buckets below one folder. */
 export class Store {
   readonly #buckets = new Map<string, Bucket>();
-  /** Names of buckets that are being made: a second request for one must not open its files too. */
+  /** Names of buckets during creation: a second request must not open the same files. */
   readonly #opening = new Set<string>();
 
   private constructor(readonly directory: string) {}
 
-  /** Opens every bucket that is there. Only one server at a time may use a folder. */
+  /** Opens all existing buckets. Only one server at a time may use a folder. */
   static async open(directory: string): Promise<Store> {
     const store = new Store(directory);
     await Deno.mkdir(directory, { recursive: true });

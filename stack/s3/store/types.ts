@@ -1,29 +1,29 @@
-/** One file of bytes below a bucket's folder; an object made from parts has several. */
+/** One file of bytes below a bucket's folder. An object from parts has several segments. */
 export interface Segment {
   readonly id: string;
   readonly bytes: number;
 }
 
-/** What a client may say of an object beside its bytes; given back with it. */
+/** The headers and metadata that a client stores with an object. */
 export interface ObjectDescription {
-  /** content-type, cache-control and their like, by lower-case name. */
+  /** Headers such as content-type and cache-control, by lower-case name. */
   readonly headers: Readonly<Record<string, string>>;
   /** User metadata by lower-case name, without `x-amz-meta-`. */
   readonly metadata: Readonly<Record<string, string>>;
 }
 
-/** An object as the stand-in keeps it. */
+/** An object as the stand-in stores it. */
 export interface StoredObject extends ObjectDescription {
   readonly key: string;
   readonly bytes: number;
   /** Without quotes: MD5 in hex, or `<MD5 of the parts' MD5s>-<parts>`. */
   readonly etag: string;
-  /** Milliseconds since 1970, whole seconds as S3's. */
+  /** Milliseconds since 1970, rounded down to seconds as in S3. */
   readonly modified: number;
   readonly segments: readonly Segment[];
   /**
-   * The CRC-32 that the client sent, base64; for an object in parts the checksum of the parts'
-   * checksums, followed by `-<parts>`.
+   * The CRC-32 that the client sent, in base64. For an object from parts it is the checksum of the
+   * parts' checksums, followed by `-<parts>`.
    */
   readonly checksum?: string;
 }
@@ -40,16 +40,16 @@ export interface StoredPart {
   readonly checksum?: string;
 }
 
-/** A multipart upload that was neither completed nor aborted. */
+/** An unfinished multipart upload. */
 export interface StoredUpload extends ObjectDescription {
   readonly id: string;
   readonly key: string;
   readonly initiated: number;
-  /** Whether each part must come with a CRC-32; else none may. */
+  /** True if each part must have a CRC-32; false if no part may have one. */
   readonly withChecksums: boolean;
 }
 
-/** Now, as S3 notes times: in milliseconds since 1970, of whole seconds. */
+/** The current time in milliseconds since 1970, rounded down to seconds as in S3. */
 export function nowInSeconds(): number {
   return Math.floor(Date.now() / 1000) * 1000;
 }

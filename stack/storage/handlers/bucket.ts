@@ -67,7 +67,7 @@ export const update: Handler = async (services, { caller, bucket, body, headers 
   return answerJson({ message: "Successfully updated" });
 };
 
-/** The limits a body sets: absent ones stay, null lifts one. */
+/** The limits in a body. An absent limit stays, and null removes it. */
 function limitsOf(services: Services, fields: Fields) {
   const types = fields.isNull("allowed_mime_types") ? null : fields.strings("allowed_mime_types");
   checkAllowedMimeTypes(types ?? []);
@@ -107,8 +107,8 @@ export const remove: Handler = async ({ database, cdn }, { caller, bucket }) => 
 };
 
 /**
- * Deletes what was there when the request came. A hosted project only queues it, and says so; done
- * here before the answer, as a project without a queue does it, which says the same.
+ * Deletes the objects that exist when the request arrives. A hosted project queues this. The
+ * stand-in does it before the answer, as a project without a queue does. The answer is the same.
  */
 export const empty: Handler = async ({ database, bytes }, { caller, bucket }) => {
   const before = new Date();

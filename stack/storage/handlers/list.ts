@@ -7,7 +7,7 @@ import { checkBucketName } from "../names.ts";
 
 const LARGEST_PAGE = 1000;
 
-/** One level of a bucket. A bucket that is not there has nothing in it, and that is all. */
+/** Lists one level of a bucket. A missing bucket gives an empty list. */
 export const level: Handler = async ({ database }, { caller, bucket, body, headers }) => {
   const fields = new Fields(await body.json(headers.get("content-type")));
   const given = fields.required("prefix", fields.string("prefix"));
@@ -18,7 +18,7 @@ export const level: Handler = async ({ database }, { caller, bucket, body, heade
   const column = sort?.required("column", sort.oneOf("column", columns)) ?? "name";
   const order = sort?.oneOf("order", ["asc", "desc"]) ?? "asc";
   checkBucketName(bucket);
-  // Only where storage.search puts them into a pattern.
+  // Escape only where storage.search uses the text in a pattern.
   const literal = column === "name" ? (text: string) => text : escapePattern;
   const prefix = literal(given === "" || given.endsWith("/") ? given : `${given}/`);
   const search = literal(fields.string("search") ?? "");
@@ -31,7 +31,7 @@ export const level: Handler = async ({ database }, { caller, bucket, body, heade
   return answerJson(rows);
 };
 
-/** Names below a prefix, in pages that a cursor goes on from. */
+/** Lists names below a prefix in pages. A cursor continues the listing. */
 export const page: Handler = async ({ database }, { caller, bucket, body, headers }) => {
   const fields = new Fields(await body.json(headers.get("content-type")));
   const sort = fields.object("sortBy");

@@ -5,7 +5,7 @@ import { checkObjectName } from "../names.ts";
 import { findObject, type ObjectRow } from "../objects.ts";
 import { renderBytes, renderHead, renderInfo } from "../render.ts";
 
-/** The row of an object that the caller may read: any of a public bucket, else by the policies. */
+/** The row of an object if the caller may read it: in a public bucket always, else by policy. */
 async function readable(services: Services, exchange: Exchange): Promise<ObjectRow> {
   const { database } = services;
   const { caller, bucket: bucketId, name } = exchange;

@@ -10,7 +10,7 @@ export const one: Handler = async ({ database, bytes }, { caller, bucket, name }
   await database.as(caller, async (sql) => {
     const [row] = await deleteObjects(sql, bucket, [name]);
     if (!row) throw refusal.accessDenied("Access denied");
-    // As Storage does it, before the commit: a row may be seen whose bytes are gone.
+    // Before the commit, as in Storage. So a row can be visible after its bytes are deleted.
     await bytes.remove({ bucket, name, version: row.version });
   });
   return answerJson({ message: "Successfully deleted" });

@@ -8,7 +8,7 @@ import { type Claims, signToken, verifyToken } from "../token.ts";
 import { parseUserMetadata } from "../upload.ts";
 import { checkWrite, takeUpload } from "./write.ts";
 
-/** Hosted projects let a signed upload URL live this long. */
+/** Validity of a signed upload URL in hosted projects. */
 const UPLOAD_URL_SECONDS = 2 * 60 * 60;
 const MOST_PATHS = 1000;
 
@@ -23,8 +23,8 @@ export const one: Handler = async ({ database, jwtSecret, now }, exchange) => {
   checkBucketName(bucket);
   checkObjectName(name);
   await database.read(caller, (sql) => findObject(sql, bucket, name));
-  // Taken from the path as it was sent, so that what decodeURI leaves encoded (? + & : …) makes a
-  // URL that no request can answer to: Storage does the same.
+  // Storage has the same fault: decodeURI keeps some characters encoded (? + & : …), so the signed
+  // URL of such a name matches no request.
   const url = decodeURI(path.split("/").slice(3).join("/"));
   const token = signToken({ url, scope: "download" }, jwtSecret, lifetime, now());
   return answerJson({ signedURL: `/object/sign/${url}?token=${token}` });
@@ -54,7 +54,7 @@ export const many: Handler = async ({ database, jwtSecret, now }, exchange) => {
 /**
  * The claims of the token in a signed URL.
  *
- * @throws StorageError InvalidJWT, InvalidSignature for a token made for something else.
+ * @throws StorageError InvalidJWT, InvalidSignature for a token with a different scope or URL.
  */
 function signedClaims({ jwtSecret, now }: Services, exchange: Exchange, scope: string): Claims {
   const token = exchange.query.get("token");
@@ -95,7 +95,9 @@ export const upload: Handler = async (services, exchange) => {
   return answerJson({ url: `/object/upload/sign/${url}?token=${token}`, token });
 };
 
-/** Takes an upload by a signed URL: as `service_role`, for the owner who had it signed. */
+/**
+ * Accepts an upload by a signed URL. It runs as `service_role`, for the owner who signed the URL.
+ */
 export const put: Handler = async (services, exchange) => {
   const { owner, upsert } = signedClaims(services, exchange, "upload");
   const caller = { ...exchange.caller, owner: typeof owner === "string" ? owner : undefined };

@@ -17,7 +17,7 @@ import type { Location } from "../byte_store.ts";
 interface Transfer {
   readonly fields: Fields;
   readonly from: { bucket: string; name: string };
-  /** Where to, with the version that it gets there. */
+  /** The target with its new version. */
   readonly to: Location & { version: string };
 }
 
@@ -33,14 +33,14 @@ async function readTransfer({ body, headers }: Exchange): Promise<Transfer> {
   return { fields, from: { bucket, name }, to: { bucket: newBucket, name: newName, version } };
 }
 
-/** The words of an S3 backend that was to copy what it does not have. */
+/** The backend's error if the source's bytes are missing. */
 function missingSource(services: Services): Error {
   return services.backend === "file"
     ? refusal.internal()
     : refusal.backend(404, "NoSuchKey", "The specified key does not exist.");
 }
 
-/** The metadata that a copy starts from: the source's, or with parts of it replaced. */
+/** The metadata of a copy: the source's, or with replaced fields. */
 function copiedMetadata(source: ObjectRow, fields: Fields, copyMetadata: boolean) {
   const metadata: Record<string, unknown> = { ...source.metadata };
   const wanted = copyMetadata ? undefined : fields.object("metadata");
@@ -51,7 +51,7 @@ function copiedMetadata(source: ObjectRow, fields: Fields, copyMetadata: boolean
   return metadata;
 }
 
-/** A copy has a new id and version, and an owner only where the caller's token names one. */
+/** Copies an object. The copy has a new id and version, and the token's owner, if any. */
 export const copy: Handler = async (services, exchange) => {
   const { fields, from, to } = await readTransfer(exchange);
   const { caller, headers } = exchange;
@@ -91,8 +91,8 @@ export const copy: Handler = async (services, exchange) => {
 };
 
 /**
- * A move keeps the id and created_at and asks after no limit of the bucket. Its row's metadata is
- * written anew from what the backend keeps with the bytes.
+ * Moves an object. It keeps the id and created_at, and ignores the bucket's limits. The row's
+ * metadata is rewritten from the backend's metadata.
  */
 export const move: Handler = async (services, exchange) => {
   const { from, to } = await readTransfer(exchange);

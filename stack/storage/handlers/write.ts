@@ -14,15 +14,15 @@ import {
 } from "../objects.ts";
 import { readUpload } from "../upload.ts";
 
-/** What a row's metadata says of bytes just stored. */
+/** A row's metadata for newly stored bytes. */
 export function metadataOf(facts: StoredFacts): ObjectMetadata {
   return { ...facts, contentLength: facts.size, httpStatusCode: 200 };
 }
 
 /**
- * Asks, by trying it, whether the caller may write this row.
+ * Checks by an attempt whether the caller may write this row.
  *
- * @throws StorageError AccessDenied; KeyAlreadyExists where it must not overwrite.
+ * @throws StorageError AccessDenied; KeyAlreadyExists if overwriting is not allowed.
  */
 export async function checkWrite(
   { database }: Services,
@@ -35,9 +35,9 @@ export async function checkWrite(
 }
 
 /**
- * Makes stored bytes the object's and removes those they replace, or themselves where it fails. The
- * row is overwritten whatever the caller asked about overwriting: that was looked at before the
- * bytes came, which is why two racing creations both succeed.
+ * Publishes stored bytes as the object's, and removes the replaced ones. If this fails, it removes
+ * the new bytes. It overwrites an existing row without checking `upsert`. Storage checks that only
+ * before the bytes arrive, so two concurrent creations both succeed.
  */
 export async function commitWrite(
   { database, bytes }: Services,
@@ -57,7 +57,7 @@ export async function commitWrite(
   return row;
 }
 
-/** Takes an upload as the caller; `upsert` false refuses a name that is taken. */
+/** Accepts an upload as the caller. If `upsert` is false, it refuses an existing name. */
 export async function takeUpload(
   services: Services,
   exchange: Exchange,

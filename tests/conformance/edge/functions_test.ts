@@ -79,8 +79,8 @@ for (const deno of [CURRENT_DENO, EDGE_RUNTIME_DENO]) {
     await withFunctions({ deno }, async ({ call }) => {
       assert.deepEqual(JSON.parse((await call("sample/permissions")).text), {
         write: "NotCapable",
-        readElsewhere: "NotCapable",
-        connectElsewhere: "NotCapable",
+        readOutside: "NotCapable",
+        connectOutside: "NotCapable",
       });
     });
   });

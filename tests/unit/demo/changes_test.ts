@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { planChanges } from "../../../demo/changes.ts";
 import { madeObjects } from "../../../demo/generated_objects.ts";
 import { locationOf } from "../../../demo/objects.ts";
-import { type Touched, untowardOf } from "../../../demo/touched.ts";
+import { findUnexpected, type Touched } from "../../../demo/touched.ts";
 
 const changes = planChanges(madeObjects());
 
@@ -33,17 +33,17 @@ Deno.test("there is one change of each kind, each of another object that is ther
 });
 
 Deno.test("a backup that touched just the changes is found good", () => {
-  assert.deepEqual(untowardOf(ideal(), changes), []);
+  assert.deepEqual(findUnexpected(ideal(), changes), []);
 });
 
 Deno.test("one that read, listed, forgot or wrote anything else is not, by name", () => {
   const good = ideal();
-  const untoward = (other: Partial<Touched>) => untowardOf({ ...good, ...other }, changes);
-  assert.deepEqual(untoward({ reads: [...good.reads, "site/x"] }), [
+  const unexpected = (other: Partial<Touched>) => findUnexpected({ ...good, ...other }, changes);
+  assert.deepEqual(unexpected({ reads: [...good.reads, "site/x"] }), [
     '"site/x" was read from Storage by the second backup',
   ]);
-  assert.deepEqual(untoward({ reads: [...good.reads, good.reads[0]!] }).length, 1);
-  assert.match(untoward({ puts: good.puts.slice(1) })[0]!, /was not listed anew/);
-  assert.match(untoward({ removes: ["site/y", ...good.removes] })[0]!, /"site\/y" was no longer/);
-  assert.match(untoward({ written: 4 })[0]!, /wrote 4 keys of bytes, not 3/);
+  assert.deepEqual(unexpected({ reads: [...good.reads, good.reads[0]!] }).length, 1);
+  assert.match(unexpected({ puts: good.puts.slice(1) })[0]!, /was not listed anew/);
+  assert.match(unexpected({ removes: ["site/y", ...good.removes] })[0]!, /"site\/y" was no longer/);
+  assert.match(unexpected({ written: 4 })[0]!, /wrote 4 keys of bytes, not 3/);
 });

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { chooseObjects } from "../../../demo/choose_objects.ts";
 import { DemoError } from "../../../demo/errors.ts";
-import { readGivenFiles } from "../../../demo/user_files.ts";
+import { readFolderFiles } from "../../../demo/user_files.ts";
 import { CHECKOUT, readOwnFiles } from "../../../demo/own_files.ts";
 
 /** Runs a test in a folder with these files. */
@@ -24,7 +24,7 @@ async function withFolder(
 
 /** Expects a refusal of --files. */
 async function assertRefused(folder: string, code: string, words: RegExp): Promise<void> {
-  await assert.rejects(readGivenFiles(folder), (error) => {
+  await assert.rejects(readFolderFiles(folder), (error) => {
     assert.ok(error instanceof DemoError);
     assert.equal(error.code, code);
     assert.equal(error.exitStatus, 2);
@@ -37,7 +37,7 @@ Deno.test("a folder's files are found at any depth, hidden ones too, in one orde
   withFolder(
     { "b/c.txt": "c", "a.txt": "a", "b/.hidden": "", "b/d/e.txt": "ee" },
     async (folder) => {
-      const { files } = await readGivenFiles(folder);
+      const { files } = await readFolderFiles(folder);
       assert.deepEqual(files.map(({ name, size }) => [name, size]), [
         ["a.txt", 1],
         ["b/.hidden", 0],
@@ -50,7 +50,7 @@ Deno.test("a folder's files are found at any depth, hidden ones too, in one orde
 Deno.test("links are passed over and counted, so that none can lead round in circles", () =>
   withFolder({ "a.txt": "a" }, async (folder) => {
     await Deno.symlink(folder, join(folder, "loop"));
-    const { files, special } = await readGivenFiles(folder);
+    const { files, special } = await readFolderFiles(folder);
     assert.equal(files.length, 1);
     assert.equal(special, 1);
   }));
@@ -72,7 +72,7 @@ if (Deno.uid() !== 0) {
     withFolder({ "a.txt": "a", "shut.txt": "b", "shut/c.txt": "c" }, async (folder) => {
       await Deno.chmod(join(folder, "shut.txt"), 0);
       await Deno.chmod(join(folder, "shut"), 0);
-      assert.equal((await readGivenFiles(folder)).unreadable, 2);
+      assert.equal((await readFolderFiles(folder)).unreadable, 2);
       await assertRefused(join(folder, "shut"), "files_unreadable", /may not be read/);
       await Deno.chmod(join(folder, "shut"), 0o700);
     }));

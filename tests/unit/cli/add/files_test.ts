@@ -83,8 +83,9 @@ Deno.test("what is not there reads as nothing; what is something else is refused
   await withFolder(async (folder) => {
     await Deno.writeTextFile(join(folder, "file"), "x");
     assert.equal(await readIfPresent(join(folder, "none/at/all")), undefined);
-    const inTheWay = (error: unknown) => error instanceof AddError && error.code === "in_the_way";
-    await assert.rejects(readIfPresent(folder), inTheWay);
-    await assert.rejects(readIfPresent(join(folder, "file/below")), inTheWay);
+    const pathOccupied = (error: unknown) =>
+      error instanceof AddError && error.code === "path_occupied";
+    await assert.rejects(readIfPresent(folder), pathOccupied);
+    await assert.rejects(readIfPresent(join(folder, "file/below")), pathOccupied);
   });
 });
