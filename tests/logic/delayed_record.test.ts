@@ -7,11 +7,13 @@ import { type ReadObject, readObjects, restorable } from "../support/project_rea
 import { stack, TestProject } from "../support/project.ts";
 import { tickToTheEnd } from "../support/tick.ts";
 
-/** A project whose second snapshot has no record yet: the slice that writes it sleeps. */
+/**
+ * A project whose second snapshot has no record yet: the slice that writes the record is suspended.
+ */
 interface Asleep {
-  /** What the second snapshot holds. */
+  /** Objects of the second snapshot. */
   then: Map<string, ReadObject>;
-  /** Lets the slice wake: the record comes, when the third has been there for long. */
+  /** Resumes the slice. Its record is written long after the third snapshot's. */
   wake(): Promise<void>;
 }
 
@@ -24,16 +26,16 @@ async function backedUpPastOneAsleep(project: TestProject): Promise<Asleep> {
   }
   const then = await readObjects(project);
   await failAfterRecord(project);
-  const [late] = (await project.reader.keys("log/")).slice(-1);
-  const record = await project.bucket.get(`holdfast/${late}`);
-  await project.bucket.remove(`holdfast/${late}`);
+  const [recordKey] = (await project.reader.keys("log/")).slice(-1);
+  const record = await project.bucket.get(`holdfast/${recordKey}`);
+  await project.bucket.remove(`holdfast/${recordKey}`);
   await upload(project, "files", "changed", "third");
   await ok(project.storage.from("files").remove(["deleted", "passing"]));
   await project.backup();
-  return { then, wake: () => project.bucket.put(`holdfast/${late}`, record!) };
+  return { then, wake: () => project.bucket.put(`holdfast/${recordKey}`, record!) };
 }
 
-Deno.test("a record that comes when the next run has sealed takes nothing into that run's snapshot", async () => {
+Deno.test("a record written after the next run's seal adds nothing to that run's snapshot", async () => {
   await using project = await TestProject.create();
   const { then, wake } = await backedUpPastOneAsleep(project);
   await wake();
@@ -55,10 +57,10 @@ Deno.test("a record that comes when the next run has sealed takes nothing into t
   await assertHolds(heir, await heir.reader.snapshot(copied.result.snapshot));
 });
 
-Deno.test("one that comes while the next is imported takes none of that one's lines", async () => {
+Deno.test("a record written during the import of the next snapshot adds none of its lines", async () => {
   await using project = await TestProject.create();
   const { wake } = await backedUpPastOneAsleep(project);
-  // The one that both build on is not in the log: the third begins with the full listing itself.
+  // The log lacks the snapshot that both build on, so the third starts with the full listing.
   const [, first] = await project.reader.keys("log/");
   await project.bucket.remove(`holdfast/${first}`);
   const { document } = await project.reader.snapshot();
