@@ -7,7 +7,7 @@ import { Repository } from "./support/repository.ts";
 
 const uuid = (digit: number) => `00000000-0000-4000-8000-00000000000${digit}`;
 
-sqlTest("a key is spelled out only where its entry does not tell it", async (project) => {
+sqlTest("a key is stored only if it cannot be derived from its entry", async (project) => {
   const objects = new Objects(project.owner);
   const repository = new Repository();
   await objects.createBucket("photos");
@@ -26,7 +26,7 @@ sqlTest("a key is spelled out only where its entry does not tell it", async (pro
   await assertOneBlobAKey(project);
 });
 
-sqlTest("what a run wrote over keeps its key, as what an import forgets does", async (project) => {
+sqlTest("overwritten and discarded blobs keep their keys", async (project) => {
   const { owner } = project;
   await owner.unsafe(REPOSITORY);
   const put = async (sequence: number, line: Line) =>
@@ -37,14 +37,14 @@ sqlTest("what a run wrote over keeps its key, as what an import forgets does", a
   assert.deepEqual(await spelled(project), [first.key]);
   await owner`select holdfast_private.rollback_unsealed(1)`;
   assert.deepEqual(await spelled(project), [first.key, `data/b/a/${uuid(2)}`]);
-  // Copied again, the bytes are found under the same key.
+  // The bytes are copied again under the same key.
   await put(2, first);
   await assertOneBlobAKey(project);
   const [{ blobs }] = await owner`select count(*)::int as blobs from holdfast_private.blobs`;
   assert.equal(blobs, 2);
 });
 
-sqlTest("what was never sealed is forgotten step by step as it is at once", async (project) => {
+sqlTest("discarding unsealed work in steps has the same result as in one step", async (project) => {
   const { owner } = project;
   const objects = new Objects(owner);
   const repository = new Repository();
@@ -79,7 +79,7 @@ async function allEntries({ owner }: SqlProject) {
   ];
 }
 
-sqlTest("whatever lines come, an entry has its line's key and a key one blob", async (project) => {
+sqlTest("for all sequences of lines, an entry has its line's key, and a key has one blob", async (project) => {
   const { owner } = project;
   await owner.unsafe(REPOSITORY);
   await fc.assert(
@@ -139,14 +139,16 @@ function stored({ name, version, key }: Line) {
   };
 }
 
-/** The keys that are spelled out. */
+/** The keys that are stored. */
 async function spelled({ owner }: SqlProject): Promise<string[]> {
   const rows = await owner<{ key: string }[]>`
     select key from holdfast_private.blobs where key is not null order by key`;
   return rows.map(({ key }) => key);
 }
 
-/** Every blob has one key, by itself or by all of its entries, and no other blob has it. */
+/**
+ * Every blob has one key, stored or derived from all of its entries. No other blob has that key.
+ */
 async function assertOneBlobAKey({ owner }: SqlProject): Promise<void> {
   const rows = await owner<{ id: string; keys: string[] }[]>`
     select b.id, array_remove(array_agg(distinct coalesce(b.key, e.key)), null) as keys

@@ -3,7 +3,7 @@ import { raised, sqlTest } from "./support/project.ts";
 
 const DENIED = "42501";
 
-sqlTest("no function is anybody's, and none but the worker's are granted", async ({ owner }) => {
+sqlTest("no function is granted to PUBLIC, and only the worker's are granted at all", async ({ owner }) => {
   const open = await owner`
     select p.oid::regprocedure::text as name, coalesce(a.grantee::regrole::text, '-') as grantee
     from pg_proc p
@@ -13,20 +13,20 @@ sqlTest("no function is anybody's, and none but the worker's are granted", async
   assert.deepEqual([...open], []);
 });
 
-sqlTest("no relation is granted to anybody", async ({ owner }) => {
+sqlTest("no relation is granted to any role", async ({ owner }) => {
   const open = await owner`
     select c.oid::regclass::text as name, a.grantee::regrole::text as grantee
     from pg_class c cross join lateral aclexplode(c.relacl) as a
     where c.relnamespace in ('holdfast'::regnamespace, 'holdfast_private'::regnamespace) and c.relkind <> 'i'
       and a.grantee <> c.relowner`;
   assert.deepEqual([...open], []);
-  const [{ bare }] = await owner`
-    select count(*)::int as bare from pg_class
+  const [{ unprotected }] = await owner`
+    select count(*)::int as unprotected from pg_class
     where relnamespace in ('holdfast'::regnamespace, 'holdfast_private'::regnamespace) and relkind = 'r' and not relrowsecurity`;
-  assert.equal(bare, 0);
+  assert.equal(unprotected, 0);
 });
 
-sqlTest("what the worker may call runs as its owner, under an empty path", async ({ owner }) => {
+sqlTest("the worker's functions run as their owner with an empty search path", async ({ owner }) => {
   const loose = await owner`
     select oid::regprocedure::text as name from pg_proc
     where pronamespace in ('holdfast'::regnamespace, 'holdfast_private'::regnamespace)
@@ -35,7 +35,7 @@ sqlTest("what the worker may call runs as its owner, under an empty path", async
   assert.deepEqual([...loose], []);
 });
 
-sqlTest("the worker may not do what only the owner does", async ({ worker }) => {
+sqlTest("the worker cannot call the owner's functions", async ({ worker }) => {
   for (
     const call of [
       "holdfast.set('workers', '4')",

@@ -5,7 +5,7 @@ import { Objects } from "./support/objects.ts";
 import { type SqlProject, sqlTest } from "./support/project.ts";
 import { type ListLine, Repository } from "./support/repository.ts";
 
-sqlTest("what was never held is listed without a blob, and retried when due", async (project) => {
+sqlTest("an object without stored bytes is listed without a blob and retried when due", async (project) => {
   const { objects, repository } = await filled(project);
   await objects.upload("files", "lost", { text: "lost" });
   const first = await backUp(project, repository, without("lost"));
@@ -18,7 +18,7 @@ sqlTest("what was never held is listed without a blob, and retried when due", as
     true,
   ]);
 
-  // Not due yet: it is neither tried nor listed anew.
+  // The retry is not due yet: it is neither tried nor listed again.
   const second = await backUp(project, repository, without("lost"));
   assert.deepEqual([second.scanned, second.parts.length], [[], 1]);
   await due(project);
@@ -34,7 +34,7 @@ sqlTest("what was never held is listed without a blob, and retried when due", as
   assert.deepEqual(await failures(project), []);
 });
 
-sqlTest("an older state stays, marked stale with the version that was wanted", async (project) => {
+sqlTest("an older version stays, marked stale with the unavailable version", async (project) => {
   const { objects, repository } = await filled(project);
   const before = await backUp(project, repository, copied);
   await objects.upload("files", "a", { text: "newer" });
@@ -45,7 +45,7 @@ sqlTest("an older state stays, marked stale with the version that was wanted", a
   assert.equal(marked?.wanted_version, await versionOf(project, "a"));
   assert.equal(marked?.code, "bytes_missing");
 
-  // Another version is tried at once, whatever the time set for the one before.
+  // Another version is tried at once, independent of the retry time of the previous one.
   await objects.upload("files", "a", { text: "newest" });
   const healed = await backUp(project, repository, copied);
   assert.deepEqual(healed.scanned, ["files/a"]);
@@ -53,7 +53,7 @@ sqlTest("an older state stays, marked stale with the version that was wanted", a
   assert.equal(healed.totals.stale, 0);
 });
 
-sqlTest("a stale entry that fails otherwise is listed with the new reason", async (project) => {
+sqlTest("a stale entry that fails for another reason is listed with that reason", async (project) => {
   const { objects, repository } = await filled(project);
   await backUp(project, repository, copied);
   await objects.upload("files", "a", { text: "newer" });
@@ -64,7 +64,7 @@ sqlTest("a stale entry that fails otherwise is listed with the new reason", asyn
   assert.deepEqual(await failures(project), [["a", "unavailable", 2]]);
 });
 
-sqlTest("what failed is tried by every run and makes its snapshot partial", async (project) => {
+sqlTest("a failed object is tried by every run and makes its snapshot partial", async (project) => {
   const { repository } = await filled(project);
   for (let attempt = 1; attempt <= 3; attempt++) {
     const partial = await backUp(project, repository, without("a", "failed", "source_error"));
@@ -76,7 +76,7 @@ sqlTest("what failed is tried by every run and makes its snapshot partial", asyn
 });
 
 sqlTest(
-  "the unavailable is tried after a day, and after a week from the seventh time",
+  "an unavailable object is retried daily, and weekly from the seventh attempt",
   async (project) => {
     const { repository } = await filled(project);
     const waits: number[] = [];
@@ -92,7 +92,7 @@ sqlTest(
   },
 );
 
-sqlTest("a failure of a name that is gone, renamed or left out is forgotten", async (project) => {
+sqlTest("a failure of a deleted, renamed or excluded name is discarded", async (project) => {
   const { objects, repository } = await filled(project);
   const all = (item: Item) => failed(item, "failed", "source_error");
   await backUp(project, repository, all);
@@ -106,7 +106,7 @@ sqlTest("a failure of a name that is gone, renamed or left out is forgotten", as
 });
 
 sqlTest(
-  "an object that was held and lost its bytes in a move stays under its old name",
+  "an object that loses its bytes in a move stays under its old name",
   async (project) => {
     const { objects, repository } = await filled(project);
     await backUp(project, repository, copied);
@@ -125,7 +125,7 @@ async function filled(project: SqlProject) {
   return { objects, repository: new Repository() };
 }
 
-/** Copies everything but one name. */
+/** Copies everything except one name. */
 function without(
   name: string,
   failureClass: "unavailable" | "failed" = "unavailable",

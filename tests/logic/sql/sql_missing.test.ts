@@ -5,7 +5,7 @@ import { Objects } from "./support/objects.ts";
 import { type SqlProject, sqlTest } from "./support/project.ts";
 import { Repository, type SnapshotDocument } from "./support/repository.ts";
 
-sqlTest("what is removed is closed, small pages and odd order included", async (project) => {
+sqlTest("removed objects are closed, also with small pages and unusual sort order", async (project) => {
   const { objects, repository } = await filled(project);
   const names = ["A", "a", "B", "b", "é", "z"];
   for (const name of names) await objects.upload("two", name);
@@ -16,7 +16,7 @@ sqlTest("what is removed is closed, small pages and odd order included", async (
   assert.deepEqual(await counters(project, run), { objects_removed: 6 });
 });
 
-sqlTest("a move is followed ahead of the scan, behind it and across buckets", async (project) => {
+sqlTest("a moved object is found ahead of the scan, behind it and in other buckets", async (project) => {
   const moves: [string, string, string][] = [
     ["b", "one", "z"], // ahead: its new name is scanned last
     ["b", "one", "0"], // behind: its new name was scanned before the old one was missed
@@ -41,7 +41,7 @@ sqlTest("a move is followed ahead of the scan, behind it and across buckets", as
   }
 });
 
-sqlTest("a move behind the scan while it runs is followed by the gone stage", async (project) => {
+sqlTest("an object that moves behind the running scan is found by the missing stage", async (project) => {
   const { objects, repository, held } = await filled(project);
   const { snapshot, missing } = await runBackup(project, repository, {
     ...once("a", async () => {
@@ -54,7 +54,7 @@ sqlTest("a move behind the scan while it runs is followed by the gone stage", as
   assert.notEqual(read(repository, snapshot).get("one/0")?.key, held.get("one/b")?.key);
 });
 
-sqlTest("a move from behind the scan to ahead of it leaves one name", async (project) => {
+sqlTest("a move from behind the scan to ahead of it results in one name", async (project) => {
   const { objects, repository, held } = await filled(project);
   const { snapshot } = await runBackup(project, repository, {
     ...once("a", () => objects.move("one", "a", "one", "d")),
@@ -64,7 +64,7 @@ sqlTest("a move from behind the scan to ahead of it leaves one name", async (pro
 });
 
 sqlTest(
-  "an object that no snapshot knows is found where it moved behind the scan",
+  "an object that is in no snapshot is found after a move behind the scan",
   async (project) => {
     const { objects, repository } = await filled(project, ["one", "two"]);
     await objects.upload("two", "new");
@@ -79,7 +79,7 @@ sqlTest(
 );
 
 sqlTest(
-  "a name that another object took meanwhile does not keep the one before",
+  "a name that another object takes meanwhile does not keep its previous entry",
   async (project) => {
     const { objects, repository, held } = await filled(project);
     await objects.remove("one", "b");
@@ -93,7 +93,7 @@ sqlTest(
   },
 );
 
-sqlTest("an object that was away and came back meanwhile is read as it is now", async (project) => {
+sqlTest("an object that moves away and back meanwhile is listed in its current state", async (project) => {
   const { objects, repository } = await filled(project, ["one", "two"]);
   await objects.move("one", "b", "two", "away");
   await objects.upload("one", "c", { text: "changed, so that the window is at work" });
@@ -107,7 +107,7 @@ sqlTest("an object that was away and came back meanwhile is read as it is now", 
   await assertVersions(project, now);
 });
 
-sqlTest("an object that moves on when all was looked for is listed once", async (project) => {
+sqlTest("an object that moves again after the search is listed once", async (project) => {
   const { objects, repository } = await filled(project);
   await objects.move("one", "a", "one", "d");
   const { run } = await runBackup(project, repository, {
@@ -115,11 +115,11 @@ sqlTest("an object that moves on when all was looked for is listed once", async 
   });
   await objects.move("one", "d", "one", "0");
   const { snapshot } = await continueBackup(project, repository, run);
-  // Where the run met it: before, it was elsewhere.
+  // The location where the run found it. Earlier it had another name.
   assert.deepEqual(paths(repository, snapshot), ["one/b", "one/c", "one/d"]);
 });
 
-sqlTest("an old name stays until the bytes are held under the new one", async (project) => {
+sqlTest("the entry of an old name stays open until the bytes are stored under the new name", async (project) => {
   const { objects, repository, held } = await filled(project);
   await objects.move("one", "a", "one", "d");
   await objects.upload("one", "d", { text: "overwritten as well" });
@@ -134,7 +134,7 @@ sqlTest("an old name stays until the bytes are held under the new one", async (p
   assert.deepEqual(await counters(project, healed.run), { objects_moved: 1 });
 });
 
-sqlTest("names that swap their objects keep both", async (project) => {
+sqlTest("two objects that swap names are both kept", async (project) => {
   const { objects, repository } = await filled(project);
   await objects.move("one", "a", "one", "tmp");
   await objects.move("one", "b", "one", "a");
@@ -146,7 +146,7 @@ sqlTest("names that swap their objects keep both", async (project) => {
   assert.deepEqual((await runBackup(project, repository)).scanned, []);
 });
 
-sqlTest("a chain of names that each took the next one's place keeps all", async (project) => {
+sqlTest("a chain of objects that each take the next one's name is kept completely", async (project) => {
   const { objects, repository } = await filled(project);
   await objects.remove("one", "c");
   await objects.move("one", "b", "one", "c");
@@ -159,7 +159,7 @@ sqlTest("a chain of names that each took the next one's place keeps all", async 
 });
 
 sqlTest(
-  "a name that was removed and is back within a run is not lost for good",
+  "a name that is removed and recreated within one run is in the next snapshot",
   async (project) => {
     const { objects, repository } = await filled(project);
     await objects.remove("one", "a");
@@ -174,7 +174,7 @@ sqlTest(
   },
 );
 
-sqlTest("a bucket that is gone, or left out, closes its objects", async (project) => {
+sqlTest("objects of a deleted or excluded bucket are closed", async (project) => {
   const { objects, repository } = await filled(project, ["one", "two", "three"]);
   await objects.removeBucket("two");
   await project.owner`select holdfast.set('buckets', '["one", "two"]')`;
@@ -185,7 +185,7 @@ sqlTest("a bucket that is gone, or left out, closes its objects", async (project
 });
 
 sqlTest(
-  "what is out of scope is closed as excluded and comes back with its bytes",
+  "excluded objects are closed as excluded and return with their stored bytes",
   async (project) => {
     const { objects, repository, held } = await filled(project);
     await project.owner`select holdfast.set('exclude', '["one/b"]')`;
@@ -196,13 +196,13 @@ sqlTest(
     await project.owner`select holdfast.set('exclude', '["one/big"]')`;
     const next = await runBackup(project, repository);
     assert.deepEqual(paths(repository, next.snapshot), ["one/b", "one/c"]);
-    // Held before under this very version: nothing is copied for it again.
+    // This version is stored already, so nothing is copied again.
     assert.equal(read(repository, next.snapshot).get("one/b")?.key, held.get("one/b")?.key);
     assert.equal(await blobs(project), 3);
   },
 );
 
-sqlTest("objects above the largest size are left out", async (project) => {
+sqlTest("objects above the maximum size are omitted", async (project) => {
   const { repository } = await filled(project);
   await project.owner`select holdfast.set('max_object_bytes', '1')`;
   await project.owner`
@@ -224,7 +224,7 @@ async function filled(project: SqlProject, buckets = ["one", "two"]) {
   return { objects, repository, held: read(repository, snapshot) };
 }
 
-/** Changes the project once the scan has passed a name. */
+/** Changes the project after the scan has passed a name. */
 function once(after: string, change: () => Promise<unknown>): BackupOptions {
   let done = false;
   return {
@@ -259,7 +259,7 @@ async function blobs(project: SqlProject): Promise<number> {
   return count;
 }
 
-/** The counters of the close stage that are not zero. */
+/** The nonzero counters of the close stage. */
 async function counters(project: SqlProject, run: string) {
   const [row] = await project.owner<{ counters: Record<string, number> }[]>`
     select counters from holdfast_private.cursors where run = ${run} and stage = 'close'`;

@@ -3,7 +3,7 @@ import { raised, sqlTest } from "./support/project.ts";
 
 const DENIED = "42501";
 
-sqlTest("the worker has no use of what people call and read", async ({ worker }) => {
+sqlTest("the worker cannot use the functions and views for users", async ({ worker }) => {
   for (
     const use of [
       "holdfast.set('workers', '4')",
@@ -16,7 +16,7 @@ sqlTest("the worker has no use of what people call and read", async ({ worker })
   }
 });
 
-sqlTest("what people call and read is in schema holdfast, and little else", async ({ owner }) => {
+sqlTest("the schema holdfast has the functions and views for users and little else", async ({ owner }) => {
   const names = await owner<{ name: string }[]>`
     select relname::text as name from pg_class
       where relnamespace = 'holdfast'::regnamespace and relkind <> 'c'
@@ -47,7 +47,7 @@ sqlTest("what people call and read is in schema holdfast, and little else", asyn
 });
 
 sqlTest(
-  "what people read shows no digest, and changes nothing by being read",
+  "the views for users show no digest, and reading them changes nothing",
   async ({ owner }) => {
     await owner`select holdfast.create_key('read', 'reader')`;
     const [key] = await owner`select * from holdfast.keys where name = 'reader'`;

@@ -5,7 +5,7 @@ import { Objects } from "./support/objects.ts";
 import { sqlTest } from "./support/project.ts";
 import { Repository } from "./support/repository.ts";
 
-sqlTest("an old name stays while its new one holds only what lay there before", async (project) => {
+sqlTest("an old name stays open while the new name has only its own previous bytes", async (project) => {
   const objects = new Objects(project.owner);
   const repository = new Repository();
   await objects.createBucket("one");

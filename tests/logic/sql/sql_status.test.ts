@@ -7,13 +7,13 @@ import { Repository } from "./support/repository.ts";
 
 const URL = "https://project.example.com";
 
-sqlTest("before anything it says so, in one row", async (project) => {
+sqlTest("without a backup, the status is one row that reports this", async (project) => {
   const { verdict, ...rest } = await status(project);
   assert.equal(verdict, "no backup yet");
   assert.deepEqual(new Set(Object.values(rest)), new Set([null]));
 });
 
-sqlTest("a first backup is shown with its progress", async (project) => {
+sqlTest("the status of a first backup has its progress", async (project) => {
   await filled(project);
   const [{ run }] = await project.worker`select holdfast_private.start_backup('test') as run`;
   assert.equal((await status(project)).verdict, "running the first backup");
@@ -33,7 +33,7 @@ sqlTest("a first backup is shown with its progress", async (project) => {
   assert.ok(now.running_since instanceof Date);
 });
 
-sqlTest("a protected project shows what its last snapshot holds", async (project) => {
+sqlTest("the status of a protected project has the totals of its last snapshot", async (project) => {
   await filled(project);
   await schedule(project);
   const { snapshot } = await runBackup(project, new Repository(), {
@@ -53,7 +53,7 @@ sqlTest("a protected project shows what its last snapshot holds", async (project
   assert.ok(now.next_backup_at > new Date());
 });
 
-sqlTest("what stands in the way is said in words", async (project) => {
+sqlTest("the status describes each problem in words", async (project) => {
   await filled(project);
   const repository = new Repository();
   const verdict = async () => (await status(project)).verdict;
@@ -106,7 +106,7 @@ sqlTest("an error is shown until a backup succeeds", async (project) => {
   assert.equal(last.verdict, "last backup failed: It went wrong.");
   assert.equal(last.objects, "3", "what is held is still shown");
 
-  // Cancelling is nobody's failure.
+  // Cancelling is not a failure.
   await runBackup(project, repository);
   await project.worker`select holdfast_private.start_backup('test')`;
   await project
@@ -114,7 +114,7 @@ sqlTest("an error is shown until a backup succeeds", async (project) => {
   assert.equal((await status(project)).verdict, "protected");
 });
 
-sqlTest("a backup that did not come is overdue, by the schedule or by the age", async (project) => {
+sqlTest("a missing backup is overdue by the schedule or by the age", async (project) => {
   await filled(project);
   await schedule(project, "0 2 * * *");
   await runBackup(project, new Repository());
@@ -135,7 +135,7 @@ sqlTest("a backup that did not come is overdue, by the schedule or by the age", 
 });
 
 sqlTest(
-  "a backup that is paused or gets nowhere is overdue, one that commits is not",
+  "a backup that is paused or makes no progress is overdue; one that commits is not",
   async (project) => {
     await filled(project);
     await schedule(project, "0 2 * * *");
@@ -188,7 +188,7 @@ sqlTest(
   },
 );
 
-/** A backup that has begun where the last snapshot is two days old. */
+/** A running backup. The last snapshot is two days old. */
 async function overdueBackup(project: SqlProject, repository: Repository) {
   await runBackup(project, repository);
   await project.owner`
@@ -196,12 +196,12 @@ async function overdueBackup(project: SqlProject, repository: Repository) {
   return await runBackup(project, repository, { stopBefore: () => true });
 }
 
-/** A time of whole milliseconds as Holdfast writes it. */
+/** A time with milliseconds in Holdfast's format. */
 function utc(at: Date): string {
   return at.toISOString().replace("Z", "000Z");
 }
 
-sqlTest("backup_history has a row a backup, newest first, ready for a chart", async (project) => {
+sqlTest("backup_history has a row for each backup, newest first, ready for a chart", async (project) => {
   const objects = await filled(project);
   const repository = new Repository();
   const first = await runBackup(project, repository);

@@ -12,7 +12,7 @@ const unschedule: Step = (sql) => sql`select holdfast.unschedule()`;
 const schedule: Step = (sql) => sql`select holdfast.schedule('0 2 * * *', ${URL})`;
 
 sqlTest(
-  "a tick that finds nothing to do leaves a run that starts meanwhile its tick",
+  "a tick without work keeps the tick of a run that starts meanwhile",
   async (project) => {
     await idle(project);
     await whileUncommitted(project, start, tick);
@@ -24,7 +24,7 @@ sqlTest(
   },
 );
 
-sqlTest("a run that starts while the tick drops itself has a tick", async (project) => {
+sqlTest("a run that starts while the tick unschedules itself has a tick", async (project) => {
   await idle(project);
   await whileUncommitted(project, tick, start);
   assert.ok(await hasTick(project));
@@ -46,9 +46,9 @@ for (
 
 for (const [first, second] of [[schedule, tick], [tick, schedule]] as const) {
   sqlTest(
-    `a schedule keeps its tick, made ${
+    `a schedule created ${
       first === tick ? "after" : "before"
-    } a tick that drops itself`,
+    } a tick that unschedules itself keeps its tick`,
     async (project) => {
       await idle(project);
       await whileUncommitted(project, first, second);
@@ -57,7 +57,7 @@ for (const [first, second] of [[schedule, tick], [tick, schedule]] as const) {
   );
 }
 
-sqlTest("a backup that begins to wait while the other run ends has a tick", async (project) => {
+sqlTest("a backup that starts to wait while the other run ends has a tick", async (project) => {
   await project.owner`select holdfast_private.start_backup('test')`;
   await project.admin.begin(async (waiting) => {
     const [{ id }] = await waiting`select holdfast_private.start_or_wait('schedule') as id`;
@@ -69,13 +69,15 @@ sqlTest("a backup that begins to wait while the other run ends has a tick", asyn
   assert.ok(await hasTick(project));
 });
 
-/** A project in which nothing runs and nothing is scheduled, before the tick finds that out. */
+/** A project without a run or a schedule. The tick has not detected this yet. */
 async function idle({ owner }: SqlProject): Promise<void> {
   await start(owner);
   await owner`select holdfast_private.cancel_run(id) from holdfast_private.runs where state = 'running'`;
 }
 
-/** Lets the second step begin when the first is done and not committed; it may wait for it. */
+/**
+ * Starts the second step before the first one commits. The second step may wait for that commit.
+ */
 async function whileUncommitted(project: SqlProject, first: Step, second: Step): Promise<void> {
   let later: Promise<unknown> | undefined;
   let done = false;

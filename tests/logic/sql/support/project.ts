@@ -7,23 +7,23 @@ import {
 } from "../../../../stack/postgres/cluster.ts";
 import { createWorkspace, type Workspace } from "../../../../stack/process/workspace.ts";
 
-/** A project's database with Holdfast's migrations, as its SQL is tested: nothing else runs. */
+/** A project's database with Holdfast's migrations, for tests of its SQL. No other service runs. */
 export interface SqlProject {
   /** The role `postgres`, which owns Holdfast's functions. */
   readonly owner: Connection;
-  /** The role `holdfast_worker`, as the functions' connections are. */
+  /** The role `holdfast_worker`, which the functions' connections use. */
   readonly worker: Connection;
   /** The superuser. */
   readonly admin: Connection;
-  /** One more connection as `holdfast_worker`; closed at the end of the test. */
+  /** One more connection as `holdfast_worker`, closed at the end of the test. */
   connectWorker(): Promise<Connection>;
 }
 
-/** The arguments that make a fresh database for a test, other than the usual ones. */
+/** Options of a test's database that differ from the defaults. */
 export interface SqlTestOptions {
   /** Without Holdfast's migrations. */
-  bare?: boolean;
-  /** Other than all extensions. */
+  unmigrated?: boolean;
+  /** The extensions to leave out. Default: none. */
   without?: ("cron" | "net" | "vault")[];
 }
 
@@ -31,11 +31,11 @@ const MIGRATIONS = new URL("../../../../supabase/migrations/", import.meta.url);
 
 let workspace: Workspace | undefined;
 let cluster: PostgresCluster | undefined;
-/** The database with Holdfast's migrations of which those of most tests are clones. */
+/** The migrated database that most tests clone. */
 let migrated: Promise<ProjectDatabase> | undefined;
 let databases = 0;
 
-/** A test with a database of its own. The server is started once for all of a file's tests. */
+/** A test with its own database. The server starts once for all tests of a file. */
 export function sqlTest(
   name: string,
   body: (project: SqlProject) => Promise<void>,
@@ -47,7 +47,7 @@ export function sqlTest(
     if (!cluster) throw new Error("the server is not up");
     const made = await createDatabase(cluster, database, options);
     await using admin = connect(made.adminUrl);
-    // Its messages would be read in the middle of a test, which the sanitizer takes for a leak.
+    // Otherwise the server writes messages during a test, which the sanitizer reports as a leak.
     await admin.unsafe(`alter database ${database} set log_min_messages = panic`);
     const owner = connect(made.databaseUrl);
     const workers: Connection[] = [];
@@ -58,7 +58,7 @@ export function sqlTest(
       return worker;
     };
     try {
-      const worker = options.bare ? owner : await connectWorker();
+      const worker = options.unmigrated ? owner : await connectWorker();
       await body({ owner, worker, admin, connectWorker });
     } finally {
       await Promise.all([owner, ...workers].map((connection) => connection.end({ timeout: 5 })));
@@ -66,19 +66,19 @@ export function sqlTest(
   });
 }
 
-/** A database as a test wants it; a clone takes a third of the time that the migrations would. */
+/** The database of a test. A clone takes a third of the migrations' time. */
 async function createDatabase(
   cluster: PostgresCluster,
   name: string,
   options: SqlTestOptions,
 ): Promise<Pick<ProjectDatabase, "adminUrl" | "databaseUrl">> {
-  if (options.bare || options.without) {
+  if (options.unmigrated || options.without) {
     const made = await cluster.createProjectDatabase(name, {
       cron: !options.without?.includes("cron"),
       net: !options.without?.includes("net"),
       vault: !options.without?.includes("vault"),
     });
-    if (!options.bare) await migrateDatabase(made);
+    if (!options.unmigrated) await migrateDatabase(made);
     return made;
   }
   migrated ??= cluster.createProjectDatabase("migrated").then(migrateDatabase);
@@ -112,7 +112,7 @@ export interface RaisedError {
   hint?: string;
 }
 
-/** What a statement that must fail raised. */
+/** The error of a statement that must fail. */
 export async function raised(statement: Promise<unknown>): Promise<RaisedError> {
   try {
     await statement;
