@@ -2,19 +2,21 @@ import assert from "node:assert/strict";
 import { eventually } from "../support/eventually.ts";
 import { type Answer, ONE_PROCESS, TestProject } from "../support/project.ts";
 
-/** So many callers ask at once, each as soon as it was answered. */
+/**
+ * Number of concurrent callers. Each sends its next request after the response to the previous one.
+ */
 const CALLERS = 32;
-/** So often is the connection cut under them. */
+/** Number of times the connection is cut during the requests. */
 const CUTS = 20;
 /**
- * Deno 2.1.4 may run what was cleared with clearImmediate, where postgres.js relies on it
- * (porsager/postgres#1066): a cut may end the isolate then. The next request gets another one.
+ * Deno 2.1.4 may run callbacks that clearImmediate removed. postgres.js relies on clearImmediate
+ * (porsager/postgres#1066), so a cut may end the isolate. The next request then gets a new isolate.
  */
 const EXPECTED_OF_CUTS = new Set(["200", "WORKER_ERROR"]);
 
 /**
- * Has callers ask a function until `enough`; gives all that they were answered, and tells of `each`
- * answer which caller got it, and when it had asked, by performance.now().
+ * Has callers call a function until `enough`. Returns all responses. `each` receives each
+ * response's caller and the start of its request, from performance.now().
  */
 async function askMany(
   project: TestProject,
@@ -33,7 +35,7 @@ async function askMany(
   return answers;
 }
 
-/** How many answers had which status and code. */
+/** Number of responses by status and code. */
 function count(answers: Answer[]): Record<string, number> {
   const counts: Record<string, number> = {};
   for (const { status, body } of answers) {
@@ -43,7 +45,7 @@ function count(answers: Answer[]): Record<string, number> {
   return counts;
 }
 
-Deno.test("many callers at once are all answered over one connection", async () => {
+Deno.test("all of many concurrent callers get responses over one connection", async () => {
   await using project = await TestProject.create(ONE_PROCESS);
   const wanted = 1_000;
   let asked = 0;
@@ -51,7 +53,7 @@ Deno.test("many callers at once are all answered over one connection", async () 
   assert.deepEqual(count(answers), { 200: wanted });
 });
 
-Deno.test("a connection that is cut under statements, again and again, is made anew", async () => {
+Deno.test("a connection that is repeatedly cut during statements is opened again", async () => {
   await using project = await TestProject.create(ONE_PROCESS);
   let cuts = 0;
   let cutAt = 0;
@@ -62,7 +64,8 @@ Deno.test("a connection that is cut under statements, again and again, is made a
   });
   try {
     while (cuts < CUTS) {
-      // Not by the clock: so no request meets two cuts, and each is to be answered in spite of one.
+      // Cuts depend on responses, not on time. No request meets two cuts, and each must succeed
+      // despite one.
       await eventually(`answers after ${cuts} cuts`, () => answeredSince.size === CALLERS);
       const ended = await project.sql`
         select pg_terminate_backend(pid) from pg_stat_activity

@@ -6,7 +6,10 @@ import { createBucket, upload } from "../support/objects.ts";
 import { ONE_PROCESS, type RunRow, TestProject } from "../support/project.ts";
 import { digestOf } from "../../stack/repository_reader.ts";
 
-/** Restores a forged repository into a fresh project; the run is returned however it ended. */
+/**
+ * Restores a forged repository into a new project. Passes the ended run to `check`, with any
+ * result.
+ */
 async function restoreForged(
   change: (forgery: Forgery) => void,
   check: (target: TestProject, run: RunRow) => Promise<void>,
@@ -38,7 +41,7 @@ async function namesIn(target: TestProject): Promise<string[]> {
   return rows.map(({ name }) => name);
 }
 
-/** Changes the first part of the snapshot's listing, as the snapshot names it. */
+/** Changes the snapshot's entry for the first part of its listing. */
 const changePart = (change: Record<string, unknown>) => ({ document }: Forgery) => {
   Object.assign(document.parts[0]!, change);
 };
@@ -50,7 +53,7 @@ const packed = (text: string) => new Uint8Array(gzipSync(text));
 
 const NO_ONE = "00000000-0000-4000-8000-000000000000";
 
-/** Lies that nothing of a snapshot may be taken from, and what of it is named. */
+/** Forgeries for which a snapshot must be refused completely, each with its error message. */
 const LIES: [what: string, lie: (forgery: Forgery) => Unfit | void, message: RegExp][] = [
   ["a part of far too much text", ({ lines }) => {
     lines.push(" ".repeat(200 * 1024 * 1024));
@@ -145,7 +148,7 @@ const LIES: [what: string, lie: (forgery: Forgery) => Unfit | void, message: Reg
   }, /for the second time/],
 ];
 
-/** How a run that may not succeed was refused, at once or in its end. */
+/** The error of a run that must not succeed, from its start or from its end. */
 async function refusal(
   target: TestProject,
   path: "backup/imports" | "restore/runs",
@@ -160,7 +163,7 @@ async function refusal(
   return { code: `${state === "failed" ? "" : state}${code}`, message: message ?? "" };
 }
 
-Deno.test("of a snapshot that lies nothing is taken, by an import or by a restore", async () => {
+Deno.test("an import and a restore read nothing from a snapshot with forged data", async () => {
   await using source = await TestProject.create();
   await createBucket(source, "files");
   for (const name of ["a", "b"]) await upload(source, "files", name);
@@ -173,9 +176,9 @@ Deno.test("of a snapshot that lies nothing is taken, by an import or by a restor
   for (const [what, lie, message] of LIES) {
     const undo = await forge(source, lie);
     for (const path of ["backup/imports", "restore/runs"] as const) {
-      const { code, message: told } = await refusal(target, path);
+      const { code, message: reported } = await refusal(target, path);
       assert.match(code, /^repository_(damaged|format_unsupported)$/, `${path}: ${what}`);
-      assert.match(told, message, `${path}: ${what}`);
+      assert.match(reported, message, `${path}: ${what}`);
     }
     await undo();
   }
@@ -187,15 +190,15 @@ Deno.test("of a snapshot that lies nothing is taken, by an import or by a restor
   assert.deepEqual((await target.client.isolates()).filter(endedByLimit), []);
   for (const { text } of await target.client.functionLogs()) {
     assert.doesNotMatch(text, /\p{Cc}|\u2028/u);
-    // The platform has lines of its own, when it ends an isolate.
+    // The platform writes its own lines when it ends an isolate.
     if (text.startsWith("{")) assert.notEqual(JSON.parse(text).code, "forged");
   }
-  // And what was said before the lies is as good as ever.
+  // The original snapshot remains usable.
   await target.restore();
   assert.deepEqual(await namesIn(target), ["files/a", "files/b"]);
 });
 
-Deno.test("bytes of another digest than the entry's are never written", async () => {
+Deno.test("bytes whose digest differs from the entry's are never written", async () => {
   await restoreForged(changeLine({ sha256: "0".repeat(64) }), async (target, run) => {
     assert.equal(run.state, "succeeded", JSON.stringify(run));
     assert.equal(run.counters.objects_failed, 1);
@@ -203,7 +206,7 @@ Deno.test("bytes of another digest than the entry's are never written", async ()
   });
 });
 
-Deno.test("a name that leads elsewhere is restored nowhere else", async () => {
+Deno.test("a name with path traversal is not restored to another bucket", async () => {
   await restoreForged(changeLine({ name: "../../bucket/other" }), async (target, run) => {
     assert.equal(run.state, "succeeded", JSON.stringify(run));
     assert.equal(run.counters.objects_failed, 1);
@@ -213,21 +216,21 @@ Deno.test("a name that leads elsewhere is restored nowhere else", async () => {
   });
 });
 
-Deno.test("a name that leads elsewhere is not moved there either", async () => {
+Deno.test("a name with path traversal is not moved to another bucket", async () => {
   await using source = await TestProject.create();
   await createBucket(source, "files");
   for (const name of ["a", "b"]) await upload(source, "files", name);
   await source.backup();
   await forge(source, changeLine({ name: "../../bucket/other" }));
   await using target = await TestProject.create({ repository: source.repository });
-  // Into one that is there objects go by move.
+  // A restore puts objects into an existing bucket by move.
   await createBucket(target, "files");
   const { result } = await target.restore();
   assert.deepEqual([result.did.objects_restored, result.did.objects_failed], [1, 1]);
   assert.deepEqual(await namesIn(target), ["files/b"]);
 });
 
-Deno.test("policies of a snapshot are text to read, and never run", async () => {
+Deno.test("policies of a snapshot are stored as text and never executed", async () => {
   const policy = {
     schemaname: "storage",
     tablename: "objects",

@@ -13,28 +13,31 @@ import { expireLeases, schedule, tick, tickToTheEnd } from "../support/tick.ts";
 
 const MIB = 1024 * 1024;
 
-/** Only Linux tells how much CPU a thread has used. */
+/** Only Linux reports the CPU time of a thread. */
 const ignore = Deno.build.os !== "linux";
 
-/** A busy machine takes so long for what is quick on an idle one. */
+/** Time limit for work that is quick on an idle machine and slow on a busy one. */
 const PATIENCE_SECONDS = 300;
 
-/** About what one isolate copies within its CPU: where the runtime can't measure it, two or three do. */
+/**
+ * Roughly what one isolate copies within its CPU budget. If the runtime cannot measure CPU, the
+ * copy takes two or three isolates.
+ */
 const MANY = 4_000;
 
 type Platform = keyof typeof LIMITS;
 
 /**
- * Waits for the end of a run. The tick helps only on a busy machine: where pg_net gave a post up, and
- * where what was under way took more CPU than is reckoned, so that the isolate was killed at it. Then
- * it comes as it would a minute later, when leases have run out: one at once would find them held.
+ * Waits for the end of a run. The tick is needed only on a busy machine: after a post that pg_net
+ * abandoned, or after an isolate that was killed at its CPU limit. The leases expire first, because
+ * an earlier tick finds them active.
  */
 async function ended(project: TestProject, run: string): Promise<void> {
   let helped = 0;
   const hasEnded = async () => {
     const { state } = await project.run(run);
     if (state !== "running" && state !== "sealing") return true;
-    const lost = await countGivenUp(project) + await countKilled(project);
+    const lost = await countLostPosts(project) + await countKilled(project);
     if (lost > helped) {
       helped = lost;
       await project.client.drainNet();
@@ -50,19 +53,19 @@ async function ended(project: TestProject, run: string): Promise<void> {
   });
 }
 
-/** Posts that had no answer within pg_net's five seconds. */
-async function countGivenUp(project: TestProject): Promise<number> {
+/** Posts without a response within pg_net's five seconds. */
+async function countLostPosts(project: TestProject): Promise<number> {
   const [row] = await project.sql`
     select count(*)::int as posts from net._http_response where status_code is null`;
   return row!.posts;
 }
 
-/** Isolates that were killed at their CPU. */
+/** Isolates that were killed at their CPU limit. */
 async function countKilled(project: TestProject): Promise<number> {
   return (await project.client.isolates()).filter(({ end }) => end === "cpu").length;
 }
 
-/** Acts; every isolate of a function that it took must have ended in good order. */
+/** Runs `act` and asserts that every isolate of the function ended normally. */
 async function inGoodOrder(
   project: TestProject,
   name: string,
@@ -76,12 +79,14 @@ async function inGoodOrder(
   assert.deepEqual(isolates.filter(isBad), []);
 }
 
-/** CPU a byte depends on the machine and on what else it does; memory and time do not. */
+/** CPU per byte depends on the machine and its load. Memory and time do not. */
 function endedByOther(isolate: IsolateRecord): boolean {
   return endedByLimit(isolate) && isolate.end !== "cpu";
 }
 
-/** Main-thread CPU of an isolate that backs up nothing, in milliseconds: it depends on the machine. */
+/**
+ * Main-thread CPU of an isolate whose backup is empty, in milliseconds. It depends on the machine.
+ */
 async function cpuOfNothing(project: TestProject): Promise<number> {
   await project.backup();
   await project.client.call("functionsIdle", {});
@@ -89,7 +94,7 @@ async function cpuOfNothing(project: TestProject): Promise<number> {
   return isolate!.cpuMilliseconds;
 }
 
-/** Each platform's limits and each mode once. */
+/** Each platform's limits and each mode, once. */
 const PLATFORMS: [Platform, "shared" | "per_post"][] = [
   ["hosted", "shared"],
   ["selfHosted", "per_post"],
@@ -98,7 +103,7 @@ if (Deno.env.has(NIGHTLY_VARIABLE)) {
   PLATFORMS.push(["hosted", "per_post"], ["selfHosted", "shared"]);
 }
 
-/** The same source into a repository of its own. */
+/** The same source with its own repository. */
 async function backUpAnew(
   project: TestProject,
   platform: Platform,
@@ -110,7 +115,7 @@ async function backUpAnew(
   await project.client.call("setFunctionsLimits", { limits: platform });
   await inGoodOrder(project, "holdfast-backup", async () => {
     const run = await project.start("backup/runs");
-    // A post that is refused is waited for in vain.
+    // Waiting for a refused post never ends.
     await ended(project, run);
     assert.equal((await project.succeeded(run)).counters.objects_copied, MANY);
   });
@@ -171,7 +176,7 @@ Deno.test({
     await using project = await TestProject.create({ limits: "none", repository });
     await schedule(project);
     await createBucket(project, "files");
-    // Enough to load and to do something, and much less than a slice thinks that it has.
+    // Enough to load and to do some work, and far less than the slice's own budget.
     const cpuMilliseconds = 2 * await cpuOfNothing(project);
     await project.client.call("setFunctionsLimits", {
       limits: { ...LIMITS.hosted, cpuMilliseconds, unannounced: true },

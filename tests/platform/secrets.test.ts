@@ -1,14 +1,14 @@
 import assert from "node:assert/strict";
-import { ECHO_WAYS, startEcho } from "../support/echo.ts";
+import { ECHO_ENCODINGS, startEcho } from "../support/echo.ts";
 import { createBucket, upload } from "../support/objects.ts";
 import { type Answer, stack, TestProject } from "../support/project.ts";
 import { schedule, tick } from "../support/tick.ts";
 import { freePort } from "../../stack/process/ports.ts";
 
-/** What must be found nowhere, by what it is. */
+/** Secrets by their descriptions. */
 type Secrets = Record<string, string>;
 
-/** Every text that holds a secret in one of the forms in which it might leak. */
+/** Names the secrets that a text contains in plain or encoded form. */
 function leaks(secrets: Secrets, location: string, text: string): string[] {
   return Object.entries(secrets).flatMap(([name, secret]) => {
     const forms = [
@@ -25,12 +25,14 @@ function leaks(secrets: Secrets, location: string, text: string): string[] {
   });
 }
 
-/** What base64 has of a secret that begins at any byte of a text, without its ends. */
+/** Base64 of a secret at each byte offset, without the ends that depend on the surrounding text. */
 function cores(secret: string): string[] {
   return ["", ".", ".."].map((before) => btoa(before + secret).slice(4, -4));
 }
 
-/** All rows of all tables but the vault's, by table; the worker key may wait to be sent. */
+/**
+ * All rows of all tables except the vault's, by table. The queue of posts may hold the worker key.
+ */
 async function rowsOf(project: TestProject): Promise<Map<string, string>> {
   const tables = await project.sql<{ name: string }[]>`
     select format('%I.%I', schemaname, tablename) as name from pg_tables
@@ -70,7 +72,7 @@ async function assertNoLeak(
   assert.deepEqual(found, []);
 }
 
-/** Every secret that the functions have, or that opens them. */
+/** Every secret that the functions have, or that grants access to them. */
 async function secretsOf(project: TestProject): Promise<Secrets> {
   const { info } = project.client;
   const [worker] = await project.sql`
@@ -89,7 +91,7 @@ async function secretsOf(project: TestProject): Promise<Secrets> {
   };
 }
 
-Deno.test("no secret stands in a log, a row, an answer or the bucket", async () => {
+Deno.test("no log, row, response or object of the bucket contains a secret", async () => {
   await using project = await TestProject.create();
   await schedule(project);
   await createBucket(project, "files");
@@ -111,7 +113,7 @@ Deno.test("no secret stands in a log, a row, an answer or the bucket", async () 
   await tick(project);
   await ask("GET", "holdfast-api/runs", secrets["the look key"]);
   await ask("GET", "holdfast-api/backups", secrets["the look key"]);
-  // What goes wrong is where secrets slip out.
+  // Errors are the most likely leaks.
   await ask("POST", "holdfast-restore/runs", operate);
   await ask("POST", "holdfast-backup/runs", restore, { key: restore });
   await ask("POST", "holdfast-restore/runs", restore, { [restore]: restore, snapshot: restore });
@@ -152,7 +154,7 @@ Deno.test("no secret stands in a log, a row, an answer or the bucket", async () 
   await assertNoLeak(project, secrets, answers);
 });
 
-Deno.test("what a server repeats of a request is hidden from logs, rows and answers", async () => {
+Deno.test("request data that a server repeats is hidden in logs, rows and responses", async () => {
   await using echo = startEcho();
   await using project = await TestProject.create();
   await createBucket(project, "files");
@@ -171,14 +173,14 @@ Deno.test("what a server repeats of a request is hidden from logs, rows and answ
   };
 
   await project.client.setSecrets({ HOLDFAST_S3_ENDPOINT: echo.url });
-  for (let times = 0; times < ECHO_WAYS; times++) {
+  for (let times = 0; times < ECHO_ENCODINGS; times++) {
     await start(project, "backup/runs");
     await start(project, "restore/runs");
   }
-  assert.ok(echo.requests.length >= 2 * ECHO_WAYS, "S3 was asked");
+  assert.ok(echo.requests.length >= 2 * ECHO_ENCODINGS, "S3 was asked");
   await assertNoLeak(project, secrets, answers);
 
-  // Another project, whose Storage is such a server: for a backup, and for a restore.
+  // Storage of this project is such a server, for a backup and for a restore.
   await using other = await TestProject.create({
     repository: project.repository,
     secrets: { ...project.repository.secrets, SUPABASE_URL: echo.url },
@@ -188,7 +190,7 @@ Deno.test("what a server repeats of a request is hidden from logs, rows and answ
   await start(other, "restore/runs", { dry_run: false });
   await other.sql`update holdfast_private.runs set state = 'cancelled', ended_at = now()`;
   await createBucket(other, "own");
-  for (let name = 0; name < 2 * ECHO_WAYS; name++) await upload(other, "own", String(name));
+  for (let name = 0; name < 2 * ECHO_ENCODINGS; name++) await upload(other, "own", String(name));
   await other.client.setSecrets({ HOLDFAST_S3_PREFIX: "others" });
   await start(other, "backup/runs");
   const sent = echo.requests.slice(asked);
@@ -201,12 +203,12 @@ Deno.test("what a server repeats of a request is hidden from logs, rows and answ
   assert.deepEqual(echo.followed, []);
 });
 
-Deno.test("a database that can't be had keeps its password to itself", async () => {
+Deno.test("a failed database connection does not reveal the password", async () => {
   await using project = await TestProject.create();
   const { username, hostname, port, pathname } = new URL(project.client.info.databaseUrl);
   const urlOf = (password: string, at = `${hostname}:${port}`) =>
     `postgresql://${username}:${password}@${at}${pathname}`;
-  const password = "planted-password-of-the-database";
+  const password = "test-password-of-the-database";
   const urls = {
     wrong: urlOf(password),
     "of no server": urlOf(password, `127.0.0.1:${freePort()}`),
@@ -227,6 +229,6 @@ Deno.test("a database that can't be had keeps its password to itself", async () 
       assert.deepEqual([what, status, body.code], [what, 503, body.code], JSON.stringify(body));
       assert.match(body.code, /^(database_unreachable|settings_invalid)$/, what);
     }
-    await assertNoLeak(other, { "the planted password": password }, answers);
+    await assertNoLeak(other, { "the test password": password }, answers);
   }
 });

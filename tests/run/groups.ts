@@ -4,50 +4,50 @@ import type { DenoVersion } from "../../stack/process/deno_versions.ts";
 import { CURRENT_DENO, EDGE_RUNTIME_DENO } from "../../stack/process/deno_versions.ts";
 import type { Part } from "./parts.ts";
 
-/** Tests that one `deno test` runs. */
+/** Tests that run in one `deno test`. */
 export interface Group {
-  /** What the command line calls it. */
+  /** Its name on the command line. */
   name: string;
-  /** What it tests, for the help. */
+  /** Its description in the help. */
   about: string;
-  /** Its test files, and folders of them, below tests/. */
+  /** Its test files and folders below tests/. */
   paths: readonly string[];
-  /** Test files and folders below tests/ that it leaves out. */
+  /** Excluded test files and folders below tests/. */
   without?: readonly string[];
-  /** The Deno that runs the tests themselves. */
+  /** The Deno version that runs the tests themselves. */
   deno: DenoVersion | "current";
-  /** Whether several of its files run at once. Absent for one that needs all cores or a quiet machine. */
+  /** Whether its files run in parallel. Absent if the group needs all cores or a quiet machine. */
   parallel?: true;
   /**
-   * The running stack that its tests use: on the npm package's PostgreSQL, or on one with pg_cron
-   * where the machine has it.
+   * The stack for its tests, with the npm package's PostgreSQL, or with one that has pg_cron if the
+   * machine has it.
    */
   stack?: "packaged" | "pg_cron";
-  /** The part without which it is not run. */
+  /** The external part that it requires. */
   needs?: Part;
   environment?: Record<string, string>;
-  /** Whether it runs only with `--nightly`, or where its whole name is given. */
+  /** Whether it runs only with `--nightly` or by its full name. */
   nightly?: true;
 }
 
-/** The variables that say where the functions under test run. */
+/** The variables that define where the functions under test run. */
 export const FUNCTIONS_VARIABLES = {
   deno: "HOLDFAST_TEST_FUNCTIONS_DENO",
   mode: "HOLDFAST_TEST_FUNCTIONS_MODE",
   limits: "HOLDFAST_TEST_FUNCTIONS_LIMITS",
 } as const;
 
-/** Set for `--nightly`: tests then go through more cases. */
+/** Set by `--nightly`. Tests then run more cases. */
 export const NIGHTLY_VARIABLE = "HOLDFAST_TEST_NIGHTLY";
 
-/** Where functions run, and what they may use. */
+/** Where functions run, and their limits. */
 interface Platform {
   readonly deno: DenoVersion;
   readonly mode: FunctionsMode;
   readonly limits: keyof typeof LIMITS;
 }
 
-/** Tests of commands, of the demo and of what documents say: they start the processes that they need. */
+/** Tests of commands, of the demo and of the documents. They start their own processes. */
 const COMMANDS = [
   "platform/add",
   "platform/check",
@@ -56,10 +56,10 @@ const COMMANDS = [
   "platform/docs",
 ];
 
-/** Isolates that are held to their CPU and time, which grow where others are at work. */
+/** Tests of CPU and time limits, whose figures grow when the machine is busy. */
 const LIMITED = ["platform/limits.test.ts"];
 
-/** A backup and a restore as a whole, small objects and large ones. */
+/** Complete backups and restores, with small and large objects. */
 const ROUND_TRIPS = [
   "platform/first_backup.test.ts",
   "platform/round_trip.test.ts",
@@ -192,10 +192,11 @@ function platform(
 }
 
 /**
- * The groups that words of a command line select: a word selects every group whose name begins with
- * it; without a word, every group is selected. Nightly groups need their whole name, or `nightly`.
+ * Selects the groups by the words of a command line. A word selects every group whose name begins
+ * with it; without a word, every group is selected. Nightly groups need their full name or the
+ * option `nightly`.
  *
- * @throws {RangeError} for a word that selects none
+ * @throws {RangeError} for a word that selects no group
  */
 export function selectGroups(
   words: readonly string[],

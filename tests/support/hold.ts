@@ -3,17 +3,17 @@ import { connect } from "../../stack/postgres/connection.ts";
 import { eventually } from "./eventually.ts";
 import type { TestProject } from "./project.ts";
 
-/** So long does a read take that nobody lets go: a slice waits for a minute. */
+/** Duration of a read that is not resumed. A slice waits for one minute. */
 const READ_MILLISECONDS = 45_000;
 
-/** A run that cannot commit anything until it is let go. */
+/** A run that cannot commit until it is released. */
 export interface Hold extends AsyncDisposable {
   release(): Promise<void>;
 }
 
 /**
- * Has a read of an object wait for `letRead`: the next one, or the one behind so many. To be called
- * before the run begins.
+ * Delays a read of an object until `letRead`: the next read, or the one after `skip` reads. Call it
+ * before the run starts.
  */
 export async function slowRead(project: TestProject, place: string, skip = 0): Promise<void> {
   await project.addStorageFault({
@@ -24,12 +24,12 @@ export async function slowRead(project: TestProject, place: string, skip = 0): P
   });
 }
 
-/** Lets what is slow go on, and takes back all of Storage's faults. */
+/** Resumes delayed reads and removes all of Storage's faults. */
 export async function letRead(project: TestProject): Promise<void> {
   await project.client.call("clearStorageFaults", {});
 }
 
-/** Waits until somebody reads an object, and has no answer yet. */
+/** Waits until a read of an object is in progress. */
 export async function untilRead(project: TestProject, place: string): Promise<void> {
   await eventually(`a read of ${place}`, () => isBeingRead(project, place));
 }
@@ -42,9 +42,9 @@ async function isBeingRead(project: TestProject, place: string): Promise<boolean
 }
 
 /**
- * Holds a run between what it compared and what it commits: while it reads `place`, its row is
- * locked, so that nothing is committed before `release`. The run's own lock_timeout is of no
- * matter, for it asks for the lock only when the read is done.
+ * Holds a run between its comparison and its commit. The run's row is locked while the run reads
+ * `location`, so nothing is committed before `release`. The run's own lock_timeout does not apply,
+ * because it requests the lock only after the read.
  */
 export async function holdRun(project: TestProject, run: string, place: string): Promise<Hold> {
   await untilRead(project, place);

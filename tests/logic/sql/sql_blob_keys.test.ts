@@ -79,29 +79,32 @@ async function allEntries({ owner }: SqlProject) {
   ];
 }
 
-sqlTest("for all sequences of lines, an entry has its line's key, and a key has one blob", async (project) => {
-  const { owner } = project;
-  await owner.unsafe(REPOSITORY);
-  await fc.assert(
-    fc.asyncProperty(fc.array(page, { minLength: 1, maxLength: 6 }), async (pages) => {
-      await owner`truncate holdfast_private.entries, holdfast_private.blobs`;
-      const open = new Map<string, string>();
-      let sequence = 1;
-      for (const { lines, next } of pages) {
-        sequence += Number(next);
-        await owner`select holdfast_private.put_entries(1, ${sequence}, ${
-          owner.json(lines.map(stored))
-        })`;
-        for (const { name, key } of lines) open.set(name, key);
-        const rows = await owner<{ name: string; key: string }[]>`
+sqlTest(
+  "for all sequences of lines, an entry has its line's key, and a key has one blob",
+  async (project) => {
+    const { owner } = project;
+    await owner.unsafe(REPOSITORY);
+    await fc.assert(
+      fc.asyncProperty(fc.array(page, { minLength: 1, maxLength: 6 }), async (pages) => {
+        await owner`truncate holdfast_private.entries, holdfast_private.blobs`;
+        const open = new Map<string, string>();
+        let sequence = 1;
+        for (const { lines, next } of pages) {
+          sequence += Number(next);
+          await owner`select holdfast_private.put_entries(1, ${sequence}, ${
+            owner.json(lines.map(stored))
+          })`;
+          for (const { name, key } of lines) open.set(name, key);
+          const rows = await owner<{ name: string; key: string }[]>`
           select name, key from holdfast_private.known_entries where removed_in is null order by name`;
-        assert.deepEqual(new Map(rows.map(({ name, key }) => [name, key])), open);
-        await assertOneBlobAKey(project);
-      }
-    }),
-    { numRuns: 60 },
-  );
-});
+          assert.deepEqual(new Map(rows.map(({ name, key }) => [name, key])), open);
+          await assertOneBlobAKey(project);
+        }
+      }),
+      { numRuns: 60 },
+    );
+  },
+);
 
 interface Line {
   name: string;

@@ -106,14 +106,17 @@ sqlTest("valid settings are accepted", async (project) => {
   }
 });
 
-sqlTest("the estimate fails if row level security hides all objects from its owner", async (project) => {
-  await project.admin`alter role postgres nobypassrls`;
-  try {
-    assert.equal((await raised(estimate(project))).message, "source_hidden");
-  } finally {
-    await project.admin`alter role postgres bypassrls`;
-  }
-});
+sqlTest(
+  "the estimate fails if row level security hides all objects from its owner",
+  async (project) => {
+    await project.admin`alter role postgres nobypassrls`;
+    try {
+      assert.equal((await raised(estimate(project))).message, "source_hidden");
+    } finally {
+      await project.admin`alter role postgres bypassrls`;
+    }
+  },
+);
 
 /** Bucket, objects, bytes and requests of each row. */
 async function estimate({ owner }: SqlProject) {

@@ -61,9 +61,11 @@ sqlTest("an ended run is shown and deleted through its own cursors", async (proj
   assert.equal(scanned, 0);
 });
 
-sqlTest("a page of large objects looks up the unfinished uploads of ended runs by an index", async (project) => {
-  const { admin } = project;
-  const [{ repository, run }] = await admin`
+sqlTest(
+  "a page of large objects looks up the unfinished uploads of ended runs by an index",
+  async (project) => {
+    const { admin } = project;
+    const [{ repository, run }] = await admin`
     with repository as (
       insert into holdfast_private.repositories (repository_id, endpoint, bucket, prefix, format_version)
       values (gen_random_uuid(), 'https://s3.example.com', 'b', 'p', 1) returning id
@@ -79,22 +81,23 @@ sqlTest("a page of large objects looks up the unfinished uploads of ended runs b
       from ended, repository, generate_series(1, ${UPLOADS}::int) n
     )
     select repository.id as repository, run.id as run from repository, run`;
-  await admin`analyze holdfast_private.uploads`;
-  const results = Array.from({ length: PAGE }, (_, index) => ({
-    bucket_id: "files",
-    name: `name ${index + 1}`,
-    version: "1",
-    size: 9_000_000,
-    upload: { key: "k", part_size: 8_388_608 },
-  }));
-  await admin.begin(async (sql) => {
-    await sql`select set_config('statement_timeout', ${`${PAGE_SECONDS}s`}, true)`;
-    await sql`
+    await admin`analyze holdfast_private.uploads`;
+    const results = Array.from({ length: PAGE }, (_, index) => ({
+      bucket_id: "files",
+      name: `name ${index + 1}`,
+      version: "1",
+      size: 9_000_000,
+      upload: { key: "k", part_size: 8_388_608 },
+    }));
+    await admin.begin(async (sql) => {
+      await sql`select set_config('statement_timeout', ${`${PAGE_SECONDS}s`}, true)`;
+      await sql`
       select holdfast_private.begin_uploads(r, ${results as never}::jsonb)
       from holdfast_private.runs r where r.id = ${run}`;
-  });
-  const [{ adopted }] = await admin`
+    });
+    const [{ adopted }] = await admin`
     select count(*)::int as adopted from holdfast_private.uploads
     where run = ${run} and repository = ${repository}`;
-  assert.equal(adopted, PAGE);
-});
+    assert.equal(adopted, PAGE);
+  },
+);

@@ -65,13 +65,16 @@ sqlTest("no crash makes slices shorter than the guaranteed minimum", async (proj
   assert.equal((await killed(project, sqlWorker, 42)).slice_seconds, 40);
 });
 
-sqlTest("the lifetimes of one function's isolates do not affect another function's", async (project) => {
-  const sqlWorker = await atScan(project);
-  await grow(sqlWorker, 90);
-  const [row] = await project
-    .owner`select holdfast_private.slice_seconds('holdfast-restore') as seconds`;
-  assert.equal(row.seconds, 40);
-});
+sqlTest(
+  "the lifetimes of one function's isolates do not affect another function's",
+  async (project) => {
+    const sqlWorker = await atScan(project);
+    await grow(sqlWorker, 90);
+    const [row] = await project
+      .owner`select holdfast_private.slice_seconds('holdfast-restore') as seconds`;
+    assert.equal(row.seconds, 40);
+  },
+);
 
 /** A run in its scan, with one bucket. */
 async function atScan(project: SqlProject): Promise<SqlWorker> {

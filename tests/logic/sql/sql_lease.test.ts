@@ -218,7 +218,7 @@ async function assertLost(
   }
 }
 
-/** Waits until `count` statements wait for a lock. */
+/** Waits until `waiting` statements wait for a lock. */
 async function waitForLocks(project: SqlProject, waiting: number) {
   for (let found = 0; found < waiting;) {
     const [row] = await project.admin`

@@ -267,17 +267,20 @@ sqlTest("invalid limits are named before a run starts", async (project) => {
   await project.owner`select * from holdfast.estimate()`;
 });
 
-sqlTest("results behind the committed position are kept, and the position is unchanged", async (project) => {
-  const { sqlWorker, lease, run, repository } = await atScan(project, ["one"], ["a", "b", "c"]);
-  const { items } = await sqlWorker.page(lease);
-  await sqlWorker.commit(lease, [copied(items[2]!)], null);
-  const page = await sqlWorker.page(lease);
-  assert.deepEqual(page.items.map(({ name }) => name), ["a", "b"]);
-  await sqlWorker.commit(lease, page.items.map(copied), page.to);
-  await sqlWorker.release(lease);
-  const { snapshot } = await continueBackup(project, repository, run);
-  assert.equal(snapshot?.totals.objects, 3);
-});
+sqlTest(
+  "results behind the committed position are kept, and the position is unchanged",
+  async (project) => {
+    const { sqlWorker, lease, run, repository } = await atScan(project, ["one"], ["a", "b", "c"]);
+    const { items } = await sqlWorker.page(lease);
+    await sqlWorker.commit(lease, [copied(items[2]!)], null);
+    const page = await sqlWorker.page(lease);
+    assert.deepEqual(page.items.map(({ name }) => name), ["a", "b"]);
+    await sqlWorker.commit(lease, page.items.map(copied), page.to);
+    await sqlWorker.release(lease);
+    const { snapshot } = await continueBackup(project, repository, run);
+    assert.equal(snapshot?.totals.objects, 3);
+  },
+);
 
 /** A run at the start of its scan, with a cursor for each bucket. The first cursor is leased. */
 async function atScan(project: SqlProject, buckets = ["one", "two"], names = ["name"]) {

@@ -5,34 +5,37 @@ import { Objects } from "./support/objects.ts";
 import { type SqlProject, sqlTest } from "./support/project.ts";
 import { type ListLine, Repository } from "./support/repository.ts";
 
-sqlTest("an object without stored bytes is listed without a blob and retried when due", async (project) => {
-  const { objects, repository } = await filled(project);
-  await objects.upload("files", "lost", { text: "lost" });
-  const first = await backUp(project, repository, without("lost"));
-  assert.equal(first.state, "complete");
-  assert.equal(first.totals.unavailable, 1);
-  const line = first.listed.get("files/lost");
-  assert.deepEqual([line?.key, line?.code, line?.wanted_version === line?.version], [
-    undefined,
-    "bytes_missing",
-    true,
-  ]);
+sqlTest(
+  "an object without stored bytes is listed without a blob and retried when due",
+  async (project) => {
+    const { objects, repository } = await filled(project);
+    await objects.upload("files", "lost", { text: "lost" });
+    const first = await backUp(project, repository, without("lost"));
+    assert.equal(first.state, "complete");
+    assert.equal(first.totals.unavailable, 1);
+    const line = first.listed.get("files/lost");
+    assert.deepEqual([line?.key, line?.code, line?.wanted_version === line?.version], [
+      undefined,
+      "bytes_missing",
+      true,
+    ]);
 
-  // The retry is not due yet: it is neither tried nor listed again.
-  const second = await backUp(project, repository, without("lost"));
-  assert.deepEqual([second.scanned, second.parts.length], [[], 1]);
-  await due(project);
-  const third = await backUp(project, repository, without("lost"));
-  assert.deepEqual([third.scanned, third.parts.length], [["files/lost"], 1]);
-  assert.deepEqual(await failures(project), [["lost", "unavailable", 2]]);
+    // The retry is not due yet: it is neither tried nor listed again.
+    const second = await backUp(project, repository, without("lost"));
+    assert.deepEqual([second.scanned, second.parts.length], [[], 1]);
+    await due(project);
+    const third = await backUp(project, repository, without("lost"));
+    assert.deepEqual([third.scanned, third.parts.length], [["files/lost"], 1]);
+    assert.deepEqual(await failures(project), [["lost", "unavailable", 2]]);
 
-  await due(project);
-  const healed = await backUp(project, repository, copied);
-  assert.equal(healed.totals.unavailable, 0);
-  assert.ok(healed.listed.get("files/lost")?.key);
-  assert.equal(healed.listed.get("files/lost")?.code, undefined);
-  assert.deepEqual(await failures(project), []);
-});
+    await due(project);
+    const healed = await backUp(project, repository, copied);
+    assert.equal(healed.totals.unavailable, 0);
+    assert.ok(healed.listed.get("files/lost")?.key);
+    assert.equal(healed.listed.get("files/lost")?.code, undefined);
+    assert.deepEqual(await failures(project), []);
+  },
+);
 
 sqlTest("an older version stays, marked stale with the unavailable version", async (project) => {
   const { objects, repository } = await filled(project);
@@ -53,16 +56,19 @@ sqlTest("an older version stays, marked stale with the unavailable version", asy
   assert.equal(healed.totals.stale, 0);
 });
 
-sqlTest("a stale entry that fails for another reason is listed with that reason", async (project) => {
-  const { objects, repository } = await filled(project);
-  await backUp(project, repository, copied);
-  await objects.upload("files", "a", { text: "newer" });
-  await backUp(project, repository, without("a", "failed", "source_error"));
-  const next = await backUp(project, repository, without("a", "unavailable", "bytes_missing"));
-  assert.equal(next.state, "complete");
-  assert.equal(next.listed.get("files/a")?.code, "bytes_missing");
-  assert.deepEqual(await failures(project), [["a", "unavailable", 2]]);
-});
+sqlTest(
+  "a stale entry that fails for another reason is listed with that reason",
+  async (project) => {
+    const { objects, repository } = await filled(project);
+    await backUp(project, repository, copied);
+    await objects.upload("files", "a", { text: "newer" });
+    await backUp(project, repository, without("a", "failed", "source_error"));
+    const next = await backUp(project, repository, without("a", "unavailable", "bytes_missing"));
+    assert.equal(next.state, "complete");
+    assert.equal(next.listed.get("files/a")?.code, "bytes_missing");
+    assert.deepEqual(await failures(project), [["a", "unavailable", 2]]);
+  },
+);
 
 sqlTest("a failed object is tried by every run and makes its snapshot partial", async (project) => {
   const { repository } = await filled(project);

@@ -1,15 +1,18 @@
 import assert from "node:assert/strict";
 import { migrate, raised, sqlTest } from "./support/project.ts";
 
-sqlTest("the migrations apply as the role postgres, which is not a superuser", async ({ owner }) => {
-  const [role] = await owner`select current_user as name, rolsuper from pg_roles
+sqlTest(
+  "the migrations apply as the role postgres, which is not a superuser",
+  async ({ owner }) => {
+    const [role] = await owner`select current_user as name, rolsuper from pg_roles
     where rolname = current_user`;
-  assert.deepEqual({ ...role }, { name: "postgres", rolsuper: false });
-  const [{ others }] = await owner`
+    assert.deepEqual({ ...role }, { name: "postgres", rolsuper: false });
+    const [{ others }] = await owner`
     select count(*)::int as others from pg_class
     where relnamespace in ('holdfast'::regnamespace, 'holdfast_private'::regnamespace) and relowner <> 'postgres'::regrole`;
-  assert.equal(others, 0);
-});
+    assert.equal(others, 0);
+  },
+);
 
 sqlTest(
   "the migrations apply if another database of the cluster has the role already",
@@ -41,15 +44,19 @@ for (
     ["vault", "supabase_vault"],
   ] as const
 ) {
-  sqlTest(`without ${extension} the migrations create nothing and name the extension to enable`, async ({ owner }) => {
-    const error = await raised(migrate(owner));
-    assert.equal(error.code, "HF000");
-    assert.match(error.message, new RegExp(`not enabled: ${extension}$`));
-    assert.match(error.hint ?? "", new RegExp(`create extension if not exists ${extension} `));
-    const [{ made }] = await owner`
+  sqlTest(
+    `without ${extension} the migrations create nothing and name the extension to enable`,
+    async ({ owner }) => {
+      const error = await raised(migrate(owner));
+      assert.equal(error.code, "HF000");
+      assert.match(error.message, new RegExp(`not enabled: ${extension}$`));
+      assert.match(error.hint ?? "", new RegExp(`create extension if not exists ${extension} `));
+      const [{ made }] = await owner`
       select coalesce(to_regnamespace('holdfast'), to_regnamespace('holdfast_private')) is not null as made`;
-    assert.equal(made, false);
-  }, { unmigrated: true, without: [without] });
+      assert.equal(made, false);
+    },
+    { unmigrated: true, without: [without] },
+  );
 }
 
 sqlTest("every shipped database object has a description", async ({ owner }) => {

@@ -5,54 +5,63 @@ import { Objects } from "./support/objects.ts";
 import { type SqlProject, sqlTest } from "./support/project.ts";
 import { Repository, type SnapshotDocument } from "./support/repository.ts";
 
-sqlTest("removed objects are closed, also with small pages and unusual sort order", async (project) => {
-  const { objects, repository } = await filled(project);
-  const names = ["A", "a", "B", "b", "é", "z"];
-  for (const name of names) await objects.upload("two", name);
-  await runBackup(project, repository);
-  for (const name of names) await objects.remove("two", name);
-  const { run, snapshot } = await runBackup(project, repository, { maxItems: 1, windowRows: 2 });
-  assert.deepEqual(paths(repository, snapshot), ["one/a", "one/b", "one/c"]);
-  assert.deepEqual(await counters(project, run), { objects_removed: 6 });
-});
+sqlTest(
+  "removed objects are closed, also with small pages and unusual sort order",
+  async (project) => {
+    const { objects, repository } = await filled(project);
+    const names = ["A", "a", "B", "b", "é", "z"];
+    for (const name of names) await objects.upload("two", name);
+    await runBackup(project, repository);
+    for (const name of names) await objects.remove("two", name);
+    const { run, snapshot } = await runBackup(project, repository, { maxItems: 1, windowRows: 2 });
+    assert.deepEqual(paths(repository, snapshot), ["one/a", "one/b", "one/c"]);
+    assert.deepEqual(await counters(project, run), { objects_removed: 6 });
+  },
+);
 
-sqlTest("a moved object is found ahead of the scan, behind it and in other buckets", async (project) => {
-  const moves: [string, string, string][] = [
-    ["b", "one", "z"], // ahead: its new name is scanned last
-    ["b", "one", "0"], // behind: its new name was scanned before the old one was missed
-    ["b", "two", "B"], // another bucket, scanned later
-    ["a", "0ne", "d"], // another bucket, scanned before
-  ];
-  for (const [name, toBucket, toName] of moves) {
-    const { objects, repository, held } = await filled(project, ["one", "two", "0ne"]);
-    await objects.move("one", name, toBucket, toName);
-    const before = await blobs(project);
-    const { run, snapshot, missing } = await runBackup(project, repository);
-    const now = read(repository, snapshot);
-    assert.deepEqual(missing, []);
-    assert.equal(now.size, held.size);
-    assert.equal(now.get(`${toBucket}/${toName}`)?.key, held.get(`one/${name}`)?.key);
-    assert.equal(now.get(`${toBucket}/${toName}`)?.assumed, true);
-    assert.equal(await blobs(project), before);
-    assert.deepEqual(await counters(project, run), { objects_moved: 1 });
-    await objects.removeBucket("one");
-    await objects.removeBucket("two");
-    await objects.removeBucket("0ne");
-  }
-});
+sqlTest(
+  "a moved object is found ahead of the scan, behind it and in other buckets",
+  async (project) => {
+    const moves: [string, string, string][] = [
+      ["b", "one", "z"], // ahead: its new name is scanned last
+      ["b", "one", "0"], // behind: its new name was scanned before the old one was missed
+      ["b", "two", "B"], // another bucket, scanned later
+      ["a", "0ne", "d"], // another bucket, scanned before
+    ];
+    for (const [name, toBucket, toName] of moves) {
+      const { objects, repository, held } = await filled(project, ["one", "two", "0ne"]);
+      await objects.move("one", name, toBucket, toName);
+      const before = await blobs(project);
+      const { run, snapshot, missing } = await runBackup(project, repository);
+      const now = read(repository, snapshot);
+      assert.deepEqual(missing, []);
+      assert.equal(now.size, held.size);
+      assert.equal(now.get(`${toBucket}/${toName}`)?.key, held.get(`one/${name}`)?.key);
+      assert.equal(now.get(`${toBucket}/${toName}`)?.assumed, true);
+      assert.equal(await blobs(project), before);
+      assert.deepEqual(await counters(project, run), { objects_moved: 1 });
+      await objects.removeBucket("one");
+      await objects.removeBucket("two");
+      await objects.removeBucket("0ne");
+    }
+  },
+);
 
-sqlTest("an object that moves behind the running scan is found by the missing stage", async (project) => {
-  const { objects, repository, held } = await filled(project);
-  const { snapshot, missing } = await runBackup(project, repository, {
-    ...once("a", async () => {
-      await objects.move("one", "b", "one", "0");
-      await objects.upload("one", "0", { text: "and other bytes" });
-    }),
-  });
-  assert.deepEqual(missing, ["one/0"]);
-  assert.deepEqual(paths(repository, snapshot), ["one/0", "one/a", "one/c"]);
-  assert.notEqual(read(repository, snapshot).get("one/0")?.key, held.get("one/b")?.key);
-});
+sqlTest(
+  "an object that moves behind the running scan is found by the missing stage",
+  async (project) => {
+    const { objects, repository, held } = await filled(project);
+    const { snapshot, missing } = await runBackup(project, repository, {
+      ...once("a", async () => {
+        await objects.move("one", "b", "one", "0");
+        await objects.upload("one", "0", { text: "and other bytes" });
+      }),
+    });
+    assert.deepEqual(missing, ["one/0"]);
+    assert.deepEqual(paths(repository, snapshot), ["one/0", "one/a", "one/c"]);
+    assert.notEqual(read(repository, snapshot).get("one/0")?.key, held.get("one/b")?.key);
+  },
+);
 
 sqlTest("a move from behind the scan to ahead of it results in one name", async (project) => {
   const { objects, repository, held } = await filled(project);
@@ -93,19 +102,22 @@ sqlTest(
   },
 );
 
-sqlTest("an object that moves away and back meanwhile is listed in its current state", async (project) => {
-  const { objects, repository } = await filled(project, ["one", "two"]);
-  await objects.move("one", "b", "two", "away");
-  await objects.upload("one", "c", { text: "changed, so that the window is at work" });
-  const { snapshot } = await runBackup(project, repository, {
-    beforeCommit: async (items) => {
-      if (items.some(({ name }) => name === "c")) await objects.move("two", "away", "one", "b");
-    },
-  });
-  const now = read(repository, snapshot);
-  assert.deepEqual([...now.keys()], ["one/a", "one/b", "one/c"]);
-  await assertVersions(project, now);
-});
+sqlTest(
+  "an object that moves away and back meanwhile is listed in its current state",
+  async (project) => {
+    const { objects, repository } = await filled(project, ["one", "two"]);
+    await objects.move("one", "b", "two", "away");
+    await objects.upload("one", "c", { text: "changed, so that the window is at work" });
+    const { snapshot } = await runBackup(project, repository, {
+      beforeCommit: async (items) => {
+        if (items.some(({ name }) => name === "c")) await objects.move("two", "away", "one", "b");
+      },
+    });
+    const now = read(repository, snapshot);
+    assert.deepEqual([...now.keys()], ["one/a", "one/b", "one/c"]);
+    await assertVersions(project, now);
+  },
+);
 
 sqlTest("an object that moves again after the search is listed once", async (project) => {
   const { objects, repository } = await filled(project);
@@ -119,20 +131,23 @@ sqlTest("an object that moves again after the search is listed once", async (pro
   assert.deepEqual(paths(repository, snapshot), ["one/b", "one/c", "one/d"]);
 });
 
-sqlTest("the entry of an old name stays open until the bytes are stored under the new name", async (project) => {
-  const { objects, repository, held } = await filled(project);
-  await objects.move("one", "a", "one", "d");
-  await objects.upload("one", "d", { text: "overwritten as well" });
-  const failing = await runBackup(project, repository, {
-    act: (item) => item.name === "d" ? failed(item, "failed") : copied(item),
-  });
-  const kept = read(repository, failing.snapshot);
-  assert.equal(kept.get("one/a")?.key, held.get("one/a")?.key);
-  assert.equal(kept.get("one/d")?.key, undefined);
-  const healed = await runBackup(project, repository);
-  assert.deepEqual(paths(repository, healed.snapshot), ["one/b", "one/c", "one/d"]);
-  assert.deepEqual(await counters(project, healed.run), { objects_moved: 1 });
-});
+sqlTest(
+  "the entry of an old name stays open until the bytes are stored under the new name",
+  async (project) => {
+    const { objects, repository, held } = await filled(project);
+    await objects.move("one", "a", "one", "d");
+    await objects.upload("one", "d", { text: "overwritten as well" });
+    const failing = await runBackup(project, repository, {
+      act: (item) => item.name === "d" ? failed(item, "failed") : copied(item),
+    });
+    const kept = read(repository, failing.snapshot);
+    assert.equal(kept.get("one/a")?.key, held.get("one/a")?.key);
+    assert.equal(kept.get("one/d")?.key, undefined);
+    const healed = await runBackup(project, repository);
+    assert.deepEqual(paths(repository, healed.snapshot), ["one/b", "one/c", "one/d"]);
+    assert.deepEqual(await counters(project, healed.run), { objects_moved: 1 });
+  },
+);
 
 sqlTest("two objects that swap names are both kept", async (project) => {
   const { objects, repository } = await filled(project);
@@ -146,17 +161,20 @@ sqlTest("two objects that swap names are both kept", async (project) => {
   assert.deepEqual((await runBackup(project, repository)).scanned, []);
 });
 
-sqlTest("a chain of objects that each take the next one's name is kept completely", async (project) => {
-  const { objects, repository } = await filled(project);
-  await objects.remove("one", "c");
-  await objects.move("one", "b", "one", "c");
-  await objects.move("one", "a", "one", "b");
-  await objects.upload("one", "a", { text: "new" });
-  const { snapshot } = await runBackup(project, repository, { maxItems: 1 });
-  const now = read(repository, snapshot);
-  assert.deepEqual([...now.keys()], ["one/a", "one/b", "one/c"]);
-  await assertVersions(project, now);
-});
+sqlTest(
+  "a chain of objects that each take the next one's name is kept completely",
+  async (project) => {
+    const { objects, repository } = await filled(project);
+    await objects.remove("one", "c");
+    await objects.move("one", "b", "one", "c");
+    await objects.move("one", "a", "one", "b");
+    await objects.upload("one", "a", { text: "new" });
+    const { snapshot } = await runBackup(project, repository, { maxItems: 1 });
+    const now = read(repository, snapshot);
+    assert.deepEqual([...now.keys()], ["one/a", "one/b", "one/c"]);
+    await assertVersions(project, now);
+  },
+);
 
 sqlTest(
   "a name that is removed and recreated within one run is in the next snapshot",

@@ -58,7 +58,13 @@ sqlTest("a recorded intent is committed with its page", async (project) => {
   const sqlWorker = await RestoreWorker.begin(project);
   await sqlWorker.page();
   assert.equal(await sqlWorker.recordIntent(version, false), true);
-  const written = { version, user_metadata: USER_METADATA, keeps: false, doubtful: false, put: null };
+  const written = {
+    version,
+    user_metadata: USER_METADATA,
+    keeps: false,
+    doubtful: false,
+    put: null,
+  };
   assert.deepEqual(await intents(project), [written]);
   await objects.upload("files", "a", { text: "bytes" });
   // `commit` requests the page again. A worker that continues does not: it has committed the page.
@@ -132,17 +138,20 @@ sqlTest("an intent without a committed upload stays unless no worker crashed", a
   assert.deepEqual((await intents(project)).map(({ put }) => put), [version]);
 });
 
-sqlTest("a user's later upload is not treated as the upload of an ended restore", async (project) => {
-  const { objects, version } = await createBackedUp(project);
-  const sqlWorker = await RestoreWorker.begin(project);
-  await sqlWorker.recordIntent(version, true);
-  await project.owner`
+sqlTest(
+  "a user's later upload is not treated as the upload of an ended restore",
+  async (project) => {
+    const { objects, version } = await createBackedUp(project);
+    const sqlWorker = await RestoreWorker.begin(project);
+    await sqlWorker.recordIntent(version, true);
+    await project.owner`
     update holdfast_private.runs set state = 'cancelled', started_at = now() - interval '3 days',
       ended_at = now() - interval '2 days' where kind = 'restore'`;
-  await objects.upload("files", "a", { text: "bytes" });
-  await project.owner`select holdfast_private.repair_overwritten_metadata()`;
-  assert.notDeepEqual(await userMetadataNow(project), USER_METADATA);
-});
+    await objects.upload("files", "a", { text: "bytes" });
+    await project.owner`select holdfast_private.repair_overwritten_metadata()`;
+    assert.notDeepEqual(await userMetadataNow(project), USER_METADATA);
+  },
+);
 
 sqlTest(
   "a later restore's metadata are kept, also after a delayed upload of an earlier one",
@@ -164,7 +173,11 @@ sqlTest(
     assert.deepEqual(await userMetadataNow(project), { edition: "2" });
     await objects.upload("files", "a", { text: "bytes" });
     await project.owner`select holdfast_private.repair_overwritten_metadata()`;
-    assert.deepEqual(await userMetadataNow(project), { edition: "2" }, "the metadata of the later restore");
+    assert.deepEqual(
+      await userMetadataNow(project),
+      { edition: "2" },
+      "the metadata of the later restore",
+    );
   },
 );
 

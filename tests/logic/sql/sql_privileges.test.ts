@@ -47,28 +47,35 @@ async function assertOutOfReach(owner: Connection, things: readonly Thing[]): Pr
   }
 }
 
-sqlTest("the API roles have no access to the schemas, according to Postgres's catalog", async (project) => {
-  const things = await everything(project.owner);
-  assert.ok(things.length > 150, `${things.length} were found`);
-  await assertOutOfReach(project.owner, things);
-});
+sqlTest(
+  "the API roles have no access to the schemas, according to Postgres's catalog",
+  async (project) => {
+    const things = await everything(project.owner);
+    assert.ok(things.length > 150, `${things.length} were found`);
+    await assertOutOfReach(project.owner, things);
+  },
+);
 
-sqlTest("the API roles have no access in a project with default grants on everything", async ({ owner }) => {
-  const all = API_ROLES.join(", ");
-  for (const kind of ["tables", "sequences", "functions", "types", "schemas"]) {
-    await owner.unsafe(`alter default privileges grant all on ${kind} to ${all}`);
-  }
-  await migrate(owner);
-  await owner.unsafe(`
+sqlTest(
+  "the API roles have no access in a project with default grants on everything",
+  async ({ owner }) => {
+    const all = API_ROLES.join(", ");
+    for (const kind of ["tables", "sequences", "functions", "types", "schemas"]) {
+      await owner.unsafe(`alter default privileges grant all on ${kind} to ${all}`);
+    }
+    await migrate(owner);
+    await owner.unsafe(`
     create table holdfast.later (id bigint generated always as identity);
     create view holdfast.later_view as select * from holdfast_private.settings;
     create function holdfast.later_function() returns text language sql return 'later';
     create table holdfast_private.later (id bigint generated always as identity);
     create view holdfast_private.later_view as select * from holdfast_private.settings;
     create function holdfast_private.later_function() returns text language sql return 'later';`)
-    .simple();
-  await assertOutOfReach(owner, await everything(owner));
-}, { unmigrated: true });
+      .simple();
+    await assertOutOfReach(owner, await everything(owner));
+  },
+  { unmigrated: true },
+);
 
 sqlTest("the worker cannot read objects created later", async ({ owner, worker }) => {
   for (const schema of ["holdfast", "holdfast_private"]) {
@@ -98,16 +105,22 @@ sqlTest("the worker may call exactly the functions that the code calls", async (
   assert.deepEqual(granted.map(({ name }) => name), called);
 });
 
-sqlTest("the worker is a member of no role, and no role is a member of the worker", async ({ owner }) => {
-  const [role] = await owner`
+sqlTest(
+  "the worker is a member of no role, and no role is a member of the worker",
+  async ({ owner }) => {
+    const [role] = await owner`
     select rolsuper, rolinherit, rolcreaterole, rolcreatedb, rolcanlogin, rolreplication, rolbypassrls
     from pg_roles where rolname = 'holdfast_worker'`;
-  assert.deepEqual(Object.values(role!).filter((may) => may), []);
-  const roles = await owner<{ member: string; of: string }[]>`
+    assert.deepEqual(Object.values(role!).filter((may) => may), []);
+    const roles = await owner<{ member: string; of: string }[]>`
     select distinct member::regrole::text, roleid::regrole::text as of from pg_auth_members
     where 'holdfast_worker'::regrole in (member, roleid)`;
-  assert.deepEqual(roles.map(({ member, of }) => [member, of]), [["postgres", "holdfast_worker"]]);
-});
+    assert.deepEqual(roles.map(({ member, of }) => [member, of]), [[
+      "postgres",
+      "holdfast_worker",
+    ]]);
+  },
+);
 
 sqlTest("the worker owns nothing and creates nothing permanent", async ({ owner }) => {
   const owned = await owner`

@@ -16,35 +16,38 @@ sqlTest("the worker cannot use the functions and views for users", async ({ work
   }
 });
 
-sqlTest("the schema holdfast has the functions and views for users and little else", async ({ owner }) => {
-  const names = await owner<{ name: string }[]>`
+sqlTest(
+  "the schema holdfast has the functions and views for users and little else",
+  async ({ owner }) => {
+    const names = await owner<{ name: string }[]>`
     select relname::text as name from pg_class
       where relnamespace = 'holdfast'::regnamespace and relkind <> 'c'
     union all
     select proname::text from pg_proc where pronamespace = 'holdfast'::regnamespace
     order by 1`;
-  assert.deepEqual(names.map(({ name }) => name), [
-    "audit",
-    "create_key",
-    "egress",
-    "estimate",
-    "failures",
-    "keys",
-    "nights",
-    "revoke_key",
-    "runs",
-    "schedule",
-    "set",
-    "settings",
-    "snapshots",
-    "start_scheduled_backup",
-    "status",
-    "unschedule",
-  ]);
-  const tables = await owner`
+    assert.deepEqual(names.map(({ name }) => name), [
+      "audit",
+      "create_key",
+      "egress",
+      "estimate",
+      "failures",
+      "keys",
+      "nights",
+      "revoke_key",
+      "runs",
+      "schedule",
+      "set",
+      "settings",
+      "snapshots",
+      "start_scheduled_backup",
+      "status",
+      "unschedule",
+    ]);
+    const tables = await owner`
     select relname from pg_class where relnamespace = 'holdfast'::regnamespace and relkind = 'r'`;
-  assert.deepEqual([...tables], []);
-});
+    assert.deepEqual([...tables], []);
+  },
+);
 
 sqlTest(
   "the views for users show no digest, and reading them changes nothing",

@@ -70,6 +70,9 @@ sqlTest(
     await createDeleted(project);
     const sqlWorker = await RestoreWorker.begin(project);
     await sqlWorker.page();
-    assert.deepEqual(await assignedBefore(await RestoreWorker.next(project, sqlWorker.owner)), NAMES);
+    assert.deepEqual(
+      await assignedBefore(await RestoreWorker.next(project, sqlWorker.owner)),
+      NAMES,
+    );
   },
 );

@@ -34,18 +34,21 @@ sqlTest("a restore plan has the same counts in one step and in many", async (pro
   assert.ok(many.steps > 20, `${many.steps} steps`);
 });
 
-sqlTest("the first hundred names that a restore would overwrite are listed in order", async (project) => {
-  const objects = new Objects(project.owner);
-  await objects.createBucket("files");
-  const names = Array.from({ length: 120 }, (_, each) => `${1000 + each}`);
-  for (const name of names) await objects.upload("files", name);
-  await runBackup(project, new Repository());
-  for (const name of names) await objects.upload("files", name, { text: "other" });
-  for (const { report } of [await plan(project), await plan(project, "latest", 7)]) {
-    assert.equal(report.to_compare, 120);
-    assert.deepEqual(report.would_overwrite, names.slice(0, 100).map((name) => `files/${name}`));
-  }
-});
+sqlTest(
+  "the first hundred names that a restore would overwrite are listed in order",
+  async (project) => {
+    const objects = new Objects(project.owner);
+    await objects.createBucket("files");
+    const names = Array.from({ length: 120 }, (_, each) => `${1000 + each}`);
+    for (const name of names) await objects.upload("files", name);
+    await runBackup(project, new Repository());
+    for (const name of names) await objects.upload("files", name, { text: "other" });
+    for (const { report } of [await plan(project), await plan(project, "latest", 7)]) {
+      assert.equal(report.to_compare, 120);
+      assert.deepEqual(report.would_overwrite, names.slice(0, 100).map((name) => `files/${name}`));
+    }
+  },
+);
 
 sqlTest("a restore plan of an empty repository counts nothing", async (project) => {
   await runBackup(project, new Repository());

@@ -173,25 +173,28 @@ sqlTest("unavailable objects are counted separately from failed ones", async (pr
   repository.read(next.snapshot);
 });
 
-sqlTest("totals are correct after every kind of change from snapshot to snapshot", async (project) => {
-  const { objects, repository } = await filled(project.owner);
-  await runBackup(project, repository);
-  const changes: (() => Promise<unknown>)[] = [
-    () => objects.upload("photos", "A", { text: "longer than it was" }),
-    () => objects.move("photos", "B/1", "photos", "moved"),
-    () => objects.move("photos", "moved", "photos", "and again"),
-    () => objects.remove("photos", "and again"),
-    () => objects.setUserMetadata("photos", "A", { n: "1" }),
-    () => Promise.resolve(),
-    () => project.owner`select holdfast.set('exclude', '["photos/e"]')`,
-  ];
-  for (const change of changes) {
-    await change();
-    const { snapshot } = await runBackup(project, repository);
-    assert.ok(snapshot);
-    repository.read(snapshot);
-  }
-});
+sqlTest(
+  "totals are correct after every kind of change from snapshot to snapshot",
+  async (project) => {
+    const { objects, repository } = await filled(project.owner);
+    await runBackup(project, repository);
+    const changes: (() => Promise<unknown>)[] = [
+      () => objects.upload("photos", "A", { text: "longer than it was" }),
+      () => objects.move("photos", "B/1", "photos", "moved"),
+      () => objects.move("photos", "moved", "photos", "and again"),
+      () => objects.remove("photos", "and again"),
+      () => objects.setUserMetadata("photos", "A", { n: "1" }),
+      () => Promise.resolve(),
+      () => project.owner`select holdfast.set('exclude', '["photos/e"]')`,
+    ];
+    for (const change of changes) {
+      await change();
+      const { snapshot } = await runBackup(project, repository);
+      assert.ok(snapshot);
+      repository.read(snapshot);
+    }
+  },
+);
 
 sqlTest("a listing of changes is the same by sequence and by name", async (project) => {
   const { objects, repository } = await filled(project.owner);

@@ -36,14 +36,17 @@ sqlTest(
   },
 );
 
-sqlTest("rows with prepared versioning columns are scanned while they are current", async (project) => {
-  const { repository } = await filled(project);
-  await runBackup(project, repository);
-  await project.admin`update storage.objects set archived_at = now() where name = 'a'`;
-  await project.admin`update storage.objects set is_delete_marker = true where name = 'b'`;
-  const { snapshot } = await runBackup(project, repository);
-  assert.equal(snapshot?.totals.objects, NAMES.length - 2);
-});
+sqlTest(
+  "rows with prepared versioning columns are scanned while they are current",
+  async (project) => {
+    const { repository } = await filled(project);
+    await runBackup(project, repository);
+    await project.admin`update storage.objects set archived_at = now() where name = 'a'`;
+    await project.admin`update storage.objects set is_delete_marker = true where name = 'b'`;
+    const { snapshot } = await runBackup(project, repository);
+    assert.equal(snapshot?.totals.objects, NAMES.length - 2);
+  },
+);
 
 sqlTest("no object of Holdfast depends on a column of Storage", async ({ owner }) => {
   const held = await owner`
@@ -74,34 +77,37 @@ const OTHER_TABLES: Record<string, string> = {
 };
 
 for (const [what, change] of Object.entries(OTHER_TABLES)) {
-  sqlTest(`a table ${what} is read although Holdfast was installed before the change`, async (project) => {
-    const { objects, repository } = await filled(project);
-    await runBackup(project, repository);
-    await project.admin.unsafe(`alter table storage.objects ${change}`);
-    // Only metadata of the rows is lost. All bytes are backed up.
-    const after = await runBackup(project, repository);
-    assert.equal(after.snapshot?.totals.objects, NAMES.length);
-    assert.deepEqual((await runBackup(project, repository)).scanned, []);
-    const [{ blobs }] = await project
-      .owner`select count(*)::int as blobs from holdfast_private.blobs`;
-    assert.equal(blobs, NAMES.length);
-    await objects.remove("photos", "a");
-    const last = await runBackup(project, repository);
-    assert.equal(last.snapshot?.totals.objects, NAMES.length - 1);
+  sqlTest(
+    `a table ${what} is read although Holdfast was installed before the change`,
+    async (project) => {
+      const { objects, repository } = await filled(project);
+      await runBackup(project, repository);
+      await project.admin.unsafe(`alter table storage.objects ${change}`);
+      // Only metadata of the rows is lost. All bytes are backed up.
+      const after = await runBackup(project, repository);
+      assert.equal(after.snapshot?.totals.objects, NAMES.length);
+      assert.deepEqual((await runBackup(project, repository)).scanned, []);
+      const [{ blobs }] = await project
+        .owner`select count(*)::int as blobs from holdfast_private.blobs`;
+      assert.equal(blobs, NAMES.length);
+      await objects.remove("photos", "a");
+      const last = await runBackup(project, repository);
+      assert.equal(last.snapshot?.totals.objects, NAMES.length - 1);
 
-    const [row] = await project
-      .owner`select bucket_id, name, version::text from storage.objects limit 1`;
-    const metadata = { owner_id: "somebody", type: "a/b", created_at: "2020-01-01T00:00:00Z" };
-    await project.owner`
+      const [row] = await project
+        .owner`select bucket_id, name, version::text from storage.objects limit 1`;
+      const metadata = { owner_id: "somebody", type: "a/b", created_at: "2020-01-01T00:00:00Z" };
+      await project.owner`
       select holdfast_private.patch_objects(${
-      project.owner.json([{ ...row, restored_version: row!.version, metadata }])
-    })`;
-    const [patched] = await project.owner`
+        project.owner.json([{ ...row, restored_version: row!.version, metadata }])
+      })`;
+      const [patched] = await project.owner`
       select created_at, metadata ->> 'mimetype' as type from storage.objects where name = ${
-      row!.name
-    }`;
-    assert.deepEqual({ ...patched }, { created_at: new Date(metadata.created_at), type: "a/b" });
-  });
+        row!.name
+      }`;
+      assert.deepEqual({ ...patched }, { created_at: new Date(metadata.created_at), type: "a/b" });
+    },
+  );
 }
 
 sqlTest("a very old row without a version is patched like any other", async (project) => {

@@ -33,25 +33,28 @@ sqlTest("the status of a first backup has its progress", async (project) => {
   assert.ok(now.running_since instanceof Date);
 });
 
-sqlTest("the status of a protected project has the totals of its last snapshot", async (project) => {
-  await filled(project);
-  await schedule(project);
-  const { snapshot } = await runBackup(project, new Repository(), {
-    act: (item) => item.name === "a" ? failed(item, "unavailable") : copied(item),
-  });
-  const now = await status(project);
-  assert.equal(now.verdict, "protected");
-  assert.deepEqual(
-    [now.last_snapshot, now.last_snapshot_state, now.objects, now.bytes, now.unavailable],
-    [snapshot?.id, "complete", "3", "2", "1"],
-  );
-  assert.deepEqual([now.failed, now.stale, now.assumed], ["0", "0", "0"]);
-  assert.deepEqual([now.running, now.error], [null, null]);
-  assert.match(now.last_snapshot_age, /^00:00:/);
-  assert.equal(now.schedule, "0 2 * * *");
-  assert.equal(now.next_backup_at.getUTCHours(), 2);
-  assert.ok(now.next_backup_at > new Date());
-});
+sqlTest(
+  "the status of a protected project has the totals of its last snapshot",
+  async (project) => {
+    await filled(project);
+    await schedule(project);
+    const { snapshot } = await runBackup(project, new Repository(), {
+      act: (item) => item.name === "a" ? failed(item, "unavailable") : copied(item),
+    });
+    const now = await status(project);
+    assert.equal(now.verdict, "protected");
+    assert.deepEqual(
+      [now.last_snapshot, now.last_snapshot_state, now.objects, now.bytes, now.unavailable],
+      [snapshot?.id, "complete", "3", "2", "1"],
+    );
+    assert.deepEqual([now.failed, now.stale, now.assumed], ["0", "0", "0"]);
+    assert.deepEqual([now.running, now.error], [null, null]);
+    assert.match(now.last_snapshot_age, /^00:00:/);
+    assert.equal(now.schedule, "0 2 * * *");
+    assert.equal(now.next_backup_at.getUTCHours(), 2);
+    assert.ok(now.next_backup_at > new Date());
+  },
+);
 
 sqlTest("the status describes each problem in words", async (project) => {
   await filled(project);
@@ -201,41 +204,44 @@ function utc(at: Date): string {
   return at.toISOString().replace("Z", "000Z");
 }
 
-sqlTest("backup_history has a row for each backup, newest first, ready for a chart", async (project) => {
-  const objects = await filled(project);
-  const repository = new Repository();
-  const first = await runBackup(project, repository);
-  await objects.move("files", "b", "files", "moved");
-  await objects.remove("files", "c");
-  const second = await runBackup(project, repository);
-  await project.owner`
+sqlTest(
+  "backup_history has a row for each backup, newest first, ready for a chart",
+  async (project) => {
+    const objects = await filled(project);
+    const repository = new Repository();
+    const first = await runBackup(project, repository);
+    await objects.move("files", "b", "files", "moved");
+    await objects.remove("files", "c");
+    const second = await runBackup(project, repository);
+    await project.owner`
     update holdfast_private.cursors set counters = '{"objects_copied": 2, "bytes_copied": 7, "s3_requests": 3,
       "objects_metadata": 1, "objects_held": 1, "storage_requests": 4}'
     where run = ${first.run} and stage = 'objects'`;
-  await project.owner`
+    await project.owner`
     update holdfast_private.runs set started_at = '2026-11-20T23:59:59Z', ended_at = '2026-11-21T00:01:01.25Z'
     where id = ${first.run}`;
-  const [newer, older, ...more] = await project
-    .owner`select *, day::text from holdfast.backup_history`;
-  assert.deepEqual(more, []);
-  assert.deepEqual([newer.snapshot, newer.moved, newer.removed, newer.objects], [
-    second.snapshot?.id,
-    "1",
-    "1",
-    "2",
-  ]);
-  assert.deepEqual([older.day, older.state, older.snapshot, older.snapshot_state], [
-    "2026-11-20",
-    "succeeded",
-    first.snapshot?.id,
-    "complete",
-  ]);
-  assert.deepEqual(
-    [older.seconds, older.copied, older.bytes_copied, older.metadata, older.moved, older.failed],
-    ["62.3", "2", "7", "2", "0", "0"],
-  );
-  assert.deepEqual([older.storage_requests, older.s3_requests, older.bytes], ["4", "3", "3"]);
-});
+    const [newer, older, ...more] = await project
+      .owner`select *, day::text from holdfast.backup_history`;
+    assert.deepEqual(more, []);
+    assert.deepEqual([newer.snapshot, newer.moved, newer.removed, newer.objects], [
+      second.snapshot?.id,
+      "1",
+      "1",
+      "2",
+    ]);
+    assert.deepEqual([older.day, older.state, older.snapshot, older.snapshot_state], [
+      "2026-11-20",
+      "succeeded",
+      first.snapshot?.id,
+      "complete",
+    ]);
+    assert.deepEqual(
+      [older.seconds, older.copied, older.bytes_copied, older.metadata, older.moved, older.failed],
+      ["62.3", "2", "7", "2", "0", "0"],
+    );
+    assert.deepEqual([older.storage_requests, older.s3_requests, older.bytes], ["4", "3", "3"]);
+  },
+);
 
 async function filled({ owner }: SqlProject) {
   const objects = new Objects(owner);

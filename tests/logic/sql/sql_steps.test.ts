@@ -61,22 +61,25 @@ async function openNames({ owner }: SqlProject): Promise<string[]> {
   return rows.map(({ name }) => name);
 }
 
-sqlTest("entries that a full listing lacks are closed in steps of a limited number of rows", async (project) => {
-  await held(project);
-  const run = await importing(project);
-  let steps = 0;
-  let before = 0;
-  for (let done = false; !done; steps++) {
-    done = await run.close(ALL);
-    const closed = (await closedNames(project)).length;
-    assert.ok(closed - before <= MAX_ROWS, `${closed - before} were closed in a step`);
-    before = closed;
-  }
-  // Each name has two entries, of which one was open.
-  assert.equal(steps, Math.floor(2 * OBJECTS / MAX_ROWS) + 1);
-  assert.equal(before, OBJECTS);
-  assert.deepEqual(await openNames(project), []);
-});
+sqlTest(
+  "entries that a full listing lacks are closed in steps of a limited number of rows",
+  async (project) => {
+    await held(project);
+    const run = await importing(project);
+    let steps = 0;
+    let before = 0;
+    for (let done = false; !done; steps++) {
+      done = await run.close(ALL);
+      const closed = (await closedNames(project)).length;
+      assert.ok(closed - before <= MAX_ROWS, `${closed - before} were closed in a step`);
+      before = closed;
+    }
+    // Each name has two entries, of which one was open.
+    assert.equal(steps, Math.floor(2 * OBJECTS / MAX_ROWS) + 1);
+    assert.equal(before, OBJECTS);
+    assert.deepEqual(await openNames(project), []);
+  },
+);
 
 sqlTest(
   "a page closes only what it covers, and the next page starts anew",

@@ -145,23 +145,26 @@ sqlTest("a refused start does not cancel posts", async (project) => {
   }
 });
 
-sqlTest("records of Holdfast's own pg_cron jobs are deleted after a week, and no others", async (project) => {
-  await schedule(project);
-  await project.admin`
+sqlTest(
+  "records of Holdfast's own pg_cron jobs are deleted after a week, and no others",
+  async (project) => {
+    await schedule(project);
+    await project.admin`
     insert into cron.job_run_details (jobid, database, username, command, status, start_time, end_time)
     select 1, current_database(), 'postgres', command, 'succeeded', now() - age, now() - age
     from unnest(array['select holdfast_private.tick()', 'select holdfast_private.housekeeping()',
         'select holdfast.start_scheduled_backup()', 'select 1']) as command,
       unnest(array[interval '6 days', interval '8 days']) as age`;
-  const [{ pruned }] = await project.owner`select holdfast_private.prune_job_runs() as pruned`;
-  assert.equal(pruned, 3);
-  const left = await project.admin`
+    const [{ pruned }] = await project.owner`select holdfast_private.prune_job_runs() as pruned`;
+    assert.equal(pruned, 3);
+    const left = await project.admin`
     select command from cron.job_run_details where end_time < now() - interval '7 days'`;
-  assert.deepEqual(left.map((row) => row.command), ["select 1"]);
-  await project.admin`revoke delete on cron.job_run_details from postgres, public`;
-  const [{ refused }] = await project.owner`select holdfast_private.prune_job_runs() as refused`;
-  assert.equal(refused, null);
-});
+    assert.deepEqual(left.map((row) => row.command), ["select 1"]);
+    await project.admin`revoke delete on cron.job_run_details from postgres, public`;
+    const [{ refused }] = await project.owner`select holdfast_private.prune_job_runs() as refused`;
+    assert.equal(refused, null);
+  },
+);
 
 async function schedule({ owner }: SqlProject) {
   await owner`select holdfast.schedule('0 2 * * *', ${URL})`;

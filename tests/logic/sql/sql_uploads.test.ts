@@ -7,34 +7,37 @@ import { Repository } from "./support/repository.ts";
 
 const SHA256 = "ab".repeat(32);
 
-sqlTest("the scan skips a large object, and each of its parts is recorded once", async (project) => {
-  const { sqlWorker, repository, lease } = await atUpload(project);
-  await begin(sqlWorker, lease, "first");
-  await part(sqlWorker, lease, 1);
-  await part(sqlWorker, lease, 2);
-  // The response to a commit was lost. The same part is recorded again.
-  await part(sqlWorker, lease, 2);
-  await sqlWorker.release(lease);
+sqlTest(
+  "the scan skips a large object, and each of its parts is recorded once",
+  async (project) => {
+    const { sqlWorker, repository, lease } = await atUpload(project);
+    await begin(sqlWorker, lease, "first");
+    await part(sqlWorker, lease, 1);
+    await part(sqlWorker, lease, 2);
+    // The response to a commit was lost. The same part is recorded again.
+    await part(sqlWorker, lease, 2);
+    await sqlWorker.release(lease);
 
-  const other = new SqlWorker(project.worker);
-  const again = await leased(other);
-  assert.deepEqual([again.stage, again.cursor], ["upload", lease.cursor]);
-  const state = await uploadState(other, again);
-  assert.equal(state.upload_id, "first");
-  assert.deepEqual(state.parts.map((each) => each.number), [1, 2]);
-  const item = state.object;
-  await done(other, again, {
-    ...item,
-    stored: { key: state.key, size: 20, sha256: SHA256, part_size: 8 },
-  });
-  const { snapshot } = await continueBackup(project, repository, again.run);
-  assert.ok(snapshot);
-  const line = repository.read(snapshot).get("files/large");
-  assert.deepEqual([line?.key, line?.version], ["data/large", item.version]);
-  const [{ left }] = await project
-    .owner`select count(*)::int as left from holdfast_private.uploads`;
-  assert.equal(left, 0);
-});
+    const other = new SqlWorker(project.worker);
+    const again = await leased(other);
+    assert.deepEqual([again.stage, again.cursor], ["upload", lease.cursor]);
+    const state = await uploadState(other, again);
+    assert.equal(state.upload_id, "first");
+    assert.deepEqual(state.parts.map((each) => each.number), [1, 2]);
+    const item = state.object;
+    await done(other, again, {
+      ...item,
+      stored: { key: state.key, size: 20, sha256: SHA256, part_size: 8 },
+    });
+    const { snapshot } = await continueBackup(project, repository, again.run);
+    assert.ok(snapshot);
+    const line = repository.read(snapshot).get("files/large");
+    assert.deepEqual([line?.key, line?.version], ["data/large", item.version]);
+    const [{ left }] = await project
+      .owner`select count(*)::int as left from holdfast_private.uploads`;
+    assert.equal(left, 0);
+  },
+);
 
 sqlTest("an upload that restarts discards the parts of the previous one", async (project) => {
   const { sqlWorker, lease } = await atUpload(project);

@@ -6,11 +6,11 @@ import { TestProject } from "../../support/project.ts";
 import { digestOf } from "../../../stack/repository_reader.ts";
 
 const MIB = 1024 * 1024;
-/** Names that no file system has as they are, or that are in each other's way as a file and a folder. */
+/** Names that no file system accepts, and names that conflict as a file and a folder. */
 const ODD_NAMES = ["a", "a/b", "c//d", "e/", " f ", "g'h\"$(i)`j`", "*?[k]", "-rf", "l".repeat(300)]
   .filter((name) => /^[A-Za-z0-9_/!.*'() &$=@;:+,?-]*$/.test(name));
 
-/** A project with odd, large, overwritten, deleted and missing objects, backed up twice. */
+/** A project with unusual, large, overwritten, deleted and missing objects, backed up twice. */
 async function backedUp(): Promise<TestProject> {
   const project = await TestProject.create();
   for (const bucket of ["files", "other files"]) await createBucket(project, bucket);
@@ -27,7 +27,7 @@ async function backedUp(): Promise<TestProject> {
   return project;
 }
 
-/** A project with little, of which one object was changed and one deleted since the first backup. */
+/** A small project. One object was changed and one deleted since the first backup. */
 async function littleBackedUp(): Promise<TestProject> {
   const project = await TestProject.create();
   await createBucket(project, "files");
@@ -39,12 +39,12 @@ async function littleBackedUp(): Promise<TestProject> {
   return project;
 }
 
-/** Fetches the script from the bucket and runs it as its guide says. */
+/** Fetches the script from the bucket and runs it as its guide describes. */
 async function recover(project: TestProject, folder: string, ...words: string[]) {
   return await recoverWith(project, folder, {}, ...words);
 }
 
-/** The same, with more in the environment. */
+/** Runs the script with additional environment variables. */
 async function recoverWith(
   project: TestProject,
   folder: string,
@@ -85,7 +85,7 @@ async function inFolder(act: (folder: string) => Promise<void>): Promise<void> {
   }
 }
 
-Deno.test("the script in the bucket restores the newest snapshot into a folder, and checks it", async () => {
+Deno.test("the script in the bucket restores the newest snapshot into a folder and verifies it", async () => {
   await using project = await backedUp();
   await inFolder(async (folder) => {
     const { code, said, complained } = await recover(project, folder);
@@ -100,7 +100,7 @@ Deno.test("the script in the bucket restores the newest snapshot into a folder, 
     );
     assert.deepEqual(await digestsBelow(restored), expected.sort());
     assert.equal(await Deno.readTextFile(join(restored, "files", "changed")), "new");
-    // Where a file and a folder have one name, it is always the folder's.
+    // If a file and a folder have the same name, the folder keeps it.
     assert.equal(await Deno.readTextFile(join(restored, "files", "a", "b")), "bytes of a/b");
     const lines = (await Deno.readTextFile(join(restored, "holdfast-entries.ndjson"))).split("\n");
     const changed = lines.map((line) => JSON.parse(line || "{}"))
@@ -109,7 +109,7 @@ Deno.test("the script in the bucket restores the newest snapshot into a folder, 
   });
 });
 
-Deno.test("a damaged object is told and not left behind, and a second start fetches what is missing", async () => {
+Deno.test("a damaged object is reported and removed, and a second run fetches missing objects", async () => {
   await using project = await littleBackedUp();
   await inFolder(async (folder) => {
     const { entries } = await project.reader.snapshot();
@@ -126,7 +126,7 @@ Deno.test("a damaged object is told and not left behind, and a second start fetc
   });
 });
 
-/** A project with names that a file system may take for one, and some that it may not. */
+/** A project with names that some file systems treat as equal, and names that some refuse. */
 async function alikeBackedUp(): Promise<TestProject> {
   const project = await TestProject.create();
   await createBucket(project, "files");
@@ -137,12 +137,12 @@ async function alikeBackedUp(): Promise<TestProject> {
   return project;
 }
 
-Deno.test("where a file system ignores case, names that differ in it alone are all kept", async () => {
+Deno.test("on a file system that ignores case, objects whose names differ in case are all kept", async () => {
   await using project = await alikeBackedUp();
   await inFolder(async (folder) => {
     const restored = join(folder, "restored");
     await Deno.mkdir(restored);
-    // By which the script finds that it is one.
+    // The script uses this to detect the file system.
     await Deno.writeTextFile(join(restored, ".HOLDFAST-CASE"), "");
     const { code, said, complained } = await recover(project, folder);
     assert.deepEqual([code, complained], [0, ""], said);
@@ -159,7 +159,7 @@ Deno.test("where a file system ignores case, names that differ in it alone are a
   });
 });
 
-Deno.test("where case matters, names keep it", async () => {
+Deno.test("on a case-sensitive file system, names keep their case", async () => {
   await using project = await alikeBackedUp();
   await inFolder(async (folder) => {
     assert.equal((await recover(project, folder)).code, 0);
@@ -179,10 +179,10 @@ done
 exit 0
 `;
 
-Deno.test("a file that another one takes the place of is not told as restored", async () => {
+Deno.test("a file that another file replaces is not reported as restored", async () => {
   await using project = await alikeBackedUp();
   await inFolder(async (folder) => {
-    // Two of the files are one to it, as to a file system that ignores case.
+    // This makes two of the files one, as a file system that ignores case does.
     const tools = join(folder, "tools");
     await Deno.mkdir(tools);
     await Deno.writeTextFile(join(tools, "mv"), ONE_FILE_OF_TWO, { mode: 0o755 });
@@ -194,7 +194,7 @@ Deno.test("a file that another one takes the place of is not told as restored", 
   });
 });
 
-Deno.test("an older snapshot is restored by its id; one that is not there is told", async () => {
+Deno.test("an older snapshot is restored by its id, and an unknown id is reported", async () => {
   await using project = await littleBackedUp();
   await inFolder(async (folder) => {
     const [oldest] = await project.reader.snapshotIds();
