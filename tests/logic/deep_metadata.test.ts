@@ -10,7 +10,7 @@ const DEPTH = 4_500;
 const DEEP = `{"x": 1.50, "deep": ${"[".repeat(DEPTH)}${"]".repeat(DEPTH)}}`;
 
 /** Reads user metadata as text, without parsing it. */
-async function saidOf(project: TestProject, name: string): Promise<string> {
+async function userMetadataText(project: TestProject, name: string): Promise<string> {
   const [row] = await project.sql<{ said: string }[]>`
     select user_metadata::text as said from storage.objects where name = ${name}`;
   return row!.said;
@@ -33,8 +33,8 @@ Deno.test("deeply nested user metadata are backed up, listed and restored unchan
   await using target = await TestProject.create({ repository: source.repository });
   const { result } = await target.restore();
   assert.equal(result.did.objects_restored, 2);
-  assert.equal(await saidOf(target, "deep"), DEEP);
-  assert.equal(await saidOf(target, "flat"), '{"a": "b"}');
+  assert.equal(await userMetadataText(target, "deep"), DEEP);
+  assert.equal(await userMetadataText(target, "flat"), '{"a": "b"}');
   const again = await target.restore({ overwrite: "if_changed" });
   assert.equal(again.result.did.objects_already_right, 2);
 });

@@ -10,21 +10,21 @@ import { tickToTheEnd } from "../support/tick.ts";
 /**
  * A project whose second snapshot has no record yet: the slice that writes the record is suspended.
  */
-interface Asleep {
+interface DelayedRecord {
   /** Objects of the second snapshot. */
-  then: Map<string, ReadObject>;
+  second: Map<string, ReadObject>;
   /** Resumes the slice. Its record is written long after the third snapshot's. */
-  wake(): Promise<void>;
+  writeRecord(): Promise<void>;
 }
 
-async function backedUpPastOneAsleep(project: TestProject): Promise<Asleep> {
+async function createWithDelayedRecord(project: TestProject): Promise<DelayedRecord> {
   await createBucket(project, "files");
   for (const name of ["same", "changed", "deleted"]) await upload(project, "files", name, "first");
   await project.backup();
   for (const name of ["changed", "deleted", "passing"]) {
     await upload(project, "files", name, "second");
   }
-  const then = await readObjects(project);
+  const second = await readObjects(project);
   await failAfterRecord(project);
   const [recordKey] = (await project.reader.keys("log/")).slice(-1);
   const record = await project.bucket.get(`holdfast/${recordKey}`);
@@ -32,17 +32,17 @@ async function backedUpPastOneAsleep(project: TestProject): Promise<Asleep> {
   await upload(project, "files", "changed", "third");
   await ok(project.storage.from("files").remove(["deleted", "passing"]));
   await project.backup();
-  return { then, wake: () => project.bucket.put(`holdfast/${recordKey}`, record!) };
+  return { second, writeRecord: () => project.bucket.put(`holdfast/${recordKey}`, record!) };
 }
 
 Deno.test("a record written after the next run's seal adds nothing to that run's snapshot", async () => {
   await using project = await TestProject.create();
-  const { then, wake } = await backedUpPastOneAsleep(project);
-  await wake();
+  const { second, writeRecord } = await createWithDelayedRecord(project);
+  await writeRecord();
   const ids = await project.reader.snapshotIds();
   assert.equal(ids.length, 3);
 
-  for (const [id, objects] of [[ids[1], then], [ids[2], await readObjects(project)]] as const) {
+  for (const [id, objects] of [[ids[1], second], [ids[2], await readObjects(project)]] as const) {
     await using target = await TestProject.create({ repository: project.repository });
     await target.restore({ snapshot: id! });
     const restored = await readObjects(target);
@@ -59,7 +59,7 @@ Deno.test("a record written after the next run's seal adds nothing to that run's
 
 Deno.test("a record written during the import of the next snapshot adds none of its lines", async () => {
   await using project = await TestProject.create();
-  const { wake } = await backedUpPastOneAsleep(project);
+  const { writeRecord } = await createWithDelayedRecord(project);
   // The log lacks the snapshot that both build on, so the third starts with the full listing.
   const [, first] = await project.reader.keys("log/");
   await project.bucket.remove(`holdfast/${first}`);
@@ -81,7 +81,7 @@ Deno.test("a record written during the import of the next snapshot adds none of 
     return cursor?.part === "1";
   });
   await reader.client.functionsIdle();
-  await wake();
+  await writeRecord();
   await stack.call("clearS3Faults", { bucket });
   await tickToTheEnd(reader, run);
   await reader.succeeded(run);

@@ -11,7 +11,7 @@ import { digestOf } from "../../stack/repository_reader.ts";
 const MIB = 1024 * 1024;
 
 /** Invalid metadata that SQL can write to a row. A backup must not stop or lose the bytes. */
-const ODD_METADATA: Record<string, string | null> = {
+const INVALID_METADATA: Record<string, string | null> = {
   null: null,
   text: '"some text"',
   list: "[1, 2]",
@@ -19,7 +19,7 @@ const ODD_METADATA: Record<string, string | null> = {
   "no size": '{"mimetype": "text/plain"}',
   "size is text": '{"size": "ten"}',
   "size is negative": '{"size": -1}',
-  "size is beyond all": '{"size": 1e30}',
+  "size exceeds every integer type": '{"size": 1e30}',
   "type is a number": '{"mimetype": 7, "cacheControl": {"a": 1}}',
   "type is 1 MB": JSON.stringify({ mimetype: "a".repeat(1_000_000) }),
 };
@@ -27,14 +27,14 @@ const ODD_METADATA: Record<string, string | null> = {
 Deno.test("a row's bytes are backed up for all metadata that SQL can write", async () => {
   await using project = await TestProject.create();
   await createBucket(project, "files");
-  for (const [name, metadata] of Object.entries(ODD_METADATA)) {
+  for (const [name, metadata] of Object.entries(INVALID_METADATA)) {
     await upload(project, "files", name, `bytes of ${name}`);
     await project.sql`
       update storage.objects set metadata = ${metadata}::text::jsonb where name = ${name}`;
   }
   const { document, entries } = await project.backupSnapshot();
   assert.deepEqual([document.state, document.totals.unavailable], ["complete", 0]);
-  for (const name of Object.keys(ODD_METADATA)) {
+  for (const name of Object.keys(INVALID_METADATA)) {
     const bytes = await project.reader.bytes(entries.get(`files/${name}`)!);
     assert.equal(digestOf(bytes), digestOf(new TextEncoder().encode(`bytes of ${name}`)), name);
   }
@@ -42,7 +42,7 @@ Deno.test("a row's bytes are backed up for all metadata that SQL can write", asy
   await using target = await TestProject.create({ repository: project.repository });
   await target.restore();
   const restored = await readObjects(target);
-  for (const name of Object.keys(ODD_METADATA)) {
+  for (const name of Object.keys(INVALID_METADATA)) {
     const bytes = new TextEncoder().encode(`bytes of ${name}`);
     assert.equal(restored.get(`files/${name}`)?.sha256, digestOf(bytes), name);
   }
@@ -95,7 +95,7 @@ const ROWS_BY_SQL: [name: string, version: string | null, code: string][] = [
   ["n".repeat(2_000), "v", "bytes_missing"],
   ["no version", null, "bytes_missing"],
   ["empty version", "", "bytes_missing"],
-  ["a version that leads away", "../../../etc/passwd", "bytes_missing"],
+  ["a version with path traversal", "../../../etc/passwd", "bytes_missing"],
 ];
 
 Deno.test("rows that only SQL can create are reported and affect no other object", async () => {
@@ -142,8 +142,8 @@ Deno.test("a wrong size is also reported for a large object", async () => {
   await using project = await TestProject.create();
   await createBucket(project, "files");
   // The part sizes match the row: only existing parts are read.
-  const LIES = [["too small", 9], ["one part too small", 16], ["too large", 30]] as const;
-  for (const [name, mib] of LIES) {
+  const WRONG_SIZES = [["too small", 9], ["one part too small", 16], ["too large", 30]] as const;
+  for (const [name, mib] of WRONG_SIZES) {
     await upload(project, "files", name, bytesOf(20 * MIB, mib));
     await project.sql`
       update storage.objects set metadata = metadata || jsonb_build_object('size', ${
@@ -153,7 +153,7 @@ Deno.test("a wrong size is also reported for a large object", async () => {
   }
   const { document, entries } = await project.backupSnapshot();
   assert.deepEqual([document.state, document.totals.unavailable], ["complete", 3]);
-  for (const [name] of LIES) {
+  for (const [name] of WRONG_SIZES) {
     const { key, code } = entries.get(`files/${name}`)!;
     assert.deepEqual([name, key, code], [name, undefined, "bytes_differ"]);
   }

@@ -7,7 +7,7 @@ import { TestProject } from "../support/project.ts";
 
 /** Blocks reads of a name's current row on this lock, except in the restore's own bucket. */
 const LOCK = 4711;
-const ASKING_WAITS = `
+const BLOCK_READS = `
   create or replace function holdfast_private.object_now(bucket_id text, name text) returns jsonb
     language plpgsql security definer set search_path = '' as $$
   begin
@@ -27,7 +27,7 @@ Deno.test("an object that a user uploads over a restored one is not treated as r
   });
   await project.backup();
   await ok(project.storage.from("files").remove(["a"]));
-  await project.client.applySql(ASKING_WAITS);
+  await project.client.applySql(BLOCK_READS);
 
   await using holder = connect(project.client.info.adminDatabaseUrl);
   await holder`select pg_advisory_lock(${LOCK})`;

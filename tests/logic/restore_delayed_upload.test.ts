@@ -49,11 +49,11 @@ Deno.test("the next tick repairs the row after a delayed upload over a restored 
   }
 });
 
-const THEIRS: [what: string, bytes: string, metadata?: Record<string, unknown>][] = [
+const USER_UPLOADS: [what: string, bytes: string, metadata?: Record<string, unknown>][] = [
   ["other bytes", BYTES.toUpperCase()],
   ["the same bytes with other user metadata", BYTES, { edition: 2 }],
 ];
-for (const [what, bytes, userMetadata] of THEIRS) {
+for (const [what, bytes, userMetadata] of USER_UPLOADS) {
   Deno.test(`an object that a user uploads over a restored one is kept: ${what}`, async () => {
     const { project: made } = await createRestored();
     await using project = made;

@@ -31,8 +31,8 @@ async function copiedNext(project: TestProject): Promise<number> {
 Deno.test("a dry run does not discard the work of an unfinished backup", async () => {
   await using project = await createUnsealed();
   const key = await project.key("restore");
-  const looked = await project.call("POST", "holdfast-restore/runs", { key, body: {} });
-  assert.equal(looked.body.result.objects, 1, JSON.stringify(looked.body));
+  const answer = await project.call("POST", "holdfast-restore/runs", { key, body: {} });
+  assert.equal(answer.body.result.objects, 1, JSON.stringify(answer.body));
   assert.equal(await copiedNext(project), 0);
 });
 

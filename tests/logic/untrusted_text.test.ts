@@ -6,7 +6,8 @@ import { createBucket, upload } from "../support/objects.ts";
 import { type Answer, TestProject } from "../support/project.ts";
 
 /** A NUL and a lone surrogate, which Postgres text refuses, and terminal escape sequences. */
-const STRANGE = 'no\0 \ud83d\r\n{"level":"error","code":"forged"}\u001b[2J\u009b31m\u2028\u202e!';
+const CONTROL_CHARACTERS =
+  'no\0 \ud83d\r\n{"level":"error","code":"forged"}\u001b[2J\u009b31m\u2028\u202e!';
 const NOT_PLAIN = /[\p{Cc}\p{Bidi_Control}\u2028\u2029]/u;
 
 async function createProject(): Promise<TestProject> {
@@ -39,7 +40,7 @@ Deno.test("Storage's text about an object does not end a backup", async () => {
   await project.addStorageFault({
     pathContains: "files/b",
     count: 100,
-    fault: { status: 400, message: STRANGE },
+    fault: { status: 400, message: CONTROL_CHARACTERS },
   });
   const { run, document } = await project.backupSnapshot();
   assert.deepEqual([document.state, run.counters.objects_copied], ["partial", 1]);
@@ -54,7 +55,7 @@ Deno.test("Storage's text about an object does not end a restore", async () => {
     route: "POST object",
     pathContains: "files/b",
     count: 100,
-    fault: { status: 413, message: STRANGE },
+    fault: { status: 413, message: CONTROL_CHARACTERS },
   });
   const { id, result } = await target.restore();
   assert.deepEqual([result.did.objects_restored, result.did.objects_failed], [1, 1]);
@@ -68,7 +69,12 @@ Deno.test("S3's text about a refusal is reported as plain text", async () => {
       bucket: project.repository.bucket,
       keyContains: "holdfast.json",
       count: 100,
-      fault: { kind: "error", status: 403, code: "AccessDenied", message: `${STRANGE}&#0;` },
+      fault: {
+        kind: "error",
+        status: 403,
+        code: "AccessDenied",
+        message: `${CONTROL_CHARACTERS}&#0;`,
+      },
     },
   });
   const run = await project.ended(await project.start("backup/runs"));

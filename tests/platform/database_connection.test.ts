@@ -12,24 +12,24 @@ const CUTS = 20;
  * Deno 2.1.4 may run callbacks that clearImmediate removed. postgres.js relies on clearImmediate
  * (porsager/postgres#1066), so a cut may end the isolate. The next request then gets a new isolate.
  */
-const EXPECTED_OF_CUTS = new Set(["200", "WORKER_ERROR"]);
+const EXPECTED_RESULTS = new Set(["200", "WORKER_ERROR"]);
 
 /**
  * Has callers call a function until `enough`. Returns all responses. `each` receives each
  * response's caller and the start of its request, from performance.now().
  */
-async function askMany(
+async function callMany(
   project: TestProject,
   enough: () => boolean,
-  each: (caller: number, askedAt: number) => void = () => {},
+  each: (caller: number, calledAt: number) => void = () => {},
 ): Promise<Answer[]> {
   const key = await project.key("read");
   const answers: Answer[] = [];
   await Promise.all(Array.from({ length: CALLERS }, async (_, caller) => {
     while (!enough()) {
-      const askedAt = performance.now();
+      const calledAt = performance.now();
       answers.push(await project.call("GET", "holdfast-api/runs", { key }));
-      each(caller, askedAt);
+      each(caller, calledAt);
     }
   }));
   return answers;
@@ -48,8 +48,8 @@ function count(answers: Answer[]): Record<string, number> {
 Deno.test("all of many concurrent callers get responses over one connection", async () => {
   await using project = await TestProject.create(ONE_PROCESS);
   const wanted = 1_000;
-  let asked = 0;
-  const answers = await askMany(project, () => asked++ >= wanted);
+  let calls = 0;
+  const answers = await callMany(project, () => calls++ >= wanted);
   assert.deepEqual(count(answers), { 200: wanted });
 });
 
@@ -59,8 +59,8 @@ Deno.test("a connection that is repeatedly cut during statements is opened again
   let cutAt = 0;
   const answeredSince = new Set<number>();
   let over = false;
-  const answers = askMany(project, () => over, (caller, askedAt) => {
-    if (askedAt >= cutAt) answeredSince.add(caller);
+  const answers = callMany(project, () => over, (caller, calledAt) => {
+    if (calledAt >= cutAt) answeredSince.add(caller);
   });
   try {
     while (cuts < CUTS) {
@@ -78,7 +78,7 @@ Deno.test("a connection that is repeatedly cut during statements is opened again
     over = true;
   }
   const counts = count(await answers);
-  const unexpected = Object.keys(counts).filter((what) => !EXPECTED_OF_CUTS.has(what));
+  const unexpected = Object.keys(counts).filter((what) => !EXPECTED_RESULTS.has(what));
   assert.deepEqual(unexpected, [], JSON.stringify(counts));
   await project.backup();
 });

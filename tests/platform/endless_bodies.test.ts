@@ -25,7 +25,7 @@ const ENDLESS: Record<string, { head: string; chunk: string; everyMs: number }> 
 };
 
 /** A function that reads such a body to its end does not respond. */
-const PATIENCE_MS = 90_000;
+const TIMEOUT_MS = 90_000;
 
 /** Sends a body without an end. Returns the response, which must arrive nevertheless. */
 async function sendEndless(
@@ -42,7 +42,7 @@ async function sendEndless(
     `apikey: ${key}`,
     head,
   ];
-  const giveUp = setTimeout(() => connection.close(), PATIENCE_MS);
+  const giveUp = setTimeout(() => connection.close(), TIMEOUT_MS);
   let answered = false;
   const sending = (async () => {
     await writeAll(connection, `${lines.join("\r\n")}\r\n\r\n`);

@@ -11,7 +11,7 @@ const REQUESTS = 200;
 const FUNCTIONS = ["holdfast-backup", "holdfast-restore", "holdfast-api"] as const;
 
 /** A request exactly as it is sent. The path is not normalised. */
-interface OddRequest {
+interface InvalidRequest {
   method: string;
   path: string;
   headers: [name: string, value: string][];
@@ -47,17 +47,26 @@ const path = fc.tuple(
 ).map(([name, segments]) => `/functions/v1/${[name, ...segments].join("/")}`);
 
 /** Keys without the required scope: malformed, unknown, and with the scope `read`. */
-const badKeys = (look: string) =>
+const badKeys = (readKey: string) =>
   fc.oneof(
-    fc.constantFrom("", "hf_", "null", "Bearer", "' or 1=1 --", "a".repeat(4_000), "\u00e9", look),
+    fc.constantFrom(
+      "",
+      "hf_",
+      "null",
+      "Bearer",
+      "' or 1=1 --",
+      "a".repeat(4_000),
+      "\u00e9",
+      readKey,
+    ),
     fc.tuple(fc.constantFrom("worker", "read", "operate", "restore"), hex(12), hex(64))
       .map(([scope, id, secret]) => `hf_${scope}_${id}_${secret}`),
   );
-const headers = (look: string) =>
+const headers = (readKey: string) =>
   fc.array(
     fc.oneof(
-      badKeys(look).map((key): [string, string] => ["apikey", key]),
-      badKeys(look).map((key): [string, string] => ["authorization", `Bearer ${key}`]),
+      badKeys(readKey).map((key): [string, string] => ["apikey", key]),
+      badKeys(readKey).map((key): [string, string] => ["authorization", `Bearer ${key}`]),
       fc.constantFrom<[string, string][]>(
         ["x-http-method-override", "DELETE"],
         ["x-forwarded-host", "evil.example"],
@@ -87,7 +96,7 @@ const body = fc.oneof(
 );
 
 /** Sends a request over its own connection and reads until the connection closes. */
-async function send(url: string, request: OddRequest): Promise<RawAnswer> {
+async function send(url: string, request: InvalidRequest): Promise<RawAnswer> {
   const { hostname, port } = new URL(url);
   using connection = await Deno.connect({ hostname, port: Number(port) });
   const lines = [
@@ -114,7 +123,7 @@ async function send(url: string, request: OddRequest): Promise<RawAnswer> {
 /**
  * Asserts a refusal with a code of the error catalogue, or the list that the scope `read` allows.
  */
-function assertInOrder({ status, head, body }: RawAnswer, what: OddRequest): void {
+function assertRefused({ status, head, body }: RawAnswer, what: InvalidRequest): void {
   const shown = JSON.stringify({ ...what, body: new TextDecoder().decode(what.body) }).slice(
     0,
     500,
@@ -130,30 +139,30 @@ function assertInOrder({ status, head, body }: RawAnswer, what: OddRequest): voi
 
 Deno.test("every invalid request is refused with a documented error, and no run starts", async () => {
   await using project = await TestProject.create(ONE_PROCESS);
-  const look = await project.key("read");
+  const readKey = await project.key("read");
   const [before] = await counts(project);
   const request = fc.record({
     method: fc.constantFrom("GET", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "HEAD"),
     path,
-    headers: headers(look),
+    headers: headers(readKey),
     body,
   });
   await fc.assert(
     fc.asyncProperty(request, async (odd) => {
       const answer = await send(project.url, odd);
-      assertInOrder(answer, odd);
-      assert.ok(!answer.body.includes(look), "the key is in the answer");
+      assertRefused(answer, odd);
+      assert.ok(!answer.body.includes(readKey), "the key is in the answer");
     }),
     { numRuns: REQUESTS },
   );
   assert.deepEqual((await counts(project))[0], before);
   const logs = (await project.client.functionLogs()).map(({ text }) => text).join("\n");
-  assert.ok(!logs.includes(look), "the key is in the log");
+  assert.ok(!logs.includes(readKey), "the key is in the log");
   await project.backup();
 });
 
 /** Whether a body is a valid empty request. */
-function isNothing(bytes: Uint8Array): boolean {
+function isEmptyBody(bytes: Uint8Array): boolean {
   return ["", "{}"].includes(new TextDecoder().decode(bytes).replace(/\s/g, ""));
 }
 
@@ -168,7 +177,7 @@ Deno.test("a valid key with an invalid body starts no run", async () => {
   );
   await fc.assert(
     fc.asyncProperty(route, body, async ([path, key], body) => {
-      fc.pre(!isNothing(body));
+      fc.pre(!isEmptyBody(body));
       const request = { method: "POST", path: `/functions/v1/${path}`, body };
       const answer = await send(project.url, { ...request, headers: [["apikey", key!]] });
       assert.equal(answer.status, 400, `${path}: ${new TextDecoder().decode(body).slice(0, 300)}`);

@@ -54,12 +54,12 @@ const packed = (text: string) => new Uint8Array(gzipSync(text));
 const NO_ONE = "00000000-0000-4000-8000-000000000000";
 
 /** Forgeries for which a snapshot must be refused completely, each with its error message. */
-const LIES: [what: string, lie: (forgery: Forgery) => Unfit | void, message: RegExp][] = [
-  ["a part of far too much text", ({ lines }) => {
+const FORGERIES: [what: string, falsify: (forgery: Forgery) => Unfit | void, message: RegExp][] = [
+  ["a part that is too large when unpacked", ({ lines }) => {
     lines.push(" ".repeat(200 * 1024 * 1024));
   }, /lists\/[0-9a-f]{64}\.ndjson\.gz can't be unpacked/],
   [
-    "a part outside of the prefix",
+    "a part outside the prefix",
     changePart({ key: "../other/lists/a.ndjson.gz" }),
     /parts.0.key/,
   ],
@@ -67,64 +67,72 @@ const LIES: [what: string, lie: (forgery: Forgery) => Unfit | void, message: Reg
     document.parts[0]!.key = `snapshots/${record.snapshot}.json`;
   }, /parts.0.key/],
   ["a part that is an object's bytes", changePart({ key: "data/files/a/b" }), /parts.0.key/],
-  ["a part that is named twice", ({ document }) => {
+  ["a part that is listed twice", ({ document }) => {
     document.parts.push(document.parts[0]!);
   }, /parts name one part twice/],
-  ["a part of a snapshot to come", changePart({ sequence: 1_000 }), /parts are of later snapshots/],
-  ["a part with other bytes than its digest's", () => ({ part: packed("{}\n") }), /its digest/],
-  ["a part that is no gzip", ({ document }) => {
+  ["a part of a later snapshot", changePart({ sequence: 1_000 }), /parts are of later snapshots/],
+  ["a part whose bytes differ from its digest", () => ({ part: packed("{}\n") }), /its digest/],
+  ["a part that is not gzip", ({ document }) => {
     const part = new TextEncoder().encode("no gzip");
     Object.assign(document.parts[0]!, { key: `lists/${digestOf(part)}.ndjson.gz`, bytes: 7 });
     return { part };
   }, /lists\//],
-  ["a part with more lines than are named", changePart({ entries: 1 }), /lines instead of 1/],
-  ["a part that is larger than is named", changePart({ bytes: 1 }), /larger than 1 bytes/],
-  ["other bytes than the record's digest", () => ({ behindDocument: " " }), /what the log says/],
-  ["a record of a snapshot that is not there", ({ record }) => {
+  ["a part with more lines than its count", changePart({ entries: 1 }), /lines instead of 1/],
+  ["a part that exceeds its size", changePart({ bytes: 1 }), /larger than 1 bytes/],
+  [
+    "a document whose bytes differ from the digest in its record",
+    () => ({ behindDocument: " " }),
+    /what the log says/,
+  ],
+  ["a record of a missing snapshot", ({ record }) => {
     record.snapshot = "20200101T000000Z-9";
   }, /in the log and not there/],
   ["a record of another sequence", ({ record }) => {
     record.sequence = 999;
   }, /says that it is record 999/],
-  ["a record that is no snapshot's", ({ record }) => {
+  ["a record with an invalid snapshot id", ({ record }) => {
     record.snapshot = "../../holdfast";
   }, /log\/\d{16}.json: snapshot/],
   ["another snapshot's id", changeDocument({ id: "20200101T000000Z-9" }), /says that it is 2020/],
   ["another repository's id", changeDocument({ repository_id: NO_ONE }), /of the repository 0000/],
   ["a newer format", changeDocument({ format: 99 }), /format 99/],
-  ["a need that nobody knows", changeDocument({ requires: ["trust"] }), /trust/],
+  ["an unknown required feature", changeDocument({ requires: ["trust"] }), /trust/],
   [
-    "a need that would be a line of the log",
+    "a required feature with control characters",
     changeDocument({
       requires: ['a\n{"level":"error","code":"forged"}\r\u001b[2J\u009b2J\u2028'],
     }),
     /forged/,
   ],
-  ["a text that no database stores", changeDocument({ policies: [{ qual: "\0" }] }), /can't store/],
   [
-    "policies nested beyond measure",
+    "a text that Postgres cannot store",
+    changeDocument({ policies: [{ qual: "\0" }] }),
+    /can't store/,
+  ],
+  [
+    "policies nested too deeply",
     changeDocument({ policies: [{ a: nested(5_000) }] }),
     /can't store/,
   ],
   ["a bucket without a name", changeDocument({ buckets: [{ id: "files" }] }), /buckets.0.name/],
-  ["a bucket that is named twice", ({ document }) => {
+  ["a bucket that is listed twice", ({ document }) => {
     document.buckets.push(document.buckets[0]!);
   }, /buckets name one bucket twice/],
-  ...[1.5, 1e30, "5"].map((limit): typeof LIES[number] => [
+  ...[1.5, 1e30, "5"].map((limit): typeof FORGERIES[number] => [
     `a bucket's limit of ${limit}`,
     ({ document }) => void Object.assign(document.buckets[0]!, { file_size_limit: limit }),
     /buckets.0.file_size_limit/,
   ]),
   [
-    "far too many policies",
+    "too many values",
     changeDocument({ policies: Array(1_500_000).fill({}) }),
     /more than \d+ values/,
   ],
-  ["more items than anybody has", changeDocument({ policies: Array(100_001).fill({}) }), /items/],
-  ["a record that goes on and on", ({ record }) => {
+  ["more items than the limit", changeDocument({ policies: Array(100_001).fill({}) }), /items/],
+  ["a record that is too long", ({ record }) => {
     Object.assign(record, { at: "x".repeat(60_000) });
   }, /log\/\d{16}.json: at/],
-  ["a bucket of odd settings", ({ document }) => {
+  ["a bucket with invalid settings", ({ document }) => {
     Object.assign(document.buckets[0]!, { allowed_mime_types: "image/png" });
   }, /allowed_mime_types/],
   ...[
@@ -136,13 +144,15 @@ const LIES: [what: string, lie: (forgery: Forgery) => Unfit | void, message: Reg
     "lists/a",
     "holdfast.json",
     "http://169.254.169.254/latest",
-  ].map((key): typeof LIES[number] => [`an entry at ${key}`, changeLine({ key }), /line 1: key/]),
-  ...["{", "[".repeat(100_000), '"\\u0000"'].map((text): typeof LIES[number] => [
-    "user metadata that are no JSON",
+  ].map((
+    key,
+  ): typeof FORGERIES[number] => [`an entry at ${key}`, changeLine({ key }), /line 1: key/]),
+  ...["{", "[".repeat(100_000), '"\\u0000"'].map((text): typeof FORGERIES[number] => [
+    "user metadata that are not JSON",
     changeLine({ user_metadata_text: text }),
     /user_metadata_text is no JSON/,
   ]),
-  ["a line for the second time", ({ lines, document }) => {
+  ["a repeated line", ({ lines, document }) => {
     lines.push(lines[0]!);
     document.parts[0]!.entries = lines.length;
   }, /for the second time/],
@@ -173,8 +183,8 @@ Deno.test("an import and a restore read nothing from a snapshot with forged data
     limits: "selfHosted",
     ...ONE_PROCESS,
   });
-  for (const [what, lie, message] of LIES) {
-    const undo = await forge(source, lie);
+  for (const [what, falsify, message] of FORGERIES) {
+    const undo = await forge(source, falsify);
     for (const path of ["backup/imports", "restore/runs"] as const) {
       const { code, message: reported } = await refusal(target, path);
       assert.match(code, /^repository_(damaged|format_unsupported)$/, `${path}: ${what}`);

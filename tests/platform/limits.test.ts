@@ -17,7 +17,7 @@ const MIB = 1024 * 1024;
 const ignore = Deno.build.os !== "linux";
 
 /** Time limit for work that is quick on an idle machine and slow on a busy one. */
-const PATIENCE_SECONDS = 300;
+const TIMEOUT_SECONDS = 300;
 
 /**
  * Roughly what one isolate copies within its CPU budget. If the runtime cannot measure CPU, the
@@ -47,7 +47,7 @@ async function ended(project: TestProject, run: string): Promise<void> {
     }
     return false;
   };
-  await eventually(`the end of run ${run}`, hasEnded, PATIENCE_SECONDS).catch(async (error) => {
+  await eventually(`the end of run ${run}`, hasEnded, TIMEOUT_SECONDS).catch(async (error) => {
     const isolates = await project.client.isolates();
     throw new Error(`${error.message}\n${JSON.stringify(isolates)}`);
   });
@@ -66,7 +66,7 @@ async function countKilled(project: TestProject): Promise<number> {
 }
 
 /** Runs `act` and asserts that every isolate of the function ended normally. */
-async function inGoodOrder(
+async function assertEndedNormally(
   project: TestProject,
   name: string,
   act: () => Promise<void>,
@@ -104,7 +104,7 @@ if (Deno.env.has(NIGHTLY_VARIABLE)) {
 }
 
 /** The same source with its own repository. */
-async function backUpAnew(
+async function backUpToNewRepository(
   project: TestProject,
   platform: Platform,
   mode: "shared" | "per_post",
@@ -113,7 +113,7 @@ async function backUpAnew(
   await project.client.setSecrets({ HOLDFAST_S3_PREFIX: prefix });
   await project.client.call("setFunctionsMode", { mode });
   await project.client.call("setFunctionsLimits", { limits: platform });
-  await inGoodOrder(project, "holdfast-backup", async () => {
+  await assertEndedNormally(project, "holdfast-backup", async () => {
     const run = await project.start("backup/runs");
     // Waiting for a refused post never ends.
     await ended(project, run);
@@ -132,7 +132,7 @@ Deno.test({
     await schedule(project);
     await createBucket(project, "files");
     await uploadMany(project, "files", MANY, 1_000);
-    for (const [platform, mode] of PLATFORMS) await backUpAnew(project, platform, mode);
+    for (const [platform, mode] of PLATFORMS) await backUpToNewRepository(project, platform, mode);
   },
 });
 
@@ -143,13 +143,13 @@ Deno.test({
     const limits = "selfHosted";
     await using source = await TestProject.create({ limits });
     await schedule(source);
-    await createBucket(source, "whole");
-    await uploadMany(source, "whole", 16, 8 * MIB);
+    await createBucket(source, "complete");
+    await uploadMany(source, "complete", 16, 8 * MIB);
     await createBucket(source, "parts");
     await uploadMany(source, "parts", 3, 20 * MIB);
     await createBucket(source, "middling");
     await uploadMany(source, "middling", 60, MIB);
-    await inGoodOrder(source, "holdfast-backup", async () => {
+    await assertEndedNormally(source, "holdfast-backup", async () => {
       const run = await source.start("backup/runs");
       await ended(source, run);
       await source.succeeded(run);
@@ -158,7 +158,7 @@ Deno.test({
 
     await using target = await TestProject.create({ limits, repository: source.repository });
     await schedule(target);
-    await inGoodOrder(target, "holdfast-restore", async () => {
+    await assertEndedNormally(target, "holdfast-restore", async () => {
       const run = await target.start("restore/runs", { dry_run: false });
       await ended(target, run);
       await target.succeeded(run);

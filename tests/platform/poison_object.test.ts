@@ -27,7 +27,7 @@ async function createProject(): Promise<TestProject> {
 /**
  * Kills each isolate of a function that sends a matching request to Storage, until the run ends.
  */
-async function killWhoever(
+async function killSenders(
   project: TestProject,
   run: string,
   { functionName, method, locations }: {
@@ -45,7 +45,7 @@ async function killWhoever(
     });
   }
   let kills = 0;
-  while (await untilAskedOrEnded(project, run, method, locations)) {
+  while (await untilRequestOrEnd(project, run, method, locations)) {
     assert.ok(await project.client.killFunction(functionName) > 0);
     assert.ok(++kills <= 5, "the object is tried again and again");
     await project.client.call("resetStorageRequests", {});
@@ -56,7 +56,7 @@ async function killWhoever(
   return kills;
 }
 
-async function untilAskedOrEnded(
+async function untilRequestOrEnd(
   project: TestProject,
   run: string,
   method: string,
@@ -82,7 +82,7 @@ Deno.test("an object that kills every isolate is skipped and recorded after thre
     method: "GET",
     locations: [POISON_OBJECT, IN_SCRATCH],
   };
-  assert.equal(await killWhoever(project, run, workers), 5, "two in a page, three alone");
+  assert.equal(await killSenders(project, run, workers), 5, "two in a page, three alone");
 
   const { counters, result } = await project.succeeded(run);
   assert.equal(counters.objects_failed, 1);
@@ -110,7 +110,7 @@ Deno.test("the first object of a page is skipped after three crashes", async () 
   await using project = await createProject();
   const run = await project.start("backup/runs");
   const workers = { functionName: "holdfast-backup", method: "GET", locations: ["object-00"] };
-  assert.equal(await killWhoever(project, run, workers), 3);
+  assert.equal(await killSenders(project, run, workers), 3);
   assert.equal((await project.succeeded(run)).counters.objects_failed, 1);
 });
 
@@ -122,7 +122,7 @@ Deno.test("a large object that kills every isolate is skipped and recorded", asy
   await upload(project, "files", "small", "small");
   const run = await project.start("backup/runs");
   const workers = { functionName: "holdfast-backup", method: "GET", locations: ["files/large"] };
-  assert.equal(await killWhoever(project, run, workers), 3);
+  assert.equal(await killSenders(project, run, workers), 3);
   assert.equal((await project.succeeded(run)).counters.objects_failed, 1);
   assert.deepEqual(await project.reader.keys("data/"), [
     (await project.reader.snapshot()).entries.get("files/small")!.key,
@@ -141,7 +141,7 @@ Deno.test("an entry that kills every isolate is skipped by the restore and recor
     method: "POST",
     locations: [POISON_OBJECT, IN_SCRATCH],
   };
-  assert.equal(await killWhoever(target, run, workers), 5);
+  assert.equal(await killSenders(target, run, workers), 5);
   const { counters } = await target.succeeded(run);
   assert.equal(counters.objects_failed, 1);
   const restored = await readObjects(target);

@@ -76,14 +76,14 @@ export const GROUPS: readonly Group[] = [
   { name: "unit", about: "pure logic", paths: ["unit"], deno: "current", parallel: true },
   {
     name: "unit-2.1.4",
-    about: "the same of what ships, on the Deno of Edge Runtime",
+    about: "unit tests of the shipped code, on the Deno of Edge Runtime",
     paths: ["unit/supabase"],
     deno: EDGE_RUNTIME_DENO,
     parallel: true,
   },
   {
     name: "conformance",
-    about: "the emulators behave as the real parts do",
+    about: "the emulators behave like the real services",
     paths: ["conformance"],
     without: ["conformance/edge"],
     deno: "current",
@@ -92,7 +92,7 @@ export const GROUPS: readonly Group[] = [
   },
   {
     name: "conformance-edge",
-    about: "so does the emulator of Edge Runtime, whose limits need a quiet machine",
+    about: "the emulator of Edge Runtime behaves as the real one; needs a quiet machine",
     paths: ["conformance/edge"],
     deno: "current",
     stack: "packaged",
@@ -116,25 +116,25 @@ export const GROUPS: readonly Group[] = [
   },
   {
     name: "logic",
-    about: "what the functions do, in the stack's process",
+    about: "the functions, in the process of the stack",
     paths: ["logic"],
     deno: "current",
     stack: "packaged",
     parallel: true,
   },
   platform("platform", SELF_HOSTED, {
-    about: "what is about processes, on the Deno and the limits of Edge Runtime",
+    about: "functions as processes, with the Deno and the limits of Edge Runtime",
     stack: "pg_cron",
     without: [...COMMANDS, ...LIMITED, "platform/recovery"],
     parallel: true,
   }),
   platform("platform-limits", SELF_HOSTED, {
-    about: "isolates held to their CPU, memory and time",
+    about: "CPU, memory and time limits of isolates",
     stack: "pg_cron",
     paths: LIMITED,
   }),
   platform("commands", HOSTED, {
-    about: "commands, the demo, and what the documents say",
+    about: "commands, the demo, and the commands in the documents",
     stack: "packaged",
     paths: COMMANDS,
     parallel: true,
@@ -147,14 +147,14 @@ export const GROUPS: readonly Group[] = [
     parallel: true,
   }),
   platform("recovery", HOSTED, {
-    about: "the recovery script, by the AWS CLI",
+    about: "the recovery script, with the AWS CLI",
     stack: "packaged",
     paths: ["platform/recovery"],
     needs: "awscli",
   }),
   {
     name: "simulation",
-    about: "every invariant holds, whatever dies or loses an answer",
+    about: "every invariant holds under random crashes and lost responses",
     paths: ["simulation"],
     deno: "current",
   },
@@ -163,7 +163,7 @@ export const GROUPS: readonly Group[] = [
     { deno: EDGE_RUNTIME_DENO, mode: "shared", limits: "selfHosted" } as const,
   ].map((each) =>
     platform(`processes-${each.limits}-${each.mode}`, each, {
-      about: "all that calls functions, as processes on the Deno of Edge Runtime",
+      about: "all tests of functions, as processes on the Deno of Edge Runtime",
       stack: "packaged",
       paths: ["logic", "platform"],
       without: [...COMMANDS, "logic/sql", "platform/recovery"],

@@ -42,9 +42,9 @@ export function usage(): string {
   return `deno task test [options] [group ...] [-- arguments for deno test]
 
 Runs all tests, or the groups whose names begin with the given words. Ends
-"N passed, N failed", with the time and the CPU of each group before it.
+"N passed, N failed", after the time and the CPU of each group.
 
-  --nightly   also the groups marked so, and more cases in the others
+  --nightly   also the groups marked nightly, and more cases in the others
   -h, --help  this text
 
   HOLDFAST_TEST_REQUIRE=pg_cron,radosgw,awscli fails where one of these is missing.

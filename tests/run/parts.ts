@@ -6,9 +6,9 @@ export type Part = "pg_cron" | "radosgw" | "awscli";
 
 /** Description of each part, for the message if it is missing. */
 const PARTS: Readonly<Record<Part, string>> = {
-  pg_cron: `a PostgreSQL with pg_cron, in ${BIN_DIRECTORY_VARIABLE} or as Debian installs it`,
+  pg_cron: `a PostgreSQL with pg_cron, in ${BIN_DIRECTORY_VARIABLE} or from Debian`,
   radosgw: "Ceph's S3 server: radosgw, ceph-mon and ceph-osd of Debian",
-  awscli: "the AWS CLI and jq, of Debian's packages of these names",
+  awscli: "the AWS CLI and jq, from Debian",
 };
 
 /** The environment variable with the required parts. If one is missing, the run of tests fails. */

@@ -35,15 +35,15 @@ export function startEcho(): EchoServer {
     if (requests.length % (ENCODINGS.length + 1) === 0) {
       return Response.redirect(`http://127.0.0.1:${trap.addr.port}/latest/meta-data`, 307);
     }
-    const said = ["authorization", "apikey"].map((name) => request.headers.get(name))
+    const repeated = ["authorization", "apikey"].map((name) => request.headers.get(name))
       .filter((value) => value !== null).map(encode).join(" and ");
-    const headers = { "x-was-sent": said, etag: `"${said}"` };
+    const headers = { "x-was-sent": repeated, etag: `"${repeated}"` };
     return pathname.startsWith("/storage/v1/")
-      ? Response.json({ statusCode: "400", error: "Odd", message: said, code: "Odd" }, {
+      ? Response.json({ statusCode: "400", error: "Odd", message: repeated, code: "Odd" }, {
         status: 400,
         headers,
       })
-      : new Response(`<Error><Code>Odd</Code><Message>${said}</Message></Error>`, {
+      : new Response(`<Error><Code>Odd</Code><Message>${repeated}</Message></Error>`, {
         status: 400,
         headers,
       });

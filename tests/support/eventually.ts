@@ -1,5 +1,5 @@
 /** Time limit of a test for an expected event, in seconds. */
-const PATIENCE_SECONDS = 60;
+const TIMEOUT_SECONDS = 60;
 
 /**
  * Waits until `condition` returns true, by polling.
@@ -9,7 +9,7 @@ const PATIENCE_SECONDS = 60;
 export async function eventually(
   what: string,
   condition: () => Promise<boolean> | boolean,
-  seconds = PATIENCE_SECONDS,
+  seconds = TIMEOUT_SECONDS,
 ): Promise<void> {
   const deadline = Date.now() + seconds * 1000;
   while (!await condition()) {

@@ -15,10 +15,10 @@ export interface Hold extends AsyncDisposable {
  * Delays a read of an object until `letRead`: the next read, or the one after `skip` reads. Call it
  * before the run starts.
  */
-export async function slowRead(project: TestProject, place: string, skip = 0): Promise<void> {
+export async function slowRead(project: TestProject, location: string, skip = 0): Promise<void> {
   await project.addStorageFault({
     route: "GET object/authenticated",
-    pathContains: place,
+    pathContains: location,
     skip,
     fault: { delayMilliseconds: READ_MILLISECONDS },
   });
@@ -30,14 +30,14 @@ export async function letRead(project: TestProject): Promise<void> {
 }
 
 /** Waits until a read of an object is in progress. */
-export async function untilRead(project: TestProject, place: string): Promise<void> {
-  await eventually(`a read of ${place}`, () => isBeingRead(project, place));
+export async function untilRead(project: TestProject, location: string): Promise<void> {
+  await eventually(`a read of ${location}`, () => isBeingRead(project, location));
 }
 
-async function isBeingRead(project: TestProject, place: string): Promise<boolean> {
+async function isBeingRead(project: TestProject, location: string): Promise<boolean> {
   const { records } = await project.client.storageRequests();
   return records.some(({ method, path, status }) =>
-    method === "GET" && path.includes(place) && status === 0
+    method === "GET" && path.includes(location) && status === 0
   );
 }
 
@@ -46,12 +46,12 @@ async function isBeingRead(project: TestProject, place: string): Promise<boolean
  * `location`, so nothing is committed before `release`. The run's own lock_timeout does not apply,
  * because it requests the lock only after the read.
  */
-export async function holdRun(project: TestProject, run: string, place: string): Promise<Hold> {
-  await untilRead(project, place);
+export async function holdRun(project: TestProject, run: string, location: string): Promise<Hold> {
+  await untilRead(project, location);
   const sql = connect(project.client.info.adminDatabaseUrl);
   await sql`begin`;
   await sql`select from holdfast_private.runs where id = ${run} for update`;
-  assert.ok(await isBeingRead(project, place), "the read ended before the run was held");
+  assert.ok(await isBeingRead(project, location), "the read ended before the run was held");
   let released: Promise<void> | undefined;
   const end = async () => {
     await letRead(project);

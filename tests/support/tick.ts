@@ -2,7 +2,7 @@ import { eventually } from "./eventually.ts";
 import type { TestProject } from "./project.ts";
 
 /** Time limit for work that is quick on an idle machine and slow on a busy one. */
-const PATIENCE_SECONDS = 300;
+const TIMEOUT_SECONDS = 300;
 
 /** Schedules backups at a time that tests never reach, so that the tick exists. */
 export async function schedule(project: TestProject): Promise<void> {
@@ -36,5 +36,5 @@ export async function tickToTheEnd(project: TestProject, run: string): Promise<v
     await expireLeases(project);
     await tick(project);
     return false;
-  }, PATIENCE_SECONDS);
+  }, TIMEOUT_SECONDS);
 }

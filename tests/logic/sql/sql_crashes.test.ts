@@ -27,12 +27,12 @@ async function leased(sqlWorker: SqlWorker): Promise<Lease> {
 }
 
 /** The crash state that a lease reports to its worker. */
-function fate({ crashes, isolation_mode }: Lease) {
+function crashState({ crashes, isolation_mode }: Lease) {
   return { crashes, isolation_mode };
 }
 
 /** Leases a cursor in `times` workers, each of which crashes. Returns the last lease. */
-async function die(project: SqlProject, times: number): Promise<Lease> {
+async function crash(project: SqlProject, times: number): Promise<Lease> {
   let lease: Lease | undefined;
   for (let time = 0; time < times; time++) {
     lease = await leased(new SqlWorker(project.worker));
@@ -51,7 +51,10 @@ sqlTest(
   async (project) => {
     await atObjects(project, ["one"]);
     for (const crashes of [0, 1, 2, 3, 4]) {
-      assert.deepEqual(fate(await die(project, 1)), { crashes, isolation_mode: crashes >= 2 });
+      assert.deepEqual(crashState(await crash(project, 1)), {
+        crashes,
+        isolation_mode: crashes >= 2,
+      });
     }
   },
 );
@@ -62,7 +65,7 @@ sqlTest(
     const sqlWorker = await atObjects(project, ["one"]);
     await sqlWorker.release(await leased(sqlWorker));
     const lease = await leased(sqlWorker);
-    assert.deepEqual(fate(lease), { crashes: 0, isolation_mode: false });
+    assert.deepEqual(crashState(lease), { crashes: 0, isolation_mode: false });
 
     await sqlWorker.leave(lease);
     assert.equal(await sqlWorker.lease(), null, "it is left alone until its lease runs out");
@@ -70,7 +73,7 @@ sqlTest(
     assert.equal(error.message, "lease_lost");
     await expire(project, lease);
     const next = await leased(sqlWorker);
-    assert.deepEqual({ ...fate(next), attempts: next.attempts }, {
+    assert.deepEqual({ ...crashState(next), attempts: next.attempts }, {
       crashes: 0,
       isolation_mode: false,
       attempts: 2,
@@ -82,17 +85,17 @@ sqlTest(
   "a commit resets the crashes; isolation mode ends after a number of commits",
   async (project) => {
     const sqlWorker = await atObjects(project, ["one"]);
-    await die(project, 2);
+    await crash(project, 2);
     const lease = await leased(sqlWorker);
     assert.equal(lease.isolation_mode, true);
     await sqlWorker.commit(lease, [], "a");
     await expire(project, lease);
-    assert.deepEqual(fate(await die(project, 1)), { crashes: 1, isolation_mode: true });
+    assert.deepEqual(crashState(await crash(project, 1)), { crashes: 1, isolation_mode: true });
 
     const last = await leased(sqlWorker);
     for (let commits = 1; commits < PAGE_OBJECTS; commits++) await sqlWorker.commit(last, [], "a");
     await sqlWorker.release(last);
-    assert.deepEqual(fate(await leased(sqlWorker)), { crashes: 0, isolation_mode: false });
+    assert.deepEqual(crashState(await leased(sqlWorker)), { crashes: 0, isolation_mode: false });
   },
 );
 
@@ -100,7 +103,7 @@ sqlTest("a worker in isolation mode is the only worker and has priority", async 
   const sqlWorker = await atObjects(project, ["one", "two"]);
   const other = new SqlWorker(project.worker);
   const first = await leased(other);
-  await die(project, 2);
+  await crash(project, 2);
   const isolation_mode = await leased(sqlWorker);
   assert.equal(isolation_mode.bucket_id, "two");
   // Another worker had continued beside it but gets no further lease.

@@ -126,7 +126,7 @@ sqlTest(
     await sqlWorker.commit(put);
     assert.deepEqual(await userMetadataNow(project), { edition: "2" });
     const [{ doubtful, put: committed }] = await intents(project);
-    assert.deepEqual([doubtful, committed], [true, put], "its own upload may still come");
+    assert.deepEqual([doubtful, committed], [true, put], "its own upload may still arrive");
   },
 );
 

@@ -27,12 +27,12 @@ sqlTest(
     order by 1`;
     assert.deepEqual(names.map(({ name }) => name), [
       "audit",
+      "backup_history",
       "create_key",
       "egress",
       "estimate",
       "failures",
       "keys",
-      "nights",
       "revoke_key",
       "runs",
       "schedule",

@@ -84,12 +84,12 @@ async function whileUncommitted(project: SqlProject, first: Step, second: Step):
   await project.admin.begin(async (sql) => {
     await first(sql);
     later = second(project.owner).then(() => done = true);
-    await eventually("the second step", async () => done || await somebodyWaits(sql));
+    await eventually("the second step", async () => done || await hasLockWaiter(sql));
   });
   await later;
 }
 
-async function somebodyWaits(sql: postgres.ISql): Promise<boolean> {
+async function hasLockWaiter(sql: postgres.ISql): Promise<boolean> {
   const waiting = await sql`
     select from pg_locks l where not l.granted
       and l.pid in (select pid from pg_stat_activity where datname = current_database())`;

@@ -28,7 +28,7 @@ async function backedUp(): Promise<TestProject> {
 }
 
 /** A small project. One object was changed and one deleted since the first backup. */
-async function littleBackedUp(): Promise<TestProject> {
+async function createSmallBackup(): Promise<TestProject> {
   const project = await TestProject.create();
   await createBucket(project, "files");
   for (const name of ["changed", "deleted"]) await upload(project, "files", name, "old");
@@ -62,7 +62,7 @@ async function recoverWith(
     },
   }).output();
   const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
-  return { code, said: text(stdout), complained: text(stderr) };
+  return { code, stdout: text(stdout), stderr: text(stderr) };
 }
 
 /** SHA-256 of every file below a folder, sorted. */
@@ -88,10 +88,10 @@ async function inFolder(act: (folder: string) => Promise<void>): Promise<void> {
 Deno.test("the script in the bucket restores the newest snapshot into a folder and verifies it", async () => {
   await using project = await backedUp();
   await inFolder(async (folder) => {
-    const { code, said, complained } = await recover(project, folder);
-    assert.deepEqual([code, complained], [0, ""], said);
+    const { code, stdout, stderr } = await recover(project, folder);
+    assert.deepEqual([code, stderr], [0, ""], stdout);
     const count = ODD_NAMES.length + 4;
-    assert.match(said, new RegExp(`restored ${count} of ${count} objects, 0 .*, 0 failed\n$`));
+    assert.match(stdout, new RegExp(`restored ${count} of ${count} objects, 0 .*, 0 failed\n$`));
 
     const restored = join(folder, "restored");
     const objects = await readObjects(project);
@@ -110,24 +110,24 @@ Deno.test("the script in the bucket restores the newest snapshot into a folder a
 });
 
 Deno.test("a damaged object is reported and removed, and a second run fetches missing objects", async () => {
-  await using project = await littleBackedUp();
+  await using project = await createSmallBackup();
   await inFolder(async (folder) => {
     const { entries } = await project.reader.snapshot();
     const current = `holdfast/${entries.get("files/changed")!.key}`;
     await project.bucket.put(current, "damaged");
     const first = await recover(project, folder);
-    assert.equal(first.code, 1, first.said);
-    assert.match(first.said, /, 1 failed\n$/);
-    assert.match(first.complained, /files\/changed\/.* could not be had, or is damaged/);
+    assert.equal(first.code, 1, first.stdout);
+    assert.match(first.stdout, /, 1 failed\n$/);
+    assert.match(first.stderr, /files\/changed\/.* could not be had, or is damaged/);
     await assert.rejects(Deno.stat(join(folder, "restored", "files", "changed")));
     await project.bucket.put(current, "new");
     const second = await recover(project, folder);
-    assert.equal(second.code, 0, second.complained);
+    assert.equal(second.code, 0, second.stderr);
   });
 });
 
 /** A project with names that some file systems treat as equal, and names that some refuse. */
-async function alikeBackedUp(): Promise<TestProject> {
+async function createSimilarNames(): Promise<TestProject> {
   const project = await TestProject.create();
   await createBucket(project, "files");
   for (const name of ["IMG.JPG", "img.jpg", "Folder/a", "folder/b", "FOLDER", "other"]) {
@@ -138,14 +138,14 @@ async function alikeBackedUp(): Promise<TestProject> {
 }
 
 Deno.test("on a file system that ignores case, objects whose names differ in case are all kept", async () => {
-  await using project = await alikeBackedUp();
+  await using project = await createSimilarNames();
   await inFolder(async (folder) => {
     const restored = join(folder, "restored");
     await Deno.mkdir(restored);
     // The script uses this to detect the file system.
     await Deno.writeTextFile(join(restored, ".HOLDFAST-CASE"), "");
-    const { code, said, complained } = await recover(project, folder);
-    assert.deepEqual([code, complained], [0, ""], said);
+    const { code, stdout, stderr } = await recover(project, folder);
+    assert.deepEqual([code, stderr], [0, ""], stdout);
     await Deno.remove(join(restored, ".HOLDFAST-CASE"));
     const other = [...Deno.readDirSync(join(restored, "holdfast-other-names"))];
     assert.equal(other.length, 3, "IMG.JPG, img.jpg and FOLDER");
@@ -160,7 +160,7 @@ Deno.test("on a file system that ignores case, objects whose names differ in cas
 });
 
 Deno.test("on a case-sensitive file system, names keep their case", async () => {
-  await using project = await alikeBackedUp();
+  await using project = await createSimilarNames();
   await inFolder(async (folder) => {
     assert.equal((await recover(project, folder)).code, 0);
     for (const name of (await readObjects(project)).keys()) {
@@ -180,29 +180,29 @@ exit 0
 `;
 
 Deno.test("a file that another file replaces is not reported as restored", async () => {
-  await using project = await alikeBackedUp();
+  await using project = await createSimilarNames();
   await inFolder(async (folder) => {
     // This makes two of the files one, as a file system that ignores case does.
     const tools = join(folder, "tools");
     await Deno.mkdir(tools);
     await Deno.writeTextFile(join(tools, "mv"), ONE_FILE_OF_TWO, { mode: 0o755 });
     const path = `${tools}:${Deno.env.get("PATH")}`;
-    const { code, said, complained } = await recoverWith(project, folder, { PATH: path });
-    assert.equal(code, 1, said);
-    assert.match(said, /restored 5 of 6 objects, 0 .*, 1 failed\n$/);
-    assert.match(complained, /files\/IMG\.JPG\/.* is not in the folder/i);
+    const { code, stdout, stderr } = await recoverWith(project, folder, { PATH: path });
+    assert.equal(code, 1, stdout);
+    assert.match(stdout, /restored 5 of 6 objects, 0 .*, 1 failed\n$/);
+    assert.match(stderr, /files\/IMG\.JPG\/.* is not in the folder/i);
   });
 });
 
 Deno.test("an older snapshot is restored by its id, and an unknown id is reported", async () => {
-  await using project = await littleBackedUp();
+  await using project = await createSmallBackup();
   await inFolder(async (folder) => {
     const [oldest] = await project.reader.snapshotIds();
-    const { code, complained } = await recover(project, folder, oldest!);
-    assert.equal(code, 0, complained);
+    const { code, stderr } = await recover(project, folder, oldest!);
+    assert.equal(code, 0, stderr);
     assert.equal(await Deno.readTextFile(join(folder, "restored", "files", "deleted")), "old");
     const none = await recover(project, folder, "20200101T000000Z-1");
     assert.equal(none.code, 1);
-    assert.match(none.complained, /there is no such snapshot/);
+    assert.match(none.stderr, /there is no such snapshot/);
   });
 });

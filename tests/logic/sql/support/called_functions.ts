@@ -1,7 +1,7 @@
 /** A call of a database function, by a Database or by a slice for its lease. */
 const CALL = /\b(?:call|commit)(?:<[^()]*?>)?\(\s*(?:"(\w+)"|([^\s,)]*))/g;
 /** Parameters that pass a name on. */
-const HANDED_ON = new Set(["name", ""]);
+const PASSED_ON = new Set(["name", ""]);
 /** A call in a statement. Calls that users are asked to run have no such parameters. */
 const IN_STATEMENT = /\bholdfast_private\.(\w+)\(\$\d/g;
 
@@ -12,7 +12,7 @@ export async function functionsCalled(folder: URL): Promise<string[]> {
     const text = await Deno.readTextFile(file);
     for (const [whole, literal, other = ""] of text.matchAll(CALL)) {
       if (literal !== undefined) called.add(literal);
-      else if (!HANDED_ON.has(other.replace(/[:<].*/, ""))) {
+      else if (!PASSED_ON.has(other.replace(/[:<].*/, ""))) {
         throw new Error(`${file.pathname}: ${whole} calls a function whose name is not a literal`);
       }
     }
