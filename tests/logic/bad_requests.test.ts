@@ -13,7 +13,7 @@ function assertInvalid(answer: Answer, faults: [path: string, message: RegExp][]
   assert.deepEqual(errors.map(({ path }) => path).sort(), faults.map(([path]) => path).sort());
   for (const [path, message] of faults) {
     assert.match(errors.find((error) => error.path === path)!.message, message);
-    assert.ok(body.detail.includes(path), "the detail names each too");
+    assert.ok(body.detail.includes(path), "the detail also names each one");
   }
 }
 

@@ -73,5 +73,5 @@ Deno.test("8 MiB objects never exceed 64 MiB in flight", async () => {
   const { reads, writes } = await backUp(12, 8 * MIB, 300);
   const { most } = measureConcurrency([...reads, ...writes]);
   assert.ok(most * 8 <= 64, `${most} at once`);
-  assert.ok(most > 1, "and more than one");
+  assert.ok(most > 1, "more than one at once");
 });

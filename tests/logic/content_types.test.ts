@@ -26,7 +26,10 @@ Deno.test("every body type of supabase-js is backed up as it was sent", async ()
   await ok(files.upload("stream", new Blob(["a stream"]).stream(), { duplex: "half" }));
   const { entries } = await assertHolds(project, await project.backupSnapshot());
   const form_entry = entries.get("files/form")!;
-  assert.equal(new TextDecoder().decode(await project.reader.bytes(form_entry)), "in a form");
+  assert.equal(
+    new TextDecoder().decode(await project.reader.bytes(form_entry)),
+    "in a form",
+  );
   assert.equal(entries.get("files/blob")!.type, "image/png");
 });
 

@@ -28,7 +28,7 @@ Deno.test("deeply nested user metadata are backed up, listed and restored unchan
   const { user_metadata, user_metadata_text: text } = entries.get("files/deep")!;
   assert.deepEqual([user_metadata, text], [null, DEEP]);
   assert.equal(entries.get("files/flat")!.user_metadata_text, undefined);
-  assert.equal((await source.backup()).counters.objects_copied ?? 0, 0, "it is what it was");
+  assert.equal((await source.backup()).counters.objects_copied ?? 0, 0, "nothing has changed");
 
   await using target = await TestProject.create({ repository: source.repository });
   const { result } = await target.restore();

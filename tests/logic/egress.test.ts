@@ -146,6 +146,6 @@ Deno.test("the byte rate limit also applies if one slice is too short for it", a
   const read = await sent(project);
   await tick(project);
   await project.client.functionsIdle();
-  assert.equal(await sent(project), read, "and is not woken before");
+  assert.equal(await sent(project), read, "the run is not resumed earlier");
   await project.sql`select holdfast_private.cancel_run(${run})`;
 });

@@ -43,11 +43,11 @@ async function assertWaits(project: TestProject, run: string, what: string): Pro
 }
 
 const OUTAGES: [what: string, fault: StorageFault][] = [
-  ["Storage that fails", { status: 500 }],
-  ["a gateway without Storage", { status: 502 }],
-  ["a Storage that is too busy", { status: 429 }],
-  ["connections that break", { reset: "before" }],
-  ["bodies that are cut short", { truncateAfterBytes: 10 }],
+  ["errors of Storage", { status: 500 }],
+  ["errors of a gateway without Storage", { status: 502 }],
+  ["rate limiting by Storage", { status: 429 }],
+  ["connection resets", { reset: "before" }],
+  ["truncated bodies", { truncateAfterBytes: 10 }],
 ];
 for (const [what, fault] of OUTAGES) {
   Deno.test(`a backup waits during ${what}, and no object is recorded as failed`, async () => {
@@ -159,10 +159,10 @@ Deno.test("a part of a large object is retried after an outage", async () => {
   await project.addStorageFault({ route: READ, skip: 1, count: ALL, fault: { status: 502 } });
   const run = await project.start("backup/runs");
   await project.client.functionsIdle();
-  await assertWaits(project, run, "in its midst");
+  await assertWaits(project, run, "during the upload");
   await project.client.call("clearStorageFaults", {});
   await minute(project);
   const { counters } = await project.succeeded(run);
-  assert.equal(counters.storage_requests, 3, "the part that was sent was not sent again");
+  assert.equal(counters.storage_requests, 3, "the uploaded part was uploaded again");
   await assertHolds(project, await project.reader.snapshot());
 });

@@ -56,7 +56,7 @@ Deno.test("a run fails and loses nothing if its secrets change to another reposi
 
   await setPrefix(project, PREFIX);
   const { counters, result } = await project.backup();
-  assert.equal(counters.objects_copied, 1, "what was copied was copied again");
+  assert.equal(counters.objects_copied, 1, "the copied object was copied again");
   await assertBytes(project, PREFIX, result.snapshot);
 });
 

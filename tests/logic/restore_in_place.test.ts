@@ -26,7 +26,7 @@ Deno.test("deleted objects are restored, and existing objects are unchanged", as
   const after = await readObjects(project);
   assert.deepEqual([...after.values()].map(restorable), [...before.values()].map(restorable));
   for (const location of ["files/a", "files/c", "files/e"]) {
-    assert.deepEqual(after.get(location), before.get(location), "was touched");
+    assert.deepEqual(after.get(location), before.get(location), "was changed");
   }
 });
 

@@ -54,7 +54,7 @@ Deno.test("if_changed overwrites objects that a snapshot holds, and none that al
   const { entries } = await project.reader.snapshot(first);
   assert.equal(after.get("files/a")!.sha256, entries.get("files/a")!.sha256);
   for (const location of ["files/b", "files/c"]) {
-    assert.deepEqual(after.get(location), before.get(location), "was touched");
+    assert.deepEqual(after.get(location), before.get(location), "was changed");
   }
 });
 
@@ -82,7 +82,7 @@ Deno.test("edited metadata are restored with `overwrite` and kept without it", a
   assert.equal(result.did.objects_metadata_kept, 1);
   assert.deepEqual(await userMetadata(), { edition: 2 });
   await project.restore({ overwrite: "if_changed", snapshot: first });
-  assert.deepEqual(await userMetadata(), { edition: 2 }, "what no snapshot held is lost");
+  assert.deepEqual(await userMetadata(), { edition: 2 }, "metadata in no snapshot were lost");
   const [failure] = await project
     .sql`select name, code from holdfast_private.failures where job = 'restore'`;
   assert.deepEqual({ ...failure }, { name: "a", code: "target_differs" });

@@ -90,7 +90,7 @@ Deno.test("a backup that comes due during another run waits until the tick start
   assert.notEqual(second.id, first);
   assert.deepEqual([second.state, second.started_by], ["succeeded", "schedule"]);
   await tick(project);
-  assert.equal((await newestRun(project)).id, second.id, "the tick started another");
+  assert.equal((await newestRun(project)).id, second.id, "the tick started another run");
 });
 
 Deno.test("the tick starts a backup when the last snapshot is too old", async () => {

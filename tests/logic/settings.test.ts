@@ -26,7 +26,7 @@ function assertInvalid(answer: Answer, faults: Record<string, RegExp>): void {
   assert.deepEqual(errors.map(({ path }) => path).sort(), Object.keys(faults).sort());
   for (const { path, message } of errors) {
     assert.match(message, faults[path]!);
-    assert.ok(body.detail.includes(`${path} ${message}`), "the detail names each too");
+    assert.ok(body.detail.includes(`${path} ${message}`), "the detail also names each one");
   }
 }
 

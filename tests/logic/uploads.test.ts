@@ -86,7 +86,10 @@ Deno.test("a completion whose responses are lost is confirmed by the existing ke
 });
 
 for (
-  const [what, forgets] of [["holds them back", false], ["forgets the upload", true]] as const
+  const [what, forgets] of [["refuses to overwrite them", false], [
+    "forgets the upload",
+    true,
+  ]] as const
 ) {
   Deno.test(`other bytes of the same size under the key are kept if the server ${what}`, async () => {
     await using project = await createProject();

@@ -28,7 +28,11 @@ Deno.test("after a killed slice, the tick repeats only the page in progress and 
   await project.client.call("resetStorageRequests", {});
 
   await tick(project);
-  assert.deepEqual((await project.client.storageRequests()).counts, {}, "its lease still holds");
+  assert.deepEqual(
+    (await project.client.storageRequests()).counts,
+    {},
+    "its lease has not expired",
+  );
   await expireLeases(project);
   await tick(project);
   await project.succeeded(run);
@@ -90,7 +94,7 @@ Deno.test("a slice that crashes during the seal is sealed once, with identical b
   await eventually("snapshot.json", async () => await sealedKey() !== undefined);
   await project.client.killFunction("holdfast-backup");
   await stack.call("clearS3Faults", { bucket });
-  assert.deepEqual(await project.reader.snapshotIds(), [], "it counts already");
+  assert.deepEqual(await project.reader.snapshotIds(), [], "the snapshot is counted already");
   const bytes = await project.bucket.get(`holdfast/${await sealedKey()}`);
 
   // Changes from here on are not part of this snapshot.

@@ -50,7 +50,11 @@ async function createProject(): Promise<TestProject> {
   await project.client.killFunction("holdfast-backup");
   await letRead(project);
   const { counts } = await stack.s3Requests(bucket);
-  assert.equal(counts.CompleteMultipartUpload, undefined, "it was done: nothing is tested");
+  assert.equal(
+    counts.CompleteMultipartUpload,
+    undefined,
+    "the upload was completed: nothing is tested",
+  );
   assert.deepEqual([await rows(project), (await project.bucket.openUploads()).length], [1, 1]);
   return project;
 }

@@ -47,7 +47,7 @@ async function killSenders(
   let kills = 0;
   while (await untilRequestOrEnd(project, run, method, locations)) {
     assert.ok(await project.client.killFunction(functionName) > 0);
-    assert.ok(++kills <= 5, "the object is tried again and again");
+    assert.ok(++kills <= 5, "the object was tried too often");
     await project.client.call("resetStorageRequests", {});
     await expireLeases(project);
     await tick(project);
@@ -82,7 +82,11 @@ Deno.test("an object that kills every isolate is skipped and recorded after thre
     method: "GET",
     locations: [POISON_OBJECT, IN_SCRATCH],
   };
-  assert.equal(await killSenders(project, run, workers), 5, "two in a page, three alone");
+  assert.equal(
+    await killSenders(project, run, workers),
+    5,
+    "two crashes in a page, one more in isolation mode",
+  );
 
   const { counters, result } = await project.succeeded(run);
   assert.equal(counters.objects_failed, 1);

@@ -39,7 +39,7 @@ Deno.test("objects of all sizes, changes and unusual names are restored from any
   await ok(project.storage.from("my files").remove([names[0]!]));
   await ok(project.storage.from("private").move("empty", "moved"));
   const second = await assertHolds(project, await project.backupSnapshot());
-  assert.equal(second.run.counters.objects_copied, 1, "only what was overwritten is copied");
+  assert.equal(second.run.counters.objects_copied, 1, "only the overwritten object is copied");
   assert.equal(second.entries.size, names.length + 1);
   await assertRestores(project, names.length + 1);
 

@@ -86,7 +86,7 @@ async function secretsOf(project: TestProject): Promise<Secrets> {
     "the database's password": new URL(info.databaseUrl).password,
     "the operate key": await project.key("operate"),
     "the restore key": await project.key("restore"),
-    "the look key": await project.key("read"),
+    "the read key": await project.key("read"),
     "the worker key": worker!.key,
   };
 }
@@ -111,8 +111,8 @@ Deno.test("no log, row, response or object of the bucket contains a secret", asy
   await project.backup();
   await project.restore();
   await tick(project);
-  await ask("GET", "holdfast-api/runs", secrets["the look key"]);
-  await ask("GET", "holdfast-api/backups", secrets["the look key"]);
+  await ask("GET", "holdfast-api/runs", secrets["the read key"]);
+  await ask("GET", "holdfast-api/backups", secrets["the read key"]);
   // Errors are the most likely leaks.
   await ask("POST", "holdfast-restore/runs", operate);
   await ask("POST", "holdfast-backup/runs", restore, { key: restore });
@@ -150,7 +150,10 @@ Deno.test("no log, row, response or object of the bucket contains a secret", asy
   const { body } = await ask("POST", "holdfast-backup/runs", operate);
   await project.ended(body.id);
 
-  assert.ok((await project.client.functionLogs()).length > 0, "nothing was logged to look at");
+  assert.ok(
+    (await project.client.functionLogs()).length > 0,
+    "the log is empty: nothing is tested",
+  );
   await assertNoLeak(project, secrets, answers);
 });
 
@@ -177,7 +180,7 @@ Deno.test("request data that a server repeats is hidden in logs, rows and respon
     await start(project, "backup/runs");
     await start(project, "restore/runs");
   }
-  assert.ok(echo.requests.length >= 2 * ECHO_ENCODINGS, "S3 was asked");
+  assert.ok(echo.requests.length >= 2 * ECHO_ENCODINGS, "requests reached S3");
   await assertNoLeak(project, secrets, answers);
 
   // Storage of this project is such a server, for a backup and for a restore.
@@ -198,7 +201,7 @@ Deno.test("request data that a server repeats is hidden in logs, rows and respon
   assert.ok(sent.some((request) => request.startsWith("POST /storage/v1/")), "for a restore");
   const failures = await other
     .sql`select from holdfast_private.failures where message like '%(hidden)%'`;
-  assert.ok(failures.length > 0, "nothing was recorded to look at");
+  assert.ok(failures.length > 0, "no failure is recorded: nothing is tested");
   await assertNoLeak(other, { ...secrets, ...others }, answers);
   assert.deepEqual(echo.followed, []);
 });

@@ -68,7 +68,11 @@ sqlTest(
     assert.deepEqual(crashState(lease), { crashes: 0, isolation_mode: false });
 
     await sqlWorker.leave(lease);
-    assert.equal(await sqlWorker.lease(), null, "it is left alone until its lease runs out");
+    assert.equal(
+      await sqlWorker.lease(),
+      null,
+      "no other worker gets the cursor until its lease expires",
+    );
     const error = await raised(sqlWorker.heartbeat(lease));
     assert.equal(error.message, "lease_lost");
     await expire(project, lease);

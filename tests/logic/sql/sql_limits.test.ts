@@ -164,7 +164,7 @@ sqlTest("no worker and no tick calls a server before its Retry-After time", asyn
     message: "It is busy.",
   });
   await expireLeases(project);
-  assert.equal(await new SqlWorker(project.worker).lease(), null, "the other cursor neither");
+  assert.equal(await new SqlWorker(project.worker).lease(), null, "the other cursor is not leased");
   assert.deepEqual(await tick(project), { posted: 0 });
   const [{ shown }] = await project.worker`select holdfast_private.show_run(${run}) as shown`;
   assert.deepEqual([shown.paused.code, shown.paused.message], [
@@ -219,7 +219,11 @@ sqlTest("a worker that waits keeps its position, and the tick resumes it", async
   await set(project, "workers", "1");
   const { sqlWorker, lease } = await atScan(project, ["one", "two"]);
   await sqlWorker.release(lease, 30);
-  assert.equal(await new SqlWorker(project.worker).lease(), null, "no other reads in its stead");
+  assert.equal(
+    await new SqlWorker(project.worker).lease(),
+    null,
+    "no other worker takes its cursor",
+  );
   assert.deepEqual(await tick(project), { posted: 0 });
   await expireLeases(project);
   assert.deepEqual(await tick(project), { posted: 1 });

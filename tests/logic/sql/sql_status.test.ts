@@ -107,7 +107,7 @@ sqlTest("an error is shown until a backup succeeds", async (project) => {
   await fail();
   const last = await status(project);
   assert.equal(last.verdict, "last backup failed: It went wrong.");
-  assert.equal(last.objects, "3", "what is held is still shown");
+  assert.equal(last.objects, "3", "the last snapshot is still shown");
 
   // Cancelling is not a failure.
   await runBackup(project, repository);
@@ -134,7 +134,7 @@ sqlTest("a missing backup is overdue by the schedule or by the age", async (proj
   await project.owner`select holdfast.set('maximum_age_hours', '18')`;
   assert.equal((await status(project)).verdict, "overdue");
   await project.worker`select holdfast_private.start_backup('test')`;
-  assert.notEqual((await status(project)).verdict, "overdue", "it is on its way");
+  assert.notEqual((await status(project)).verdict, "overdue", "the backup is running");
 });
 
 sqlTest(
@@ -149,7 +149,7 @@ sqlTest(
     const pause = (time: string) =>
       project.owner`
       select holdfast_private.pause_run(${run}, (date_trunc('second', now()) + ${time}::interval)::timestamptz, 'paused_by_limit', ${message})`;
-    assert.equal(await verdict(), "protected", "it is on its way");
+    assert.equal(await verdict(), "protected", "the backup is running");
     await pause("20 days");
     const { paused_until } = await status(project);
     assert.equal(
@@ -158,7 +158,7 @@ sqlTest(
     );
 
     await project.owner`select holdfast_private.resume_run(${run})`;
-    assert.equal(await verdict(), "protected", "it goes on");
+    assert.equal(await verdict(), "protected", "the backup continues");
     await project.owner`
     update holdfast_private.runs set started_at = now() - interval '2 hours', resumed_at = date_trunc('second', now()) - interval '61 minutes'`;
     await project.owner`

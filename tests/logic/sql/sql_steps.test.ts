@@ -89,7 +89,7 @@ sqlTest(
     const first = { after_bucket: "", after_name: "", to_bucket: "files", to_name: "3" };
     while (!await run.close(first));
     assert.deepEqual(await closedNames(project), ["0", "1", "2", "3"]);
-    assert.equal(await run.close(first), true, "that was all, asked again");
+    assert.equal(await run.close(first), true, "a repeated call finds nothing");
     await run.page({ sequence: 9, part: 0, lines: 1, bucket_id: "files", name: "3" });
     const second = { after_bucket: "files", after_name: "3", to_bucket: "files", to_name: "5" };
     while (!await run.close(second));

@@ -91,7 +91,7 @@ sqlTest("a backup that came due during another run starts after that run", async
   const since = await waiting(project);
   assert.match(since ?? "", /^\d{4}-.*Z$/);
   await project.owner`select holdfast.start_scheduled_backup()`;
-  assert.equal(await waiting(project), since, "it waits since the first time");
+  assert.equal(await waiting(project), since, "the wait starts at the first time");
   assert.equal((await tick(project)).started, undefined);
 
   await continueBackup(project, repository, run);
@@ -121,7 +121,7 @@ sqlTest("if the snapshot exceeds the maximum age, the tick starts a backup", asy
   assert.deepEqual(await tick(project), { posted: 0 });
   await snapshotAge("31 hours");
   await lastTry("50 minutes");
-  assert.deepEqual(await tick(project), { posted: 0 }, "it was tried within the hour");
+  assert.deepEqual(await tick(project), { posted: 0 }, "the last attempt was within the hour");
   await lastTry("70 minutes");
   assert.notEqual((await tick(project)).started, undefined);
 });

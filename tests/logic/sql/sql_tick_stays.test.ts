@@ -20,7 +20,7 @@ sqlTest(
     await project
       .owner`select holdfast_private.cancel_run(id) from holdfast_private.runs where state = 'running'`;
     await tick(project.owner);
-    assert.ok(!await hasTick(project), "no tick is ever dropped: nothing is tested");
+    assert.ok(!await hasTick(project), "the tick was not unscheduled: nothing is tested");
   },
 );
 
@@ -99,6 +99,6 @@ async function hasLockWaiter(sql: postgres.ISql): Promise<boolean> {
 async function hasTick({ owner }: SqlProject): Promise<boolean> {
   const rows = await owner`
     select jobname from cron.job where jobname in ('holdfast tick', 'holdfast housekeeping')`;
-  assert.ok(rows.length !== 1, "the tick and housekeeping come and go together");
+  assert.ok(rows.length !== 1, "the tick and housekeeping are scheduled together");
   return rows.length > 0;
 }

@@ -70,7 +70,7 @@ Deno.test("--dry-run prints the same plan and writes nothing", async () => {
   assert.deepEqual(await scene.files(), before);
   const { output } = await scene.install();
   const plan = shown.output.split("Dry run")[0]!;
-  assert.ok(output.startsWith(plan), "what is written is what was shown");
+  assert.ok(output.startsWith(plan), "the written files match the plan");
 });
 
 Deno.test("on a terminal it asks: `no` writes nothing, and `yes` writes", async () => {
@@ -113,7 +113,7 @@ Deno.test("config.toml with CR LF keeps its line endings, and the CLI reads the 
   await scene.install();
   const config = (await scene.files())["config.toml"]!;
   assert.ok(config.startsWith(CONFIG.replaceAll("\n", "\r\n")));
-  assert.equal(config.replaceAll("\r\n", "").includes("\n"), false, "no other line end");
+  assert.equal(config.replaceAll("\r\n", "").includes("\n"), false, "every line ends with CR LF");
   // The CLI reads all of config.toml without network or Docker. Its output is not checked.
   const { code, stderr } = await scene.supabase(["gen", "signing-key"]);
   assert.equal(code, 0, stderr);

@@ -141,7 +141,11 @@ Deno.test("--sql writes a file, and overwrites another file only with --force", 
     sql,
     /\nbegin;\n[^]*create schema holdfast;[^]*holdfast_private\.runs[^]*\ncommit;\n$/,
   );
-  assert.equal((await scene.add(["--sql=holdfast.sql"])).status, 0, "the same content is no loss");
+  assert.equal(
+    (await scene.add(["--sql=holdfast.sql"])).status,
+    0,
+    "a file with the same content may be overwritten",
+  );
   await Deno.writeTextFile(path, "mine");
   await scene.refused(["--sql", "holdfast.sql"], /holdfast\.sql is there already[^]*--force/);
   assert.equal(await Deno.readTextFile(path), "mine");
