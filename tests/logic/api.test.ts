@@ -44,7 +44,7 @@ Deno.test("GET /runs lists the newest first, with what they did", async () => {
   assert.deepEqual([first.counters.objects_copied, first.counters.bytes_copied], [2, 20]);
 });
 
-Deno.test("GET /runs/:id names each object that could not be had", async () => {
+Deno.test("GET /runs/:id names each object that failed", async () => {
   await using project = await createProject();
   const { runs: [{ id }] } = await look(project, "runs");
   const run = await look(project, `runs/${id}`);
@@ -61,7 +61,7 @@ Deno.test("GET /runs/:id names each object that could not be had", async () => {
   assert.deepEqual([run.plan.settings.include, run.result.state], [["**"], "partial"]);
 });
 
-Deno.test("each function shows its runs alike to those who may start them", async () => {
+Deno.test("both functions return the same fields for a run", async () => {
   await using project = await createProject();
   const restore = await project.restore();
   const { runs } = await look(project, "runs");
@@ -96,7 +96,7 @@ Deno.test("GET /backups lists the snapshots, newest first", async () => {
   assert.deepEqual(expected.map(({ state }) => state), ["partial", "complete"]);
 });
 
-Deno.test("a project without a run answers empty lists", async () => {
+Deno.test("a project without a run returns empty lists", async () => {
   await using project = await TestProject.create();
   assert.deepEqual(await look(project, "runs"), { runs: [] });
   assert.deepEqual(await look(project, "backups"), { snapshots: [] });

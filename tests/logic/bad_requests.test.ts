@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { createBucket, upload } from "../support/objects.ts";
 import { type Answer, ONE_PROCESS, TestProject } from "../support/project.ts";
 
-/** What a request is refused with, but for its single faults. */
+/** The problem details of a refused request, without its `errors`. */
 function assertInvalid(answer: Answer, faults: [path: string, message: RegExp][]): void {
   const { status, body } = answer;
   assert.equal(status, 400, JSON.stringify(body));
@@ -13,7 +13,7 @@ function assertInvalid(answer: Answer, faults: [path: string, message: RegExp][]
   assert.deepEqual(errors.map(({ path }) => path).sort(), faults.map(([path]) => path).sort());
   for (const [path, message] of faults) {
     assert.match(errors.find((error) => error.path === path)!.message, message);
-    assert.ok(body.detail.includes(path), "the detail names each too");
+    assert.ok(body.detail.includes(path), "the detail also names each one");
   }
 }
 
@@ -22,7 +22,7 @@ async function assertNothingStarted(project: TestProject): Promise<void> {
   assert.equal(row!.runs, 0);
 }
 
-Deno.test("a body that is no JSON object is refused", async () => {
+Deno.test("a body that is not a JSON object is refused", async () => {
   await using project = await TestProject.create(ONE_PROCESS);
   const operate = { key: await project.key("operate") };
   const restore = { key: await project.key("restore") };
@@ -42,7 +42,7 @@ Deno.test("a body that is no JSON object is refused", async () => {
   await assertNothingStarted(project);
 });
 
-Deno.test("every field that is wrong is named", async () => {
+Deno.test("every invalid field is named", async () => {
   await using project = await TestProject.create(ONE_PROCESS);
   const key = await project.key("restore");
   const answer = await project.call("POST", "holdfast-restore/runs", {
@@ -59,7 +59,7 @@ Deno.test("every field that is wrong is named", async () => {
   await assertNothingStarted(project);
 });
 
-Deno.test("a snapshot that is no id and no time is refused", async () => {
+Deno.test("a snapshot that is neither an id nor a time is refused", async () => {
   await using project = await TestProject.create(ONE_PROCESS);
   const key = await project.key("restore");
   for (const snapshot of ["", "newest", "2026-11-21", "yesterday", "20261121T020000Z", null]) {
@@ -68,7 +68,7 @@ Deno.test("a snapshot that is no id and no time is refused", async () => {
   }
 });
 
-Deno.test("a backup and an import take no field", async () => {
+Deno.test("a backup and an import accept no fields", async () => {
   await using project = await TestProject.create(ONE_PROCESS);
   const key = await project.key("operate");
   for (const path of ["holdfast-backup/runs", "holdfast-backup/imports"]) {
@@ -88,7 +88,7 @@ Deno.test("a body of more than 64 KiB is refused", async () => {
   await assertNothingStarted(project);
 });
 
-Deno.test("an unknown snapshot is 404 and lists the newest few", async () => {
+Deno.test("an unknown snapshot returns 404 and lists the newest snapshots", async () => {
   await using project = await TestProject.create(ONE_PROCESS);
   await createBucket(project, "files");
   for (let n = 0; n < 6; n++) {
@@ -112,7 +112,7 @@ Deno.test("an unknown snapshot is 404 and lists the newest few", async () => {
   }
 });
 
-Deno.test("of a time before the first snapshot the run says so, and lists the newest", async () => {
+Deno.test("a restore to a time before the first snapshot fails and lists the newest snapshots", async () => {
   await using project = await TestProject.create(ONE_PROCESS);
   await project.backup();
   const ids = await project.reader.snapshotIds();
@@ -123,7 +123,7 @@ Deno.test("of a time before the first snapshot the run says so, and lists the ne
   assert.equal(run.remedy, `The newest are: ${ids[0]} (complete).`);
 });
 
-Deno.test("latest of a repository without a snapshot is 404 too", async () => {
+Deno.test("latest returns 404 if the repository has no snapshot", async () => {
   await using empty = await TestProject.create(ONE_PROCESS);
   await empty.bucket.put(
     "holdfast/holdfast.json",
@@ -141,7 +141,7 @@ Deno.test("latest of a repository without a snapshot is 404 too", async () => {
   assert.match(body.remedy, /holds no snapshot yet/);
 });
 
-Deno.test("a repository that is not there is named so before a restore starts", async () => {
+Deno.test("a missing repository is reported before a restore starts", async () => {
   await using project = await TestProject.create(ONE_PROCESS);
   const { status, body } = await project.call("POST", "holdfast-restore/runs", {
     key: await project.key("restore"),

@@ -4,7 +4,7 @@ import { TestProject } from "../support/project.ts";
 import { assertHolds } from "../support/assert_snapshot.ts";
 import { readBuckets } from "../support/project_reader.ts";
 
-/** Makes a bucket whose id is not its name, as supabase-js can't. */
+/** Creates a bucket whose id differs from its name. supabase-js cannot create one. */
 async function createNamedBucket(project: TestProject, id: string, name: string): Promise<void> {
   const response = await fetch(`${project.url}/storage/v1/bucket`, {
     method: "POST",
@@ -17,7 +17,7 @@ async function createNamedBucket(project: TestProject, id: string, name: string)
   assert.ok(response.ok, await response.text());
 }
 
-Deno.test("a bucket whose id is not its name is backed up by its id, with its name", async () => {
+Deno.test("a bucket whose id differs from its name is backed up under its id, with its name", async () => {
   await using project = await TestProject.create();
   await createNamedBucket(project, "the-id", "the name");
   // Its name is another bucket's id.
@@ -29,7 +29,7 @@ Deno.test("a bucket whose id is not its name is backed up by its id, with its na
   assert.deepEqual(document.buckets, await readBuckets(project.sql));
 });
 
-Deno.test("a snapshot has every setting of the buckets, as they are when it is sealed", async () => {
+Deno.test("a snapshot has all settings of the buckets at the time of the seal", async () => {
   await using project = await TestProject.create();
   await createBucket(project, "open", {
     public: true,
@@ -46,7 +46,7 @@ Deno.test("a snapshot has every setting of the buckets, as they are when it is s
   assert.notDeepEqual(second.document.buckets, first.document.buckets);
 });
 
-Deno.test("analytics and vector buckets are passed by", async () => {
+Deno.test("analytics and vector buckets are skipped", async () => {
   await using project = await TestProject.create();
   await createBucket(project, "standard");
   await project.sql`
@@ -55,14 +55,14 @@ Deno.test("analytics and vector buckets are passed by", async () => {
   assert.deepEqual(document.buckets.map(({ id }) => id), ["standard"]);
 });
 
-Deno.test("policies go along as data", async () => {
+Deno.test("policies are stored in the snapshot as data", async () => {
   await using project = await TestProject.create();
   await project.client.applySql(`
     create policy "read one's own" on storage.objects for select to authenticated
       using (owner_id = (select auth.uid()::text));
     create policy "put" on storage.objects for insert to anon with check (bucket_id = 'inbox');`);
   const { document } = await project.backupSnapshot();
-  // With no search path every name in an expression is written out.
+  // With an empty search path, Postgres qualifies every name in an expression.
   await project.sql`set search_path = ''`;
   const rows = await project.sql`
     select to_jsonb(p) as policy from pg_catalog.pg_policies p where schemaname = 'storage'`;

@@ -17,8 +17,8 @@ async function createProject(): Promise<TestProject> {
   return project;
 }
 
-/** Starts a backup and cancels it when the bucket `one` is done and `two` is not. */
-async function cancelHalfWay(project: TestProject): Promise<string> {
+/** Starts a backup and cancels it when the bucket `one` is copied and `two` is not. */
+async function cancelMidRun(project: TestProject): Promise<string> {
   await slowRead(project, "two/5");
   const run = await project.start("backup/runs");
   await untilRead(project, "two/5");
@@ -32,9 +32,9 @@ async function cancelHalfWay(project: TestProject): Promise<string> {
   return run;
 }
 
-Deno.test("a cancelled run leaves no snapshot, and the next goes on from what it copied", async () => {
+Deno.test("a cancelled run creates no snapshot, and the next run continues from what it copied", async () => {
   await using project = await createProject();
-  const run = await cancelHalfWay(project);
+  const run = await cancelMidRun(project);
   assert.equal((await project.run(run)).state, "cancelled");
   assert.deepEqual(await project.reader.snapshotIds(), []);
 
@@ -44,13 +44,13 @@ Deno.test("a cancelled run leaves no snapshot, and the next goes on from what it
   await assertHolds(project, await project.reader.snapshot());
 });
 
-Deno.test("the bucket alone restores it into a project that never saw the first", async () => {
+Deno.test("a snapshot made after a cancelled run can be restored into another project", async () => {
   await using project = await createProject();
   await project.backup();
   await upload(project, "one", "3", "overwritten");
   await upload(project, "two", "3", "overwritten too");
   await upload(project, "two", "5", "and this, read slowly");
-  await cancelHalfWay(project);
+  await cancelMidRun(project);
   await project.backup();
   await using target = await TestProject.create({ repository: project.repository });
   await target.restore();
@@ -58,7 +58,7 @@ Deno.test("the bucket alone restores it into a project that never saw the first"
   assert.deepEqual([...restored.values()].map(restorable), [...source.values()].map(restorable));
 });
 
-Deno.test("a run that is sealing, or has ended, can't be cancelled", async () => {
+Deno.test("a run that is sealing or has ended cannot be cancelled", async () => {
   await using project = await createProject();
   const key = await project.key("operate");
   const cancel = (run: string) =>
@@ -82,7 +82,7 @@ Deno.test("a run that is sealing, or has ended, can't be cancelled", async () =>
   assert.equal((await project.reader.snapshotIds()).length, 1);
 });
 
-Deno.test("a cancelled restore deletes nothing, and the next goes on", async () => {
+Deno.test("a cancelled restore deletes nothing, and the next restore continues", async () => {
   await using source = await createProject();
   await source.backup();
   await using target = await TestProject.create({ repository: source.repository });

@@ -4,7 +4,7 @@ import { readObjects, restorable } from "../support/project_reader.ts";
 import { TestProject } from "../support/project.ts";
 import { assertHolds } from "../support/assert_snapshot.ts";
 
-/** Reads an object as a user does, so that the CDN keeps what it answers. */
+/** Reads an object as a user does, so that the CDN caches the answer. */
 async function warm(project: TestProject, location: string): Promise<string> {
   const response = await fetch(`${project.url}/storage/v1/object/authenticated/${location}`, {
     headers: { apikey: project.secretKey, authorization: `Bearer ${project.secretKey}` },
@@ -12,7 +12,7 @@ async function warm(project: TestProject, location: string): Promise<string> {
   return await response.text();
 }
 
-Deno.test("a backup has what the origin has, whatever the CDN still answers", async () => {
+Deno.test("a backup reads the origin, not the CDN's cached answer", async () => {
   await using project = await TestProject.create({ cdn: true });
   await createBucket(project, "files");
   await upload(project, "files", "a", "old", { cacheControl: "max-age=3600" });
@@ -23,7 +23,7 @@ Deno.test("a backup has what the origin has, whatever the CDN still answers", as
   assert.equal(document.state, "complete");
 });
 
-Deno.test("a restore reads back past the CDN what it overwrote", async () => {
+Deno.test("a restore bypasses the CDN when it reads back an overwritten object", async () => {
   await using project = await TestProject.create({ cdn: true });
   await createBucket(project, "files");
   await upload(project, "files", "a", "as it was");

@@ -13,12 +13,12 @@ async function projectWithBackup(): Promise<TestProject> {
   return project;
 }
 
-Deno.test("of an overwritten object the new version is copied, and nothing else", async () => {
+Deno.test("a backup copies the new version of an overwritten object and nothing else", async () => {
   await using project = await projectWithBackup();
   await upload(project, "files", "b", "other bytes", { type: "text/csv" });
   const { result, storage, s3 } = await countRequests(project, () => project.backup());
   assert.deepEqual(storage, { "GET object/authenticated": 1 });
-  // Beside the two of a seal: the object and the part that lists it.
+  // Two requests belong to the seal. The others put the object and the part that lists it.
   assert.equal(s3.PutObject, 4);
   assert.equal(result.counters.objects_copied, 1);
   const { document } = await assertHolds(project, await project.reader.snapshot());
@@ -28,7 +28,7 @@ Deno.test("of an overwritten object the new version is copied, and nothing else"
   ]);
 });
 
-Deno.test("bytes of an earlier snapshot stay under their key when they are overwritten", async () => {
+Deno.test("the bytes of an earlier snapshot keep their key after an overwrite", async () => {
   await using project = await projectWithBackup();
   const [first] = await project.reader.snapshotIds();
   await upload(project, "files", "b", "other bytes");
@@ -38,7 +38,7 @@ Deno.test("bytes of an earlier snapshot stay under their key when they are overw
   assert.equal(new TextDecoder().decode(bytes), "bytes of b");
 });
 
-Deno.test("an edit of the row alone is listed on the bytes that are held", async () => {
+Deno.test("a change of the row alone is listed with the stored bytes", async () => {
   await using project = await projectWithBackup();
   const before = await project.reader.snapshot();
   await project.sql`
@@ -51,14 +51,14 @@ Deno.test("an edit of the row alone is listed on the bytes that are held", async
   assert.equal(entries.get("files/c")!.key, before.entries.get("files/c")!.key);
 });
 
-Deno.test("last_accessed_at is no change", async () => {
+Deno.test("a change of last_accessed_at is ignored", async () => {
   await using project = await projectWithBackup();
   await project.sql`update storage.objects set last_accessed_at = now() + interval '1 day'`;
   const { s3 } = await countRequests(project, () => project.backup());
   assert.equal(s3.PutObject, 2);
 });
 
-Deno.test("a deleted object leaves the snapshot, and stays in the one before", async () => {
+Deno.test("a deleted object is missing from the next snapshot and stays in the previous one", async () => {
   await using project = await projectWithBackup();
   const [first] = await project.reader.snapshotIds();
   await ok(project.storage.from("files").remove(["a", "d"]));
@@ -72,7 +72,7 @@ Deno.test("a deleted object leaves the snapshot, and stays in the one before", a
   await project.reader.bytes(before.entries.get("files/a")!);
 });
 
-Deno.test("a file that comes back after its deletion is copied as the new one that it is", async () => {
+Deno.test("a file that is uploaded again after its deletion is copied as a new object", async () => {
   await using project = await projectWithBackup();
   await ok(project.storage.from("files").remove(["a"]));
   await project.backup();

@@ -2,14 +2,16 @@ import assert from "node:assert/strict";
 import { createBucket, upload } from "../support/objects.ts";
 import { TestProject } from "../support/project.ts";
 
-/** Makes a project's database what a clone of another's is: its rows say another project. */
+/**
+ * Turns a project's database into a clone of another project's: its rows name the other project.
+ */
 async function becomeClone(project: TestProject, origin: string): Promise<void> {
   await project.sql`select holdfast.set('project_url', to_jsonb(${origin}::text))`;
   await project.sql`delete from vault.secrets where name = 'holdfast_project_url'`;
   await project.sql`select vault.create_secret(${origin}, 'holdfast_project_url')`;
 }
 
-Deno.test("left-over runs of another project are cancelled, and nothing is posted to it", async () => {
+Deno.test("unfinished runs of another project are cancelled, and nothing is posted to it", async () => {
   await using origin = await TestProject.create();
   await origin.backup();
   await using clone = await TestProject.create({ repository: origin.repository });
@@ -20,9 +22,9 @@ Deno.test("left-over runs of another project are cancelled, and nothing is poste
 
   const run = await clone.ended(await clone.start("backup/runs"));
   assert.deepEqual([run.state, run.code], ["failed", "repository_not_ours"]);
-  const stray = await clone.run(row!.id);
-  assert.equal(stray.state, "cancelled");
-  assert.ok(stray.message!.includes(origin.url));
+  const unfinished = await clone.run(row!.id);
+  assert.equal(unfinished.state, "cancelled");
+  assert.ok(unfinished.message!.includes(origin.url));
   const [secret] = await clone.sql`
     select decrypted_secret as url from vault.decrypted_secrets
     where name = 'holdfast_project_url'`;

@@ -7,15 +7,15 @@ const MIB = 1024 * 1024;
 const READ = "GET object/authenticated";
 const ALL = 1_000_000;
 
-/** A request's time under way, milliseconds since 1970. */
+/** Start and end of a request, in milliseconds since 1970. */
 interface Span {
   at: number;
   endedAt: number;
 }
 
 /**
- * Backs up `count` objects of a size, where each answer of both servers takes so long that the
- * figures are not about this machine's speed; tells their requests.
+ * Backs up `count` objects of a size and returns the requests. Both servers delay each answer, so
+ * the figures do not depend on this machine's speed.
  */
 async function backUp(
   count: number,
@@ -45,10 +45,10 @@ async function backUp(
   return { reads: records.filter(({ route }) => route === READ), writes };
 }
 
-/** How many are under way on average while any are, and how many at most. */
-function underWay(spans: readonly Span[]): { average: number; most: number } {
+/** Average number of concurrent requests while any is in flight, and the maximum. */
+function measureConcurrency(spans: readonly Span[]): { average: number; most: number } {
   const edges = spans.flatMap(({ at, endedAt }) => [[at, 1], [endedAt, -1]] as const)
-    // Of one millisecond, ends first.
+    // At the same millisecond, ends sort before starts.
     .toSorted(([a, aStep], [b, bStep]) => a - b || aStep - bStep);
   let [now, most, busy, total, last] = [0, 0, 0, 0, 0];
   for (const [time, step] of edges) {
@@ -61,17 +61,17 @@ function underWay(spans: readonly Span[]): { average: number; most: number } {
   return { average: total / busy, most };
 }
 
-Deno.test("of 10 KB objects at least 24 requests are under way on average while a page is copied", async () => {
-  // One page, all of which is begun within the five seconds that a page may take.
+Deno.test("a page of 10 KB objects has at least 24 concurrent requests on average", async () => {
+  // One page. All of its requests start within the five seconds that a page may take.
   const { reads, writes } = await backUp(64, 10_000, 600);
-  const { average, most } = underWay([...reads, ...writes]);
+  const { average, most } = measureConcurrency([...reads, ...writes]);
   assert.ok(average >= 24, `${average} on average`);
   assert.ok(most <= 2 * 32, `${most} at most`);
 });
 
-Deno.test("of 8 MiB objects there are never more than 64 MiB under way", async () => {
+Deno.test("8 MiB objects never exceed 64 MiB in flight", async () => {
   const { reads, writes } = await backUp(12, 8 * MIB, 300);
-  const { most } = underWay([...reads, ...writes]);
+  const { most } = measureConcurrency([...reads, ...writes]);
   assert.ok(most * 8 <= 64, `${most} at once`);
-  assert.ok(most > 1, "and more than one");
+  assert.ok(most > 1, "more than one at once");
 });

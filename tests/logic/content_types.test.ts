@@ -4,7 +4,7 @@ import { createBucket, ok, upload } from "../support/objects.ts";
 import { TestProject } from "../support/project.ts";
 import { assertHolds } from "../support/assert_snapshot.ts";
 
-Deno.test("the type is the row's, though Storage answers text/html as text/plain", async () => {
+Deno.test("the content type is the row's, although Storage serves text/html as text/plain", async () => {
   await using project = await TestProject.create();
   await createBucket(project, "site");
   await upload(project, "site", "index.html", "<h1>Hi</h1>", { type: "text/html;charset=utf-8" });
@@ -12,7 +12,7 @@ Deno.test("the type is the row's, though Storage answers text/html as text/plain
   assert.equal(entries.get("site/index.html")!.type, "text/html;charset=utf-8");
 });
 
-Deno.test("every body that supabase-js takes is backed up as it was sent", async () => {
+Deno.test("every body type of supabase-js is backed up as it was sent", async () => {
   await using project = await TestProject.create();
   await createBucket(project, "files");
   const files = project.storage.from("files");
@@ -26,11 +26,14 @@ Deno.test("every body that supabase-js takes is backed up as it was sent", async
   await ok(files.upload("stream", new Blob(["a stream"]).stream(), { duplex: "half" }));
   const { entries } = await assertHolds(project, await project.backupSnapshot());
   const form_entry = entries.get("files/form")!;
-  assert.equal(new TextDecoder().decode(await project.reader.bytes(form_entry)), "in a form");
+  assert.equal(
+    new TextDecoder().decode(await project.reader.bytes(form_entry)),
+    "in a form",
+  );
   assert.equal(entries.get("files/blob")!.type, "image/png");
 });
 
-Deno.test("an empty folder's placeholder is an object like any other", async () => {
+Deno.test("an empty folder's placeholder is backed up like any other object", async () => {
   await using project = await TestProject.create();
   await createBucket(project, "files");
   await upload(project, "files", "folder/.emptyFolderPlaceholder", new Uint8Array(0));
@@ -38,7 +41,7 @@ Deno.test("an empty folder's placeholder is an object like any other", async () 
   assert.equal(entries.get("files/folder/.emptyFolderPlaceholder")!.size, 0);
 });
 
-Deno.test("what a user uploads keeps its owner in the snapshot", async () => {
+Deno.test("an object that a user uploads keeps its owner in the snapshot", async () => {
   await using project = await TestProject.create();
   await createBucket(project, "files");
   await project.client.applySql(`

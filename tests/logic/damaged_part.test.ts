@@ -2,11 +2,11 @@ import assert from "node:assert/strict";
 import { createBucket, upload } from "../support/objects.ts";
 import { stack, TestProject } from "../support/project.ts";
 
-Deno.test("a part that is there with other bytes is in no snapshot", async () => {
+Deno.test("an existing part with other bytes is not used in a snapshot", async () => {
   await using project = await TestProject.create();
   await createBucket(project, "files");
   await upload(project, "files", "a");
-  // The part is written and the snapshot is not: the next run comes to the same part.
+  // The part is written, but the snapshot is not. The next run writes the same part.
   await stack.call("addS3Fault", {
     rule: {
       bucket: project.repository.bucket,

@@ -1,20 +1,22 @@
-/** User metadata nested deeper than parsers go: whoever may upload can send them. */
+/** User metadata nested deeper than parsers support. Any user who may upload can send them. */
 import assert from "node:assert/strict";
 import { createBucket, upload } from "../support/objects.ts";
 import { TestProject } from "../support/project.ts";
 
-/** Some 12 KB of base64, as the header of an upload takes it; the number is one that no double keeps. */
+/**
+ * About 12 KB of base64, as an upload's header carries it. No double represents the number exactly.
+ */
 const DEPTH = 4_500;
 const DEEP = `{"x": 1.50, "deep": ${"[".repeat(DEPTH)}${"]".repeat(DEPTH)}}`;
 
-/** Without parsing it. */
-async function saidOf(project: TestProject, name: string): Promise<string> {
+/** Reads user metadata as text, without parsing it. */
+async function userMetadataText(project: TestProject, name: string): Promise<string> {
   const [row] = await project.sql<{ said: string }[]>`
     select user_metadata::text as said from storage.objects where name = ${name}`;
   return row!.said;
 }
 
-Deno.test("deeply nested user metadata are backed up, listed and restored as they are", async () => {
+Deno.test("deeply nested user metadata are backed up, listed and restored unchanged", async () => {
   await using source = await TestProject.create();
   await createBucket(source, "files");
   for (const name of ["deep", "flat"]) await upload(source, "files", name);
@@ -26,13 +28,13 @@ Deno.test("deeply nested user metadata are backed up, listed and restored as the
   const { user_metadata, user_metadata_text: text } = entries.get("files/deep")!;
   assert.deepEqual([user_metadata, text], [null, DEEP]);
   assert.equal(entries.get("files/flat")!.user_metadata_text, undefined);
-  assert.equal((await source.backup()).counters.objects_copied ?? 0, 0, "it is what it was");
+  assert.equal((await source.backup()).counters.objects_copied ?? 0, 0, "nothing has changed");
 
   await using target = await TestProject.create({ repository: source.repository });
   const { result } = await target.restore();
   assert.equal(result.did.objects_restored, 2);
-  assert.equal(await saidOf(target, "deep"), DEEP);
-  assert.equal(await saidOf(target, "flat"), '{"a": "b"}');
+  assert.equal(await userMetadataText(target, "deep"), DEEP);
+  assert.equal(await userMetadataText(target, "flat"), '{"a": "b"}');
   const again = await target.restore({ overwrite: "if_changed" });
   assert.equal(again.result.did.objects_already_right, 2);
 });

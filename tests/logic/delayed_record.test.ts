@@ -7,40 +7,42 @@ import { type ReadObject, readObjects, restorable } from "../support/project_rea
 import { stack, TestProject } from "../support/project.ts";
 import { tickToTheEnd } from "../support/tick.ts";
 
-/** A project whose second snapshot has no record yet: the slice that writes it sleeps. */
-interface Asleep {
-  /** What the second snapshot holds. */
-  then: Map<string, ReadObject>;
-  /** Lets the slice wake: the record comes, when the third has been there for long. */
-  wake(): Promise<void>;
+/**
+ * A project whose second snapshot has no record yet: the slice that writes the record is suspended.
+ */
+interface DelayedRecord {
+  /** Objects of the second snapshot. */
+  second: Map<string, ReadObject>;
+  /** Resumes the slice. Its record is written long after the third snapshot's. */
+  writeRecord(): Promise<void>;
 }
 
-async function backedUpPastOneAsleep(project: TestProject): Promise<Asleep> {
+async function createWithDelayedRecord(project: TestProject): Promise<DelayedRecord> {
   await createBucket(project, "files");
   for (const name of ["same", "changed", "deleted"]) await upload(project, "files", name, "first");
   await project.backup();
   for (const name of ["changed", "deleted", "passing"]) {
     await upload(project, "files", name, "second");
   }
-  const then = await readObjects(project);
+  const second = await readObjects(project);
   await failAfterRecord(project);
-  const [late] = (await project.reader.keys("log/")).slice(-1);
-  const record = await project.bucket.get(`holdfast/${late}`);
-  await project.bucket.remove(`holdfast/${late}`);
+  const [recordKey] = (await project.reader.keys("log/")).slice(-1);
+  const record = await project.bucket.get(`holdfast/${recordKey}`);
+  await project.bucket.remove(`holdfast/${recordKey}`);
   await upload(project, "files", "changed", "third");
   await ok(project.storage.from("files").remove(["deleted", "passing"]));
   await project.backup();
-  return { then, wake: () => project.bucket.put(`holdfast/${late}`, record!) };
+  return { second, writeRecord: () => project.bucket.put(`holdfast/${recordKey}`, record!) };
 }
 
-Deno.test("a record that comes when the next run has sealed takes nothing into that run's snapshot", async () => {
+Deno.test("a record written after the next run's seal adds nothing to that run's snapshot", async () => {
   await using project = await TestProject.create();
-  const { then, wake } = await backedUpPastOneAsleep(project);
-  await wake();
+  const { second, writeRecord } = await createWithDelayedRecord(project);
+  await writeRecord();
   const ids = await project.reader.snapshotIds();
   assert.equal(ids.length, 3);
 
-  for (const [id, objects] of [[ids[1], then], [ids[2], await readObjects(project)]] as const) {
+  for (const [id, objects] of [[ids[1], second], [ids[2], await readObjects(project)]] as const) {
     await using target = await TestProject.create({ repository: project.repository });
     await target.restore({ snapshot: id! });
     const restored = await readObjects(target);
@@ -55,10 +57,10 @@ Deno.test("a record that comes when the next run has sealed takes nothing into t
   await assertHolds(heir, await heir.reader.snapshot(copied.result.snapshot));
 });
 
-Deno.test("one that comes while the next is imported takes none of that one's lines", async () => {
+Deno.test("a record written during the import of the next snapshot adds none of its lines", async () => {
   await using project = await TestProject.create();
-  const { wake } = await backedUpPastOneAsleep(project);
-  // The one that both build on is not in the log: the third begins with the full listing itself.
+  const { writeRecord } = await createWithDelayedRecord(project);
+  // The log lacks the snapshot that both build on, so the third starts with the full listing.
   const [, first] = await project.reader.keys("log/");
   await project.bucket.remove(`holdfast/${first}`);
   const { document } = await project.reader.snapshot();
@@ -79,7 +81,7 @@ Deno.test("one that comes while the next is imported takes none of that one's li
     return cursor?.part === "1";
   });
   await reader.client.functionsIdle();
-  await wake();
+  await writeRecord();
   await stack.call("clearS3Faults", { bucket });
   await tickToTheEnd(reader, run);
   await reader.succeeded(run);

@@ -23,11 +23,11 @@ async function overtaken(prepare: (project: TestProject) => Promise<unknown>): P
   await heir.backup();
 }
 
-Deno.test("a backup that was overtaken by a new owner is refused the log's next record", async () => {
+Deno.test("a backup cannot write the next log record after another project takes over", async () => {
   await overtaken(() => Promise.resolve());
 });
 
-Deno.test("one whose record would not meet the new owner's looks at the log first", async () => {
-  // Runs that were abandoned took sequences, so that the two records do not meet under one key.
+Deno.test("a backup whose record has another sequence reads the log before it seals", async () => {
+  // Abandoned runs used sequences, so the two records have different keys.
   await overtaken((old) => old.sql`update holdfast_private.runs set sequence = sequence + 7`);
 });

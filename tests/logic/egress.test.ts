@@ -27,15 +27,15 @@ async function egress(project: TestProject): Promise<Record<string, number>> {
   return Object.fromEntries(rows.map(({ kind, bytes }) => [kind, Number(bytes)]));
 }
 
-/** Bytes of objects that Storage sent, by its own log. */
+/** Bytes of objects that Storage sent, according to its own log. */
 async function sent(project: TestProject): Promise<number> {
   const { records } = await project.client.storageRequests();
   return records.filter(({ route }) => route === READ)
     .reduce((sum, { responseBytes }) => sum + responseBytes, 0);
 }
 
-Deno.test("at the day's limit a backup pauses, says so once, and goes on when it is raised", async () => {
-  // Two pages of 64 MiB and a little.
+Deno.test("a backup pauses at the daily limit, reports it once, and resumes when it is raised", async () => {
+  // Slightly more than two pages of 64 MiB.
   await using project = await createProject(40, 4 * MIB);
   await set(project, "max_egress_bytes_per_day", 10 * MIB);
   const run = await project.start("backup/runs");
@@ -73,7 +73,7 @@ Deno.test("at the day's limit a backup pauses, says so once, and goes on when it
   await assertHolds(project, await project.reader.snapshot());
 });
 
-Deno.test("where the limit is used up, a backup that has nothing to read is not held back", async () => {
+Deno.test("a backup without reads runs although the daily limit is used up", async () => {
   await using project = await createProject(3, 1_000);
   await project.backup();
   await set(project, "max_egress_bytes_per_month", 1);
@@ -85,7 +85,7 @@ Deno.test("where the limit is used up, a backup that has nothing to read is not 
   await project.sql`select holdfast_private.cancel_run(${run})`;
 });
 
-Deno.test("what a restore reads back counts, and is held to the same limit", async () => {
+Deno.test("a restore's verification reads count toward the same daily limit", async () => {
   await using source = await createProject(10, 1_000);
   await source.backup();
   await using target = await TestProject.create({ repository: source.repository });
@@ -108,17 +108,17 @@ Deno.test("what a restore reads back counts, and is held to the same limit", asy
   await other.succeeded(run);
 });
 
-Deno.test("reads that had to be repeated count as often as they were read", async () => {
+Deno.test("repeated reads are counted each time", async () => {
   await using project = await createProject(1, 1_000);
   await project.addStorageFault({ route: READ, fault: { etag: '"stale"' } });
   await project.addStorageFault({ route: READ, fault: { truncateAfterBytes: 300 } });
   await project.backup();
   const { backup } = await egress(project);
-  // The first is let go unread; of the second it is known that it began.
+  // The first read is cancelled before its body. The second read is known to have started.
   assert.equal(backup, 2_000);
 });
 
-Deno.test("a rate of requests is kept to, over all workers", async () => {
+Deno.test("the request rate limit applies to all workers together", async () => {
   await using project = await createProject(40, 100);
   await set(project, "workers", 2);
   await set(project, "max_requests_per_second", 20);
@@ -127,11 +127,11 @@ Deno.test("a rate of requests is kept to, over all workers", async () => {
   const times = records.filter(({ route }) => route === READ).map(({ at }) => at);
   assert.equal(times.length, 40);
   const seconds = (times.at(-1)! - times[0]!) / 1000;
-  // One bucket is one worker's, with half of the rate: ten at once, saved up, and the rest at 10 a second.
+  // One worker copies one bucket with half of the rate: a burst of ten, then 10 requests a second.
   assert.ok(seconds >= 2.7, `${seconds} s`);
 });
 
-Deno.test("a rate of bytes is kept to, also where a slice is too short for it", async () => {
+Deno.test("the byte rate limit also applies if one slice is too short for it", async () => {
   await using project = await createProject(8, MIB);
   await set(project, "workers", 1);
   await set(project, "max_bytes_per_second", 100_000);
@@ -146,6 +146,6 @@ Deno.test("a rate of bytes is kept to, also where a slice is too short for it", 
   const read = await sent(project);
   await tick(project);
   await project.client.functionsIdle();
-  assert.equal(await sent(project), read, "and is not woken before");
+  assert.equal(await sent(project), read, "the run is not resumed earlier");
   await project.sql`select holdfast_private.cancel_run(${run})`;
 });

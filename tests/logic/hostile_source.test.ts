@@ -10,8 +10,8 @@ import { digestOf } from "../../stack/repository_reader.ts";
 
 const MIB = 1024 * 1024;
 
-/** What SQL may have made of a row's metadata: none of it may stop a backup, or lose the bytes. */
-const ODD_METADATA: Record<string, string | null> = {
+/** Invalid metadata that SQL can write to a row. A backup must not stop or lose the bytes. */
+const INVALID_METADATA: Record<string, string | null> = {
   null: null,
   text: '"some text"',
   list: "[1, 2]",
@@ -19,22 +19,22 @@ const ODD_METADATA: Record<string, string | null> = {
   "no size": '{"mimetype": "text/plain"}',
   "size is text": '{"size": "ten"}',
   "size is negative": '{"size": -1}',
-  "size is beyond all": '{"size": 1e30}',
+  "size exceeds every integer type": '{"size": 1e30}',
   "type is a number": '{"mimetype": 7, "cacheControl": {"a": 1}}',
   "type is 1 MB": JSON.stringify({ mimetype: "a".repeat(1_000_000) }),
 };
 
-Deno.test("whatever SQL made of a row's metadata, its bytes are held", async () => {
+Deno.test("a row's bytes are backed up for all metadata that SQL can write", async () => {
   await using project = await TestProject.create();
   await createBucket(project, "files");
-  for (const [name, metadata] of Object.entries(ODD_METADATA)) {
+  for (const [name, metadata] of Object.entries(INVALID_METADATA)) {
     await upload(project, "files", name, `bytes of ${name}`);
     await project.sql`
       update storage.objects set metadata = ${metadata}::text::jsonb where name = ${name}`;
   }
   const { document, entries } = await project.backupSnapshot();
   assert.deepEqual([document.state, document.totals.unavailable], ["complete", 0]);
-  for (const name of Object.keys(ODD_METADATA)) {
+  for (const name of Object.keys(INVALID_METADATA)) {
     const bytes = await project.reader.bytes(entries.get(`files/${name}`)!);
     assert.equal(digestOf(bytes), digestOf(new TextEncoder().encode(`bytes of ${name}`)), name);
   }
@@ -42,13 +42,13 @@ Deno.test("whatever SQL made of a row's metadata, its bytes are held", async () 
   await using target = await TestProject.create({ repository: project.repository });
   await target.restore();
   const restored = await readObjects(target);
-  for (const name of Object.keys(ODD_METADATA)) {
+  for (const name of Object.keys(INVALID_METADATA)) {
     const bytes = new TextEncoder().encode(`bytes of ${name}`);
     assert.equal(restored.get(`files/${name}`)?.sha256, digestOf(bytes), name);
   }
 });
 
-Deno.test("what changes under its own read is in the snapshot as it is then, and restored so", async () => {
+Deno.test("an object that changes during its read is backed up and restored in its new state", async () => {
   await using project = await TestProject.create();
   for (const bucket of ["left", "right"]) await createBucket(project, bucket);
   const NAMES = ["deleted", "moved", "overwritten", "recreated", "retyped", "untouched"];
@@ -62,7 +62,7 @@ Deno.test("what changes under its own read is in the snapshot as it is then, and
   await upload(project, "right", "overwritten", "other bytes", { type: "text/csv" });
   await ok(right.remove(["deleted", "recreated"]));
   await upload(project, "right", "recreated", "new bytes of another object");
-  // The scan has been through the other bucket.
+  // The scan has finished the other bucket.
   await ok(right.move("moved", "moved", { destinationBucket: "left" }));
   await project.sql`update storage.objects set owner_id = 'other' where name = 'retyped'`;
   await letRead(project);
@@ -76,7 +76,7 @@ Deno.test("what changes under its own read is in the snapshot as it is then, and
     "right/retyped",
     "right/untouched",
   ]);
-  // What only the row says may be of before the change: the next backup has it.
+  // The row's metadata may predate the change. The next backup has the new metadata.
   await assertHolds(project, await project.backupSnapshot());
   await using target = await TestProject.create({ repository: project.repository });
   await target.restore();
@@ -84,7 +84,7 @@ Deno.test("what changes under its own read is in the snapshot as it is then, and
   assert.deepEqual([...restored.values()].map(restorable), [...source.values()].map(restorable));
 });
 
-/** Rows that no API makes, each with the code of why its bytes can't be had. */
+/** Rows that only SQL can create, each with the code of its failure. */
 const ROWS_BY_SQL: [name: string, version: string | null, code: string][] = [
   ["../../other-bucket/a", "v", "name_unfetchable"],
   ["a/./b", "v", "name_unfetchable"],
@@ -95,10 +95,10 @@ const ROWS_BY_SQL: [name: string, version: string | null, code: string][] = [
   ["n".repeat(2_000), "v", "bytes_missing"],
   ["no version", null, "bytes_missing"],
   ["empty version", "", "bytes_missing"],
-  ["a version that leads away", "../../../etc/passwd", "bytes_missing"],
+  ["a version with path traversal", "../../../etc/passwd", "bytes_missing"],
 ];
 
-Deno.test("rows that only SQL can make are told, and stop and mislead nobody", async () => {
+Deno.test("rows that only SQL can create are reported and affect no other object", async () => {
   await using project = await TestProject.create();
   await createBucket(project, "files");
   await upload(project, "files", "good");
@@ -121,7 +121,7 @@ Deno.test("rows that only SQL can make are told, and stop and mislead nobody", a
   assert.deepEqual([...(await readRows(target.sql)).keys()], ["files/good"]);
 });
 
-Deno.test("a row whose size lies is told, and its bytes are not taken for something else", async () => {
+Deno.test("a row with a wrong size is reported, and its bytes are not stored as another object's", async () => {
   await using project = await TestProject.create();
   await createBucket(project, "files");
   for (const name of ["too small", "too large", "right"]) await upload(project, "files", name);
@@ -138,12 +138,12 @@ Deno.test("a row whose size lies is told, and its bytes are not taken for someth
   }
 });
 
-Deno.test("a row whose size lies is told of a large object, too", async () => {
+Deno.test("a wrong size is also reported for a large object", async () => {
   await using project = await TestProject.create();
   await createBucket(project, "files");
-  // All that is read fits the row: the parts that it has.
-  const LIES = [["too small", 9], ["one part too small", 16], ["too large", 30]] as const;
-  for (const [name, mib] of LIES) {
+  // The part sizes match the row: only existing parts are read.
+  const WRONG_SIZES = [["too small", 9], ["one part too small", 16], ["too large", 30]] as const;
+  for (const [name, mib] of WRONG_SIZES) {
     await upload(project, "files", name, bytesOf(20 * MIB, mib));
     await project.sql`
       update storage.objects set metadata = metadata || jsonb_build_object('size', ${
@@ -153,19 +153,19 @@ Deno.test("a row whose size lies is told of a large object, too", async () => {
   }
   const { document, entries } = await project.backupSnapshot();
   assert.deepEqual([document.state, document.totals.unavailable], ["complete", 3]);
-  for (const [name] of LIES) {
+  for (const [name] of WRONG_SIZES) {
     const { key, code } = entries.get(`files/${name}`)!;
     assert.deepEqual([name, key, code], [name, undefined, "bytes_differ"]);
   }
 });
 
 for (const [what, size] of [["small", 100], ["large", 30 * MIB]] as const) {
-  Deno.test(`a ${what} object whose row has no etag is held as it is after it was overwritten`, async () => {
+  Deno.test(`a ${what} object without an etag in its row is backed up correctly after an overwrite`, async () => {
     await using project = await TestProject.create();
     await createBucket(project, "files");
     await upload(project, "files", "a", bytesOf(size, 1));
     await project.sql`update storage.objects set metadata = metadata - 'eTag'`;
-    // Two of a large one's parts are there before.
+    // Two parts of a large object are uploaded before the overwrite.
     const parts = size > 8 * MIB ? 2 : 0;
     await slowRead(project, "files/a", parts);
     const run = await project.start("backup/runs");
@@ -182,7 +182,7 @@ async function hasParts(project: TestProject, count: number): Promise<boolean> {
   return (await project.sql`select from holdfast_private.upload_parts`).length >= count;
 }
 
-Deno.test("user metadata of 1 MB is held and restored", async () => {
+Deno.test("user metadata of 1 MB are backed up and restored", async () => {
   await using project = await TestProject.create();
   await createBucket(project, "files");
   await upload(project, "files", "a");
@@ -195,27 +195,27 @@ Deno.test("user metadata of 1 MB is held and restored", async () => {
   assert.deepEqual([...restored.values()].map(restorable), [...held.values()].map(restorable));
 });
 
-Deno.test("a transaction that commits late, with an older time, is in the next snapshot", async () => {
+Deno.test("a transaction with an older time that commits after the scan is in the next snapshot", async () => {
   await using project = await TestProject.create();
   await createBucket(project, "files");
-  for (const name of ["a", "late", "z"]) await upload(project, "files", name);
+  for (const name of ["a", "delayed", "z"]) await upload(project, "files", name);
   await project.backup();
-  const late = connect(project.client.info.adminDatabaseUrl, { max: 1 });
+  const delayed = connect(project.client.info.adminDatabaseUrl, { max: 1 });
   try {
-    await late.begin(async (transaction) => {
+    await delayed.begin(async (transaction) => {
       await transaction`
-        update storage.objects set user_metadata = '{"late": true}' where name = 'late'`;
+        update storage.objects set user_metadata = '{"delayed": true}' where name = 'delayed'`;
       await upload(project, "files", "z", "newer");
       await project.backup();
     });
   } finally {
-    await late.end();
+    await delayed.end();
   }
   const { entries } = await assertHolds(project, await project.backupSnapshot());
-  assert.deepEqual(entries.get("files/late")!.user_metadata, { late: true });
+  assert.deepEqual(entries.get("files/delayed")!.user_metadata, { delayed: true });
 });
 
-Deno.test("a bucket that was deleted and made again under its id has its new objects", async () => {
+Deno.test("a bucket that is deleted and recreated under the same id is backed up with its new objects", async () => {
   await using project = await TestProject.create();
   await createBucket(project, "files");
   for (const name of ["a", "b", "c"]) await upload(project, "files", name, `old ${name}`);
@@ -232,7 +232,7 @@ Deno.test("a bucket that was deleted and made again under its id has its new obj
   );
 });
 
-Deno.test("a source that is suddenly empty leaves the snapshots before it as they were", async () => {
+Deno.test("a source that becomes empty does not change earlier snapshots", async () => {
   await using project = await TestProject.create();
   await createBucket(project, "files");
   for (const name of ["a", "b"]) await upload(project, "files", name);
@@ -247,10 +247,10 @@ Deno.test("a source that is suddenly empty leaves the snapshots before it as the
   assert.deepEqual([...(await readRows(project.sql)).keys()], [...rows.keys()]);
 });
 
-Deno.test("as many objects in one folder as fill many pages are all held", async () => {
+Deno.test("a folder that spans many pages is backed up completely", async () => {
   await using project = await TestProject.create();
   await createBucket(project, "files");
-  // Names that no request can ask for: what is tested is that each row is met once.
+  // No request can fetch these names. The test verifies that each row is scanned once.
   await project.sql`
     insert into storage.objects (bucket_id, name, version, metadata)
     select 'files', 'one/folder/../' || md5(n::text), gen_random_uuid(), '{"size": 1}'

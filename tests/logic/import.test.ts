@@ -4,7 +4,7 @@ import { TestProject } from "../support/project.ts";
 import { assertHolds } from "../support/assert_snapshot.ts";
 import { countRequests } from "../support/requests.ts";
 
-/** A project with a few files and three backups, between which some changed. */
+/** A project with a few files and three backups. Some files change between the backups. */
 async function createProject(): Promise<TestProject> {
   const project = await TestProject.create();
   await createBucket(project, "files");
@@ -19,7 +19,7 @@ async function createProject(): Promise<TestProject> {
   return project;
 }
 
-/** What the catalog says, but for numbers that only it knows. */
+/** The catalog's rows without ids that are local to it. */
 async function catalogOf(project: TestProject) {
   const rows = await project.sql`
     select bucket_id, name, added_in, removed_in, object_id, version, key, size,
@@ -32,7 +32,7 @@ async function catalogOf(project: TestProject) {
   return { entries: [...rows], snapshots: [...snapshots] };
 }
 
-/** Takes the database back to where it was after its first snapshot, as a restored backup would. */
+/** Restores the database to its state after the first snapshot, as a database backup does. */
 async function rewind(project: TestProject): Promise<void> {
   const [row] = await project.sql`select min(sequence) as first from holdfast_private.snapshots`;
   await project.sql.begin(async (sql) => {
@@ -48,7 +48,7 @@ async function rewind(project: TestProject): Promise<void> {
   });
 }
 
-Deno.test("a database that was taken back is refused, and goes on after an import", async () => {
+Deno.test("a database restored from an older backup is refused, and continues after an import", async () => {
   await using project = await createProject();
   const before = await catalogOf(project);
   await rewind(project);
@@ -69,7 +69,7 @@ Deno.test("a database that was taken back is refused, and goes on after an impor
   await assertHolds(project, await project.reader.snapshot());
 });
 
-Deno.test("a catalog that was lost whole is built again from the bucket", async () => {
+Deno.test("an import rebuilds a catalog that was lost completely", async () => {
   await using project = await createProject();
   const before = await catalogOf(project);
   await project.sql`
@@ -84,7 +84,7 @@ Deno.test("a catalog that was lost whole is built again from the bucket", async 
   assert.deepEqual(storage, {});
 });
 
-Deno.test("an import where nothing is new changes nothing", async () => {
+Deno.test("an import without new snapshots changes nothing", async () => {
   await using project = await createProject();
   const before = await catalogOf(project);
   const { result } = await project.importLog();
@@ -92,7 +92,7 @@ Deno.test("an import where nothing is new changes nothing", async () => {
   assert.deepEqual(await catalogOf(project), before);
 });
 
-Deno.test("an emptied bucket is refused: the catalog is ahead of it", async () => {
+Deno.test("an import from an emptied bucket is refused because the catalog is ahead of it", async () => {
   await using project = await createProject();
   for (const key of await project.bucket.keys()) await project.bucket.remove(key);
   const run = await project.ended(await project.start("backup/runs"));
@@ -109,7 +109,7 @@ Deno.test("an emptied bucket is refused: the catalog is ahead of it", async () =
   assert.equal(copied, 4);
 });
 
-Deno.test("a log that was rolled back is refused too", async () => {
+Deno.test("an import from a log that was rolled back is refused", async () => {
   await using project = await createProject();
   const log = await project.reader.keys("log/");
   await project.bucket.remove(`holdfast/${log.at(-1)}`);
@@ -133,7 +133,7 @@ Deno.test("snapshots of another repository are not imported", async () => {
   assert.match(run.message!, new RegExp(`of the repository ${identity.repository_id}`));
 });
 
-Deno.test("a moved object's bytes are one blob, before and after an import", async () => {
+Deno.test("a moved object's bytes remain one blob before and after an import", async () => {
   await using project = await createProject();
   await using reader = await TestProject.create({ repository: project.repository });
   await reader.importLog();
@@ -152,7 +152,7 @@ Deno.test("a moved object's bytes are one blob, before and after an import", asy
   assert.equal(open, 0);
 });
 
-Deno.test("what is damaged in the log or the listings fails an import, by its key", async () => {
+Deno.test("an import fails and names the key if the log or a listing is damaged", async () => {
   await using project = await createProject();
   const [part] = await project.reader.keys("lists/");
   const [snapshot] = await project.reader.keys("snapshots/");

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { createBucket, ok, upload } from "../support/objects.ts";
 import { TestProject } from "../support/project.ts";
 
-Deno.test("a full listing of nothing closes what a catalog had open", async () => {
+Deno.test("an empty full listing closes all open entries of the catalog", async () => {
   await using project = await TestProject.create();
   await createBucket(project, "files");
   await upload(project, "files", "a");
@@ -11,7 +11,7 @@ Deno.test("a full listing of nothing closes what a catalog had open", async () =
   await reader.importLog();
 
   await ok(project.storage.from("files").remove(["a"]));
-  // As after a long tail of changes: the next listing is a full one.
+  // After many listings of changes, the next listing is a full one.
   await project.sql`
     update holdfast_private.snapshots set document = jsonb_set(document, '{parts}', (
       select jsonb_agg(jsonb_build_object('kind', 'changes', 'entries', 1))

@@ -5,9 +5,9 @@ import { routesServed } from "../support/routes.ts";
 
 const UNKNOWN_RUN = "00000000-0000-4000-8000-000000000000";
 
-/** Every route, the scope it takes, and what a key of that scope is answered here. */
+/** Every route with its required scope and the status that a key of that scope receives. */
 const ROUTES: { method: string; path: string; scope: Scope; body?: string; status: number }[] = [
-  // What is sent is no JSON, so that nothing is started; keys are looked at before.
+  // The body is not JSON, so nothing starts. The key is checked before the body.
   { method: "POST", path: "holdfast-backup/work", scope: "worker", body: "{", status: 400 },
   { method: "POST", path: "holdfast-backup/runs", scope: "operate", body: "{", status: 400 },
   { method: "POST", path: "holdfast-backup/imports", scope: "operate", body: "{", status: 400 },
@@ -36,7 +36,7 @@ const ROUTES: { method: string; path: string; scope: Scope; body?: string; statu
 const BACKUP = { name: "holdfast-backup", scope: "operate" } as const;
 const RESTORE = { name: "holdfast-restore", scope: "restore" } as const;
 
-/** Each kind of run with the function whose it is, and with one whose it is not. */
+/** Each kind of run, with its own function and the other function. */
 const FUNCTIONS_OF_KINDS = [
   ["backup", BACKUP, RESTORE],
   ["import", BACKUP, RESTORE],
@@ -64,20 +64,20 @@ const SCOPE_REFUSED = {
   remedy: "Use a key of the scope that this route needs; docs/SECURITY.md lists them.",
 };
 
-/** Holds a refusal to its one body. */
+/** Asserts that a refusal has the one expected body. */
 function assertRefused(answer: Answer, expected: typeof KEY_REFUSED, what: string): void {
   assert.equal(answer.status, expected.status, what);
   assert.equal(answer.headers.get("content-type"), "application/problem+json", what);
   assert.deepEqual(answer.body, expected, what);
 }
 
-Deno.test("every route that there is stands in the table of them", () => {
+Deno.test("the table of routes in this test is complete", () => {
   const served = routesServed();
   const listed = ROUTES.map(({ method, path }) => `${method} ${path}`);
   assert.deepEqual(served.map((route) => route.replace(":id", UNKNOWN_RUN)).sort(), listed.sort());
 });
 
-Deno.test("each route takes the keys of one scope, and refuses all others with one body", async () => {
+Deno.test("each route accepts keys of one scope and refuses all others with the same body", async () => {
   await using project = await TestProject.create(ONE_PROCESS);
   for (const { method, path, scope, body, status } of ROUTES) {
     for (const sent of SCOPES) {
@@ -89,10 +89,10 @@ Deno.test("each route takes the keys of one scope, and refuses all others with o
   }
 });
 
-Deno.test("a key shows and cancels the runs of its own function, and no others", async () => {
+Deno.test("a key can show and cancel the runs of its own function only", async () => {
   await using project = await TestProject.create(ONE_PROCESS);
   for (const [kind, own, other] of FUNCTIONS_OF_KINDS) {
-    // A run that no slice works on: its key's function alone may know it.
+    // No slice works on this run. Only a key of its function may see it.
     const [row] = await project.sql<{ id: string }[]>`
       insert into holdfast_private.runs (kind, plan, started_by) values (${kind}, '{}', 'a test')
       returning id`;
@@ -110,7 +110,7 @@ Deno.test("a key shows and cancels the runs of its own function, and no others",
   }
 });
 
-Deno.test("no key, a malformed, an unknown and a revoked one are refused with one body", async () => {
+Deno.test("missing, malformed, unknown and revoked keys are refused with the same body", async () => {
   await using project = await TestProject.create(ONE_PROCESS);
   await using other = await TestProject.create(ONE_PROCESS);
   const live = await project.key("operate");
@@ -143,7 +143,7 @@ Deno.test("no key, a malformed, an unknown and a revoked one are refused with on
   }
 });
 
-Deno.test("a key may come as Bearer, also beside one of the project's own", async () => {
+Deno.test("a key may be sent as Bearer, also next to one of the project's own keys", async () => {
   await using project = await TestProject.create(ONE_PROCESS);
   const key = await project.key("read");
   const { publishableKey } = project.client.info;
@@ -159,7 +159,7 @@ Deno.test("a key may come as Bearer, also beside one of the project's own", asyn
   }
 });
 
-Deno.test("the worker key can continue runs, and start none", async () => {
+Deno.test("the worker key can continue runs but cannot start one", async () => {
   await using project = await TestProject.create(ONE_PROCESS);
   const [row] = await project.sql`
     select decrypted_secret as key from vault.decrypted_secrets where name = 'holdfast_worker_key'`;

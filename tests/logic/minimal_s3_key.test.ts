@@ -4,10 +4,10 @@ import { bytesOf, createBucket, ok, upload } from "../support/objects.ts";
 import { readObjects, restorable } from "../support/project_reader.ts";
 import { stack, TestProject } from "../support/project.ts";
 
-/** Goes by two parts. */
+/** An object of this size is uploaded in two parts. */
 const LARGE_BYTES = 9 * 1024 * 1024;
 
-Deno.test("a key that may list, get and put what is new is enough, also where objects are locked", async () => {
+Deno.test("a key that may list, get and create objects is sufficient, also with object lock", async () => {
   const all = await stack.createRepositoryBucket();
   const { bucket } = all;
   await stack.call("lockS3Bucket", { bucket });
@@ -33,12 +33,13 @@ Deno.test("a key that may list, get and put what is new is enough, also where ob
   const [source, restored] = [await readObjects(project), await readObjects(target)];
   assert.deepEqual([...restored.values()].map(restorable), [...source.values()].map(restorable));
 
-  // What was refused, was refused for the digest that was then sent along.
+  // These requests were refused because they lacked a digest. They were repeated with one.
   const { records } = await stack.s3Requests(bucket);
   const refused = records.filter(({ status }) => status >= 400 && status !== 404);
   const routes = new Set(refused.map(({ route, status }) => `${status} ${route}`));
   for (const route of ["400 PutObject", "400 UploadPart"]) assert.ok(routes.delete(route), route);
-  // The probe of conditions, and uploads that were left: whoever may not list them lets them be.
+  // The conditional-write probe and orphaned uploads remain. A key that may not list them skips
+  // them.
   for (const route of ["412 PutObject", "403 ListMultipartUploads"]) routes.delete(route);
   assert.deepEqual([...routes], []);
 });

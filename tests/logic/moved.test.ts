@@ -16,7 +16,7 @@ async function projectWithBackup(): Promise<TestProject> {
   return project;
 }
 
-Deno.test("a moved object is listed under its new name on the bytes that are held", async () => {
+Deno.test("a moved object is listed under its new name with the stored bytes", async () => {
   await using project = await projectWithBackup();
   const before = await project.reader.snapshot();
   await ok(project.storage.from("left").move("file", "sub/moved"));
@@ -29,7 +29,7 @@ Deno.test("a moved object is listed under its new name on the bytes that are hel
   assert.equal(moved.assumed, true);
 });
 
-Deno.test("an object moved to another bucket is not read again either", async () => {
+Deno.test("an object moved to another bucket is not read again", async () => {
   await using project = await projectWithBackup();
   await ok(project.storage.from("right").move("file", "moved", { destinationBucket: "left" }));
   const { storage } = await countRequests(project, () => project.backup());
@@ -38,7 +38,7 @@ Deno.test("an object moved to another bucket is not read again either", async ()
   assert.deepEqual([...entries.keys()].sort(), ["left/file", "left/moved"]);
 });
 
-Deno.test("an object that was moved and then overwritten is copied", async () => {
+Deno.test("an object that is moved and then overwritten is copied", async () => {
   await using project = await projectWithBackup();
   await ok(project.storage.from("left").move("file", "moved"));
   await upload(project, "left", "moved", "not what was moved");
@@ -48,12 +48,12 @@ Deno.test("an object that was moved and then overwritten is copied", async () =>
   assert.equal(entries.get("left/moved")!.assumed, undefined);
 });
 
-Deno.test("what moves to behind the scan is backed up there before its old name goes", async () => {
+Deno.test("an object that moves behind the scan is backed up there before its old name is closed", async () => {
   await using project = await projectWithBackup();
   await upload(project, "right", "slow", "read slowly");
   await slowRead(project, "right/slow");
   const run = await project.start("backup/runs");
-  // The scan is past the bucket `left`, and has compared all of `right`.
+  // The scan has finished the bucket `left` and has compared all of `right`.
   await using hold = await holdRun(project, run, "right/slow");
   await ok(project.storage.from("right").move("file", "behind", { destinationBucket: "left" }));
   await hold.release();
@@ -63,7 +63,7 @@ Deno.test("what moves to behind the scan is backed up there before its old name 
   assert.deepEqual([...entries.keys()].sort(), ["left/behind", "left/file", "right/slow"]);
 });
 
-Deno.test("what moves to before the scan stands once in the snapshot", async () => {
+Deno.test("an object that moves ahead of the scan appears once in the snapshot", async () => {
   await using project = await projectWithBackup();
   await upload(project, "left", "slow", "read slowly");
   await slowRead(project, "left/slow");

@@ -23,16 +23,16 @@ const NAMES = [
   "a",
   "a/b",
   "a/b/c",
-  // The longest that fits the backend's keys beside the bucket and the version.
+  // The longest name that fits the backend's keys with the bucket and the version.
   `${"long/".repeat(190)}12345`,
   "x".repeat(240),
   "y".repeat(255),
 ];
 
-/** Ids of buckets as odd as Storage takes them. */
+/** Unusual bucket ids that Storage accepts. */
 const BUCKETS = ["plain", "with space", "a+b&c;d,e:f@g=h'i", "(x)*!$.y"];
 
-Deno.test("every legal odd name is backed up, and restored under the same name", async () => {
+Deno.test("every legal unusual name is backed up and restored under the same name", async () => {
   await using project = await TestProject.create();
   for (const bucket of BUCKETS) await createBucket(project, bucket);
   for (const [index, name] of NAMES.entries()) {
@@ -50,7 +50,7 @@ Deno.test("every legal odd name is backed up, and restored under the same name",
   assert.deepEqual([...restored.values()].map(restorable), [...source.values()].map(restorable));
 });
 
-Deno.test("names that only their case or one byte tells apart stay apart", async () => {
+Deno.test("names that differ only in case or in one byte remain distinct", async () => {
   await using project = await TestProject.create();
   await createBucket(project, "files");
   for (const name of ["a", "A", "a ", " a", "a/", "/a", "a.", "a-", "a_", "a/a", "a//a"]) {

@@ -32,7 +32,7 @@ const CHANGES: [Record<string, unknown>, RegExp][] = [
   ],
 ];
 
-Deno.test("a newer repository is refused by what it needs, and nothing is written", async () => {
+Deno.test("a newer repository is refused with the feature that it requires, and nothing is written", async () => {
   for (const [change, message] of CHANGES) {
     await using project = await projectWithBackup();
     await edit(project, "holdfast.json", change);
@@ -52,7 +52,7 @@ Deno.test("a newer repository is refused by what it needs, and nothing is writte
   }
 });
 
-Deno.test("a snapshot that needs a newer Holdfast is refused when it is imported", async () => {
+Deno.test("an import refuses a snapshot that requires a newer Holdfast", async () => {
   await using project = await projectWithBackup();
   const [id] = await project.reader.snapshotIds();
   const sha256 = await edit(project, `snapshots/${id}.json`, { requires: ["packs"] });
@@ -63,7 +63,7 @@ Deno.test("a snapshot that needs a newer Holdfast is refused when it is imported
   assert.match(run.message!, /requires what this Holdfast does not know: packs/);
 });
 
-Deno.test("fields that are not known are passed by", async () => {
+Deno.test("unknown fields are ignored", async () => {
   await using project = await projectWithBackup();
   const [id] = await project.reader.snapshotIds();
   await edit(project, "holdfast.json", { later: { field: 1 } });

@@ -2,13 +2,13 @@ import assert from "node:assert/strict";
 import { createBucket, upload } from "../support/objects.ts";
 import { TestProject } from "../support/project.ts";
 
-/** Numbers that no double keeps, as SQL may put them into a row. */
+/** Numbers that a double cannot represent, as SQL can write them to a row. */
 const NUMBERS = '{"id": 12345678901234567890, "price": 1.50, "large": 1e40, "list": [0.10]}';
 
 const userMetadata = (project: TestProject) =>
   project.sql`select user_metadata::text from storage.objects`.then(([row]) => row!.user_metadata);
 
-Deno.test("numbers in a user's metadata are kept to their last digit, and are no change", async () => {
+Deno.test("numbers in user metadata keep every digit and do not count as a change", async () => {
   await using project = await TestProject.create();
   await createBucket(project, "files");
   await upload(project, "files", "a");
@@ -24,7 +24,7 @@ Deno.test("numbers in a user's metadata are kept to their last digit, and are no
   assert.equal(await userMetadata(target), kept);
 });
 
-Deno.test("a row that states an absurd size is backed up as one that states none", async () => {
+Deno.test("a row with an impossible size is backed up like a row without a size", async () => {
   await using project = await TestProject.create();
   await createBucket(project, "files");
   await upload(project, "files", "a", "four");

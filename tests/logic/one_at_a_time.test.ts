@@ -3,7 +3,7 @@ import { createBucket, upload } from "../support/objects.ts";
 import { holdRun, slowRead } from "../support/hold.ts";
 import { TestProject } from "../support/project.ts";
 
-Deno.test("while a run runs, a second start of any kind is 409 and names it", async () => {
+Deno.test("during a run, a second start of any kind returns 409 and names the run", async () => {
   await using project = await TestProject.create();
   await createBucket(project, "files");
   await upload(project, "files", "a");
@@ -36,14 +36,14 @@ Deno.test("while a run runs, a second start of any kind is 409 and names it", as
   assert.equal(rows.length, 2);
 });
 
-Deno.test("of many starts at once one is accepted", async () => {
+Deno.test("only one of many concurrent starts is accepted", async () => {
   await using project = await TestProject.create();
   const key = await project.key("operate");
   const answers = await Promise.all(
     Array.from({ length: 8 }, () => project.call("POST", "holdfast-backup/runs", { key })),
   );
   const accepted = answers.filter(({ status }) => status === 202);
-  // A run of an empty project may end before the next start comes.
+  // A run of an empty project can end before the next start arrives.
   assert.ok(accepted.length >= 1);
   assert.ok(answers.every(({ status }) => status === 202 || status === 409));
   for (const { body } of accepted) await project.succeeded(body.id);
@@ -51,7 +51,7 @@ Deno.test("of many starts at once one is accepted", async () => {
   assert.equal(ids.length, accepted.length);
 });
 
-Deno.test("an accepted start says where to look", async () => {
+Deno.test("an accepted start returns the location of the run", async () => {
   await using project = await TestProject.create();
   const key = await project.key("operate");
   const { status, body, headers } = await project.call("POST", "holdfast-backup/runs", { key });

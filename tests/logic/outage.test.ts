@@ -8,10 +8,10 @@ import { expireLeases, schedule, tick } from "../support/tick.ts";
 type StorageFault = Parameters<TestProject["addStorageFault"]>[0]["fault"];
 
 const READ = "GET object/authenticated";
-/** Of each request, as long as nobody clears it. */
+/** Affects every request until the fault is cleared. */
 const ALL = 1_000_000;
 
-/** A project with some files, of which none is held yet. */
+/** A project with some files and no backup. */
 async function createProject(count = 40): Promise<TestProject> {
   const project = await TestProject.create();
   await schedule(project);
@@ -20,14 +20,14 @@ async function createProject(count = 40): Promise<TestProject> {
   return project;
 }
 
-/** Lets a minute pass, in which leases run out. */
+/** Simulates one minute, in which leases expire. */
 async function minute(project: TestProject): Promise<void> {
   await expireLeases(project);
   await tick(project);
   await project.client.functionsIdle();
 }
 
-/** Starts a backup during an outage and waits until a slice gave up. */
+/** Starts a backup during an outage and waits until a slice has given up. */
 async function startInOutage(project: TestProject, fault: StorageFault): Promise<string> {
   await project.addStorageFault({ route: READ, count: ALL, fault });
   const run = await project.start("backup/runs");
@@ -43,14 +43,14 @@ async function assertWaits(project: TestProject, run: string, what: string): Pro
 }
 
 const OUTAGES: [what: string, fault: StorageFault][] = [
-  ["Storage that fails", { status: 500 }],
-  ["a gateway without Storage", { status: 502 }],
-  ["a Storage that is too busy", { status: 429 }],
-  ["connections that break", { reset: "before" }],
-  ["bodies that are cut short", { truncateAfterBytes: 10 }],
+  ["errors of Storage", { status: 500 }],
+  ["errors of a gateway without Storage", { status: 502 }],
+  ["rate limiting by Storage", { status: 429 }],
+  ["connection resets", { reset: "before" }],
+  ["truncated bodies", { truncateAfterBytes: 10 }],
 ];
 for (const [what, fault] of OUTAGES) {
-  Deno.test(`${what} is waited for, and no object is recorded as failed`, async () => {
+  Deno.test(`a backup waits during ${what}, and no object is recorded as failed`, async () => {
     await using project = await createProject();
     const run = await startInOutage(project, fault);
     await assertWaits(project, run, what);
@@ -67,7 +67,7 @@ for (const [what, fault] of OUTAGES) {
   });
 }
 
-Deno.test("an outage in the midst of a backup loses nothing that was copied", async () => {
+Deno.test("an outage during a backup loses nothing that was copied", async () => {
   await using project = await createProject(200);
   await project.addStorageFault({ route: READ, skip: 100, count: ALL, fault: { status: 503 } });
   const run = await project.start("backup/runs");
@@ -87,7 +87,7 @@ Deno.test("an outage in the midst of a backup loses nothing that was copied", as
   );
 });
 
-Deno.test("an S3 server that goes out in the midst of a backup loses nothing that it has", async () => {
+Deno.test("an outage of the S3 server during a backup loses nothing that it stored", async () => {
   await using project = await createProject(200);
   const { bucket } = project.repository;
   const fault = { kind: "error", status: 503, code: "SlowDown" } as const;
@@ -107,7 +107,7 @@ Deno.test("an S3 server that goes out in the midst of a backup loses nothing tha
   );
 });
 
-Deno.test("an object that fails for ever is recorded at once, though it is the only new one", async () => {
+Deno.test("an object that always fails is recorded at once, although it is the only new one", async () => {
   await using project = await createProject(3);
   await project.backup();
   await upload(project, "files", "new", "some bytes");
@@ -122,7 +122,7 @@ Deno.test("an object that fails for ever is recorded at once, though it is the o
   assert.equal(entries.get("files/new")?.code, "storage_failed");
 });
 
-Deno.test("a project of which no object can be read is not waited for for ever", async () => {
+Deno.test("a backup ends although no object of the project can be read", async () => {
   await using project = await createProject(30);
   const run = await startInOutage(project, { status: 500 });
   for (let passed = 0; passed < 3; passed++) await minute(project);
@@ -132,7 +132,7 @@ Deno.test("a project of which no object can be read is not waited for for ever",
   assert.deepEqual([counters.objects_failed, result.state], [30, "partial"]);
 });
 
-Deno.test("while a server asks for time, nobody asks it, and the run says so", async () => {
+Deno.test("no request is sent before the server's Retry-After time, and the run reports it", async () => {
   await using project = await createProject();
   const run = await startInOutage(project, { status: 503, retryAfterSeconds: 120 });
   await assertWaits(project, run, "at first");
@@ -151,7 +151,7 @@ Deno.test("while a server asks for time, nobody asks it, and the run says so", a
   await project.succeeded(run);
 });
 
-Deno.test("a part of a large object waits for the end of an outage, too", async () => {
+Deno.test("a part of a large object is retried after an outage", async () => {
   await using project = await TestProject.create();
   await schedule(project);
   await createBucket(project, "files");
@@ -159,10 +159,10 @@ Deno.test("a part of a large object waits for the end of an outage, too", async 
   await project.addStorageFault({ route: READ, skip: 1, count: ALL, fault: { status: 502 } });
   const run = await project.start("backup/runs");
   await project.client.functionsIdle();
-  await assertWaits(project, run, "in its midst");
+  await assertWaits(project, run, "during the upload");
   await project.client.call("clearStorageFaults", {});
   await minute(project);
   const { counters } = await project.succeeded(run);
-  assert.equal(counters.storage_requests, 3, "the part that was sent was not sent again");
+  assert.equal(counters.storage_requests, 3, "the uploaded part was uploaded again");
   await assertHolds(project, await project.reader.snapshot());
 });

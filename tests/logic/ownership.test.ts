@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { createBucket, upload } from "../support/objects.ts";
 import { TestProject } from "../support/project.ts";
 
-Deno.test("another project's repository is refused for writing, with its owner named", async () => {
+Deno.test("writing to another project's repository is refused and its owner is named", async () => {
   await using owner = await TestProject.create();
   await createBucket(owner, "files");
   await upload(owner, "files", "a");
@@ -13,7 +13,7 @@ Deno.test("another project's repository is refused for writing, with its owner n
   await using other = await TestProject.create({ repository: owner.repository });
   await createBucket(other, "files");
   await upload(other, "files", "a", "the other's");
-  // Also when its catalog has met the repository, by a restore.
+  // This also applies if a restore has recorded the repository in its catalog.
   for (const met of [false, true]) {
     if (met) await other.restore();
     const run = await other.ended(await other.start("backup/runs"));
@@ -28,7 +28,7 @@ Deno.test("another project's repository is refused for writing, with its owner n
   await owner.backup();
 });
 
-Deno.test("two projects with a prefix each can share a bucket", async () => {
+Deno.test("two projects with different prefixes can share a bucket", async () => {
   await using one = await TestProject.create();
   const { stack } = one.client;
   const { bucket } = one.repository;
@@ -47,7 +47,7 @@ Deno.test("two projects with a prefix each can share a bucket", async () => {
   }
 });
 
-Deno.test("of two projects that begin a repository at once, one gets it", async () => {
+Deno.test("only one of two projects that create a repository at once succeeds", async () => {
   await using one = await TestProject.create();
   await using other = await TestProject.create({ repository: one.repository });
   const runs = await Promise.all([one, other].map(async (project) => {

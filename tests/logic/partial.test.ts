@@ -10,7 +10,7 @@ async function createProject(): Promise<TestProject> {
   return project;
 }
 
-Deno.test("what could be had and was not makes a snapshot partial, until it is copied", async () => {
+Deno.test("an object that failed makes a snapshot partial until it is copied", async () => {
   await using project = await createProject();
   await project.addStorageFault({ pathContains: "files/b", count: 100, fault: { status: 500 } });
   const first = await project.backupSnapshot();
@@ -28,7 +28,7 @@ Deno.test("what could be had and was not makes a snapshot partial, until it is c
   assert.equal(failures.length, 0);
 });
 
-Deno.test("what passes is tried again and leaves no trace", async () => {
+Deno.test("a temporary failure is retried and not recorded", async () => {
   const faults = [
     { status: 429, retryAfterSeconds: 1 },
     { status: 503 },
@@ -46,7 +46,7 @@ Deno.test("what passes is tried again and leaves no trace", async () => {
   }
 });
 
-Deno.test("what S3 loses on the way is sent again, and nothing is written twice", async () => {
+Deno.test("a request that S3 loses is repeated, and nothing is written twice", async () => {
   const faults = [
     { kind: "error", status: 503, code: "SlowDown", retryAfterSeconds: 1 },
     { kind: "error", status: 500, code: "InternalError" },

@@ -5,7 +5,7 @@ import { createBucket, ok, upload } from "../support/objects.ts";
 import { readObjects, restorable } from "../support/project_reader.ts";
 import { TestProject } from "../support/project.ts";
 
-/** The records of which nobody said whether they were written: they are asked for by their keys. */
+/** Records whose writes have no confirmed result. The next run reads them by their keys. */
 async function unanswered({ sql }: TestProject): Promise<number[]> {
   const [row] = await sql<[{ records: number[] }]>`
     select holdfast_private.known_repository(repository_id) -> 'unconfirmed_records' as records
@@ -13,7 +13,7 @@ async function unanswered({ sql }: TestProject): Promise<number[]> {
   return row.records;
 }
 
-Deno.test("a snapshot whose run failed after its record was written counts, for the next run, too", async () => {
+Deno.test("the next run adopts a snapshot whose run failed after its record was written", async () => {
   await using project = await TestProject.create();
   await createBucket(project, "files");
   for (const name of ["a", "b", "c"]) await upload(project, "files", name, `bytes of ${name}`);
@@ -37,14 +37,14 @@ Deno.test("a snapshot whose run failed after its record was written counts, for 
   assert.equal((await project.reader.snapshotIds()).length, 3);
   assert.equal(snapshot.entries.size, 3);
 
-  // What the catalog now says of the one in between restores as it lists.
+  // The adopted snapshot restores as the catalog lists it.
   await using target = await TestProject.create({ repository: project.repository });
   await target.restore({ snapshot: ids[1]! });
   const restored = await readObjects(target);
   assert.deepEqual([...restored.values()].map(restorable), [...then.values()].map(restorable));
 });
 
-Deno.test("a record of the same sequence with other bytes is no run's own", async () => {
+Deno.test("a run rejects a record with its sequence but other bytes", async () => {
   await using project = await TestProject.create();
   await createBucket(project, "files");
   await project.backup();
@@ -59,14 +59,14 @@ Deno.test("a record of the same sequence with other bytes is no run's own", asyn
   await assertHolds(project, await project.reader.snapshot());
 });
 
-Deno.test("what an import forgot is adopted no more", async () => {
+Deno.test("an unconfirmed snapshot that an import has discarded is not adopted", async () => {
   await using project = await TestProject.create();
   await createBucket(project, "files");
   await upload(project, "files", "a", "bytes of a");
   await project.backup();
   for (const name of ["b", "c"]) await upload(project, "files", name, `bytes of ${name}`);
   await failAfterRecord(project);
-  // As an import leaves it that began with the record, and went on by a listing without it.
+  // An import started before the record was written, and continued from a listing without it.
   await project
     .sql`select holdfast_private.rollback_unsealed_step(repository, 100) from holdfast_private.runs
     where frozen is not null`;

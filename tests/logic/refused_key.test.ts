@@ -3,7 +3,7 @@ import { bytesOf, createBucket, upload } from "../support/objects.ts";
 import { TestProject } from "../support/project.ts";
 
 const READ = "GET object/authenticated";
-/** Of each request, as long as nobody clears it. */
+/** Affects every request until the fault is cleared. */
 const ALL = 1_000_000;
 const LARGE_BYTES = 9 * 1024 * 1024;
 
@@ -14,9 +14,9 @@ async function createProject(): Promise<TestProject> {
   return project;
 }
 
-/** What is said of an object that a backend does not give; older Storages name no code with it. */
+/** Errors for an object that the backend refuses. Older Storage versions send no code. */
 for (const code of ["S3Error", null]) {
-  Deno.test(`one object that is refused with 403 and ${code ?? "no code"} ends no run`, async () => {
+  Deno.test(`a 403 for one object with ${code ?? "no code"} does not end the run`, async () => {
     await using project = await createProject();
     await upload(project, "files", "large and refused", bytesOf(LARGE_BYTES));
     await project.addStorageFault({
@@ -27,10 +27,10 @@ for (const code of ["S3Error", null]) {
     });
     const { document, entries } = await project.backupSnapshot();
     assert.deepEqual([document.state, document.totals.failed], ["partial", 2]);
-    const told = [...entries.values()].map((
+    const results = [...entries.values()].map((
       { name, key, code },
     ) => [name, key !== undefined, code]);
-    assert.deepEqual(told, [
+    assert.deepEqual(results, [
       ["first", true, undefined],
       ["large and refused", false, "storage_failed"],
       ["last", true, undefined],

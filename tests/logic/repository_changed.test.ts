@@ -5,7 +5,7 @@ import { RepositoryReader } from "../../stack/repository_reader.ts";
 import { addRows, createProject, startAndStop } from "../support/several_slices.ts";
 import { tick } from "../support/tick.ts";
 
-/** The default, and another one. */
+/** The default prefix and another one. */
 const PREFIX = "holdfast";
 const OTHER_PREFIX = "another/place";
 
@@ -18,7 +18,7 @@ async function createBackedUp(): Promise<TestProject> {
   return project;
 }
 
-/** Begins a backup of new objects, of which it has copied the first when its next post is lost. */
+/** Starts a backup of new objects. It has copied the first when its next post is lost. */
 async function stopMidway(project: TestProject): Promise<string> {
   await upload(project, "files", "a", "overwritten");
   await upload(project, "files", "b", "new");
@@ -30,7 +30,7 @@ async function stopMidway(project: TestProject): Promise<string> {
   return run;
 }
 
-/** Reads what a snapshot holds of the new objects, at its place. */
+/** Reads the new objects of a snapshot at their location. */
 async function assertBytes(project: TestProject, prefix: string, id: string): Promise<void> {
   const reader = new RepositoryReader(project.bucket, prefix);
   const { entries } = await reader.snapshot(id);
@@ -44,7 +44,7 @@ async function setPrefix(project: TestProject, prefix: string): Promise<void> {
   await project.client.setSecrets({ HOLDFAST_S3_PREFIX: prefix });
 }
 
-Deno.test("a run whose secrets come to name another repository ends, and nothing is lost", async () => {
+Deno.test("a run fails and loses nothing if its secrets change to another repository", async () => {
   await using project = await createBackedUp();
   const run = await stopMidway(project);
   await setPrefix(project, OTHER_PREFIX);
@@ -56,11 +56,11 @@ Deno.test("a run whose secrets come to name another repository ends, and nothing
 
   await setPrefix(project, PREFIX);
   const { counters, result } = await project.backup();
-  assert.equal(counters.objects_copied, 1, "what was copied was copied again");
+  assert.equal(counters.objects_copied, 1, "the copied object was copied again");
   await assertBytes(project, PREFIX, result.snapshot);
 });
 
-Deno.test("a copy of the repository is not believed to have what was never sealed", async () => {
+Deno.test("unsealed blobs are not assumed to exist in a copy of the repository", async () => {
   await using project = await createBackedUp();
   const sealed = await project.bucket.keys(PREFIX);
   const run = await stopMidway(project);

@@ -3,7 +3,7 @@ import { createBucket, upload } from "../support/objects.ts";
 import { type RunRow, stack, TestProject } from "../support/project.ts";
 import { freePort } from "../../stack/process/ports.ts";
 
-/** A project with one file; its secrets are those of a new repository, with some changed. */
+/** A project with one file. Its secrets name a new repository; some of them can be overridden. */
 async function createProject(change: Record<string, string>): Promise<TestProject> {
   const repository = await stack.createRepositoryBucket();
   const secrets = { ...repository.secrets, ...change };
@@ -13,7 +13,7 @@ async function createProject(change: Record<string, string>): Promise<TestProjec
   return project;
 }
 
-/** What the two ways to begin come to: the backup's run, and the answer to a restore. */
+/** Results of both starts: the backup's run, and the response to the restore. */
 async function assertFails(
   project: TestProject,
   expected: { code: string; message: RegExp; remedy: RegExp },
@@ -29,13 +29,13 @@ async function assertFails(
   assert.match(body.remedy, expected.remedy);
 }
 
-/** A failed run leaves nothing that is in the way of the next. */
+/** Asserts that a failed run does not block the next one. */
 async function assertRepairs(project: TestProject): Promise<RunRow> {
   await project.client.setSecrets(project.repository.secrets);
   return await project.backup();
 }
 
-Deno.test("a bucket that is not there", async () => {
+Deno.test("a missing bucket", async () => {
   await using project = await createProject({ HOLDFAST_S3_BUCKET: "there-is-no-such-bucket" });
   await assertFails(project, {
     code: "repository_bucket_missing",
@@ -55,7 +55,7 @@ Deno.test("a wrong secret", async () => {
   await assertRepairs(project);
 });
 
-Deno.test("an access key that is not known", async () => {
+Deno.test("an unknown access key", async () => {
   await using project = await createProject({ HOLDFAST_S3_ACCESS_KEY_ID: "UNKNOWN" });
   await assertFails(project, {
     code: "repository_key_refused",
@@ -65,7 +65,7 @@ Deno.test("an access key that is not known", async () => {
   await assertRepairs(project);
 });
 
-Deno.test("a server that nobody answers for", async () => {
+Deno.test("an unreachable server", async () => {
   const endpoint = `http://127.0.0.1:${freePort()}`;
   await using project = await createProject({ HOLDFAST_S3_ENDPOINT: endpoint });
   await assertFails(project, {
@@ -76,7 +76,7 @@ Deno.test("a server that nobody answers for", async () => {
   await assertRepairs(project);
 });
 
-Deno.test("a server that only fails", async () => {
+Deno.test("a server that returns only errors", async () => {
   await using project = await createProject({});
   await stack.call("addS3Fault", {
     rule: {
@@ -94,7 +94,7 @@ Deno.test("a server that only fails", async () => {
   await project.backup();
 });
 
-Deno.test("a key that may only read can't begin a repository, or write to one", async () => {
+Deno.test("a read-only key cannot create a repository or write to one", async () => {
   await using project = await createProject({});
   const { bucket } = project.repository;
   const reading = await stack.call("repositoryBucket", { bucket, permissions: "read" });

@@ -4,7 +4,7 @@ import { readBuckets, readObjects } from "../support/project_reader.ts";
 import { TestProject } from "../support/project.ts";
 import { expireLeases, tick, tickToTheEnd } from "../support/tick.ts";
 
-/** A project with a bucket of odd settings, and a backup of it. */
+/** A project with a bucket that has unusual settings, and a backup of it. */
 async function createSource(): Promise<TestProject> {
   const project = await TestProject.create();
   for (const bucket of ["one", "two"]) {
@@ -17,12 +17,15 @@ async function createSource(): Promise<TestProject> {
   return project;
 }
 
-/** Starts a restore that can make no bucket `two`, and waits until its first lease was left. */
+/**
+ * Starts a restore that cannot create the bucket `two`, and waits until it releases its first
+ * lease.
+ */
 async function startWithoutTwo(
   target: TestProject,
   fault: { status: number } | { reset: "after" },
 ): Promise<string> {
-  // The scratch bucket, the bucket `one`, and then all tries for the other.
+  // Passes the requests for the scratch bucket and the bucket `one`, and fails all for the other.
   await target.addStorageFault({ route: "POST bucket", skip: 2, count: 4, fault });
   const run = await target.start("restore/runs", { dry_run: false });
   await target.client.functionsIdle();
@@ -33,7 +36,7 @@ async function startWithoutTwo(
   return run;
 }
 
-Deno.test("a bucket that somebody made while a restore could not is theirs, and nothing in it is written over", async () => {
+Deno.test("a restore overwrites nothing in a bucket that a user creates while the restore retries", async () => {
   await using source = await createSource();
   await using target = await TestProject.create({ repository: source.repository });
   const run = await startWithoutTwo(target, { status: 503 });
@@ -55,11 +58,11 @@ Deno.test("a bucket that somebody made while a restore could not is theirs, and 
   assert.equal((await readObjects(target)).get("two/file")!.metadata.size, "mine".length);
 });
 
-Deno.test("objects go into a bucket that may be somebody else's by move", async () => {
+Deno.test("objects are restored by move into a bucket that another client may have created", async () => {
   await using source = await createSource();
   await using target = await TestProject.create({ repository: source.repository });
   const run = await startWithoutTwo(target, { status: 503 });
-  // As the same migrations make it that made it in the source.
+  // The same migrations create it in the source and in the target.
   await ok(target.storage.createBucket("two", { public: false }));
   await tickToTheEnd(target, run);
   const { records } = await target.client.storageRequests();
@@ -69,7 +72,7 @@ Deno.test("objects go into a bucket that may be somebody else's by move", async 
   assert.equal((await target.run(run)).result.did.objects_restored, 2);
 });
 
-Deno.test("a bucket whose making had no answer comes back with all its settings", async () => {
+Deno.test("a bucket whose creation lost its response is restored with all its settings", async () => {
   await using source = await createSource();
   await using target = await TestProject.create({ repository: source.repository });
   const run = await startWithoutTwo(target, { reset: "after" });
@@ -78,12 +81,13 @@ Deno.test("a bucket whose making had no answer comes back with all its settings"
   assert.deepEqual(await readBuckets(target.sql), await readBuckets(source.sql));
 });
 
-Deno.test("a bucket that a cancelled restore made gets its settings from the next one", async () => {
+Deno.test("a restore completes the settings of a bucket that a cancelled restore created", async () => {
   await using source = await createSource();
   await source.sql`update storage.buckets set file_size_limit = 1000000000000000`;
   await source.backup();
   await using target = await TestProject.create({ repository: source.repository });
-  // The scratch bucket, and the bucket `one` at its second try, without its limit; then nothing more.
+  // Passes the scratch bucket and the second try for the bucket `one`, without its limit. Fails the
+  // rest.
   await target.addStorageFault({ route: "POST bucket", skip: 3, count: 4, fault: { status: 503 } });
   const run = await target.start("restore/runs", { dry_run: false });
   await target.client.functionsIdle();
@@ -104,7 +108,7 @@ Deno.test("a bucket that a cancelled restore made gets its settings from the nex
   assert.deepEqual(left, await readBuckets(source.sql));
 });
 
-Deno.test("a bucket's name that another bucket has is left to that one", async () => {
+Deno.test("a restored bucket does not take a name that another bucket has", async () => {
   await using source = await createSource();
   await source.sql`update storage.buckets set name = 'pictures' where id = 'one'`;
   await source.backup();
@@ -116,7 +120,7 @@ Deno.test("a bucket's name that another bucket has is left to that one", async (
   assert.deepEqual(names.sort(), ["one: one", "pictures: pictures", "two: two"]);
 });
 
-Deno.test("asking for the same bucket again and again is no progress", async () => {
+Deno.test("repeated requests for the same bucket do not count as progress", async () => {
   await using source = await createSource();
   await using target = await TestProject.create({ repository: source.repository });
   const run = await startWithoutTwo(target, { status: 503 });

@@ -5,9 +5,9 @@ import { assertHolds } from "../support/assert_snapshot.ts";
 import { createBucket, ok, upload } from "../support/objects.ts";
 import { TestProject } from "../support/project.ts";
 
-/** Has whoever asks what a name has now wait for this lock, but in the restore's own bucket. */
+/** Blocks reads of a name's current row on this lock, except in the restore's own bucket. */
 const LOCK = 4711;
-const ASKING_WAITS = `
+const BLOCK_READS = `
   create or replace function holdfast_private.object_now(bucket_id text, name text) returns jsonb
     language plpgsql security definer set search_path = '' as $$
   begin
@@ -19,7 +19,7 @@ const ASKING_WAITS = `
   end
   $$`;
 
-Deno.test("what a user puts over a restored object at once is not taken for it", async () => {
+Deno.test("an object that a user uploads over a restored one is not treated as restored", async () => {
   await using project = await TestProject.create();
   await createBucket(project, "files");
   await upload(project, "files", "a", "as it was backed up", {
@@ -27,7 +27,7 @@ Deno.test("what a user puts over a restored object at once is not taken for it",
   });
   await project.backup();
   await ok(project.storage.from("files").remove(["a"]));
-  await project.client.applySql(ASKING_WAITS);
+  await project.client.applySql(BLOCK_READS);
 
   await using holder = connect(project.client.info.adminDatabaseUrl);
   await holder`select pg_advisory_lock(${LOCK})`;

@@ -7,11 +7,11 @@ import { tick } from "../support/tick.ts";
 const BYTES = "what was backed up";
 
 /**
- * A project whose one file was restored over, by a worker whose lease another had lost; or by a run that
- * ended before the page was committed.
+ * A project with one restored file, uploaded by a worker that had lost its lease, or by a run that
+ * ended before it committed the page.
  */
 async function createRestored(
-  by: "late worker" | "ended run" = "late worker",
+  by: "delayed worker" | "ended run" = "delayed worker",
 ): Promise<{ project: TestProject; restored: ObjectRow }> {
   const project = await TestProject.create();
   await createBucket(project, "files");
@@ -37,10 +37,10 @@ async function rowOf(project: TestProject): Promise<ObjectRow> {
   return (await readRows(project.sql)).get("files/a")!;
 }
 
-Deno.test("an upload that comes late over a restored object takes nothing along for longer than a minute", async () => {
+Deno.test("the next tick repairs the row after a delayed upload over a restored object", async () => {
   const { project: made, restored } = await createRestored();
   await using project = made;
-  for (let late = 0; late < 2; late++) {
+  for (let uploads = 0; uploads < 2; uploads++) {
     await upload(project, "files", "a", BYTES);
     const { version, metadata } = await rowOf(project);
     assert.notEqual(version, restored.version);
@@ -49,12 +49,12 @@ Deno.test("an upload that comes late over a restored object takes nothing along 
   }
 });
 
-const THEIRS: [what: string, bytes: string, metadata?: Record<string, unknown>][] = [
+const USER_UPLOADS: [what: string, bytes: string, metadata?: Record<string, unknown>][] = [
   ["other bytes", BYTES.toUpperCase()],
-  ["the same bytes with a word of their own", BYTES, { edition: 2 }],
+  ["the same bytes with other user metadata", BYTES, { edition: 2 }],
 ];
-for (const [what, bytes, userMetadata] of THEIRS) {
-  Deno.test(`what a user puts over a restored object is theirs: ${what}`, async () => {
+for (const [what, bytes, userMetadata] of USER_UPLOADS) {
+  Deno.test(`an object that a user uploads over a restored one is kept: ${what}`, async () => {
     const { project: made } = await createRestored();
     await using project = made;
     await upload(project, "files", "a", bytes, { userMetadata });
@@ -64,7 +64,7 @@ for (const [what, bytes, userMetadata] of THEIRS) {
   });
 }
 
-Deno.test("where a run ended between its upload and its page, the row says again what it said", async () => {
+Deno.test("if a run ends between its upload and its commit, the row's metadata is restored", async () => {
   const { project: made, restored } = await createRestored("ended run");
   await using project = made;
   await upload(project, "files", "a", BYTES);
@@ -73,7 +73,7 @@ Deno.test("where a run ended between its upload and its page, the row says again
   assert.deepEqual(await rowOf(project), { ...restored, version, metadata });
 });
 
-Deno.test("what keeps a late upload from being repaired keeps no backup from going on", async () => {
+Deno.test("an error in the repair of a delayed upload does not stop housekeeping", async () => {
   const { project: made } = await createRestored();
   await using project = made;
   await upload(project, "files", "a", BYTES);

@@ -21,7 +21,7 @@ async function dry_run(project: TestProject, body?: unknown) {
   return answer.body.result;
 }
 
-Deno.test("a restore is a dry run unless it is told otherwise, and says what it would do", async () => {
+Deno.test("a restore is a dry run by default and reports its plan", async () => {
   await using project = await createSource();
   await using target = await TestProject.create({ repository: project.repository });
   for (const body of [undefined, {}, { snapshot: "latest" }, { dry_run: true }]) {
@@ -72,13 +72,13 @@ Deno.test("a dry run changes no row and no byte, in Storage or in the repository
   );
 });
 
-Deno.test("a dry run knows what is right already", async () => {
+Deno.test("a dry run reports objects that already match", async () => {
   await using project = await createSource();
   const report = await dry_run(project);
   assert.deepEqual([report.objects, report.already_right, report.to_restore], [2, 2, 0]);
 });
 
-Deno.test("policies that the target lacks are reported, and not made", async () => {
+Deno.test("policies that are missing in the target are reported and not created", async () => {
   await using project = await createSource();
   await project.client.applySql(`
     create policy "shared" on storage.objects for select using (bucket_id = 'files');

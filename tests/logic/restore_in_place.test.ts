@@ -16,7 +16,7 @@ async function createProject(): Promise<TestProject> {
   return project;
 }
 
-Deno.test("what was deleted comes back, and what is there is left as it is", async () => {
+Deno.test("deleted objects are restored, and existing objects are unchanged", async () => {
   await using project = await createProject();
   const before = await readObjects(project);
   await ok(project.storage.from("files").remove(["b", "d"]));
@@ -26,11 +26,11 @@ Deno.test("what was deleted comes back, and what is there is left as it is", asy
   const after = await readObjects(project);
   assert.deepEqual([...after.values()].map(restorable), [...before.values()].map(restorable));
   for (const location of ["files/a", "files/c", "files/e"]) {
-    assert.deepEqual(after.get(location), before.get(location), "was touched");
+    assert.deepEqual(after.get(location), before.get(location), "was changed");
   }
 });
 
-Deno.test("a bucket that was deleted comes back with its objects", async () => {
+Deno.test("a deleted bucket is restored with its objects", async () => {
   await using project = await createProject();
   const before = await readObjects(project);
   await ok(project.storage.emptyBucket("files"));
@@ -40,7 +40,7 @@ Deno.test("a bucket that was deleted comes back with its objects", async () => {
   assert.deepEqual([...after.values()].map(restorable), [...before.values()].map(restorable));
 });
 
-Deno.test("after a restore the next backup copies nothing and holds all of it", async () => {
+Deno.test("the backup after a restore copies nothing and contains all objects", async () => {
   await using project = await createProject();
   await ok(project.storage.from("files").remove(["a", "b"]));
   await project.restore();
@@ -50,7 +50,7 @@ Deno.test("after a restore the next backup copies nothing and holds all of it", 
   await assertHolds(project, await project.reader.snapshot());
 });
 
-Deno.test("the same holds where the deletion had been backed up", async () => {
+Deno.test("the backup after a restore copies nothing if the deletion was backed up before", async () => {
   await using project = await createProject();
   const [first] = await project.reader.snapshotIds();
   await ok(project.storage.from("files").remove(["a", "b"]));
@@ -62,7 +62,7 @@ Deno.test("the same holds where the deletion had been backed up", async () => {
   assert.equal(entries.size, 5);
 });
 
-Deno.test("what was uploaded since stays: a restore deletes nothing", async () => {
+Deno.test("newer uploads stay because a restore deletes nothing", async () => {
   await using project = await createProject();
   await upload(project, "files", "since", "uploaded since");
   await ok(project.storage.from("files").remove(["a"]));

@@ -34,7 +34,7 @@ async function failuresOf(project: TestProject, run: string): Promise<string[][]
   return rows.map(({ name, code }) => [name, code]);
 }
 
-Deno.test("where Storage lost the bytes of its rows, a restore puts them back", async () => {
+Deno.test("a restore puts back bytes that Storage lost although their rows exist", async () => {
   await using project = await createProject();
   const before = await readObjects(project);
   await loseAll(project);
@@ -54,7 +54,7 @@ Deno.test("where Storage lost the bytes of its rows, a restore puts them back", 
   assert.deepEqual(storage, {});
 });
 
-Deno.test("a project whose database came back from its own backup, without files, gets them", async () => {
+Deno.test("a restore supplies the files after a database backup restored the rows only", async () => {
   await using project = await createProject();
   await using target = await TestProject.create({ repository: project.repository });
   await createBucket(target, "files", { public: true });
@@ -67,7 +67,7 @@ Deno.test("a project whose database came back from its own backup, without files
   assert.deepEqual([...restored.values()].map(restorable), [...source.values()].map(restorable));
 });
 
-Deno.test("nothing is put over a row that says what no snapshot holds", async () => {
+Deno.test("a row with metadata that is in no snapshot is not overwritten", async () => {
   await using project = await createProject();
   await upload(project, "files", "small", "newer bytes", { userMetadata: { edition: 2 } });
   await upload(project, "files", "empty", "not empty any more");
@@ -86,7 +86,9 @@ Deno.test("nothing is put over a row that says what no snapshot holds", async ()
   assert.equal(after.get("files/empty")!.metadata.size, 0, "its newer bytes are held");
 });
 
-/** The rows as a database's backup has them: to the microsecond, which JavaScript's dates are not. */
+/**
+ * Rows as a database backup has them, with microseconds. JavaScript dates have only milliseconds.
+ */
 async function rowsAsText({ sql }: TestProject): Promise<string> {
   const [row] = await sql<{ rows: string }[]>`
     select jsonb_agg(to_jsonb(o))::text as rows from storage.objects o`;

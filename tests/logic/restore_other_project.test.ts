@@ -38,7 +38,7 @@ async function createSource(): Promise<TestProject> {
   return project;
 }
 
-Deno.test("a project that knows the repository alone gets every object and row", async () => {
+Deno.test("a project with access to the repository alone gets every object and row", async () => {
   await using project = await createSource();
   await using target = await TestProject.create({ repository: project.repository });
   const run = await target.restore();
@@ -54,14 +54,14 @@ Deno.test("a project that knows the repository alone gets every object and row",
   }
 });
 
-Deno.test("buckets come back with all their settings, and no other bucket is left", async () => {
+Deno.test("buckets are restored with all their settings, and no other bucket remains", async () => {
   await using project = await createSource();
   await using target = await TestProject.create({ repository: project.repository });
   await target.restore();
   assert.deepEqual(await readBuckets(target.sql), await readBuckets(project.sql));
 });
 
-Deno.test("the source may be gone: the bucket is enough", async () => {
+Deno.test("a restore needs only the repository, not the source project", async () => {
   const project = await createSource();
   const source = await readObjects(project).finally(() => project[Symbol.asyncDispose]());
   await using target = await TestProject.create({ repository: project.repository });
@@ -70,7 +70,7 @@ Deno.test("the source may be gone: the bucket is enough", async () => {
   assert.deepEqual([...restored.values()].map(restorable), [...source.values()].map(restorable));
 });
 
-Deno.test("restoring again writes nothing", async () => {
+Deno.test("a second restore writes nothing", async () => {
   await using project = await createSource();
   await using target = await TestProject.create({ repository: project.repository });
   await target.restore();
@@ -81,7 +81,7 @@ Deno.test("restoring again writes nothing", async () => {
   assert.deepEqual(await readObjects(target), before);
 });
 
-Deno.test("an S3 key that may only read is enough to restore", async () => {
+Deno.test("a read-only S3 key is sufficient for a restore", async () => {
   await using project = await createSource();
   const { stack } = project.client;
   const reading = await stack.call("repositoryBucket", {
@@ -95,7 +95,7 @@ Deno.test("an S3 key that may only read is enough to restore", async () => {
   assert.deepEqual(await project.bucket.list(), before);
 });
 
-Deno.test("what supabase-js serves from the target is what was uploaded to the source", async () => {
+Deno.test("supabase-js reads the same bytes from the target as were uploaded to the source", async () => {
   await using project = await createSource();
   await using target = await TestProject.create({ repository: project.repository });
   await target.restore();

@@ -20,7 +20,7 @@ async function failuresOf(project: TestProject, run: string) {
   ].map((row) => ({ ...row }));
 }
 
-Deno.test("what differs is kept by default, and reported", async () => {
+Deno.test("changed objects are kept by default and reported", async () => {
   await using project = await createProject();
   const before = await readObjects(project);
   const { id, result } = await project.restore();
@@ -31,7 +31,7 @@ Deno.test("what differs is kept by default, and reported", async () => {
   assert.deepEqual(await readObjects(project), before);
 });
 
-Deno.test("if_changed keeps what no snapshot holds, and reports it", async () => {
+Deno.test("if_changed keeps objects that no snapshot holds and reports them", async () => {
   await using project = await createProject();
   const before = await readObjects(project);
   const { id } = await project.restore({ overwrite: "if_changed" });
@@ -41,7 +41,7 @@ Deno.test("if_changed keeps what no snapshot holds, and reports it", async () =>
   assert.deepEqual(await readObjects(project), before);
 });
 
-Deno.test("if_changed overwrites what a snapshot holds, and nothing that is right", async () => {
+Deno.test("if_changed overwrites objects that a snapshot holds, and none that already match", async () => {
   await using project = await createProject();
   const [first] = await project.reader.snapshotIds();
   await project.backup();
@@ -54,11 +54,11 @@ Deno.test("if_changed overwrites what a snapshot holds, and nothing that is righ
   const { entries } = await project.reader.snapshot(first);
   assert.equal(after.get("files/a")!.sha256, entries.get("files/a")!.sha256);
   for (const location of ["files/b", "files/c"]) {
-    assert.deepEqual(after.get(location), before.get(location), "was touched");
+    assert.deepEqual(after.get(location), before.get(location), "was changed");
   }
 });
 
-Deno.test("a restore is undone by restoring the snapshot before it", async () => {
+Deno.test("restoring the previous snapshot undoes a restore", async () => {
   await using project = await createProject();
   const before = await readObjects(project);
   const [first] = await project.reader.snapshotIds();
@@ -71,7 +71,7 @@ Deno.test("a restore is undone by restoring the snapshot before it", async () =>
   assert.deepEqual([...after.values()].map(restorable), [...before.values()].map(restorable));
 });
 
-Deno.test("metadata that was edited since is put back with the overwriting, and kept without", async () => {
+Deno.test("edited metadata are restored with `overwrite` and kept without it", async () => {
   await using project = await TestProject.create();
   await createBucket(project, "files");
   await upload(project, "files", "a", "the same bytes", { userMetadata: { edition: 1 } });
@@ -82,7 +82,7 @@ Deno.test("metadata that was edited since is put back with the overwriting, and 
   assert.equal(result.did.objects_metadata_kept, 1);
   assert.deepEqual(await userMetadata(), { edition: 2 });
   await project.restore({ overwrite: "if_changed", snapshot: first });
-  assert.deepEqual(await userMetadata(), { edition: 2 }, "what no snapshot held is lost");
+  assert.deepEqual(await userMetadata(), { edition: 2 }, "metadata in no snapshot were lost");
   const [failure] = await project
     .sql`select name, code from holdfast_private.failures where job = 'restore'`;
   assert.deepEqual({ ...failure }, { name: "a", code: "target_differs" });
@@ -91,7 +91,7 @@ Deno.test("metadata that was edited since is put back with the overwriting, and 
   assert.deepEqual(await userMetadata(), { edition: 1 });
 });
 
-Deno.test("what a row without a user's words says of its type is kept, too, where no snapshot holds it", async () => {
+Deno.test("the content type of a row without user metadata is kept if no snapshot holds it", async () => {
   await using project = await TestProject.create();
   await createBucket(project, "files");
   await upload(project, "files", "a", "the same bytes");
@@ -103,7 +103,7 @@ Deno.test("what a row without a user's words says of its type is kept, too, wher
   assert.deepEqual((await failuresOf(project, id)).map(({ code }) => code), ["target_differs"]);
 });
 
-Deno.test("what a restore brought into another project is brought up to date by the next", async () => {
+Deno.test("the next restore updates the objects that an earlier one put into another project", async () => {
   await using source = await TestProject.create();
   await createBucket(source, "files");
   await upload(source, "files", "a", "the same bytes");
@@ -116,7 +116,7 @@ Deno.test("what a restore brought into another project is brought up to date by 
   assert.deepEqual((await readObjects(target)).get("files/a")!.user_metadata, { edition: 2 });
 });
 
-Deno.test("the same bytes under the same name, uploaded by hand, are right and stay as they are", async () => {
+Deno.test("an object with the same bytes that a user uploaded matches and is unchanged", async () => {
   await using project = await createProject();
   await using target = await TestProject.create({ repository: project.repository });
   await createBucket(target, "files");
@@ -125,6 +125,6 @@ Deno.test("the same bytes under the same name, uploaded by hand, are right and s
   const { id, result } = await target.restore();
   assert.deepEqual(await failuresOf(target, id), []);
   assert.deepEqual([result.did.objects_restored, result.did.objects_already_right], [2, 1]);
-  // Times, too: nothing was to be overwritten.
+  // The times are unchanged, too, because nothing was overwritten.
   assert.deepEqual((await readRows(target.sql)).get("files/b"), before);
 });

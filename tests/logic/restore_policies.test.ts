@@ -11,7 +11,7 @@ const POLICIES = `
     with check (bucket_id = 'private');
   create policy "see no bucket" on storage.buckets for select to authenticated using (true);`;
 
-/** supabase-js as a signed-in user of a project has it. */
+/** A supabase-js client signed in as a user of the project. */
 function storageOf(project: TestProject, user: string) {
   const { info } = project.client;
   const token = signJwt({ role: "authenticated", sub: user }, info.jwtSecret);
@@ -21,7 +21,7 @@ function storageOf(project: TestProject, user: string) {
   }).storage;
 }
 
-Deno.test("row level security hides nothing from a backup, and works by the restored owners", async () => {
+Deno.test("row level security does not limit a backup, and applies to the restored owners", async () => {
   await using source = await TestProject.create();
   await createBucket(source, "private");
   await source.client.applySql(POLICIES);

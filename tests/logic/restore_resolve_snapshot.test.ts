@@ -4,7 +4,7 @@ import { readObjects } from "../support/project_reader.ts";
 import { TestProject } from "../support/project.ts";
 import { digestOf } from "../../stack/repository_reader.ts";
 
-/** A project whose file `a` says in each of three snapshots which one it is. */
+/** A project with three snapshots. The content of the file `a` is the snapshot's number. */
 async function createSource(): Promise<TestProject> {
   const project = await TestProject.create();
   await createBucket(project, "files");
@@ -16,7 +16,7 @@ async function createSource(): Promise<TestProject> {
   return project;
 }
 
-/** Restores into a new project; answers the digest of `a` and how many objects there are. */
+/** Restores into a new project. Returns the digest of `a` and the number of objects. */
 async function restored(source: TestProject, snapshot: string): Promise<[string, number]> {
   await using target = await TestProject.create({ repository: source.repository });
   await target.restore({ snapshot });
@@ -26,19 +26,19 @@ async function restored(source: TestProject, snapshot: string): Promise<[string,
 
 const digest = (text: string) => digestOf(new TextEncoder().encode(text));
 
-Deno.test("a snapshot is restored by its id, however old", async () => {
+Deno.test("a snapshot of any age is restored by its id", async () => {
   await using source = await createSource();
   const [first, second] = await source.reader.snapshotIds();
   assert.deepEqual(await restored(source, first!), [digest("first"), 2]);
   assert.deepEqual(await restored(source, second!), [digest("second"), 3]);
 });
 
-Deno.test("latest is the newest complete one", async () => {
+Deno.test("latest is the newest complete snapshot", async () => {
   await using source = await createSource();
   assert.deepEqual(await restored(source, "latest"), [digest("third"), 4]);
 });
 
-Deno.test("a time takes the newest that was sealed by then", async () => {
+Deno.test("a time selects the newest snapshot sealed by then", async () => {
   await using source = await createSource();
   const [, second] = await source.reader.snapshotIds();
   const { document } = await source.reader.snapshot(second);
@@ -48,7 +48,7 @@ Deno.test("a time takes the newest that was sealed by then", async () => {
   assert.deepEqual(await restored(source, row!.before), [digest("first"), 2]);
 });
 
-Deno.test("latest passes a partial snapshot and names it; its id restores it", async () => {
+Deno.test("latest skips a partial snapshot and names it; its id restores it", async () => {
   await using source = await createSource();
   await upload(source, "files", "a", "fourth");
   await upload(source, "files", "b", "fourth");

@@ -3,7 +3,7 @@ import { createBucket, upload } from "../support/objects.ts";
 import { readObjects, restorable } from "../support/project_reader.ts";
 import { stack, TestProject } from "../support/project.ts";
 
-Deno.test("types and cache controls that no header can carry are put back", async () => {
+Deno.test("types and cache controls that are invalid in a header are restored", async () => {
   await using project = await TestProject.create();
   await createBucket(project, "files");
   for (const name of ["a", "b", "c"]) await upload(project, "files", name, `bytes of ${name}`);
@@ -20,7 +20,7 @@ Deno.test("types and cache controls that no header can carry are put back", asyn
   assert.deepEqual([...restored.values()].map(restorable), [...source.values()].map(restorable));
 });
 
-Deno.test("one blob that S3 will not give is reported, and the rest is restored", async () => {
+Deno.test("one blob that S3 refuses is reported, and the rest is restored", async () => {
   await using project = await TestProject.create();
   await createBucket(project, "files");
   for (const name of ["a", "b", "c"]) await upload(project, "files", name, `bytes of ${name}`);
@@ -32,7 +32,7 @@ Deno.test("one blob that S3 will not give is reported, and the rest is restored"
       route: "GetObject",
       keyContains: "/data/files/b/",
       count: 100,
-      // As Amazon answers for what a lifecycle rule moved to Glacier.
+      // Amazon's response for an object that a lifecycle rule moved to Glacier.
       fault: { kind: "error", status: 403, code: "InvalidObjectState" },
     },
   });
@@ -43,7 +43,7 @@ Deno.test("one blob that S3 will not give is reported, and the rest is restored"
   assert.equal(code, "repository_refused");
 });
 
-Deno.test("objects that a restore did not put keep their metadata by default", async () => {
+Deno.test("objects that the restore did not upload keep their metadata by default", async () => {
   await using project = await TestProject.create();
   await createBucket(project, "files");
   await upload(project, "files", "a", "the same bytes", { userMetadata: { edition: 1 } });
@@ -55,7 +55,7 @@ Deno.test("objects that a restore did not put keep their metadata by default", a
   const { result } = await target.restore();
   assert.deepEqual(await userMetadata(), { edition: 2 });
   assert.equal(result.did.objects_metadata_kept, 1);
-  // That it might be overwritten would change nothing: no snapshot holds what its row says.
+  // `overwrite` changes nothing here: no snapshot holds the row's metadata.
   const { id } = await target.restore({ overwrite: "if_changed" });
   assert.deepEqual(await userMetadata(), { edition: 2 });
   const failures = await target
@@ -63,7 +63,7 @@ Deno.test("objects that a restore did not put keep their metadata by default", a
   assert.deepEqual(failures.map((row) => ({ ...row })), [{ name: "a", code: "target_differs" }]);
 });
 
-Deno.test("what users made and changed while a restore ran is theirs", async () => {
+Deno.test("objects that users create or change during a restore are kept", async () => {
   await using project = await TestProject.create();
   await createBucket(project, "files");
   for (const name of ["a", "b", "c"]) {
@@ -75,13 +75,13 @@ Deno.test("what users made and changed while a restore ran is theirs", async () 
   await target.restore();
   await target.storage.from("files").remove(["a"]);
   await upload(target, "files", "a", "bytes of a", { userMetadata: { edition: 2 } });
-  // As a restore left it that ended before it patched the row.
+  // The state that a restore leaves if it ends before it patches the row.
   await target.sql`update holdfast_private.runs set state = 'failed' where kind = 'restore'`;
   await target.sql`
     update storage.objects set owner = null, owner_id = null, user_metadata = null,
       created_at = now(), last_accessed_at = now()
     where name = 'b'`;
-  // Put back to what it was at that time, when it had no metadata.
+  // The restored state at that time had no metadata.
   await target.sql`
     update storage.objects set owner = null, owner_id = null, user_metadata = null, created_at = now()
     where name = 'c'`;
@@ -93,12 +93,12 @@ Deno.test("what users made and changed while a restore ran is theirs", async () 
   assert.equal(result.did.objects_metadata_kept, 2);
 });
 
-Deno.test("objects of a bucket that was deleted before the seal are restored too", async () => {
+Deno.test("objects of a bucket that was deleted before the seal are restored", async () => {
   await using project = await TestProject.create();
   await createBucket(project, "files");
   await upload(project, "files", "a", "the bytes");
   await project.backup();
-  // As the snapshot says where the bucket went between the scan and the seal.
+  // The snapshot's state if the bucket is deleted between the scan and the seal.
   await project
     .sql`update holdfast_private.snapshots set document = jsonb_set(document, '{buckets}', '[]')`;
   await project.sql`select set_config('storage.allow_delete_query', 'true', false)`;

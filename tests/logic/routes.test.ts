@@ -17,7 +17,7 @@ const NOWHERE = [
   ["GET", "holdfast-api/runs/one/two"],
 ] as const;
 
-Deno.test("an unknown route, and a method that a route does not take, are 404", async () => {
+Deno.test("unknown routes and unsupported methods return 404", async () => {
   await using project = await TestProject.create();
   for (const [method, path] of NOWHERE) {
     const { status, body, headers } = await project.call(method, path);
@@ -34,7 +34,7 @@ Deno.test("an unknown route, and a method that a route does not take, are 404", 
   }
 });
 
-Deno.test("a run's id that is none, or of no run, is 404", async () => {
+Deno.test("an invalid or unknown run id returns 404", async () => {
   await using project = await TestProject.create();
   const key = await project.key("operate");
   for (const id of ["1", "latest", "00000000-0000-4000-8000-000000000000", "%27"]) {

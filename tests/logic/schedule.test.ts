@@ -25,9 +25,9 @@ async function newestRun(project: TestProject) {
   return { ...await project.ended(row!.id), started_by: row!.started_by };
 }
 
-Deno.test("the schedule's job makes a backup by posts alone", async () => {
+Deno.test("the schedule's job makes a backup using posts alone", async () => {
   await using project = await createProject();
-  // As the role that an admin has in the SQL editor.
+  // The role of an admin in the SQL editor.
   await project.client.applySql(`select holdfast.schedule('0 2 * * *', '${project.url}')`);
   assert.deepEqual(await jobsOf(project), [
     { jobname: "holdfast backup", schedule: "0 2 * * *", username: "postgres", active: true },
@@ -41,7 +41,7 @@ Deno.test("the schedule's job makes a backup by posts alone", async () => {
   await assertHolds(project, await project.reader.snapshot());
 });
 
-Deno.test("the URL is needed once, and known after a first call of a function", async () => {
+Deno.test("the URL is needed once and is recorded by the first call of a function", async () => {
   await using project = await createProject();
   await assert.rejects(
     project.sql`select holdfast.schedule('0 2 * * *')`,
@@ -52,7 +52,7 @@ Deno.test("the URL is needed once, and known after a first call of a function", 
   assert.equal((await jobsOf(project))[0]!.schedule, "30 3 * * 1");
 });
 
-Deno.test("what is no schedule is refused with an example", async () => {
+Deno.test("an invalid schedule is refused with an example", async () => {
   await using project = await createProject();
   for (const expression of ["", "daily", "* * * *", "60 * * * *", "0 0 31 2 *"]) {
     await assert.rejects(
@@ -67,7 +67,7 @@ Deno.test("what is no schedule is refused with an example", async () => {
   assert.deepEqual(await jobsOf(project), []);
 });
 
-Deno.test("unschedule removes both jobs, and is fine where there is none", async () => {
+Deno.test("unschedule removes all jobs and succeeds if there is none", async () => {
   await using project = await createProject();
   await schedule(project);
   await project.client.applySql("select holdfast.unschedule()");
@@ -75,13 +75,13 @@ Deno.test("unschedule removes both jobs, and is fine where there is none", async
   await project.client.applySql("select holdfast.unschedule()");
 });
 
-Deno.test("a backup that comes due during another run waits, and the tick starts it", async () => {
+Deno.test("a backup that comes due during another run waits until the tick starts it", async () => {
   await using project = await createProject();
   await schedule(project);
   await slowRead(project, "files/a");
   const first = await project.start("backup/runs");
   await using hold = await holdRun(project, first, "files/a");
-  // It reads which run is on; that is not what is locked.
+  // The insert reads the current run. The lock does not cover that read.
   await project.client.fireCron("holdfast backup");
   await hold.release();
   await project.succeeded(first);
@@ -90,7 +90,7 @@ Deno.test("a backup that comes due during another run waits, and the tick starts
   assert.notEqual(second.id, first);
   assert.deepEqual([second.state, second.started_by], ["succeeded", "schedule"]);
   await tick(project);
-  assert.equal((await newestRun(project)).id, second.id, "the tick started another");
+  assert.equal((await newestRun(project)).id, second.id, "the tick started another run");
 });
 
 Deno.test("the tick starts a backup when the last snapshot is too old", async () => {
@@ -110,7 +110,7 @@ Deno.test("the tick starts a backup when the last snapshot is too old", async ()
   assert.equal(row!.runs, 1);
 });
 
-Deno.test("a run without progress for six hours is ended by the tick, with what to do", async () => {
+Deno.test("the tick fails a run without progress for six hours and reports the next step", async () => {
   await using project = await createProject();
   await schedule(project);
   await project.client.dropNet(100);
@@ -124,7 +124,7 @@ Deno.test("a run without progress for six hours is ended by the tick, with what 
   assert.match(run.remedy!, /holdfast-backup/);
 });
 
-Deno.test("a run has a tick while it lasts, also where nothing is scheduled", async () => {
+Deno.test("a run has a tick while it lasts, also without a schedule", async () => {
   await using project = await createProject();
   assert.deepEqual(await jobsOf(project), []);
   await project.backup();

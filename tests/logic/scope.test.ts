@@ -14,7 +14,7 @@ const LOCATIONS = [
   "papers/drafts/old.txt",
 ];
 
-/** The project of these tests: `large.png` has 2,000 bytes, all others far less. */
+/** The project of these tests. `large.png` has 2,000 bytes; all other files are far smaller. */
 async function createProject(): Promise<TestProject> {
   const project = await TestProject.create();
   for (const bucket of ["images", "papers"]) await createBucket(project, bucket);
@@ -30,7 +30,7 @@ async function set(project: TestProject, name: string, value: unknown): Promise<
   await project.sql`select holdfast.set(${name}, ${JSON.stringify(value)}::text::jsonb)`;
 }
 
-/** Backs up and answers the places in the snapshot. */
+/** Backs up and returns the locations in the snapshot. */
 async function backupLocations(project: TestProject): Promise<string[]> {
   return [...(await project.backupSnapshot()).entries.keys()].sort();
 }
@@ -38,7 +38,7 @@ async function backupLocations(project: TestProject): Promise<string[]> {
 const without = (...locations: string[]) =>
   LOCATIONS.filter((location) => !locations.includes(location)).sort();
 
-Deno.test("exclude leaves out what a glob over bucket and name matches", async () => {
+Deno.test("exclude omits objects whose bucket and name match a glob", async () => {
   await using project = await createProject();
   await set(project, "exclude", ["**/cache/**", "papers/*.bak"]);
   assert.deepEqual(
@@ -47,7 +47,7 @@ Deno.test("exclude leaves out what a glob over bucket and name matches", async (
   );
 });
 
-Deno.test("include takes only what one of its globs matches", async () => {
+Deno.test("include selects only objects that match one of its globs", async () => {
   await using project = await createProject();
   await set(project, "include", ["images/*.png", "papers/**"]);
   assert.deepEqual(
@@ -56,7 +56,7 @@ Deno.test("include takes only what one of its globs matches", async () => {
   );
 });
 
-Deno.test("larger objects than max_object_bytes are left out", async () => {
+Deno.test("objects larger than max_object_bytes are omitted", async () => {
   await using project = await createProject();
   await set(project, "max_object_bytes", 1_999);
   assert.deepEqual(await backupLocations(project), without("images/large.png"));
@@ -64,7 +64,7 @@ Deno.test("larger objects than max_object_bytes are left out", async () => {
   assert.deepEqual(await backupLocations(project), LOCATIONS.toSorted());
 });
 
-Deno.test("buckets names the buckets to back up, and an empty list none", async () => {
+Deno.test("buckets lists the buckets to back up, and an empty list selects none", async () => {
   await using project = await createProject();
   await set(project, "buckets", ["papers"]);
   const { document, entries } = await project.backupSnapshot();
@@ -74,7 +74,7 @@ Deno.test("buckets names the buckets to back up, and an empty list none", async 
   assert.deepEqual(await backupLocations(project), []);
 });
 
-Deno.test("what is excluded later is closed as excluded, and comes back without being read", async () => {
+Deno.test("newly excluded objects are closed as excluded and return without being read", async () => {
   await using project = await createProject();
   await project.backup();
   await set(project, "buckets", ["papers"]);
@@ -101,7 +101,7 @@ Deno.test("Holdfast's own scratch and drill buckets are never backed up", async 
   assert.deepEqual([...entries.keys()].sort(), LOCATIONS.toSorted());
 });
 
-Deno.test("a bucket of the users' that is called after Holdfast is backed up and restored like any other", async () => {
+Deno.test("a user's bucket with a name like Holdfast's is backed up and restored", async () => {
   await using project = await TestProject.create();
   const buckets = ["holdfast-assets", "holdfast-scratch-paper"];
   for (const bucket of buckets) {

@@ -6,7 +6,7 @@ const STARTS = [["backup/runs", "operate"], ["backup/imports", "operate"], [
   "restore",
 ]] as const;
 
-/** What every start answers; all must answer the same. */
+/** Responses of every start, which must be the same. */
 async function answersOf(project: TestProject): Promise<Answer[]> {
   const answers: Answer[] = [];
   for (const [path, scope] of STARTS) {
@@ -26,11 +26,11 @@ function assertInvalid(answer: Answer, faults: Record<string, RegExp>): void {
   assert.deepEqual(errors.map(({ path }) => path).sort(), Object.keys(faults).sort());
   for (const { path, message } of errors) {
     assert.match(message, faults[path]!);
-    assert.ok(body.detail.includes(`${path} ${message}`), "the detail names each too");
+    assert.ok(body.detail.includes(`${path} ${message}`), "the detail also names each one");
   }
 }
 
-Deno.test("each secret that is missing is named", async () => {
+Deno.test("each missing secret is named", async () => {
   await using project = await TestProject.create({ secrets: {} });
   for (const answer of await answersOf(project)) {
     assertInvalid(answer, {
@@ -42,7 +42,7 @@ Deno.test("each secret that is missing is named", async () => {
   }
 });
 
-Deno.test("each secret that is wrong is named, and no value is repeated", async () => {
+Deno.test("each invalid secret is named, and no value is repeated", async () => {
   const secrets = {
     HOLDFAST_S3_ENDPOINT: "s3.example.org",
     HOLDFAST_S3_REGION: "  ",
@@ -67,7 +67,7 @@ Deno.test("each secret that is wrong is named, and no value is repeated", async 
   }
 });
 
-Deno.test("prefixes that could leave the repository's place are refused", async () => {
+Deno.test("prefixes that resolve outside the repository are refused", async () => {
   await using project = await TestProject.create();
   const key = await project.key("operate");
   for (const prefix of ["..", "a/../b", "./a", "a/", "/a", "a//b", "a b", "a\\b", "a?b"]) {
@@ -79,7 +79,7 @@ Deno.test("prefixes that could leave the repository's place are refused", async 
   assert.deepEqual(await project.bucket.keys(), []);
 });
 
-Deno.test("each setting of the database that is wrong is named", async () => {
+Deno.test("each invalid setting of the database is named", async () => {
   await using project = await TestProject.create();
   await project.sql`
     select holdfast.set('buckets', '"avatars"'), holdfast.set('include', '[]'),

@@ -6,29 +6,29 @@ import type { Snapshot } from "../../stack/repository_reader.ts";
 
 type Storage = TestProject["storage"];
 
-/** Two buckets of an operation's own, as supabase-js handles them. */
+/** Two buckets of one operation, as supabase-js handles them. */
 interface Location {
   storage: Storage;
   one: string;
   two: string;
 }
 
-/** What the next snapshot must say of an operation. */
+/** An operation and the expected next snapshot. */
 interface Operation {
-  /** As Storage's reference calls it. */
+  /** The name in Storage's API reference. */
   name: string;
   act: (location: Location) => Promise<unknown>;
-  /** Objects that the snapshot has beyond those of {@link BEFORE}. */
+  /** Objects that the snapshot has in addition to {@link BEFORE}. */
   adds?: string[];
-  /** Objects of {@link BEFORE} that it has no more. */
+  /** Objects of {@link BEFORE} that the snapshot lacks. */
   takes?: string[];
-  /** Objects whose bytes the backup reads; none where it does not say. */
+  /** Objects whose bytes the backup reads. Default: none. */
   reads?: string[];
-  /** Objects that lie on bytes that are held, and were not read again. */
+  /** Objects that use stored bytes and are not read again. */
   assumed?: string[];
 }
 
-/** The objects that each operation finds, and a backup of them. */
+/** The objects before each operation. They are backed up first. */
 const BEFORE = ["one/a", "one/b", "one/folder/c", "two/d"];
 
 const blob = () => new Blob(["new bytes"]);
@@ -85,7 +85,7 @@ const OPERATIONS: Operation[] = [
       await ok(storage.from(one).move("a", "x"));
       await ok(storage.from(one).move("x", "a"));
     },
-    // Its version is another, and no entry under another name vouches for its bytes.
+    // The version is new, and no entry under another name has the same version.
     reads: ["one/a"],
   },
   {
@@ -166,7 +166,7 @@ const OPERATIONS: Operation[] = [
   },
 ];
 
-Deno.test("the next snapshot says what it must of each operation of Storage's reference", async (test) => {
+Deno.test("the next snapshot reflects each operation of Storage's reference", async (test) => {
   await using project = await TestProject.create();
   for (const operation of OPERATIONS) await prepare(project, operation);
   await project.backup();
@@ -182,8 +182,8 @@ Deno.test("the next snapshot says what it must of each operation of Storage's re
   for (const operation of OPERATIONS) {
     await test.step(operation.name, () => check(operation, snapshot, read));
   }
-  const gone = OPERATIONS.flatMap(({ takes = [] }) => takes).length;
-  assert.equal(run.counters.objects_removed! + run.counters.objects_moved!, gone);
+  const removed = OPERATIONS.flatMap(({ takes = [] }) => takes).length;
+  assert.equal(run.counters.objects_removed! + run.counters.objects_moved!, removed);
   const buckets = await project.sql`
     select to_jsonb(b) - 'updated_at' as bucket from storage.buckets b order by id collate "C"`;
   assert.deepEqual(snapshot.document.buckets, buckets.map(({ bucket }) => bucket));
@@ -194,7 +194,7 @@ function bucketsOf(operation: Operation): { one: string; two: string } {
   return { one: `${number} one`, two: `${number} two` };
 }
 
-/** The place of an object in the buckets of its operation. */
+/** The location of an object in the buckets of its operation. */
 function placed(operation: Operation, object: string): string {
   return `${OPERATIONS.indexOf(operation) + 10} ${object}`;
 }

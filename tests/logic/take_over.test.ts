@@ -22,7 +22,7 @@ Deno.test("a new project restores from a repository and then takes it over", asy
   assert.deepEqual([...entries.keys()].sort(), ["files/a", "files/b"]);
   assert.equal(document.project_url, heir.url);
 
-  const late = await old.ended(await old.start("backup/runs"));
-  assert.deepEqual([late.state, late.code], ["failed", "repository_not_ours"]);
-  assert.match(late.message!, new RegExp(`belongs to ${heir.url}`));
+  const delayed = await old.ended(await old.start("backup/runs"));
+  assert.deepEqual([delayed.state, delayed.code], ["failed", "repository_not_ours"]);
+  assert.match(delayed.message!, new RegExp(`belongs to ${heir.url}`));
 });

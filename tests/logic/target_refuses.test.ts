@@ -4,7 +4,7 @@ import { readBuckets, readRows } from "../support/project_reader.ts";
 import { TestProject } from "../support/project.ts";
 import { tickToTheEnd } from "../support/tick.ts";
 
-Deno.test("an object that the target refuses is recorded, and the restore goes on", async () => {
+Deno.test("an object that the target refuses is recorded, and the restore continues", async () => {
   await using source = await TestProject.create();
   await createBucket(source, "files");
   for (const name of ["a", "b", "c"]) await upload(source, "files", name, `bytes of ${name}`);
@@ -33,7 +33,7 @@ Deno.test("an object that the target refuses is recorded, and the restore goes o
   );
 });
 
-Deno.test("an object that Storage fails at for a trigger of the project's is recorded, and the restore goes on", async () => {
+Deno.test("an object that fails because of the project's own trigger is recorded, and the restore continues", async () => {
   await using source = await TestProject.create();
   await createBucket(source, "files");
   for (const name of ["a", "b", "c"]) await upload(source, "files", name, `bytes of ${name}`);
@@ -59,7 +59,7 @@ Deno.test("an object that Storage fails at for a trigger of the project's is rec
   assert.deepEqual(failures.map((row) => ({ ...row })), [{ name: "b", code: "target_refused" }]);
 });
 
-Deno.test("a blob that is damaged in the repository is recorded, and the restore goes on", async () => {
+Deno.test("a blob that is damaged in the repository is recorded, and the restore continues", async () => {
   await using source = await TestProject.create();
   await createBucket(source, "files");
   for (const name of ["a", "b", "c"]) await upload(source, "files", name, `bytes of ${name}`);
@@ -84,7 +84,7 @@ Deno.test("a blob that is damaged in the repository is recorded, and the restore
   ]);
 });
 
-Deno.test("a bucket that can't be made is no reason to lose the others", async () => {
+Deno.test("a bucket that cannot be created does not stop the restore of others", async () => {
   await using source = await TestProject.create();
   for (const bucket of ["good", "bad"]) {
     await createBucket(source, bucket);
@@ -108,7 +108,7 @@ Deno.test("a bucket that can't be made is no reason to lose the others", async (
   await ok(target.storage.from("good").download("a"));
 });
 
-Deno.test("a bucket whose limit is above the project's is made, and has its limit", async () => {
+Deno.test("a bucket whose limit exceeds the project's is created with its limit", async () => {
   const limit = 1_000_000_000_000_000;
   await using source = await TestProject.create();
   for (const bucket of ["files", "empty"]) {

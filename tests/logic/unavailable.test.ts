@@ -5,10 +5,10 @@ import { readRows } from "../support/project_reader.ts";
 import { TestProject } from "../support/project.ts";
 import { countRequests } from "../support/requests.ts";
 
-/** Names that rows may have and no request can ask for. */
+/** Names that rows may have but that no request can address. */
 const UNFETCHABLE = ["a/../b", "./c", "d/.", "ü.txt", "100%.txt", "back\\slash", "[1]"];
 
-/** A project with two good files, one without bytes, and rows that SQL put in. */
+/** A project with two readable files, one without bytes, and rows that SQL inserted. */
 async function createProject(): Promise<TestProject> {
   const project = await TestProject.create();
   await createBucket(project, "files");
@@ -28,7 +28,7 @@ async function failuresOf(project: TestProject) {
   return rows.map((row) => ({ ...row }));
 }
 
-Deno.test("a row without bytes and names that can't be fetched do not make a snapshot partial", async () => {
+Deno.test("rows without bytes and names that cannot be fetched do not make a snapshot partial", async () => {
   await using project = await createProject();
   const { run, document, entries } = await project.backupSnapshot();
   assert.equal(document.state, "complete");
@@ -58,7 +58,7 @@ Deno.test("a row without bytes and names that can't be fetched do not make a sna
   );
 });
 
-Deno.test("latest restores it: all that is held, and a list of what is not", async () => {
+Deno.test("latest restores the available objects and lists the unavailable ones", async () => {
   await using project = await createProject();
   await project.backup();
   await using target = await TestProject.create({ repository: project.repository });
@@ -73,7 +73,7 @@ Deno.test("latest restores it: all that is held, and a list of what is not", asy
   assert.ok(failures.every(({ code }) => /^(bytes_missing|name_unfetchable)$/.test(code)));
 });
 
-Deno.test("the next backup does not ask again before its time, and lists them again", async () => {
+Deno.test("the next backup lists unavailable objects and retries them only when due", async () => {
   await using project = await createProject();
   const first = await project.backupSnapshot();
   const { storage, s3 } = await countRequests(project, () => project.backup());
@@ -84,14 +84,14 @@ Deno.test("the next backup does not ask again before its time, and lists them ag
 
   await project.sql`update holdfast_private.failures set next_at = now() - interval '1 second'`;
   const again = await countRequests(project, () => project.backup());
-  // Those with a segment that a URL collapses are never asked for.
+  // Names with a segment that a URL collapses are never requested.
   assert.ok((again.storage["GET object/authenticated"] ?? 0) > 0);
   const [row] = await project.sql`
     select attempts from holdfast_private.failures where name = 'lost' and bucket_id = 'files'`;
   assert.equal(row!.attempts, 2);
 });
 
-Deno.test("what is uploaded again is copied at once, and is no failure any more", async () => {
+Deno.test("an unavailable object that is uploaded again is copied at once and is no longer listed", async () => {
   await using project = await createProject();
   await project.backup();
   await upload(project, "files", "lost", "found");
@@ -101,7 +101,7 @@ Deno.test("what is uploaded again is copied at once, and is no failure any more"
   assert.ok((await failuresOf(project)).every(({ name }) => name !== "lost"));
 });
 
-Deno.test("where an older version is held it stays, marked stale with the one that was wanted", async () => {
+Deno.test("an older stored version stays and is marked stale with the unavailable version", async () => {
   await using project = await TestProject.create();
   await createBucket(project, "files");
   await upload(project, "files", "a", "the old bytes");
@@ -118,7 +118,7 @@ Deno.test("where an older version is held it stays, marked stale with the one th
   assert.equal(new TextDecoder().decode(bytes), "the old bytes");
 });
 
-Deno.test("an object without bytes that takes the name of one that moved away is listed", async () => {
+Deno.test("an object without bytes that takes a moved object's name is listed", async () => {
   await using project = await TestProject.create();
   await createBucket(project, "files");
   await upload(project, "files", "a", "what moves");
@@ -127,7 +127,7 @@ Deno.test("an object without bytes that takes the name of one that moved away is
   await upload(project, "files", "a", "what takes its name");
   await project.client.loseBytes("files", "a");
   const row = (await readRows(project.sql)).get("files/a")!;
-  // Once it is met, and on the next night, when it is not tried again.
+  // It is listed when it is found, and on the next day, when it is not retried.
   for (let night = 1; night <= 2; night++) {
     const { document, entries } = await project.backupSnapshot();
     assert.deepEqual([document.state, document.totals.stale], ["complete", 1]);
@@ -140,12 +140,12 @@ Deno.test("an object without bytes that takes the name of one that moved away is
   assert.equal(document.totals.stale, 0);
 });
 
-Deno.test("a failure of what is held by now makes no snapshot partial", async () => {
+Deno.test("a failure of an object that is backed up by now does not make a snapshot partial", async () => {
   await using project = await TestProject.create();
   await createBucket(project, "files");
   await upload(project, "files", "a");
   const { id } = await project.backup();
-  // As a database that was put back has it, once the log was imported.
+  // The state of a restored database after an import of the log.
   await project.sql`
     insert into holdfast_private.failures (run, job, bucket_id, name, version, class, code, message, next_at)
     select ${id}, 'backup', bucket_id, name, version, 'failed', 'storage_failed', '', now()
@@ -154,7 +154,7 @@ Deno.test("a failure of what is held by now makes no snapshot partial", async ()
   assert.deepEqual(await failuresOf(project), []);
 });
 
-Deno.test("bytes that are not what the row says are not taken for it", async () => {
+Deno.test("bytes that do not match the row are not stored for it", async () => {
   await using project = await TestProject.create();
   await createBucket(project, "files");
   await upload(project, "files", "size", "twelve bytes");

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { createBucket, upload } from "../support/objects.ts";
 import { stack, TestProject } from "../support/project.ts";
 
-/** A project whose backup copied all and failed before it could be sealed. */
+/** A project whose backup copied everything and failed before its seal. */
 async function createUnsealed(): Promise<TestProject> {
   const project = await TestProject.create();
   await createBucket(project, "files");
@@ -28,15 +28,15 @@ async function copiedNext(project: TestProject): Promise<number> {
   return counters.objects_copied ?? 0;
 }
 
-Deno.test("a look at a snapshot takes nothing from a backup that is to go on", async () => {
+Deno.test("a dry run does not discard the work of an unfinished backup", async () => {
   await using project = await createUnsealed();
   const key = await project.key("restore");
-  const looked = await project.call("POST", "holdfast-restore/runs", { key, body: {} });
-  assert.equal(looked.body.result.objects, 1, JSON.stringify(looked.body));
+  const answer = await project.call("POST", "holdfast-restore/runs", { key, body: {} });
+  assert.equal(answer.body.result.objects, 1, JSON.stringify(answer.body));
   assert.equal(await copiedNext(project), 0);
 });
 
-Deno.test("an import of a log without news takes nothing from a backup that is to go on", async () => {
+Deno.test("an import without new snapshots does not discard the work of an unfinished backup", async () => {
   await using project = await createUnsealed();
   await project.importLog();
   assert.equal(await copiedNext(project), 0);

@@ -1,10 +1,13 @@
-/** What servers and names say reaches rows, logs and answers: as plain text that Postgres takes. */
+/**
+ * Text of servers and names reaches rows, logs and responses as plain text that Postgres accepts.
+ */
 import assert from "node:assert/strict";
 import { createBucket, upload } from "../support/objects.ts";
 import { type Answer, TestProject } from "../support/project.ts";
 
-/** A NUL and half a character, which Postgres takes in no text, and orders to a terminal. */
-const STRANGE = 'no\0 \ud83d\r\n{"level":"error","code":"forged"}\u001b[2J\u009b31m\u2028\u202e!';
+/** A NUL and a lone surrogate, which Postgres text refuses, and terminal escape sequences. */
+const CONTROL_CHARACTERS =
+  'no\0 \ud83d\r\n{"level":"error","code":"forged"}\u001b[2J\u009b31m\u2028\u202e!';
 const NOT_PLAIN = /[\p{Cc}\p{Bidi_Control}\u2028\u2029]/u;
 
 async function createProject(): Promise<TestProject> {
@@ -14,7 +17,7 @@ async function createProject(): Promise<TestProject> {
   return project;
 }
 
-/** The message of a run's only failure, as its row has it and as an answer tells it. */
+/** The message of a run's only failure, from its row and from the API. */
 async function failureOf(
   project: TestProject,
   run: string,
@@ -32,19 +35,19 @@ async function failureOf(
   return row!.message;
 }
 
-Deno.test("what Storage says of an object ends no backup", async () => {
+Deno.test("Storage's text about an object does not end a backup", async () => {
   await using project = await createProject();
   await project.addStorageFault({
     pathContains: "files/b",
     count: 100,
-    fault: { status: 400, message: STRANGE },
+    fault: { status: 400, message: CONTROL_CHARACTERS },
   });
   const { run, document } = await project.backupSnapshot();
   assert.deepEqual([document.state, run.counters.objects_copied], ["partial", 1]);
   assert.match(await failureOf(project, run.id, "holdfast-api", "read"), /no.*forged.*!/);
 });
 
-Deno.test("what Storage says of an object ends no restore", async () => {
+Deno.test("Storage's text about an object does not end a restore", async () => {
   await using source = await createProject();
   await source.backup();
   await using target = await TestProject.create({ repository: source.repository });
@@ -52,21 +55,26 @@ Deno.test("what Storage says of an object ends no restore", async () => {
     route: "POST object",
     pathContains: "files/b",
     count: 100,
-    fault: { status: 413, message: STRANGE },
+    fault: { status: 413, message: CONTROL_CHARACTERS },
   });
   const { id, result } = await target.restore();
   assert.deepEqual([result.did.objects_restored, result.did.objects_failed], [1, 1]);
   assert.match(await failureOf(target, id, "holdfast-restore", "restore"), /no.*forged.*!/);
 });
 
-Deno.test("what S3 says of a refusal is told as it can be", async () => {
+Deno.test("S3's text about a refusal is reported as plain text", async () => {
   await using project = await createProject();
   await project.client.stack.call("addS3Fault", {
     rule: {
       bucket: project.repository.bucket,
       keyContains: "holdfast.json",
       count: 100,
-      fault: { kind: "error", status: 403, code: "AccessDenied", message: `${STRANGE}&#0;` },
+      fault: {
+        kind: "error",
+        status: 403,
+        code: "AccessDenied",
+        message: `${CONTROL_CHARACTERS}&#0;`,
+      },
     },
   });
   const run = await project.ended(await project.start("backup/runs"));
@@ -75,7 +83,7 @@ Deno.test("what S3 says of a refusal is told as it can be", async () => {
   assert.doesNotMatch(run.message!, NOT_PLAIN);
 });
 
-Deno.test("an answer holds no order to a terminal, whatever a name does, and reads back as it is", async () => {
+Deno.test("a response escapes control characters of names and parses to the same name", async () => {
   await using project = await createProject();
   const name = "\u009b31m\u202e\u2028";
   await project.sql`

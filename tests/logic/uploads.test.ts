@@ -22,7 +22,7 @@ async function addFault(project: TestProject, rule: Omit<S3Fault, "bucket">): Pr
   await stack.call("addS3Fault", { rule: { bucket: project.repository.bucket, ...rule } });
 }
 
-/** Begins a backup and overwrites the large file while its first part is read. */
+/** Starts a backup and overwrites the large file while its first part is read. */
 async function overwriteUnderRead(project: TestProject, bytes: Uint8Array<ArrayBuffer>) {
   await slowRead(project, "large");
   const run = await project.start("backup/runs");
@@ -33,7 +33,7 @@ async function overwriteUnderRead(project: TestProject, bytes: Uint8Array<ArrayB
 }
 
 for (const size of [0, 5]) {
-  Deno.test(`a large object that becomes one of ${size} bytes while its parts go is copied`, async () => {
+  Deno.test(`a large object that becomes ${size} bytes during its upload is copied`, async () => {
     await using project = await createProject();
     await overwriteUnderRead(project, bytesOf(size, 2));
     const { entries, document } = await assertHolds(project, await project.reader.snapshot());
@@ -42,7 +42,7 @@ for (const size of [0, 5]) {
   });
 }
 
-Deno.test("a small object that becomes a large one under its read goes by parts", async () => {
+Deno.test("a small object that becomes large during its read is uploaded in parts", async () => {
   await using project = await TestProject.create();
   await createBucket(project, "files");
   await upload(project, "files", "large", "small yet");
@@ -51,7 +51,7 @@ Deno.test("a small object that becomes a large one under its read goes by parts"
   assert.equal(entries.get("files/large")!.part_size, 8 * MIB);
 });
 
-Deno.test("an upload that S3 refuses is recorded, and the run goes on", async () => {
+Deno.test("an upload that S3 refuses is recorded, and the run continues", async () => {
   await using project = await createProject();
   await addFault(project, {
     route: "UploadPart",
@@ -65,9 +65,9 @@ Deno.test("an upload that S3 refuses is recorded, and the run goes on", async ()
   assert.deepEqual([name, code], ["large", "repository_refused"]);
 });
 
-Deno.test("a completion whose answers are lost is seen by the key that is there", async () => {
+Deno.test("a completion whose responses are lost is confirmed by the existing key", async () => {
   await using project = await createProject();
-  // It is sent again: the upload is done at the first try and unknown from then on.
+  // The request is repeated: the first try completes the upload, and the second finds it unknown.
   await addFault(project, {
     route: "CompleteMultipartUpload",
     fault: { kind: "lose_reply" },
@@ -75,7 +75,7 @@ Deno.test("a completion whose answers are lost is seen by the key that is there"
   await addFault(project, {
     route: "CompleteMultipartUpload",
     count: 100,
-    // As radosgw answers for an upload that it no longer knows.
+    // radosgw's response for an upload that it no longer knows.
     fault: { kind: "error", status: 500, code: "InternalError" },
   });
   const { counters } = await project.backup();
@@ -86,9 +86,12 @@ Deno.test("a completion whose answers are lost is seen by the key that is there"
 });
 
 for (
-  const [what, forgets] of [["holds them back", false], ["forgets the upload", true]] as const
+  const [what, forgets] of [["refuses to overwrite them", false], [
+    "forgets the upload",
+    true,
+  ]] as const
 ) {
-  Deno.test(`other bytes of the same size under the key stay, where the server ${what}`, async () => {
+  Deno.test(`other bytes of the same size under the key are kept if the server ${what}`, async () => {
     await using project = await createProject();
     const { version } = (await readRows(project.sql)).get("files/large")!;
     const taken = `data/files/large/${version}`;
@@ -107,9 +110,9 @@ for (
   });
 }
 
-Deno.test("an upload that the server forgot before its end begins anew", async () => {
+Deno.test("an upload that the server lost before its completion restarts", async () => {
   await using project = await createProject();
-  // The two parts are there; the server has neither the upload nor the key.
+  // Both parts were uploaded. The server has neither the upload nor the key.
   await addFault(project, {
     route: "CompleteMultipartUpload",
     count: 4,
@@ -123,7 +126,7 @@ Deno.test("an upload that the server forgot before its end begins anew", async (
   await assertHolds(project, await project.reader.snapshot());
 });
 
-Deno.test("an upload that never completes is given up, and the run goes on", async () => {
+Deno.test("an upload that never completes is recorded as failed, and the run continues", async () => {
   await using project = await createProject();
   await addFault(project, {
     route: "CompleteMultipartUpload",

@@ -2,38 +2,40 @@ import assert from "node:assert/strict";
 import { eventually } from "../support/eventually.ts";
 import { type Answer, ONE_PROCESS, TestProject } from "../support/project.ts";
 
-/** So many callers ask at once, each as soon as it was answered. */
+/**
+ * Number of concurrent callers. Each sends its next request after the response to the previous one.
+ */
 const CALLERS = 32;
-/** So often is the connection cut under them. */
+/** Number of times the connection is cut during the requests. */
 const CUTS = 20;
 /**
- * Deno 2.1.4 may run what was cleared with clearImmediate, where postgres.js relies on it
- * (porsager/postgres#1066): a cut may end the isolate then. The next request gets another one.
+ * Deno 2.1.4 may run callbacks that clearImmediate removed. postgres.js relies on clearImmediate
+ * (porsager/postgres#1066), so a cut may end the isolate. The next request then gets a new isolate.
  */
-const EXPECTED_OF_CUTS = new Set(["200", "WORKER_ERROR"]);
+const EXPECTED_RESULTS = new Set(["200", "WORKER_ERROR"]);
 
 /**
- * Has callers ask a function until `enough`; gives all that they were answered, and tells of `each`
- * answer which caller got it, and when it had asked, by performance.now().
+ * Has callers call a function until `enough`. Returns all responses. `each` receives each
+ * response's caller and the start of its request, from performance.now().
  */
-async function askMany(
+async function callMany(
   project: TestProject,
   enough: () => boolean,
-  each: (caller: number, askedAt: number) => void = () => {},
+  each: (caller: number, calledAt: number) => void = () => {},
 ): Promise<Answer[]> {
   const key = await project.key("read");
   const answers: Answer[] = [];
   await Promise.all(Array.from({ length: CALLERS }, async (_, caller) => {
     while (!enough()) {
-      const askedAt = performance.now();
+      const calledAt = performance.now();
       answers.push(await project.call("GET", "holdfast-api/runs", { key }));
-      each(caller, askedAt);
+      each(caller, calledAt);
     }
   }));
   return answers;
 }
 
-/** How many answers had which status and code. */
+/** Number of responses by status and code. */
 function count(answers: Answer[]): Record<string, number> {
   const counts: Record<string, number> = {};
   for (const { status, body } of answers) {
@@ -43,26 +45,27 @@ function count(answers: Answer[]): Record<string, number> {
   return counts;
 }
 
-Deno.test("many callers at once are all answered over one connection", async () => {
+Deno.test("all of many concurrent callers get responses over one connection", async () => {
   await using project = await TestProject.create(ONE_PROCESS);
   const wanted = 1_000;
-  let asked = 0;
-  const answers = await askMany(project, () => asked++ >= wanted);
+  let calls = 0;
+  const answers = await callMany(project, () => calls++ >= wanted);
   assert.deepEqual(count(answers), { 200: wanted });
 });
 
-Deno.test("a connection that is cut under statements, again and again, is made anew", async () => {
+Deno.test("a connection that is repeatedly cut during statements is opened again", async () => {
   await using project = await TestProject.create(ONE_PROCESS);
   let cuts = 0;
   let cutAt = 0;
   const answeredSince = new Set<number>();
   let over = false;
-  const answers = askMany(project, () => over, (caller, askedAt) => {
-    if (askedAt >= cutAt) answeredSince.add(caller);
+  const answers = callMany(project, () => over, (caller, calledAt) => {
+    if (calledAt >= cutAt) answeredSince.add(caller);
   });
   try {
     while (cuts < CUTS) {
-      // Not by the clock: so no request meets two cuts, and each is to be answered in spite of one.
+      // Cuts depend on responses, not on time. No request meets two cuts, and each must succeed
+      // despite one.
       await eventually(`answers after ${cuts} cuts`, () => answeredSince.size === CALLERS);
       const ended = await project.sql`
         select pg_terminate_backend(pid) from pg_stat_activity
@@ -75,7 +78,7 @@ Deno.test("a connection that is cut under statements, again and again, is made a
     over = true;
   }
   const counts = count(await answers);
-  const unexpected = Object.keys(counts).filter((what) => !EXPECTED_OF_CUTS.has(what));
+  const unexpected = Object.keys(counts).filter((what) => !EXPECTED_RESULTS.has(what));
   assert.deepEqual(unexpected, [], JSON.stringify(counts));
   await project.backup();
 });

@@ -5,7 +5,7 @@ import { madeObjects } from "../../demo/generated_objects.ts";
 
 const DEMO = fileURLToPath(new URL("../../demo/main.ts", import.meta.url));
 
-/** Files of a user: spaces, names that Storage refuses, nothing in one of them. */
+/** A user's files: names with spaces, names that Storage refuses, and an empty file. */
 const FILES = {
   "a file.txt": "with a space",
   "nested/deep/page.html": "<h1>page</h1>",
@@ -15,22 +15,22 @@ const FILES = {
   "smörgås~.png": "no picture",
 };
 
-/** What a run of the demo came to. */
+/** The result of a run of the demo. */
 interface DemoRun {
   readonly status: number;
   readonly output: string;
   readonly errors: string;
-  /** What it left where it keeps its temporary files. */
+  /** Remaining files in its folder for temporary files. */
   readonly left: string[];
 }
 
-/** Runs the demo on a folder with these files, in a folder for temporary files of its own. */
+/** Runs the demo on a folder with these files. Its temporary files go to a separate folder. */
 async function runDemo(
   files: Record<string, string>,
   args: (folder: string) => string[],
 ): Promise<DemoRun> {
   const folder = await Deno.makeTempDir({ prefix: "holdfast-demo-test-" });
-  // PostgreSQL may run as another user, who must be able to enter.
+  // PostgreSQL may run as another user, who needs access to the folder.
   await Deno.chmod(folder, 0o755);
   const [given, temporary] = [join(folder, "my files"), join(folder, "tmp")];
   await Deno.mkdir(given);
@@ -54,11 +54,11 @@ async function runDemo(
   }
 }
 
-Deno.test("the demo restores and verifies every object of a folder, and leaves nothing", async () => {
+Deno.test("the demo restores and verifies every object of a folder and removes its files", async () => {
   const { status, output, errors, left } = await runDemo(FILES, (folder) => ["--files", folder]);
   assert.equal(errors, "");
   assert.equal(status, 0, output);
-  // Of the changes a copy and an upload add one each, and a deletion takes one away.
+  // Of the changes, a copy and an upload each add one object, and a deletion removes one.
   const total = Object.keys(FILES).length + madeObjects().length + 1;
   const lines = output.trimEnd().split("\n");
   assert.equal(
@@ -76,7 +76,7 @@ Deno.test("the demo restores and verifies every object of a folder, and leaves n
   assert.deepEqual(left, []);
 });
 
-Deno.test("the demo refuses a folder without a file and a wrong command line with status 2", async () => {
+Deno.test("the demo refuses an empty folder and an invalid command line with status 2", async () => {
   const empty = await runDemo({}, (folder) => ["--files", folder]);
   assert.equal(empty.status, 2);
   assert.match(empty.errors, /^--files: .*my files has no file that the demo can use\.\n$/);
@@ -89,7 +89,7 @@ Deno.test("the demo refuses a folder without a file and a wrong command line wit
   assert.equal(empty.output + missing.output + wrong.output, "");
 });
 
-Deno.test("the demo's help tells what it does and how it answers", async () => {
+Deno.test("the demo's help describes its options and exit status", async () => {
   const { status, output } = await runDemo({}, () => ["--help"]);
   assert.equal(status, 0);
   assert.match(output, /deno task demo \[--files DIR\]/);

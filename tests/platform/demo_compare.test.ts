@@ -1,4 +1,4 @@
-/** That the demo's comparison can fail: each kind of difference, made on purpose, must be found. */
+/** Tests that the demo's comparison can fail: it must find each kind of deliberate difference. */
 import assert from "node:assert/strict";
 import { StackClient } from "../../stack/client.ts";
 import { connect } from "../../stack/postgres/connection.ts";
@@ -16,12 +16,12 @@ import { stack } from "../support/project.ts";
 
 const UNSHOWN = { expect() {}, reach() {}, advance() {} };
 
-/** A difference that is made on purpose, each with another object, and what must be found of it. */
+/** A deliberate difference, each in another object, and the expected report. */
 interface Tampering {
   readonly name: string;
   readonly make: (scene: Scene, snapshot: string) => Promise<unknown>;
   readonly found: readonly RegExp[];
-  /** Which numbers change: of the objects that are there, and of those that are the same. */
+  /** Changes of the counts: of existing objects and of identical ones. */
   readonly restored?: -1;
   readonly verified?: -1;
 }
@@ -89,7 +89,7 @@ const TAMPERINGS: readonly Tampering[] = [
   },
 ];
 
-Deno.test("the comparison finds every kind of difference, by name", async (test) => {
+Deno.test("the comparison finds every kind of difference and names the object", async (test) => {
   const { scene, snapshot } = await restoredScene();
   await using _source = scene.source;
   await using _target = scene.target;
@@ -123,7 +123,7 @@ Deno.test("the comparison finds every kind of difference, by name", async (test)
   }
 });
 
-Deno.test("the demo ends with what differs, numbers that say so, and no success", async () => {
+Deno.test("the demo prints the differences and correct counts, and exits with a failure", async () => {
   await using tampered = new TamperedStack(stack.url);
   let output = "";
   const screen = new Screen({
@@ -144,7 +144,7 @@ Deno.test("the demo ends with what differs, numbers that say so, and no success"
   assert.match(lines.at(-2)!, /^differs: "site\/pictures\/corner\.svg": its bytes differ/);
 });
 
-/** A stack whose second project, the target, answers one object with a byte changed. */
+/** A stack whose second project, the target, serves one object with a changed byte. */
 class TamperedStack extends StackClient {
   readonly #projects: ProjectClient[] = [];
 
@@ -153,7 +153,7 @@ class TamperedStack extends StackClient {
   ): Promise<ProjectClient> {
     const project = await super.createProject(options);
     this.#projects.push(project);
-    // The restore's own reading is passed by: it is the demo's that has to find it.
+    // Skips the restore's own read. The demo's read must find the difference.
     if (this.#projects.length === 2) await flipByte(project, "pictures/corner.svg", 1);
     return project;
   }
@@ -191,7 +191,7 @@ function compare(scene: Scene, snapshot: string): Promise<Comparison> {
   }, UNSHOWN);
 }
 
-/** A change of one column of an object's row in the target. */
+/** Changes one column of an object's row in the target. */
 function rowTampering(name: string, assignment: string): Tampering {
   const column = assignment.split(" ")[0]!;
   return {
@@ -203,13 +203,15 @@ function rowTampering(name: string, assignment: string): Tampering {
   };
 }
 
-/** Runs a statement that no trigger adds anything to. */
+/** Runs a statement with triggers disabled. */
 async function runSql(project: ProjectClient, statement: string): Promise<void> {
   await using sql = connect(project.info.adminDatabaseUrl);
   await sql.unsafe(`set session_replication_role = 'replica'; ${statement}`);
 }
 
-/** Has a project's Storage answer an object with one byte changed, after so many good answers. */
+/**
+ * Makes a project's Storage serve an object with one changed byte, after `skip` correct responses.
+ */
 async function flipByte(project: ProjectClient, name: string, skip = 0): Promise<void> {
   await project.call("addStorageFault", {
     rule: {

@@ -3,7 +3,7 @@ import { readText, writeAll } from "../support/raw_connection.ts";
 import { ONE_PROCESS, TestProject } from "../support/project.ts";
 import { NO_RUN, routesServed } from "../support/routes.ts";
 
-/** What a body does that its head does not say, until the answer is there. */
+/** Errors in the transfer of a body that last until the response arrives. */
 const ENDLESS: Record<string, { head: string; chunk: string; everyMs: number }> = {
   "it drips": { head: "content-length: 1000", chunk: " ", everyMs: 200 },
   "it drips in chunks": { head: "transfer-encoding: chunked", chunk: "1\r\n \r\n", everyMs: 200 },
@@ -24,10 +24,10 @@ const ENDLESS: Record<string, { head: string; chunk: string; everyMs: number }> 
   },
 };
 
-/** A function that waits for such a body to its end does not answer. */
-const PATIENCE_MS = 90_000;
+/** A function that reads such a body to its end does not respond. */
+const TIMEOUT_MS = 90_000;
 
-/** Sends a body without an end, and gives the answer that comes all the same. */
+/** Sends a body without an end. Returns the response, which must arrive nevertheless. */
 async function sendEndless(
   url: string,
   path: string,
@@ -42,7 +42,7 @@ async function sendEndless(
     `apikey: ${key}`,
     head,
   ];
-  const giveUp = setTimeout(() => connection.close(), PATIENCE_MS);
+  const giveUp = setTimeout(() => connection.close(), TIMEOUT_MS);
   let answered = false;
   const sending = (async () => {
     await writeAll(connection, `${lines.join("\r\n")}\r\n\r\n`);
@@ -58,7 +58,7 @@ async function sendEndless(
   return answer;
 }
 
-Deno.test("a body that comes slowly or without an end is let go, at every route", async () => {
+Deno.test("a slow or endless body is cancelled at every route", async () => {
   await using project = await TestProject.create(ONE_PROCESS);
   const keys = await Promise.all(
     (["worker", "operate", "restore"] as const).map((scope) => project.key(scope)),
@@ -72,13 +72,13 @@ Deno.test("a body that comes slowly or without an end is let go, at every route"
         keys.map((key) => sendEndless(project.url, path, key, body)),
       );
       const codes = answers.map((answer) => /"code": ?"(\w+)"/.exec(answer)?.[1]).sort();
-      // One of the keys may ask; where a route takes no body it answers without.
+      // One of the keys has the scope. A route without a body responds before the body ends.
       const own = path.endsWith("/cancel") ? "run_unknown" : "request_invalid";
       assert.deepEqual(codes, [own, "scope_refused", "scope_refused"].sort(), `${path}: ${what}`);
     })
   );
   await Promise.all(asked);
   assert.equal((await project.sql`select from holdfast_private.runs`).length, 0);
-  // And whoever comes after is served.
+  // The next caller gets a response.
   await project.backup();
 });

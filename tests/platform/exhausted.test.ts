@@ -5,8 +5,8 @@ import { createBucket, upload } from "../support/objects.ts";
 import { TestProject } from "../support/project.ts";
 import { schedule, tick } from "../support/tick.ts";
 
-Deno.test("an isolate about to end begins nothing, and the tick finds another", async () => {
-  // One isolate, whichever mode is tested elsewhere: it is asked again.
+Deno.test("an isolate near its end starts no work, and the tick starts another", async () => {
+  // The mode `shared` sends every request to the same isolate.
   await using project = await TestProject.create();
   await project.client.call("setFunctionsMode", { mode: "shared" });
   await schedule(project);

@@ -3,7 +3,7 @@ import { bytesOf, createBucket, ok, upload } from "../support/objects.ts";
 import { TestProject } from "../support/project.ts";
 import { assertHolds } from "../support/assert_snapshot.ts";
 
-Deno.test("the first backup holds every object, byte for byte and row for row", async () => {
+Deno.test("the first backup has every object with identical bytes and metadata", async () => {
   await using project = await TestProject.create();
   await createBucket(project, "avatars", { public: true });
   await createBucket(project, "private docs", { fileSizeLimit: 1_000_000 });

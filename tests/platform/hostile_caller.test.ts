@@ -5,20 +5,20 @@ import { readText, writeAll } from "../support/raw_connection.ts";
 import { ONE_PROCESS, TestProject } from "../support/project.ts";
 import { NO_RUN } from "../support/routes.ts";
 
-/** Requests in a run of the property; the seed is printed where one of them fails. */
+/** Requests in one run of the property. A failure prints its seed. */
 const REQUESTS = 200;
 
 const FUNCTIONS = ["holdfast-backup", "holdfast-restore", "holdfast-api"] as const;
 
-/** A request as it goes over the wire; the path is sent as it stands. */
-interface OddRequest {
+/** A request exactly as it is sent. The path is not normalised. */
+interface InvalidRequest {
   method: string;
   path: string;
   headers: [name: string, value: string][];
   body: Uint8Array<ArrayBuffer>;
 }
 
-/** What came back over the wire. */
+/** The response exactly as it was received. */
 interface RawAnswer {
   status: number;
   head: string;
@@ -46,18 +46,27 @@ const path = fc.tuple(
   fc.array(segment, { maxLength: 4 }),
 ).map(([name, segments]) => `/functions/v1/${[name, ...segments].join("/")}`);
 
-/** Keys that may do nothing here: of no form, of no one, and one that may only look. */
-const badKeys = (look: string) =>
+/** Keys without the required scope: malformed, unknown, and with the scope `read`. */
+const badKeys = (readKey: string) =>
   fc.oneof(
-    fc.constantFrom("", "hf_", "null", "Bearer", "' or 1=1 --", "a".repeat(4_000), "\u00e9", look),
+    fc.constantFrom(
+      "",
+      "hf_",
+      "null",
+      "Bearer",
+      "' or 1=1 --",
+      "a".repeat(4_000),
+      "\u00e9",
+      readKey,
+    ),
     fc.tuple(fc.constantFrom("worker", "read", "operate", "restore"), hex(12), hex(64))
       .map(([scope, id, secret]) => `hf_${scope}_${id}_${secret}`),
   );
-const headers = (look: string) =>
+const headers = (readKey: string) =>
   fc.array(
     fc.oneof(
-      badKeys(look).map((key): [string, string] => ["apikey", key]),
-      badKeys(look).map((key): [string, string] => ["authorization", `Bearer ${key}`]),
+      badKeys(readKey).map((key): [string, string] => ["apikey", key]),
+      badKeys(readKey).map((key): [string, string] => ["authorization", `Bearer ${key}`]),
       fc.constantFrom<[string, string][]>(
         ["x-http-method-override", "DELETE"],
         ["x-forwarded-host", "evil.example"],
@@ -86,8 +95,8 @@ const body = fc.oneof(
   ).map((text) => encoder.encode(text)),
 );
 
-/** Sends it over a connection of its own, and reads to the connection's end. */
-async function send(url: string, request: OddRequest): Promise<RawAnswer> {
+/** Sends a request over its own connection and reads until the connection closes. */
+async function send(url: string, request: InvalidRequest): Promise<RawAnswer> {
   const { hostname, port } = new URL(url);
   using connection = await Deno.connect({ hostname, port: Number(port) });
   const lines = [
@@ -101,7 +110,7 @@ async function send(url: string, request: OddRequest): Promise<RawAnswer> {
     await writeAll(connection, `${lines.join("\r\n")}\r\n\r\n`);
     await writeAll(connection, request.body);
   })();
-  // A server that has seen enough answers and closes before it has read it all.
+  // The server may close the connection before it has read the entire request.
   const [text] = await Promise.all([readText(connection), sent.catch(() => {})]);
   const end = text.indexOf("\r\n\r\n");
   return {
@@ -111,51 +120,53 @@ async function send(url: string, request: OddRequest): Promise<RawAnswer> {
   };
 }
 
-/** Refused with a code of the catalogue, or the list that the key for looking is for. */
-function assertInOrder({ status, head, body }: RawAnswer, what: OddRequest): void {
+/**
+ * Asserts a refusal with a code of the error catalogue, or the list that the scope `read` allows.
+ */
+function assertRefused({ status, head, body }: RawAnswer, what: InvalidRequest): void {
   const shown = JSON.stringify({ ...what, body: new TextDecoder().decode(what.body) }).slice(
     0,
     500,
   );
   if (status === 200) return assert.match(what.path, /holdfast-api/, shown);
   assert.ok(status >= 400 && status < 500, `${status} ${body.slice(0, 300)} to ${shown}`);
-  // What is no request at all never reaches a function.
+  // An invalid HTTP request never reaches a function.
   if (!/problem\+json/.test(head)) return assert.ok([400, 404, 431].includes(status), head);
   if (what.method === "HEAD") return;
   const code = /"code": "(\w+)"/.exec(body)?.[1] ?? "none";
   assert.ok(code in ERRORS && code !== "internal", `${code} to ${shown}`);
 }
 
-Deno.test("whatever a caller sends, it is refused in order, and nothing begins", async () => {
+Deno.test("every invalid request is refused with a documented error, and no run starts", async () => {
   await using project = await TestProject.create(ONE_PROCESS);
-  const look = await project.key("read");
+  const readKey = await project.key("read");
   const [before] = await counts(project);
   const request = fc.record({
     method: fc.constantFrom("GET", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "HEAD"),
     path,
-    headers: headers(look),
+    headers: headers(readKey),
     body,
   });
   await fc.assert(
     fc.asyncProperty(request, async (odd) => {
       const answer = await send(project.url, odd);
-      assertInOrder(answer, odd);
-      assert.ok(!answer.body.includes(look), "the key is in the answer");
+      assertRefused(answer, odd);
+      assert.ok(!answer.body.includes(readKey), "the key is in the answer");
     }),
     { numRuns: REQUESTS },
   );
   assert.deepEqual((await counts(project))[0], before);
   const logs = (await project.client.functionLogs()).map(({ text }) => text).join("\n");
-  assert.ok(!logs.includes(look), "the key is in the log");
+  assert.ok(!logs.includes(readKey), "the key is in the log");
   await project.backup();
 });
 
-/** Nothing asked for is something that may be asked for. */
-function isNothing(bytes: Uint8Array): boolean {
+/** Whether a body is a valid empty request. */
+function isEmptyBody(bytes: Uint8Array): boolean {
   return ["", "{}"].includes(new TextDecoder().decode(bytes).replace(/\s/g, ""));
 }
 
-Deno.test("whatever body a good key comes with, nothing begins that was not asked for", async () => {
+Deno.test("a valid key with an invalid body starts no run", async () => {
   await using project = await TestProject.create(ONE_PROCESS);
   const keys = { operate: await project.key("operate"), restore: await project.key("restore") };
   const route = fc.constantFrom(
@@ -166,7 +177,7 @@ Deno.test("whatever body a good key comes with, nothing begins that was not aske
   );
   await fc.assert(
     fc.asyncProperty(route, body, async ([path, key], body) => {
-      fc.pre(!isNothing(body));
+      fc.pre(!isEmptyBody(body));
       const request = { method: "POST", path: `/functions/v1/${path}`, body };
       const answer = await send(project.url, { ...request, headers: [["apikey", key!]] });
       assert.equal(answer.status, 400, `${path}: ${new TextDecoder().decode(body).slice(0, 300)}`);
@@ -177,7 +188,7 @@ Deno.test("whatever body a good key comes with, nothing begins that was not aske
   assert.equal((await counts(project))[0].runs, 0);
 });
 
-Deno.test("a request within another's body is not taken for one", async () => {
+Deno.test("a request inside another request's body is not processed", async () => {
   await using project = await TestProject.create(ONE_PROCESS);
   const key = await project.key("operate");
   const hidden = "POST /functions/v1/holdfast-backup/runs HTTP/1.1\r\nhost: a\r\n" +

@@ -6,7 +6,10 @@ import { createBucket, upload } from "../support/objects.ts";
 import { ONE_PROCESS, type RunRow, TestProject } from "../support/project.ts";
 import { digestOf } from "../../stack/repository_reader.ts";
 
-/** Restores a forged repository into a fresh project; the run is returned however it ended. */
+/**
+ * Restores a forged repository into a new project. Passes the ended run to `check`, with any
+ * result.
+ */
 async function restoreForged(
   change: (forgery: Forgery) => void,
   check: (target: TestProject, run: RunRow) => Promise<void>,
@@ -38,7 +41,7 @@ async function namesIn(target: TestProject): Promise<string[]> {
   return rows.map(({ name }) => name);
 }
 
-/** Changes the first part of the snapshot's listing, as the snapshot names it. */
+/** Changes the snapshot's entry for the first part of its listing. */
 const changePart = (change: Record<string, unknown>) => ({ document }: Forgery) => {
   Object.assign(document.parts[0]!, change);
 };
@@ -50,13 +53,13 @@ const packed = (text: string) => new Uint8Array(gzipSync(text));
 
 const NO_ONE = "00000000-0000-4000-8000-000000000000";
 
-/** Lies that nothing of a snapshot may be taken from, and what of it is named. */
-const LIES: [what: string, lie: (forgery: Forgery) => Unfit | void, message: RegExp][] = [
-  ["a part of far too much text", ({ lines }) => {
+/** Forgeries for which a snapshot must be refused completely, each with its error message. */
+const FORGERIES: [what: string, falsify: (forgery: Forgery) => Unfit | void, message: RegExp][] = [
+  ["a part that is too large when unpacked", ({ lines }) => {
     lines.push(" ".repeat(200 * 1024 * 1024));
   }, /lists\/[0-9a-f]{64}\.ndjson\.gz can't be unpacked/],
   [
-    "a part outside of the prefix",
+    "a part outside the prefix",
     changePart({ key: "../other/lists/a.ndjson.gz" }),
     /parts.0.key/,
   ],
@@ -64,64 +67,72 @@ const LIES: [what: string, lie: (forgery: Forgery) => Unfit | void, message: Reg
     document.parts[0]!.key = `snapshots/${record.snapshot}.json`;
   }, /parts.0.key/],
   ["a part that is an object's bytes", changePart({ key: "data/files/a/b" }), /parts.0.key/],
-  ["a part that is named twice", ({ document }) => {
+  ["a part that is listed twice", ({ document }) => {
     document.parts.push(document.parts[0]!);
   }, /parts name one part twice/],
-  ["a part of a snapshot to come", changePart({ sequence: 1_000 }), /parts are of later snapshots/],
-  ["a part with other bytes than its digest's", () => ({ part: packed("{}\n") }), /its digest/],
-  ["a part that is no gzip", ({ document }) => {
+  ["a part of a later snapshot", changePart({ sequence: 1_000 }), /parts are of later snapshots/],
+  ["a part whose bytes differ from its digest", () => ({ part: packed("{}\n") }), /its digest/],
+  ["a part that is not gzip", ({ document }) => {
     const part = new TextEncoder().encode("no gzip");
     Object.assign(document.parts[0]!, { key: `lists/${digestOf(part)}.ndjson.gz`, bytes: 7 });
     return { part };
   }, /lists\//],
-  ["a part with more lines than are named", changePart({ entries: 1 }), /lines instead of 1/],
-  ["a part that is larger than is named", changePart({ bytes: 1 }), /larger than 1 bytes/],
-  ["other bytes than the record's digest", () => ({ behindDocument: " " }), /what the log says/],
-  ["a record of a snapshot that is not there", ({ record }) => {
+  ["a part with more lines than its count", changePart({ entries: 1 }), /lines instead of 1/],
+  ["a part that exceeds its size", changePart({ bytes: 1 }), /larger than 1 bytes/],
+  [
+    "a document whose bytes differ from the digest in its record",
+    () => ({ behindDocument: " " }),
+    /what the log says/,
+  ],
+  ["a record of a missing snapshot", ({ record }) => {
     record.snapshot = "20200101T000000Z-9";
   }, /in the log and not there/],
   ["a record of another sequence", ({ record }) => {
     record.sequence = 999;
   }, /says that it is record 999/],
-  ["a record that is no snapshot's", ({ record }) => {
+  ["a record with an invalid snapshot id", ({ record }) => {
     record.snapshot = "../../holdfast";
   }, /log\/\d{16}.json: snapshot/],
   ["another snapshot's id", changeDocument({ id: "20200101T000000Z-9" }), /says that it is 2020/],
   ["another repository's id", changeDocument({ repository_id: NO_ONE }), /of the repository 0000/],
   ["a newer format", changeDocument({ format: 99 }), /format 99/],
-  ["a need that nobody knows", changeDocument({ requires: ["trust"] }), /trust/],
+  ["an unknown required feature", changeDocument({ requires: ["trust"] }), /trust/],
   [
-    "a need that would be a line of the log",
+    "a required feature with control characters",
     changeDocument({
       requires: ['a\n{"level":"error","code":"forged"}\r\u001b[2J\u009b2J\u2028'],
     }),
     /forged/,
   ],
-  ["a text that no database stores", changeDocument({ policies: [{ qual: "\0" }] }), /can't store/],
   [
-    "policies nested beyond measure",
+    "a text that Postgres cannot store",
+    changeDocument({ policies: [{ qual: "\0" }] }),
+    /can't store/,
+  ],
+  [
+    "policies nested too deeply",
     changeDocument({ policies: [{ a: nested(5_000) }] }),
     /can't store/,
   ],
   ["a bucket without a name", changeDocument({ buckets: [{ id: "files" }] }), /buckets.0.name/],
-  ["a bucket that is named twice", ({ document }) => {
+  ["a bucket that is listed twice", ({ document }) => {
     document.buckets.push(document.buckets[0]!);
   }, /buckets name one bucket twice/],
-  ...[1.5, 1e30, "5"].map((limit): typeof LIES[number] => [
+  ...[1.5, 1e30, "5"].map((limit): typeof FORGERIES[number] => [
     `a bucket's limit of ${limit}`,
     ({ document }) => void Object.assign(document.buckets[0]!, { file_size_limit: limit }),
     /buckets.0.file_size_limit/,
   ]),
   [
-    "far too many policies",
+    "too many values",
     changeDocument({ policies: Array(1_500_000).fill({}) }),
     /more than \d+ values/,
   ],
-  ["more items than anybody has", changeDocument({ policies: Array(100_001).fill({}) }), /items/],
-  ["a record that goes on and on", ({ record }) => {
+  ["more items than the limit", changeDocument({ policies: Array(100_001).fill({}) }), /items/],
+  ["a record that is too long", ({ record }) => {
     Object.assign(record, { at: "x".repeat(60_000) });
   }, /log\/\d{16}.json: at/],
-  ["a bucket of odd settings", ({ document }) => {
+  ["a bucket with invalid settings", ({ document }) => {
     Object.assign(document.buckets[0]!, { allowed_mime_types: "image/png" });
   }, /allowed_mime_types/],
   ...[
@@ -133,19 +144,21 @@ const LIES: [what: string, lie: (forgery: Forgery) => Unfit | void, message: Reg
     "lists/a",
     "holdfast.json",
     "http://169.254.169.254/latest",
-  ].map((key): typeof LIES[number] => [`an entry at ${key}`, changeLine({ key }), /line 1: key/]),
-  ...["{", "[".repeat(100_000), '"\\u0000"'].map((text): typeof LIES[number] => [
-    "user metadata that are no JSON",
+  ].map((
+    key,
+  ): typeof FORGERIES[number] => [`an entry at ${key}`, changeLine({ key }), /line 1: key/]),
+  ...["{", "[".repeat(100_000), '"\\u0000"'].map((text): typeof FORGERIES[number] => [
+    "user metadata that are not JSON",
     changeLine({ user_metadata_text: text }),
     /user_metadata_text is no JSON/,
   ]),
-  ["a line for the second time", ({ lines, document }) => {
+  ["a repeated line", ({ lines, document }) => {
     lines.push(lines[0]!);
     document.parts[0]!.entries = lines.length;
   }, /for the second time/],
 ];
 
-/** How a run that may not succeed was refused, at once or in its end. */
+/** The error of a run that must not succeed, from its start or from its end. */
 async function refusal(
   target: TestProject,
   path: "backup/imports" | "restore/runs",
@@ -160,7 +173,7 @@ async function refusal(
   return { code: `${state === "failed" ? "" : state}${code}`, message: message ?? "" };
 }
 
-Deno.test("of a snapshot that lies nothing is taken, by an import or by a restore", async () => {
+Deno.test("an import and a restore read nothing from a snapshot with forged data", async () => {
   await using source = await TestProject.create();
   await createBucket(source, "files");
   for (const name of ["a", "b"]) await upload(source, "files", name);
@@ -170,12 +183,12 @@ Deno.test("of a snapshot that lies nothing is taken, by an import or by a restor
     limits: "selfHosted",
     ...ONE_PROCESS,
   });
-  for (const [what, lie, message] of LIES) {
-    const undo = await forge(source, lie);
+  for (const [what, falsify, message] of FORGERIES) {
+    const undo = await forge(source, falsify);
     for (const path of ["backup/imports", "restore/runs"] as const) {
-      const { code, message: told } = await refusal(target, path);
+      const { code, message: reported } = await refusal(target, path);
       assert.match(code, /^repository_(damaged|format_unsupported)$/, `${path}: ${what}`);
-      assert.match(told, message, `${path}: ${what}`);
+      assert.match(reported, message, `${path}: ${what}`);
     }
     await undo();
   }
@@ -187,15 +200,15 @@ Deno.test("of a snapshot that lies nothing is taken, by an import or by a restor
   assert.deepEqual((await target.client.isolates()).filter(endedByLimit), []);
   for (const { text } of await target.client.functionLogs()) {
     assert.doesNotMatch(text, /\p{Cc}|\u2028/u);
-    // The platform has lines of its own, when it ends an isolate.
+    // The platform writes its own lines when it ends an isolate.
     if (text.startsWith("{")) assert.notEqual(JSON.parse(text).code, "forged");
   }
-  // And what was said before the lies is as good as ever.
+  // The original snapshot remains usable.
   await target.restore();
   assert.deepEqual(await namesIn(target), ["files/a", "files/b"]);
 });
 
-Deno.test("bytes of another digest than the entry's are never written", async () => {
+Deno.test("bytes whose digest differs from the entry's are never written", async () => {
   await restoreForged(changeLine({ sha256: "0".repeat(64) }), async (target, run) => {
     assert.equal(run.state, "succeeded", JSON.stringify(run));
     assert.equal(run.counters.objects_failed, 1);
@@ -203,7 +216,7 @@ Deno.test("bytes of another digest than the entry's are never written", async ()
   });
 });
 
-Deno.test("a name that leads elsewhere is restored nowhere else", async () => {
+Deno.test("a name with path traversal is not restored to another bucket", async () => {
   await restoreForged(changeLine({ name: "../../bucket/other" }), async (target, run) => {
     assert.equal(run.state, "succeeded", JSON.stringify(run));
     assert.equal(run.counters.objects_failed, 1);
@@ -213,21 +226,21 @@ Deno.test("a name that leads elsewhere is restored nowhere else", async () => {
   });
 });
 
-Deno.test("a name that leads elsewhere is not moved there either", async () => {
+Deno.test("a name with path traversal is not moved to another bucket", async () => {
   await using source = await TestProject.create();
   await createBucket(source, "files");
   for (const name of ["a", "b"]) await upload(source, "files", name);
   await source.backup();
   await forge(source, changeLine({ name: "../../bucket/other" }));
   await using target = await TestProject.create({ repository: source.repository });
-  // Into one that is there objects go by move.
+  // A restore puts objects into an existing bucket by move.
   await createBucket(target, "files");
   const { result } = await target.restore();
   assert.deepEqual([result.did.objects_restored, result.did.objects_failed], [1, 1]);
   assert.deepEqual(await namesIn(target), ["files/b"]);
 });
 
-Deno.test("policies of a snapshot are text to read, and never run", async () => {
+Deno.test("policies of a snapshot are stored as text and never executed", async () => {
   const policy = {
     schemaname: "storage",
     tablename: "objects",

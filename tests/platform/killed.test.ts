@@ -9,12 +9,12 @@ import { expireLeases, schedule, tick } from "../support/tick.ts";
 
 const PART_BYTES = 8 * 1024 * 1024;
 
-/** Requests to a route of the repository's bucket so far. */
+/** Number of requests to a route of the repository's bucket so far. */
 async function countS3(project: TestProject, route: string): Promise<number> {
   return (await stack.s3Requests(project.repository.bucket)).counts[route] ?? 0;
 }
 
-Deno.test("a killed slice costs its page: the tick goes on, and what was committed stays", async () => {
+Deno.test("after a killed slice, the tick repeats only the page in progress and keeps commits", async () => {
   await using project = await TestProject.create();
   await schedule(project);
   for (const bucket of ["one", "two"]) {
@@ -28,7 +28,11 @@ Deno.test("a killed slice costs its page: the tick goes on, and what was committ
   await project.client.call("resetStorageRequests", {});
 
   await tick(project);
-  assert.deepEqual((await project.client.storageRequests()).counts, {}, "its lease still holds");
+  assert.deepEqual(
+    (await project.client.storageRequests()).counts,
+    {},
+    "its lease has not expired",
+  );
   await expireLeases(project);
   await tick(project);
   await project.succeeded(run);
@@ -40,12 +44,12 @@ Deno.test("a killed slice costs its page: the tick goes on, and what was committ
   assert.equal(keys.length, 10, "each version has one key");
 });
 
-Deno.test("a large upload goes on at its first missing part", async () => {
+Deno.test("a large upload continues at its first missing part", async () => {
   await using project = await TestProject.create();
   await schedule(project);
   await createBucket(project, "files");
   await upload(project, "files", "large", bytesOf(3 * PART_BYTES + 1));
-  // The first two parts pass; the other two wait.
+  // The first two parts are uploaded. The other two wait.
   await project.addStorageFault({
     pathContains: "files/large",
     skip: 2,
@@ -69,13 +73,13 @@ Deno.test("a large upload goes on at its first missing part", async () => {
   await assertHolds(project, await project.reader.snapshot());
 });
 
-Deno.test("a slice that dies while it seals is sealed once, with the very same bytes", async () => {
+Deno.test("a slice that crashes during the seal is sealed once, with identical bytes", async () => {
   await using project = await TestProject.create();
   await schedule(project);
   await createBucket(project, "files");
   await upload(project, "files", "a");
   const { bucket } = project.repository;
-  // It has put snapshot.json, and dies before the log record.
+  // The slice has put snapshot.json and crashes before the log record.
   await stack.call("addS3Fault", {
     rule: {
       bucket,
@@ -90,10 +94,10 @@ Deno.test("a slice that dies while it seals is sealed once, with the very same b
   await eventually("snapshot.json", async () => await sealedKey() !== undefined);
   await project.client.killFunction("holdfast-backup");
   await stack.call("clearS3Faults", { bucket });
-  assert.deepEqual(await project.reader.snapshotIds(), [], "it counts already");
+  assert.deepEqual(await project.reader.snapshotIds(), [], "the snapshot is counted already");
   const bytes = await project.bucket.get(`holdfast/${await sealedKey()}`);
 
-  // What changes now is none of this snapshot's.
+  // Changes from here on are not part of this snapshot.
   await upload(project, "files", "b");
   await expireLeases(project);
   await tick(project);
@@ -103,7 +107,7 @@ Deno.test("a slice that dies while it seals is sealed once, with the very same b
   assert.deepEqual([...(await project.reader.snapshot()).entries.keys()], ["files/a"]);
 });
 
-Deno.test("a killed restore goes on, and restores everything once", async () => {
+Deno.test("a killed restore continues and restores each object once", async () => {
   await using source = await TestProject.create();
   for (const bucket of ["one", "two"]) {
     await createBucket(source, bucket);

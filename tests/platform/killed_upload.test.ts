@@ -9,10 +9,10 @@ import { expireLeases, schedule, tick, tickToTheEnd } from "../support/tick.ts";
 const PART_BYTES = 8 * 1024 * 1024;
 const PARTS = 16;
 const KILLS = 10;
-/** So long takes a request for a part, in or out, that a kill may fall within it. */
+/** Duration of a read or upload of a part, so that a kill can happen during it. */
 const REQUEST_MILLISECONDS = 200;
 
-/** Numbers from 0 to 1, the same ones for the same seed (mulberry32). */
+/** Numbers from 0 to 1, reproducible by seed (mulberry32). */
 function randomNumbers(seed: number): () => number {
   let state = seed;
   return () => {
@@ -23,9 +23,9 @@ function randomNumbers(seed: number): () => number {
   };
 }
 
-/** Moments of an upload, as a number of finished parts and a share of the time for another. */
+/** Moments of an upload: the number of finished parts and a fraction of the next part's time. */
 function killMoments(random: () => number): { parts: number; share: number }[] {
-  // Behind the last moment there is enough left to be killed in.
+  // After the last moment, enough work remains for another kill.
   const parts = Array.from({ length: PARTS - 4 }, (_, index) => index);
   while (parts.length > KILLS) parts.splice(Math.floor(random() * parts.length), 1);
   return parts.map((part) => ({ parts: part, share: random() }));
@@ -36,7 +36,7 @@ async function finishedParts(project: TestProject): Promise<number> {
   return row!.parts;
 }
 
-/** Whether a worker is at work that may be killed: three in a row would make the object a poison object. */
+/** Whether a worker may be killed now. Three crashes in a row make the object a poison object. */
 async function mayBeKilled(project: TestProject): Promise<boolean> {
   const [row] = await project.sql`
     select exists (select from holdfast_private.cursors
@@ -46,7 +46,7 @@ async function mayBeKilled(project: TestProject): Promise<boolean> {
   return row!.may;
 }
 
-Deno.test("an upload whose worker is killed at ten random moments arrives, and little is sent twice", async () => {
+Deno.test("an upload whose worker is killed at ten random moments completes and repeats few parts", async () => {
   const seed = Number(Deno.env.get("HOLDFAST_TEST_SEED") ?? Math.floor(Math.random() * 2 ** 31));
   console.log(`HOLDFAST_TEST_SEED=${seed}`);
   const random = randomNumbers(seed);

@@ -13,28 +13,31 @@ import { expireLeases, schedule, tick, tickToTheEnd } from "../support/tick.ts";
 
 const MIB = 1024 * 1024;
 
-/** Only Linux tells how much CPU a thread has used. */
+/** Only Linux reports the CPU time of a thread. */
 const ignore = Deno.build.os !== "linux";
 
-/** A busy machine takes so long for what is quick on an idle one. */
-const PATIENCE_SECONDS = 300;
+/** Time limit for work that is quick on an idle machine and slow on a busy one. */
+const TIMEOUT_SECONDS = 300;
 
-/** About what one isolate copies within its CPU: where the runtime can't measure it, two or three do. */
+/**
+ * Roughly what one isolate copies within its CPU budget. If the runtime cannot measure CPU, the
+ * copy takes two or three isolates.
+ */
 const MANY = 4_000;
 
 type Platform = keyof typeof LIMITS;
 
 /**
- * Waits for the end of a run. The tick helps only on a busy machine: where pg_net gave a post up, and
- * where what was under way took more CPU than is reckoned, so that the isolate was killed at it. Then
- * it comes as it would a minute later, when leases have run out: one at once would find them held.
+ * Waits for the end of a run. The tick is needed only on a busy machine: after a post that pg_net
+ * abandoned, or after an isolate that was killed at its CPU limit. The leases expire first, because
+ * an earlier tick finds them active.
  */
 async function ended(project: TestProject, run: string): Promise<void> {
   let helped = 0;
   const hasEnded = async () => {
     const { state } = await project.run(run);
     if (state !== "running" && state !== "sealing") return true;
-    const lost = await countGivenUp(project) + await countKilled(project);
+    const lost = await countLostPosts(project) + await countKilled(project);
     if (lost > helped) {
       helped = lost;
       await project.client.drainNet();
@@ -44,26 +47,26 @@ async function ended(project: TestProject, run: string): Promise<void> {
     }
     return false;
   };
-  await eventually(`the end of run ${run}`, hasEnded, PATIENCE_SECONDS).catch(async (error) => {
+  await eventually(`the end of run ${run}`, hasEnded, TIMEOUT_SECONDS).catch(async (error) => {
     const isolates = await project.client.isolates();
     throw new Error(`${error.message}\n${JSON.stringify(isolates)}`);
   });
 }
 
-/** Posts that had no answer within pg_net's five seconds. */
-async function countGivenUp(project: TestProject): Promise<number> {
+/** Posts without a response within pg_net's five seconds. */
+async function countLostPosts(project: TestProject): Promise<number> {
   const [row] = await project.sql`
     select count(*)::int as posts from net._http_response where status_code is null`;
   return row!.posts;
 }
 
-/** Isolates that were killed at their CPU. */
+/** Isolates that were killed at their CPU limit. */
 async function countKilled(project: TestProject): Promise<number> {
   return (await project.client.isolates()).filter(({ end }) => end === "cpu").length;
 }
 
-/** Acts; every isolate of a function that it took must have ended in good order. */
-async function inGoodOrder(
+/** Runs `act` and asserts that every isolate of the function ended normally. */
+async function assertEndedNormally(
   project: TestProject,
   name: string,
   act: () => Promise<void>,
@@ -76,12 +79,14 @@ async function inGoodOrder(
   assert.deepEqual(isolates.filter(isBad), []);
 }
 
-/** CPU a byte depends on the machine and on what else it does; memory and time do not. */
+/** CPU per byte depends on the machine and its load. Memory and time do not. */
 function endedByOther(isolate: IsolateRecord): boolean {
   return endedByLimit(isolate) && isolate.end !== "cpu";
 }
 
-/** Main-thread CPU of an isolate that backs up nothing, in milliseconds: it depends on the machine. */
+/**
+ * Main-thread CPU of an isolate whose backup is empty, in milliseconds. It depends on the machine.
+ */
 async function cpuOfNothing(project: TestProject): Promise<number> {
   await project.backup();
   await project.client.call("functionsIdle", {});
@@ -95,8 +100,8 @@ if (Deno.env.has(NIGHTLY_VARIABLE)) {
   PLATFORMS.push(["hosted", "shared"], ["hosted", "per_post"], ["selfHosted", "shared"]);
 }
 
-/** The same source into a repository of its own. */
-async function backUpAnew(
+/** The same source with its own repository. */
+async function backUpToNewRepository(
   project: TestProject,
   platform: Platform,
   mode: "shared" | "per_post",
@@ -105,9 +110,9 @@ async function backUpAnew(
   await project.client.setSecrets({ HOLDFAST_S3_PREFIX: prefix });
   await project.client.call("setFunctionsMode", { mode });
   await project.client.call("setFunctionsLimits", { limits: platform });
-  await inGoodOrder(project, "holdfast-backup", async () => {
+  await assertEndedNormally(project, "holdfast-backup", async () => {
     const run = await project.start("backup/runs");
-    // A post that is refused is waited for in vain.
+    // Waiting for a refused post never ends.
     await ended(project, run);
     assert.equal((await project.succeeded(run)).counters.objects_copied, MANY);
   });
@@ -124,7 +129,7 @@ Deno.test({
     await schedule(project);
     await createBucket(project, "files");
     await uploadMany(project, "files", MANY, 1_000);
-    for (const [platform, mode] of PLATFORMS) await backUpAnew(project, platform, mode);
+    for (const [platform, mode] of PLATFORMS) await backUpToNewRepository(project, platform, mode);
   },
 });
 
@@ -135,13 +140,13 @@ Deno.test({
     const limits = "selfHosted";
     await using source = await TestProject.create({ limits });
     await schedule(source);
-    await createBucket(source, "whole");
-    await uploadMany(source, "whole", 16, 8 * MIB);
+    await createBucket(source, "complete");
+    await uploadMany(source, "complete", 16, 8 * MIB);
     await createBucket(source, "parts");
     await uploadMany(source, "parts", 3, 20 * MIB);
     await createBucket(source, "middling");
     await uploadMany(source, "middling", 60, MIB);
-    await inGoodOrder(source, "holdfast-backup", async () => {
+    await assertEndedNormally(source, "holdfast-backup", async () => {
       const run = await source.start("backup/runs");
       await ended(source, run);
       await source.succeeded(run);
@@ -150,7 +155,7 @@ Deno.test({
 
     await using target = await TestProject.create({ limits, repository: source.repository });
     await schedule(target);
-    await inGoodOrder(target, "holdfast-restore", async () => {
+    await assertEndedNormally(target, "holdfast-restore", async () => {
       const run = await target.start("restore/runs", { dry_run: false });
       await ended(target, run);
       await target.succeeded(run);
@@ -168,7 +173,7 @@ Deno.test({
     await using project = await TestProject.create({ limits: "none", repository });
     await schedule(project);
     await createBucket(project, "files");
-    // Enough to load and to do something, and much less than a slice thinks that it has.
+    // Enough to load and to do some work, and far less than the slice's own budget.
     const cpuMilliseconds = 2 * await cpuOfNothing(project);
     await project.client.call("setFunctionsLimits", {
       limits: { ...LIMITS.hosted, cpuMilliseconds, unannounced: true },

@@ -13,16 +13,16 @@ async function createFilled(): Promise<TestProject> {
   return project;
 }
 
-/** Posts that were sent, whatever came of them: a busy machine may not answer in time. */
+/** Posts that were sent, with any result. A busy machine may not respond in time. */
 async function countPosts(project: TestProject): Promise<number> {
   const [row] = await project.sql`select count(*)::int as posts from net._http_response`;
   return row!.posts;
 }
 
-Deno.test("a slice that ends with work left posts the next", async () => {
+Deno.test("a slice that ends with remaining work posts the next slice", async () => {
   await using project = await createFilled();
   const run = await project.start("backup/runs");
-  // The first slice was begun by the request that started the run, and not by a post.
+  // The request that started the run began the first slice. The others began with a post.
   await eventually("a post", async () => await countPosts(project) > 0);
   await tickToTheEnd(project, run);
   const { counters } = await project.succeeded(run);
@@ -31,7 +31,7 @@ Deno.test("a slice that ends with work left posts the next", async () => {
   assert.equal(document.totals.unavailable, ROWS);
 });
 
-Deno.test("a lost post costs a minute: the tick posts again, and nothing is done twice", async () => {
+Deno.test("the tick posts again after a lost post, and no work is repeated", async () => {
   await using project = await createFilled();
   const run = await startAndStop(project);
   const { state, counters } = await project.run(run);
@@ -43,7 +43,7 @@ Deno.test("a lost post costs a minute: the tick posts again, and nothing is done
   assert.equal((await project.reader.snapshot()).document.totals.unavailable, ROWS);
 });
 
-Deno.test("ticks and posts too many change nothing", async () => {
+Deno.test("additional ticks and posts change nothing", async () => {
   await using project = await createFilled();
   const run = await project.start("backup/runs");
   for (let n = 0; n < 4; n++) {

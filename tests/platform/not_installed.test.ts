@@ -3,7 +3,7 @@ import { TestProject } from "../support/project.ts";
 
 const SOME_KEY = `hf_operate_${"0".repeat(12)}_${"0".repeat(64)}`;
 
-Deno.test("without the migrations every function says what to apply", async () => {
+Deno.test("without the migrations, every function reports what to apply", async () => {
   await using project = await TestProject.create({ migrate: false });
   for (
     const [method, path] of [

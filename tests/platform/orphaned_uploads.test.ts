@@ -24,7 +24,7 @@ async function uploadLarge(project: TestProject, name: string, seed = 1): Promis
   await upload(project, "files", name, bytesOf((PARTS - 1) * PART_BYTES + 1, seed));
 }
 
-/** A project whose backup was cancelled when two parts of a large file were sent. */
+/** A project whose backup was cancelled after two parts of a large file were sent. */
 async function createProject(): Promise<TestProject> {
   const project = await TestProject.create();
   await createBucket(project, "files");
@@ -50,12 +50,16 @@ async function createProject(): Promise<TestProject> {
   await project.client.killFunction("holdfast-backup");
   await letRead(project);
   const { counts } = await stack.s3Requests(bucket);
-  assert.equal(counts.CompleteMultipartUpload, undefined, "it was done: nothing is tested");
+  assert.equal(
+    counts.CompleteMultipartUpload,
+    undefined,
+    "the upload was completed: nothing is tested",
+  );
   assert.deepEqual([await rows(project), (await project.bucket.openUploads()).length], [1, 1]);
   return project;
 }
 
-Deno.test("the next backup goes on with an upload that a cancelled one left", async () => {
+Deno.test("the next backup continues the upload of a cancelled backup", async () => {
   await using project = await createProject();
   const { s3 } = await countRequests(project, () => project.backup());
   assert.equal(s3.CreateMultipartUpload, undefined);
@@ -65,7 +69,7 @@ Deno.test("the next backup goes on with an upload that a cancelled one left", as
   assert.deepEqual([await rows(project), await project.bucket.openUploads()], [0, []]);
 });
 
-Deno.test("what a cancelled backup sent of an object that was overwritten is aborted", async () => {
+Deno.test("a cancelled backup's upload of an overwritten object is aborted", async () => {
   await using project = await createProject();
   await uploadLarge(project, "large", 2);
   const { s3 } = await countRequests(project, () => project.backup());
@@ -75,7 +79,7 @@ Deno.test("what a cancelled backup sent of an object that was overwritten is abo
   assert.deepEqual([await rows(project), await project.bucket.openUploads()], [0, []]);
 });
 
-Deno.test("an upload that the server knows no more is forgotten", async () => {
+Deno.test("an upload that the server no longer knows is removed from the database", async () => {
   await using project = await createProject();
   await upload(project, "files", "large", "small now");
   await addFault(project, {
@@ -86,7 +90,7 @@ Deno.test("an upload that the server knows no more is forgotten", async () => {
   assert.equal(await rows(project), 0);
 });
 
-Deno.test("a key that may not abort uploads is told of once, and backs up all the same", async () => {
+Deno.test("a key without permission to abort uploads is logged once, and the backup succeeds", async () => {
   await using project = await createProject();
   await upload(project, "files", "large", "small now");
   await addFault(project, {
@@ -104,7 +108,7 @@ Deno.test("a key that may not abort uploads is told of once, and backs up all th
   assert.match(lines[0]!.text, /"code":"repository_access_denied".*"orphaned_uploads":1/);
 });
 
-Deno.test("where S3 does not answer, the run after aborts it", async () => {
+Deno.test("an orphaned upload is aborted by the next run if S3 is unavailable", async () => {
   await using project = await createProject();
   await upload(project, "files", "large", "small now");
   await addFault(project, {
@@ -120,18 +124,18 @@ Deno.test("where S3 does not answer, the run after aborts it", async () => {
   assert.deepEqual([await rows(project), await project.bucket.openUploads()], [0, []]);
 });
 
-Deno.test("an upload that was begun and never written down is aborted when it is a day old", async () => {
+Deno.test("an upload that was started but not recorded is aborted after one day", async () => {
   await using project = await TestProject.create();
   const { bucket } = project.repository;
   await createBucket(project, "files");
   await uploadLarge(project, "first");
-  // The upload begins, and its id is lost on the way.
+  // The upload starts, and the response with its id is lost.
   await addFault(project, { route: "CreateMultipartUpload", fault: { kind: "lose_reply" } });
   await project.backup();
-  const elsewhere = ["elsewhere/data/a", "holdfast-too/data/b", "holdfast/other"];
-  for (const key of elsewhere) await project.bucket.beginUpload(key);
+  const foreign = ["foreign/data/a", "holdfast-too/data/b", "holdfast/other"];
+  for (const key of foreign) await project.bucket.beginUpload(key);
   const orphans = await project.bucket.openUploads();
-  assert.ok(orphans.length > elsewhere.length, "no upload was lost: nothing is tested");
+  assert.ok(orphans.length > foreign.length, "no upload was lost: nothing is tested");
 
   await stack.call("ageS3Uploads", { bucket, hours: 23 });
   await uploadLarge(project, "second", 2);
@@ -139,17 +143,17 @@ Deno.test("an upload that was begun and never written down is aborted when it is
   assert.deepEqual(await project.bucket.openUploads(), orphans);
 
   await stack.call("ageS3Uploads", { bucket, hours: 2 });
-  // A backup without large files asks nobody.
+  // A backup without large files does not list uploads.
   const { s3 } = await countRequests(project, () => project.backup());
   assert.equal(s3.ListMultipartUploads, undefined);
   assert.deepEqual(await project.bucket.openUploads(), orphans);
 
   await uploadLarge(project, "third", 3);
   await project.backup();
-  assert.deepEqual(await project.bucket.openUploads(), elsewhere);
+  assert.deepEqual(await project.bucket.openUploads(), foreign);
 });
 
-Deno.test("a key that may not list uploads backs up all the same", async () => {
+Deno.test("a backup succeeds with a key that may not list uploads", async () => {
   await using project = await TestProject.create();
   await createBucket(project, "files");
   await uploadLarge(project, "large");

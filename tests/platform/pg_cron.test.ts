@@ -4,14 +4,14 @@ import { createBucket, upload } from "../support/objects.ts";
 import { stack, TestProject } from "../support/project.ts";
 import { assertHolds } from "../support/assert_snapshot.ts";
 
-/** pg_cron looks each minute, so a job that is due in every one runs within it. */
+/** pg_cron checks its jobs each minute, so a job that is always due runs within a minute. */
 const A_MINUTE_AND_MORE = 90;
 
 const { hasPgCron } = await stack.call("stackInfo", {});
 
-// Only a server that has the extension can show this; CI's has.
+// This requires a server with the extension. CI has one.
 if (hasPgCron) {
-  Deno.test("the real pg_cron starts a backup that is scheduled", async () => {
+  Deno.test("the real pg_cron starts a scheduled backup", async () => {
     await using project = await TestProject.create({ cron: "pg_cron" });
     await createBucket(project, "files");
     for (const name of ["a", "b"]) await upload(project, "files", name);

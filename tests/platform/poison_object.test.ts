@@ -9,9 +9,9 @@ import { expireLeases, schedule, tick } from "../support/tick.ts";
 
 const OBJECTS = 40;
 const POISON_OBJECT = "object-21";
-/** What it is called in a restore's scratch bucket, through which it goes once a slice has died. */
+/** Its name in the restore's scratch bucket, which restores use after a slice has crashed. */
 const IN_SCRATCH = createHash("sha256").update(`files\0${POISON_OBJECT}`).digest("hex");
-/** Longer than it takes to see the request and to kill whoever sent it. */
+/** Longer than it takes to detect the request and to kill the isolate that sent it. */
 const DELAY_MILLISECONDS = 5_000;
 
 async function createProject(): Promise<TestProject> {
@@ -24,8 +24,10 @@ async function createProject(): Promise<TestProject> {
   return project;
 }
 
-/** Kills each isolate of a function that sends such a request to Storage, until the run has ended. */
-async function killWhoever(
+/**
+ * Kills each isolate of a function that sends a matching request to Storage, until the run ends.
+ */
+async function killSenders(
   project: TestProject,
   run: string,
   { functionName, method, locations }: {
@@ -43,9 +45,9 @@ async function killWhoever(
     });
   }
   let kills = 0;
-  while (await untilAskedOrEnded(project, run, method, locations)) {
+  while (await untilRequestOrEnd(project, run, method, locations)) {
     assert.ok(await project.client.killFunction(functionName) > 0);
-    assert.ok(++kills <= 5, "the object is tried again and again");
+    assert.ok(++kills <= 5, "the object was tried too often");
     await project.client.call("resetStorageRequests", {});
     await expireLeases(project);
     await tick(project);
@@ -54,7 +56,7 @@ async function killWhoever(
   return kills;
 }
 
-async function untilAskedOrEnded(
+async function untilRequestOrEnd(
   project: TestProject,
   run: string,
   method: string,
@@ -72,7 +74,7 @@ async function untilAskedOrEnded(
   return asked;
 }
 
-Deno.test("an object that kills every isolate is passed and recorded after its third", async () => {
+Deno.test("an object that kills every isolate is skipped and recorded after three crashes", async () => {
   await using project = await createProject();
   const run = await project.start("backup/runs");
   const workers = {
@@ -80,7 +82,11 @@ Deno.test("an object that kills every isolate is passed and recorded after its t
     method: "GET",
     locations: [POISON_OBJECT, IN_SCRATCH],
   };
-  assert.equal(await killWhoever(project, run, workers), 5, "two in a page, three alone");
+  assert.equal(
+    await killSenders(project, run, workers),
+    5,
+    "two crashes in a page, one more in isolation mode",
+  );
 
   const { counters, result } = await project.succeeded(run);
   assert.equal(counters.objects_failed, 1);
@@ -100,19 +106,19 @@ Deno.test("an object that kills every isolate is passed and recorded after its t
   const keys = await project.reader.keys("data/");
   assert.equal(keys.length, OBJECTS - 1, "each version has one key");
 
-  // What killed was not the object itself this time.
+  // This time another object caused the crash.
   await assertHolds(project, await project.backupSnapshot());
 });
 
-Deno.test("the first object of a page is passed after three crashes", async () => {
+Deno.test("the first object of a page is skipped after three crashes", async () => {
   await using project = await createProject();
   const run = await project.start("backup/runs");
   const workers = { functionName: "holdfast-backup", method: "GET", locations: ["object-00"] };
-  assert.equal(await killWhoever(project, run, workers), 3);
+  assert.equal(await killSenders(project, run, workers), 3);
   assert.equal((await project.succeeded(run)).counters.objects_failed, 1);
 });
 
-Deno.test("a large object that kills every isolate is passed and recorded", async () => {
+Deno.test("a large object that kills every isolate is skipped and recorded", async () => {
   await using project = await TestProject.create();
   await schedule(project);
   await createBucket(project, "files");
@@ -120,7 +126,7 @@ Deno.test("a large object that kills every isolate is passed and recorded", asyn
   await upload(project, "files", "small", "small");
   const run = await project.start("backup/runs");
   const workers = { functionName: "holdfast-backup", method: "GET", locations: ["files/large"] };
-  assert.equal(await killWhoever(project, run, workers), 3);
+  assert.equal(await killSenders(project, run, workers), 3);
   assert.equal((await project.succeeded(run)).counters.objects_failed, 1);
   assert.deepEqual(await project.reader.keys("data/"), [
     (await project.reader.snapshot()).entries.get("files/small")!.key,
@@ -128,7 +134,7 @@ Deno.test("a large object that kills every isolate is passed and recorded", asyn
   await assertHolds(project, await project.backupSnapshot());
 });
 
-Deno.test("an entry that kills every isolate is passed by the restore, and recorded", async () => {
+Deno.test("an entry that kills every isolate is skipped by the restore and recorded", async () => {
   await using source = await createProject();
   await source.backup();
   await using target = await TestProject.create({ repository: source.repository });
@@ -139,7 +145,7 @@ Deno.test("an entry that kills every isolate is passed by the restore, and recor
     method: "POST",
     locations: [POISON_OBJECT, IN_SCRATCH],
   };
-  assert.equal(await killWhoever(target, run, workers), 5);
+  assert.equal(await killSenders(target, run, workers), 5);
   const { counters } = await target.succeeded(run);
   assert.equal(counters.objects_failed, 1);
   const restored = await readObjects(target);

@@ -12,21 +12,21 @@ const READ_ONLY = {
     "under Database settings, then start the run again; nothing was lost.",
 };
 
-/** Makes the database read-only as Supabase does when a disk is full, or writable again. */
+/** Makes the database read-only, as Supabase does when a disk is full, or writable again. */
 async function setReadOnly(project: TestProject, on: boolean): Promise<void> {
   const { name } = project.client.info;
-  // It holds for new connections.
+  // The setting applies to new connections.
   await project.sql.unsafe(`alter database ${name} set default_transaction_read_only = ${on}`);
 }
 
-/** Ends every isolate, and with it the connection that it keeps. */
+/** Ends every isolate and its database connection. */
 async function restartFunctions(project: TestProject): Promise<void> {
   for (const name of ["holdfast-backup", "holdfast-restore"]) {
     await project.client.killFunction(name);
   }
 }
 
-Deno.test("a read-only database is told with what to do, and the next run works", async () => {
+Deno.test("a read-only database is reported with the next step, and the next run works", async () => {
   await using project = await TestProject.create();
   await createBucket(project, "files");
   await upload(project, "files", "a");
@@ -51,7 +51,7 @@ Deno.test("a read-only database is told with what to do, and the next run works"
   await project.backup();
 });
 
-Deno.test("a database that turns read-only under a run loses nothing", async () => {
+Deno.test("a database that becomes read-only during a run loses nothing", async () => {
   await using project = await TestProject.create();
   await createBucket(project, "files");
   for (const name of ["a", "b", "c"]) await upload(project, "files", name, `bytes of ${name}`);

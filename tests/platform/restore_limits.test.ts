@@ -3,7 +3,7 @@ import { bytesOf, createBucket, ok, upload } from "../support/objects.ts";
 import { readBuckets, readObjects, restorable } from "../support/project_reader.ts";
 import { TestProject } from "../support/project.ts";
 
-/** A project whose bucket `strict` holds what its own limits would not take any more. */
+/** A project whose bucket `strict` has objects that its current limits refuse. */
 async function createSource(): Promise<TestProject> {
   const project = await TestProject.create();
   await createBucket(project, "strict");
@@ -26,7 +26,7 @@ async function assertRestored(source: TestProject, target: TestProject): Promise
   assert.deepEqual(await readBuckets(target.sql), await readBuckets(source.sql));
 }
 
-Deno.test("objects that their own bucket would refuse are restored, and its limits kept", async () => {
+Deno.test("objects that exceed their bucket's limits are restored, and the limits stay", async () => {
   await using source = await createSource();
   await using target = await TestProject.create({ repository: source.repository });
   const { result } = await target.restore();
@@ -34,7 +34,7 @@ Deno.test("objects that their own bucket would refuse are restored, and its limi
   await assertRestored(source, target);
 });
 
-Deno.test("in a bucket that is live nothing is put but by a move, which overwrites nothing", async () => {
+Deno.test("a restore puts objects into an existing bucket only by move, which overwrites nothing", async () => {
   await using source = await createSource();
   await ok(source.storage.from("strict").remove(["large", "image", "fits", "multipart"]));
   await source.client.call("resetStorageRequests", {});
@@ -48,7 +48,7 @@ Deno.test("in a bucket that is live nothing is put but by a move, which overwrit
   assert.equal((await readObjects(source)).size, 4);
 });
 
-Deno.test("the next backup passes the scratch bucket by, and copies nothing that came through it", async () => {
+Deno.test("the next backup skips the scratch bucket and copies none of its objects", async () => {
   await using source = await createSource();
   await ok(source.storage.from("strict").remove(["large", "multipart"]));
   await source.restore();

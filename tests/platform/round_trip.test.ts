@@ -6,7 +6,7 @@ import { assertHolds } from "../support/assert_snapshot.ts";
 
 const MIB = 1024 * 1024;
 
-/** What another project gets of the newest snapshot must be what the first one has. */
+/** Asserts that another project restores the newest snapshot exactly as in the first project. */
 async function assertRestores(project: TestProject, objects: number): Promise<void> {
   await using target = await TestProject.create({ repository: project.repository });
   const run = await target.restore();
@@ -15,8 +15,9 @@ async function assertRestores(project: TestProject, objects: number): Promise<vo
   assert.deepEqual([...restored.values()].map(restorable), [...source.values()].map(restorable));
 }
 
-// Asks of the S3 server all that Holdfast ever asks: it is also run against real ones.
-Deno.test("small and large objects, changes and odd names go there and back on any S3 server", async () => {
+// This test sends every kind of request that Holdfast sends to S3. It also runs against real
+// servers.
+Deno.test("objects of all sizes, changes and unusual names are restored from any S3 server", async () => {
   await using project = await TestProject.create();
   await createBucket(project, "my files", { public: true });
   await createBucket(project, "private", { fileSizeLimit: 50 * MIB });
@@ -38,7 +39,7 @@ Deno.test("small and large objects, changes and odd names go there and back on a
   await ok(project.storage.from("my files").remove([names[0]!]));
   await ok(project.storage.from("private").move("empty", "moved"));
   const second = await assertHolds(project, await project.backupSnapshot());
-  assert.equal(second.run.counters.objects_copied, 1, "only what was overwritten is copied");
+  assert.equal(second.run.counters.objects_copied, 1, "only the overwritten object is copied");
   assert.equal(second.entries.size, names.length + 1);
   await assertRestores(project, names.length + 1);
 

@@ -17,7 +17,7 @@ async function hasTick(project: TestProject): Promise<boolean> {
   return rows.length > 0;
 }
 
-Deno.test("the scratch bucket of a cancelled restore is removed by the tick, of a running one not", async () => {
+Deno.test("the tick removes the scratch bucket of a cancelled restore, and not of a running one", async () => {
   await using project = await TestProject.create();
   await createBucket(project, "files");
   await upload(project, "files", "a");
@@ -45,8 +45,8 @@ Deno.test("the scratch bucket of a cancelled restore is removed by the tick, of 
   assert.equal(answer.status, 200);
   await letRead(project);
   await project.client.functionsIdle();
-  assert.ok((await scratchBuckets(project)).includes(scratch), "it is gone: nothing is tested");
-  // Nothing is scheduled here, and the tick stays as long as there is something to do.
+  assert.ok((await scratchBuckets(project)).includes(scratch), "it is deleted: nothing is tested");
+  // Nothing is scheduled in this project. The tick remains while it has work.
   await tick(project);
   await project.client.functionsIdle();
   assert.deepEqual(await scratchBuckets(project), ["holdfast-scratch-of-nobody-here"]);

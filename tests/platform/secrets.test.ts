@@ -1,14 +1,14 @@
 import assert from "node:assert/strict";
-import { ECHO_WAYS, startEcho } from "../support/echo.ts";
+import { ECHO_ENCODINGS, startEcho } from "../support/echo.ts";
 import { createBucket, upload } from "../support/objects.ts";
 import { type Answer, stack, TestProject } from "../support/project.ts";
 import { schedule, tick } from "../support/tick.ts";
 import { freePort } from "../../stack/process/ports.ts";
 
-/** What must be found nowhere, by what it is. */
+/** Secrets by their descriptions. */
 type Secrets = Record<string, string>;
 
-/** Every text that holds a secret in one of the forms in which it might leak. */
+/** Names the secrets that a text contains in plain or encoded form. */
 function leaks(secrets: Secrets, location: string, text: string): string[] {
   return Object.entries(secrets).flatMap(([name, secret]) => {
     const forms = [
@@ -25,12 +25,14 @@ function leaks(secrets: Secrets, location: string, text: string): string[] {
   });
 }
 
-/** What base64 has of a secret that begins at any byte of a text, without its ends. */
+/** Base64 of a secret at each byte offset, without the ends that depend on the surrounding text. */
 function cores(secret: string): string[] {
   return ["", ".", ".."].map((before) => btoa(before + secret).slice(4, -4));
 }
 
-/** All rows of all tables but the vault's, by table; the worker key may wait to be sent. */
+/**
+ * All rows of all tables except the vault's, by table. The queue of posts may hold the worker key.
+ */
 async function rowsOf(project: TestProject): Promise<Map<string, string>> {
   const tables = await project.sql<{ name: string }[]>`
     select format('%I.%I', schemaname, tablename) as name from pg_tables
@@ -70,7 +72,7 @@ async function assertNoLeak(
   assert.deepEqual(found, []);
 }
 
-/** Every secret that the functions have, or that opens them. */
+/** Every secret that the functions have, or that grants access to them. */
 async function secretsOf(project: TestProject): Promise<Secrets> {
   const { info } = project.client;
   const [worker] = await project.sql`
@@ -84,12 +86,12 @@ async function secretsOf(project: TestProject): Promise<Secrets> {
     "the database's password": new URL(info.databaseUrl).password,
     "the operate key": await project.key("operate"),
     "the restore key": await project.key("restore"),
-    "the look key": await project.key("read"),
+    "the read key": await project.key("read"),
     "the worker key": worker!.key,
   };
 }
 
-Deno.test("no secret stands in a log, a row, an answer or the bucket", async () => {
+Deno.test("no log, row, response or object of the bucket contains a secret", async () => {
   await using project = await TestProject.create();
   await schedule(project);
   await createBucket(project, "files");
@@ -109,9 +111,9 @@ Deno.test("no secret stands in a log, a row, an answer or the bucket", async () 
   await project.backup();
   await project.restore();
   await tick(project);
-  await ask("GET", "holdfast-api/runs", secrets["the look key"]);
-  await ask("GET", "holdfast-api/backups", secrets["the look key"]);
-  // What goes wrong is where secrets slip out.
+  await ask("GET", "holdfast-api/runs", secrets["the read key"]);
+  await ask("GET", "holdfast-api/backups", secrets["the read key"]);
+  // Errors are the most likely leaks.
   await ask("POST", "holdfast-restore/runs", operate);
   await ask("POST", "holdfast-backup/runs", restore, { key: restore });
   await ask("POST", "holdfast-restore/runs", restore, { [restore]: restore, snapshot: restore });
@@ -148,11 +150,14 @@ Deno.test("no secret stands in a log, a row, an answer or the bucket", async () 
   const { body } = await ask("POST", "holdfast-backup/runs", operate);
   await project.ended(body.id);
 
-  assert.ok((await project.client.functionLogs()).length > 0, "nothing was logged to look at");
+  assert.ok(
+    (await project.client.functionLogs()).length > 0,
+    "the log is empty: nothing is tested",
+  );
   await assertNoLeak(project, secrets, answers);
 });
 
-Deno.test("what a server repeats of a request is hidden from logs, rows and answers", async () => {
+Deno.test("request data that a server repeats is hidden in logs, rows and responses", async () => {
   await using echo = startEcho();
   await using project = await TestProject.create();
   await createBucket(project, "files");
@@ -171,14 +176,14 @@ Deno.test("what a server repeats of a request is hidden from logs, rows and answ
   };
 
   await project.client.setSecrets({ HOLDFAST_S3_ENDPOINT: echo.url });
-  for (let times = 0; times < ECHO_WAYS; times++) {
+  for (let times = 0; times < ECHO_ENCODINGS; times++) {
     await start(project, "backup/runs");
     await start(project, "restore/runs");
   }
-  assert.ok(echo.requests.length >= 2 * ECHO_WAYS, "S3 was asked");
+  assert.ok(echo.requests.length >= 2 * ECHO_ENCODINGS, "requests reached S3");
   await assertNoLeak(project, secrets, answers);
 
-  // Another project, whose Storage is such a server: for a backup, and for a restore.
+  // Storage of this project is such a server, for a backup and for a restore.
   await using other = await TestProject.create({
     repository: project.repository,
     secrets: { ...project.repository.secrets, SUPABASE_URL: echo.url },
@@ -188,7 +193,7 @@ Deno.test("what a server repeats of a request is hidden from logs, rows and answ
   await start(other, "restore/runs", { dry_run: false });
   await other.sql`update holdfast_private.runs set state = 'cancelled', ended_at = now()`;
   await createBucket(other, "own");
-  for (let name = 0; name < 2 * ECHO_WAYS; name++) await upload(other, "own", String(name));
+  for (let name = 0; name < 2 * ECHO_ENCODINGS; name++) await upload(other, "own", String(name));
   await other.client.setSecrets({ HOLDFAST_S3_PREFIX: "others" });
   await start(other, "backup/runs");
   const sent = echo.requests.slice(asked);
@@ -196,17 +201,17 @@ Deno.test("what a server repeats of a request is hidden from logs, rows and answ
   assert.ok(sent.some((request) => request.startsWith("POST /storage/v1/")), "for a restore");
   const failures = await other
     .sql`select from holdfast_private.failures where message like '%(hidden)%'`;
-  assert.ok(failures.length > 0, "nothing was recorded to look at");
+  assert.ok(failures.length > 0, "no failure is recorded: nothing is tested");
   await assertNoLeak(other, { ...secrets, ...others }, answers);
   assert.deepEqual(echo.followed, []);
 });
 
-Deno.test("a database that can't be had keeps its password to itself", async () => {
+Deno.test("a failed database connection does not reveal the password", async () => {
   await using project = await TestProject.create();
   const { username, hostname, port, pathname } = new URL(project.client.info.databaseUrl);
   const urlOf = (password: string, at = `${hostname}:${port}`) =>
     `postgresql://${username}:${password}@${at}${pathname}`;
-  const password = "planted-password-of-the-database";
+  const password = "test-password-of-the-database";
   const urls = {
     wrong: urlOf(password),
     "of no server": urlOf(password, `127.0.0.1:${freePort()}`),
@@ -227,6 +232,6 @@ Deno.test("a database that can't be had keeps its password to itself", async () 
       assert.deepEqual([what, status, body.code], [what, 503, body.code], JSON.stringify(body));
       assert.match(body.code, /^(database_unreachable|settings_invalid)$/, what);
     }
-    await assertNoLeak(other, { "the planted password": password }, answers);
+    await assertNoLeak(other, { "the test password": password }, answers);
   }
 });

@@ -7,7 +7,7 @@ import { assertHolds } from "../support/assert_snapshot.ts";
 import { countRequests } from "../support/requests.ts";
 
 const MIB = 1024 * 1024;
-/** What is larger goes to the repository in parts of this size. */
+/** Larger objects are uploaded to the repository in parts of this size. */
 const PART_BYTES = 8 * MIB;
 
 const SIZES: Record<string, number> = {
@@ -20,7 +20,7 @@ const SIZES: Record<string, number> = {
   "three parts": 17 * 1_000_000,
 };
 
-Deno.test("objects of every size are backed up and restored byte for byte", async () => {
+Deno.test("objects of every size are backed up and restored with identical bytes", async () => {
   await using project = await TestProject.create();
   await createBucket(project, "files");
   for (const [name, size] of Object.entries(SIZES)) {
@@ -50,7 +50,7 @@ Deno.test("objects of every size are backed up and restored byte for byte", asyn
   assert.deepEqual([...restored.values()].map(restorable), [...source.values()].map(restorable));
 });
 
-Deno.test("a large object that is overwritten while its parts go is copied as it is then", async () => {
+Deno.test("a large object that is overwritten during its upload is copied in its new state", async () => {
   await using project = await TestProject.create();
   await createBucket(project, "files");
   await upload(project, "files", "large", bytesOf(2 * PART_BYTES, 1));

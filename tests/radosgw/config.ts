@@ -1,16 +1,16 @@
-/** Where the parts of the cluster listen, all on 127.0.0.1, and where they keep their files. */
-export interface CephPlaces {
+/** Ports on 127.0.0.1 and the folder of the cluster's parts. */
+export interface CephLocations {
   readonly folder: string;
   readonly clusterId: string;
   readonly monitorPort: number;
   readonly gatewayPort: number;
 }
 
-/** The most that all objects together may take; they live in the memory of the OSD. */
+/** Maximum size of all objects together. They are kept in the memory of the OSD. */
 const MEMORY_BYTES = 8 * 1024 ** 3;
 
 /** The configuration of a cluster of one monitor, one OSD in memory and one gateway. */
-export function cephConfig({ folder, clusterId, monitorPort, gatewayPort }: CephPlaces): string {
+export function cephConfig({ folder, clusterId, monitorPort, gatewayPort }: CephLocations): string {
   return `[global]
 fsid = ${clusterId}
 mon host = [v2:127.0.0.1:${monitorPort}]

@@ -3,46 +3,46 @@ import { join } from "node:path";
 import { freePort } from "../../stack/process/ports.ts";
 import type { SupervisedProcess } from "../../stack/process/supervised.ts";
 import { createWorkspace, type Workspace } from "../../stack/process/workspace.ts";
-import { cephConfig, type CephPlaces } from "./config.ts";
+import { cephConfig, type CephLocations } from "./config.ts";
 
 /**
- * Debian's packages that are needed, to be installed without what they recommend:
+ * The required Debian packages. Install them without recommended packages:
  * `apt-get install -y --no-install-recommends radosgw ceph-mon ceph-osd`.
  */
 export const DEBIAN_PACKAGES = ["radosgw", "ceph-mon", "ceph-osd"];
 
-/** What a gateway calls its region where none was set up. */
+/** A gateway's region if none is configured. */
 const REGION = "default";
 
 const BUCKET = "holdfast";
 
-/** So long each part may take to come up. */
+/** Time limit for the start of each part. */
 const START_SECONDS = 60;
 
-/** Ceph's S3 server, running. */
+/** A running radosgw, Ceph's S3 server. */
 export interface Radosgw extends AsyncDisposable {
   readonly endpoint: string;
   readonly region: string;
   readonly bucket: string;
   readonly accessKeyId: string;
   readonly secretAccessKey: string;
-  /** The same as HOLDFAST_TEST_S3_*, for tests to find it. */
+  /** The same values as HOLDFAST_TEST_S3_*, for tests. */
   readonly environment: Record<string, string>;
   /** Ends every process and removes every file. May be called more than once. */
   stop(): Promise<void>;
 }
 
-/** Thrown where the server cannot be started; the message says why. */
+/** Thrown if the server cannot be started. The message has the reason. */
 export class RadosgwError extends Error {
   readonly code = "radosgw_not_started";
   override name = "RadosgwError";
 }
 
 /**
- * Starts a real radosgw on 127.0.0.1 with a user and a bucket, on a Ceph cluster of its own that
- * keeps everything in memory. It needs no root, and ends with our process at the latest.
+ * Starts a real radosgw on 127.0.0.1 with a user and a bucket, on its own Ceph cluster in memory.
+ * It does not need root, and ends with this process at the latest.
  *
- * @throws {RadosgwError} where Ceph is not installed, or a part of it does not come up
+ * @throws {RadosgwError} if Ceph is not installed or one of its parts does not start
  */
 export async function startRadosgw(): Promise<Radosgw> {
   await requirePrograms();
@@ -67,15 +67,15 @@ async function requirePrograms(): Promise<void> {
   }
 }
 
-/** The parts of a cluster on their way up, each of which needs those before it. */
+/** A starting cluster. Each part requires the previous ones. */
 class Cluster {
   readonly #workspace: Workspace;
-  readonly #places: CephPlaces;
+  readonly #locations: CephLocations;
   readonly #environment: Record<string, string>;
 
   constructor(workspace: Workspace) {
     this.#workspace = workspace;
-    this.#places = {
+    this.#locations = {
       folder: workspace.path,
       clusterId: crypto.randomUUID(),
       monitorPort: freePort(),
@@ -85,7 +85,7 @@ class Cluster {
   }
 
   async start(): Promise<Radosgw> {
-    await Deno.writeTextFile(this.#environment.CEPH_CONF, cephConfig(this.#places));
+    await Deno.writeTextFile(this.#environment.CEPH_CONF, cephConfig(this.#locations));
     await this.#startMonitor();
     await this.#startOsd();
     await this.#startGateway();
@@ -93,7 +93,7 @@ class Cluster {
   }
 
   async #startMonitor(): Promise<void> {
-    const { folder, clusterId, monitorPort } = this.#places;
+    const { folder, clusterId, monitorPort } = this.#locations;
     const map = join(folder, "monmap");
     const address = `[v2:127.0.0.1:${monitorPort}]`;
     await this.#run("monmaptool", "--create", "--fsid", clusterId, "--addv", "a", address, map);
@@ -103,10 +103,10 @@ class Cluster {
   }
 
   async #startOsd(): Promise<void> {
-    // The monitor takes no OSD for up whose id is not the one it was told.
+    // The monitor accepts an OSD only under the id that it was given.
     const id = crypto.randomUUID();
     await this.#run("ceph", "osd", "new", id);
-    await Deno.mkdir(join(this.#places.folder, "osd"));
+    await Deno.mkdir(join(this.#locations.folder, "osd"));
     await this.#run("ceph-osd", "-i", "0", "--mkfs", "--osd-uuid", id);
     this.#spawn("ceph-osd", "-i", "0", "-f");
   }
@@ -123,7 +123,7 @@ class Cluster {
   }
 
   get #endpoint(): string {
-    return `http://127.0.0.1:${this.#places.gatewayPort}`;
+    return `http://127.0.0.1:${this.#locations.gatewayPort}`;
   }
 
   async #answers(): Promise<boolean> {
@@ -174,20 +174,20 @@ class Cluster {
     return this.#workspace.spawn(command, { command, args, env: this.#environment });
   }
 
-  /** Runs a command that must end well, in time. */
+  /** Runs a command, which must succeed within the time limit. */
   async #run(command: string, ...args: string[]): Promise<void> {
     const process = this.#spawn(command, ...args);
     const timer = setTimeout(() => process.kill("SIGKILL"), START_SECONDS * 1000);
     const { success } = await process.status;
     clearTimeout(timer);
     if (!success) {
-      // Without its arguments: one of them may be a secret.
+      // Arguments are omitted because one of them may be a secret.
       throw new RadosgwError(`${command} failed:\n${process.output()}`);
     }
   }
 }
 
-/** Random letters and digits that need no escaping anywhere. */
+/** Random letters and digits, which need no escaping. */
 function randomText(bytes: number): string {
   return crypto.getRandomValues(new Uint8Array(bytes)).toHex();
 }

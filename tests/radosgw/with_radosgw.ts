@@ -1,9 +1,9 @@
 /**
- * Runs a command while a real radosgw is up, which it finds by HOLDFAST_TEST_S3_*:
+ * Runs a command with a real radosgw, whose settings are in HOLDFAST_TEST_S3_*:
  *
  *     deno run -A tests/radosgw/with_radosgw.ts deno test -A tests/conformance/s3
  *
- * Ends with the command's status. Neither the command nor the server outlives this process.
+ * Exits with the command's status. The command and the server end with this process.
  */
 import { createWorkspace } from "../../stack/process/workspace.ts";
 import { RadosgwError, startRadosgw } from "./start.ts";

@@ -1,11 +1,11 @@
-/** How many tests ended how. */
+/** Number of tests by result. */
 export interface Counts {
   passed: number;
   failed: number;
   skipped: number;
 }
 
-/** Reads the counts off the JUnit report of `deno test`; steps count as tests there. */
+/** Reads the counts from the JUnit report of `deno test`. Steps count as tests. */
 export function countsOfReport(xml: string): Counts {
   const counts: Counts = { passed: 0, failed: 0, skipped: 0 };
   for (const [suite] of xml.matchAll(/<testsuite [^>]*>/g)) {
@@ -23,8 +23,8 @@ function attribute(element: string, name: string): number {
 }
 
 /**
- * The counts of a process that ran tests. One that failed without a failed test — it crashed, or a
- * file could not be loaded — counts as one failure.
+ * The counts of a process that ran tests. A process that failed without a failed test crashed or
+ * could not load a file. It counts as one failure.
  */
 export function countsOfRun(report: string | undefined, success: boolean): Counts {
   const counts = countsOfReport(report ?? "");
@@ -32,7 +32,7 @@ export function countsOfRun(report: string | undefined, success: boolean): Count
   return counts;
 }
 
-/** The sum of two. */
+/** The sum of two counts. */
 export function addCounts(one: Counts, other: Counts): Counts {
   return {
     passed: one.passed + other.passed,
@@ -41,7 +41,7 @@ export function addCounts(one: Counts, other: Counts): Counts {
   };
 }
 
-/** The line that ends a run of tests. */
+/** The last line of a run of tests. */
 export function formatCounts({ passed, failed, skipped }: Counts): string {
   return `${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ""}`;
 }

@@ -2,16 +2,19 @@ import { XMLParser } from "fast-xml-parser";
 
 /** A test that failed. */
 export interface Failure {
-  /** The file, and the test's name with those of its steps. */
+  /** The file, and the test's name with the names of its steps. */
   test: string;
-  /** What it said, from the error to the last line of the stack. */
+  /** Its output, from the error to the last line of the stack. */
   text: string;
 }
 
-/** At most so many lines of what a test said are told again; all of it stands where it failed. */
+/**
+ * Maximum number of lines of a failure that the summary repeats. The full text is printed at the
+ * failure.
+ */
 const MAX_LINES = 40;
 
-/** Reads the failed tests off the JUnit report of `deno test`. */
+/** Reads the failed tests from the JUnit report of `deno test`. */
 export function failuresOfReport(xml: string): Failure[] {
   const failures: Failure[] = [];
   for (const suite of elements(parser.parse(xml)?.testsuites, "testsuite")) {
@@ -27,7 +30,7 @@ export function failuresOfReport(xml: string): Failure[] {
   return failures;
 }
 
-// deno-lint-ignore no-explicit-any -- an XML element is whatever the parser found in it
+// deno-lint-ignore no-explicit-any -- the parser returns elements of any shape
 type Element = any;
 
 const parser = new XMLParser({
@@ -41,8 +44,8 @@ function elements(parent: Element, name: string): Element[] {
 }
 
 /**
- * What failed, group by group, to stand at the end of a run: what was printed where it failed is
- * thousands of lines above by then, and cut away where only the end of a log is kept.
+ * The failures by group, for the end of a run. The original output is thousands of lines earlier
+ * and missing if only the end of a log is kept.
  */
 export function formatFailures(failures: ReadonlyMap<string, readonly Failure[]>): string {
   const texts = [...failures].flatMap(([group, failed]) =>

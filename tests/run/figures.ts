@@ -1,18 +1,18 @@
-/** What a group of tests took. */
+/** Time and CPU of a group of tests. */
 export interface Figures {
   readonly name: string;
   readonly wallSeconds: number;
-  /** Of the whole machine, all its cores together; undefined where the system does not say. */
+  /** CPU of the machine, all cores together; undefined if the system does not report it. */
   readonly cpuSeconds: number | undefined;
 }
 
-/** Ticks of the clock in a second, which the kernel reports CPU in. */
+/** Clock ticks per second, the unit of the kernel's CPU figures. */
 const TICKS_PER_SECOND = 100;
 
 /**
- * CPU that the machine has used since it started, in seconds: user and system, of all processes. The
- * servers that tests talk to are processes of others, so that no one process's own time would do.
- * Linux only.
+ * CPU that the machine has used since it started, in seconds: user and system time of all
+ * processes. One process's time is not enough, because the tests' servers are processes of their
+ * own. Linux only.
  */
 export async function machineCpuSeconds(): Promise<number | undefined> {
   const text = await Deno.readTextFile("/proc/stat").catch(() => undefined);
@@ -20,7 +20,7 @@ export async function machineCpuSeconds(): Promise<number | undefined> {
   return ticks && ticks.reduce((sum, each) => sum + each, 0) / TICKS_PER_SECOND;
 }
 
-/** A table of what each group took, with the sum. */
+/** A table of the figures of each group, with their sums. */
 export function formatFigures(figures: readonly Figures[]): string {
   const sum = (of: (each: Figures) => number) =>
     figures.reduce((total, each) => total + of(each), 0);

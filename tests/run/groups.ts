@@ -4,50 +4,50 @@ import type { DenoVersion } from "../../stack/process/deno_versions.ts";
 import { CURRENT_DENO, EDGE_RUNTIME_DENO } from "../../stack/process/deno_versions.ts";
 import type { Part } from "./parts.ts";
 
-/** Tests that one `deno test` runs. */
+/** Tests that run in one `deno test`. */
 export interface Group {
-  /** What the command line calls it. */
+  /** Its name on the command line. */
   name: string;
-  /** What it tests, for the help. */
+  /** Its description in the help. */
   about: string;
-  /** Its test files, and folders of them, below tests/. */
+  /** Its test files and folders below tests/. */
   paths: readonly string[];
-  /** Test files and folders below tests/ that it leaves out. */
+  /** Excluded test files and folders below tests/. */
   without?: readonly string[];
-  /** The Deno that runs the tests themselves. */
+  /** The Deno version that runs the tests themselves. */
   deno: DenoVersion | "current";
-  /** Whether several of its files run at once. Absent for one that needs all cores or a quiet machine. */
+  /** Whether its files run in parallel. Absent if the group needs all cores or a quiet machine. */
   parallel?: true;
   /**
-   * The running stack that its tests use: on the npm package's PostgreSQL, or on one with pg_cron
-   * where the machine has it.
+   * The stack for its tests, with the npm package's PostgreSQL, or with one that has pg_cron if the
+   * machine has it.
    */
   stack?: "packaged" | "pg_cron";
-  /** The part without which it is not run. */
+  /** The external part that it requires. */
   needs?: Part;
   environment?: Record<string, string>;
-  /** Whether it runs only with `--nightly`, or where its whole name is given. */
+  /** Whether it runs only with `--nightly` or by its full name. */
   nightly?: true;
 }
 
-/** The variables that say where the functions under test run. */
+/** The variables that define where the functions under test run. */
 export const FUNCTIONS_VARIABLES = {
   deno: "HOLDFAST_TEST_FUNCTIONS_DENO",
   mode: "HOLDFAST_TEST_FUNCTIONS_MODE",
   limits: "HOLDFAST_TEST_FUNCTIONS_LIMITS",
 } as const;
 
-/** Set for `--nightly`: tests then go through more cases. */
+/** Set by `--nightly`. Tests then run more cases. */
 export const NIGHTLY_VARIABLE = "HOLDFAST_TEST_NIGHTLY";
 
-/** Where functions run, and what they may use. */
+/** Where functions run, and their limits. */
 interface Platform {
   readonly deno: DenoVersion;
   readonly mode: FunctionsMode;
   readonly limits: keyof typeof LIMITS;
 }
 
-/** Tests of commands, of the demo and of what documents say: they start the processes that they need. */
+/** Tests of commands, of the demo and of the documents. They start their own processes. */
 const COMMANDS = [
   "platform/add",
   "platform/check",
@@ -56,10 +56,10 @@ const COMMANDS = [
   "platform/docs",
 ];
 
-/** Isolates that are held to their CPU and time, which grow where others are at work. */
+/** Tests of CPU and time limits, whose figures grow when the machine is busy. */
 const LIMITED = ["platform/limits.test.ts"];
 
-/** A backup and a restore as a whole, small objects and large ones. */
+/** Complete backups and restores, with small and large objects. */
 const ROUND_TRIPS = ["platform/first_backup.test.ts", "platform/round_trip.test.ts"];
 
 /** The current Deno, with the limits of the hosted platform. */
@@ -72,14 +72,14 @@ export const GROUPS: readonly Group[] = [
   { name: "unit", about: "pure logic", paths: ["unit"], deno: "current", parallel: true },
   {
     name: "unit-2.1.4",
-    about: "the same of what ships, on the Deno of Edge Runtime",
+    about: "unit tests of the shipped code, on the Deno of Edge Runtime",
     paths: ["unit/supabase"],
     deno: EDGE_RUNTIME_DENO,
     parallel: true,
   },
   {
     name: "conformance",
-    about: "the emulators behave as the real parts do",
+    about: "the emulators behave like the real services",
     paths: ["conformance"],
     without: ["conformance/edge"],
     deno: "current",
@@ -88,7 +88,7 @@ export const GROUPS: readonly Group[] = [
   },
   {
     name: "conformance-edge",
-    about: "so does the emulator of Edge Runtime, whose limits need a quiet machine",
+    about: "the emulator of Edge Runtime behaves as the real one; needs a quiet machine",
     paths: ["conformance/edge"],
     deno: "current",
     stack: "packaged",
@@ -112,25 +112,25 @@ export const GROUPS: readonly Group[] = [
   },
   {
     name: "logic",
-    about: "what the functions do, in the stack's process",
+    about: "the functions, in the process of the stack",
     paths: ["logic"],
     deno: "current",
     stack: "packaged",
     parallel: true,
   },
   platform("platform", SELF_HOSTED, {
-    about: "what is about processes, on the Deno and the limits of Edge Runtime",
+    about: "functions as processes, with the Deno and the limits of Edge Runtime",
     stack: "pg_cron",
     without: [...COMMANDS, ...LIMITED, "platform/recovery"],
     parallel: true,
   }),
   platform("platform-limits", SELF_HOSTED, {
-    about: "isolates held to their CPU, memory and time",
+    about: "CPU, memory and time limits of isolates",
     stack: "pg_cron",
     paths: LIMITED,
   }),
   platform("commands", HOSTED, {
-    about: "commands, the demo, and what the documents say",
+    about: "commands, the demo, and the commands in the documents",
     stack: "packaged",
     paths: COMMANDS,
     parallel: true,
@@ -143,7 +143,7 @@ export const GROUPS: readonly Group[] = [
     parallel: true,
   }),
   platform("recovery", HOSTED, {
-    about: "the recovery script, by the AWS CLI",
+    about: "the recovery script, with the AWS CLI",
     stack: "packaged",
     paths: ["platform/recovery"],
     needs: "awscli",
@@ -151,7 +151,7 @@ export const GROUPS: readonly Group[] = [
   }),
   {
     name: "simulation",
-    about: "every invariant holds, whatever dies or loses an answer",
+    about: "every invariant holds under random crashes and lost responses",
     paths: ["simulation"],
     deno: "current",
   },
@@ -160,7 +160,7 @@ export const GROUPS: readonly Group[] = [
     { deno: EDGE_RUNTIME_DENO, mode: "per_post", limits: "selfHosted" } as const,
   ].map((each) =>
     platform(`processes-${each.limits}-${each.mode}`, each, {
-      about: "all that calls functions, as processes on the Deno of Edge Runtime",
+      about: "all tests of functions, as processes on the Deno of Edge Runtime",
       stack: "packaged",
       paths: ["logic", "platform"],
       without: [...COMMANDS, "logic/sql", "platform/recovery"],
@@ -189,10 +189,11 @@ function platform(
 }
 
 /**
- * The groups that words of a command line select: a word selects every group whose name begins with
- * it; without a word, every group is selected. Nightly groups need their whole name, or `nightly`.
+ * Selects the groups by the words of a command line. A word selects every group whose name begins
+ * with it; without a word, every group is selected. Nightly groups need their full name or the
+ * option `nightly`.
  *
- * @throws {RangeError} for a word that selects none
+ * @throws {RangeError} for a word that selects no group
  */
 export function selectGroups(
   words: readonly string[],

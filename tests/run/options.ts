@@ -1,7 +1,7 @@
 import { parseArgs } from "node:util";
 import { GROUPS } from "./groups.ts";
 
-/** What a command line asks for. */
+/** The options of a command line. */
 export interface RunOptions {
   readonly words: readonly string[];
   readonly nightly: boolean;
@@ -11,9 +11,9 @@ export interface RunOptions {
 }
 
 /**
- * Reads a command line: words and options, and behind `--` what goes to `deno test`.
+ * Parses a command line: words, options, and after `--` the arguments for `deno test`.
  *
- * @throws {RangeError} for an option that does not exist
+ * @throws {RangeError} for an unknown option
  */
 export function readOptions(args: readonly string[]): RunOptions {
   const separator = args.indexOf("--");
@@ -32,7 +32,7 @@ export function readOptions(args: readonly string[]): RunOptions {
   }
 }
 
-/** What the command is, its options and its groups. */
+/** The help text, with the options and groups. */
 export function usage(): string {
   const width = Math.max(...GROUPS.map(({ name }) => name.length));
   const groups = GROUPS.map(({ name, about, needs, nightly }) => {
@@ -42,9 +42,9 @@ export function usage(): string {
   return `deno task test [options] [group ...] [-- arguments for deno test]
 
 Runs all tests, or the groups whose names begin with the given words. Ends
-"N passed, N failed", with the time and the CPU of each group before it.
+"N passed, N failed", after the time and the CPU of each group.
 
-  --nightly   also the groups marked so, and more cases in the others
+  --nightly   also the groups marked nightly, and more cases in the others
   -h, --help  this text
 
   HOLDFAST_TEST_REQUIRE=pg_cron,radosgw,awscli fails where one of these is missing.

@@ -1,32 +1,32 @@
 import { delimiter, join } from "node:path";
 import { BIN_DIRECTORY_VARIABLE } from "../../stack/postgres/binaries.ts";
 
-/** A real part that not every machine has, and that some tests are only worth their name with. */
+/** An external part that some machines lack and that some tests require. */
 export type Part = "pg_cron" | "radosgw" | "awscli";
 
-/** What each is, for whoever misses it. */
+/** Description of each part, for the message if it is missing. */
 const PARTS: Readonly<Record<Part, string>> = {
-  pg_cron: `a PostgreSQL with pg_cron, in ${BIN_DIRECTORY_VARIABLE} or as Debian installs it`,
+  pg_cron: `a PostgreSQL with pg_cron, in ${BIN_DIRECTORY_VARIABLE} or from Debian`,
   radosgw: "Ceph's S3 server: radosgw, ceph-mon and ceph-osd of Debian",
-  awscli: "the AWS CLI and jq, of Debian's packages of these names",
+  awscli: "the AWS CLI and jq, from Debian",
 };
 
-/** The environment variable that names the parts without which a run of tests is a failure. */
+/** The environment variable with the required parts. If one is missing, the run of tests fails. */
 export const REQUIRE_VARIABLE = "HOLDFAST_TEST_REQUIRE";
 
 /** The parts that this machine has. */
 export interface FoundParts {
-  /** The folder with `postgres` of a PostgreSQL that has pg_cron. */
+  /** The folder with the `postgres` of a PostgreSQL that has pg_cron. */
   pg_cron?: string;
-  /** Where the program is. */
+  /** The path of the program. */
   radosgw?: string;
   awscli?: string;
 }
 
 /**
- * Reads HOLDFAST_TEST_REQUIRE: names of parts with commas between them.
+ * Reads HOLDFAST_TEST_REQUIRE: names of parts, separated by commas.
  *
- * @throws {RangeError} for a name that is none
+ * @throws {RangeError} for an unknown name
  */
 export function requiredParts(text = Deno.env.get(REQUIRE_VARIABLE) ?? ""): Part[] {
   const names = text.split(",").map((name) => name.trim()).filter((name) => name !== "");
@@ -38,12 +38,12 @@ export function requiredParts(text = Deno.env.get(REQUIRE_VARIABLE) ?? ""): Part
   return names as Part[];
 }
 
-/** What to say of a part that is not there. */
+/** The message for a missing part. */
 export function describeMissing(part: Part): string {
   return `${part} is not on this machine (${PARTS[part]})`;
 }
 
-/** Looks for the parts. That they work is seen when they are started. */
+/** Searches for the parts. Whether they work is determined when they are started. */
 export async function findParts(): Promise<FoundParts> {
   const hasJq = await findProgram("jq") !== undefined;
   return {
@@ -53,7 +53,7 @@ export async function findParts(): Promise<FoundParts> {
   };
 }
 
-/** The PostgreSQL that is asked for, else the newest of Debian's, if it has pg_cron. */
+/** The configured PostgreSQL, or the newest of Debian's, if it has pg_cron. */
 async function findPgCron(): Promise<string | undefined> {
   const asked = Deno.env.get(BIN_DIRECTORY_VARIABLE);
   if (asked) return await hasPgCron(asked) ? asked : undefined;

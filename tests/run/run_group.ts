@@ -8,21 +8,21 @@ import { type Group, NIGHTLY_VARIABLE } from "./groups.ts";
 
 const TESTS = fileURLToPath(new URL("../", import.meta.url));
 
-/** What a group is run with. */
+/** Options for a run of a group. */
 export interface RunGroupOptions {
   stackUrl: string | undefined;
-  /** Further variables, such as where a real part is. */
+  /** Additional variables, such as the location of an external part. */
   environment: Record<string, string>;
-  /** A folder for the report, which is deleted with it. */
+  /** A folder for the report, which is deleted with the folder. */
   reports: string;
-  /** Further arguments for `deno test`. */
+  /** Additional arguments for `deno test`. */
   passedOn: readonly string[];
   nightly: boolean;
   /** Ends the tests at once. */
   signal: AbortSignal;
 }
 
-/** How a group went. */
+/** The result of a group. */
 export interface GroupRun {
   counts: Counts;
   failures: Failure[];
@@ -75,11 +75,12 @@ async function testCommand(
 
 function testEnvironment(group: Group, options: RunGroupOptions): Record<string, string> {
   const { stackUrl, environment, nightly } = options;
-  // `deno task` notes there where it was called, and a test that calls a task would pass it on.
+  // `deno task` sets this variable to the caller's folder. A test that calls a task would inherit
+  // it.
   const { INIT_CWD: _, ...inherited } = Deno.env.toObject();
   return {
     ...inherited,
-    // Deno 2.1.4 trusts only its built-in authorities unless told otherwise.
+    // By default, Deno 2.1.4 trusts only its built-in authorities.
     DENO_TLS_CA_STORE: "mozilla,system",
     ...(group.deno !== "current" && denoDirectory(group.deno)),
     ...group.environment,
@@ -93,6 +94,6 @@ function versionArguments(group: Group): string[] {
   if (group.deno === "current" || group.deno === CURRENT_DENO) {
     return ["--sanitize-ops", "--sanitize-resources"];
   }
-  // Deno 2.1.4 has the sanitizers on and no option for them, and cannot read this lock file.
+  // Deno 2.1.4 has the sanitizers on without an option for them, and cannot read this lock file.
   return ["--no-lock", "--node-modules-dir=none"];
 }

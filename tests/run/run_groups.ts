@@ -5,16 +5,16 @@ import type { FoundParts } from "./parts.ts";
 import { type GroupRun, runGroup, type RunGroupOptions } from "./run_group.ts";
 import { Servers } from "./servers.ts";
 
-/** How the groups went, by their names, and what each took. */
+/** Results and figures of the groups, by name. */
 export interface GroupRuns {
   readonly runs: Map<string, GroupRun>;
   readonly figures: Figures[];
 }
 
 /**
- * Runs the groups one after the other; each has all cores.
+ * Runs the groups one after the other. Each group has all cores.
  *
- * @param interrupted ends the group that runs, and begins no other
+ * @param interrupted ends the running group and starts no other
  */
 export async function runGroups(
   groups: readonly Group[],
@@ -36,7 +36,7 @@ export async function runGroups(
   return all;
 }
 
-/** Runs a group, and notes how it went and what it took. */
+/** Runs a group and records its result and its figures. */
 async function runOne(
   group: Group,
   options: Omit<RunGroupOptions, "stackUrl" | "environment">,
@@ -67,7 +67,7 @@ async function runWithServers(
   return await runGroup(group, { ...options, stackUrl, environment });
 }
 
-/** A group that could not be run is one failure, and the others go on. */
+/** A group that cannot run counts as one failure, and the other groups continue. */
 function notRun(error: unknown): GroupRun {
   const text = error instanceof Error ? error.stack ?? error.message : String(error);
   console.error(text);

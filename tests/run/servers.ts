@@ -5,7 +5,7 @@ import { BIN_DIRECTORY_VARIABLE } from "../../stack/postgres/binaries.ts";
 import type { Group } from "./groups.ts";
 import type { FoundParts } from "./parts.ts";
 
-/** What groups of tests run against, each started for the first group that wants it. */
+/** The servers of the groups, each started for the first group that needs it. */
 export class Servers implements AsyncDisposable {
   /** By the folder of their PostgreSQL. */
   readonly #stacks = new Map<string, LaunchedStack>();
@@ -13,7 +13,7 @@ export class Servers implements AsyncDisposable {
 
   constructor(readonly parts: FoundParts) {}
 
-  /** The control API of the stack that a group uses; undefined where it uses none. */
+  /** The control API of a group's stack; undefined if the group uses none. */
   async stackUrl(group: Group): Promise<string | undefined> {
     if (group.stack === undefined) return undefined;
     const bin = group.stack === "pg_cron" ? this.parts.pg_cron : undefined;
@@ -26,10 +26,10 @@ export class Servers implements AsyncDisposable {
     return stack.url;
   }
 
-  /** The variables by which a group finds the real part that it needs. */
+  /** The environment variables through which a group finds its external part. */
   async environment(group: Group): Promise<Record<string, string>> {
     if (group.stack === "pg_cron" && this.parts.pg_cron) {
-      // For tests that start a PostgreSQL of their own.
+      // For tests that start their own PostgreSQL.
       return { [BIN_DIRECTORY_VARIABLE]: this.parts.pg_cron };
     }
     if (group.needs !== "radosgw") return {};
@@ -38,13 +38,13 @@ export class Servers implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    // Where it did not start, the group that wanted it has failed by that already.
+    // If a server did not start, its group has failed already.
     const radosgw = await this.#radosgw?.catch(() => undefined);
     await Promise.all([...this.#stacks.values(), radosgw].map((server) => server?.stop()));
   }
 }
 
-/** What was found must also work: else the real pg_cron would be left out in silence. */
+/** Asserts that a found part works. Otherwise the real pg_cron would be skipped silently. */
 async function assertPgCron(url: string, bin: string | undefined): Promise<void> {
   if (bin === undefined) return;
   const { hasPgCron } = await new StackClient(url).call("stackInfo", {});

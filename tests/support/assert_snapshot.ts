@@ -1,15 +1,15 @@
 import assert from "node:assert/strict";
 import { factsOfEntry, factsOfRow } from "./entry_facts.ts";
 import type { TestProject } from "./project.ts";
-import { type ProjectDoors, readObjects } from "./project_reader.ts";
+import { type ProjectConnections, readObjects } from "./project_reader.ts";
 import { digestOf, type Snapshot } from "../../stack/repository_reader.ts";
 
 /**
- * Holds a snapshot against the project as it is now: the same objects and no other, each with the
- * bytes that Storage answers and all that its row says. Answers the snapshot.
+ * Asserts that a snapshot matches the project's current state: the same objects with the same bytes
+ * and metadata, and no others. Returns the snapshot.
  */
 export async function assertHolds<Some extends Snapshot>(
-  project: ProjectDoors & Pick<TestProject, "reader">,
+  project: ProjectConnections & Pick<TestProject, "reader">,
   snapshot: Some,
 ): Promise<Some> {
   const objects = await readObjects(project);

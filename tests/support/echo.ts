@@ -1,25 +1,25 @@
-/** The ways in which a server may repeat a header. */
-const WAYS: readonly ((text: string) => string)[] = [
+/** Encodings in which a server may repeat a header. */
+const ENCODINGS: readonly ((text: string) => string)[] = [
   (text) => text,
   btoa,
   encodeURIComponent,
   (text) => encodeURIComponent(btoa(text)),
 ];
-/** So many requests are answered in all the ways. */
-export const ECHO_WAYS = WAYS.length;
+/** Number of requests after which every encoding was used. */
+export const ECHO_ENCODINGS = ENCODINGS.length;
 
-/** A server that refuses everything, and repeats in its refusals what it was sent. */
+/** A server that refuses every request and repeats the request's headers in its response. */
 export interface EchoServer extends AsyncDisposable {
   readonly url: string;
-  /** Requests that came, without their query. */
+  /** The received requests, without their queries. */
   readonly requests: string[];
-  /** Those that came to where some of its answers point: nobody may go there. */
+  /** Requests to the target of its redirects. Clients must not follow them. */
   readonly followed: string[];
 }
 
 /**
- * Answers as Storage below /storage/v1, and as S3 elsewhere; each answer repeats the headers of a
- * request in another way, and every fifth points elsewhere.
+ * Responds as Storage below /storage/v1 and as S3 on all other paths. Each response repeats the
+ * request's headers in the next encoding. Every fifth response is a redirect.
  */
 export function startEcho(): EchoServer {
   const requests: string[] = [];
@@ -30,20 +30,20 @@ export function startEcho(): EchoServer {
   });
   const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen: () => {} }, (request) => {
     const { pathname } = new URL(request.url);
-    const way = WAYS[requests.length % WAYS.length]!;
+    const encode = ENCODINGS[requests.length % ENCODINGS.length]!;
     requests.push(`${request.method} ${pathname}`);
-    if (requests.length % (WAYS.length + 1) === 0) {
+    if (requests.length % (ENCODINGS.length + 1) === 0) {
       return Response.redirect(`http://127.0.0.1:${trap.addr.port}/latest/meta-data`, 307);
     }
-    const said = ["authorization", "apikey"].map((name) => request.headers.get(name))
-      .filter((value) => value !== null).map(way).join(" and ");
-    const headers = { "x-was-sent": said, etag: `"${said}"` };
+    const repeated = ["authorization", "apikey"].map((name) => request.headers.get(name))
+      .filter((value) => value !== null).map(encode).join(" and ");
+    const headers = { "x-was-sent": repeated, etag: `"${repeated}"` };
     return pathname.startsWith("/storage/v1/")
-      ? Response.json({ statusCode: "400", error: "Odd", message: said, code: "Odd" }, {
+      ? Response.json({ statusCode: "400", error: "Odd", message: repeated, code: "Odd" }, {
         status: 400,
         headers,
       })
-      : new Response(`<Error><Code>Odd</Code><Message>${said}</Message></Error>`, {
+      : new Response(`<Error><Code>Odd</Code><Message>${repeated}</Message></Error>`, {
         status: 400,
         headers,
       });

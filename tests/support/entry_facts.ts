@@ -1,7 +1,7 @@
 import type { ObjectRow } from "./project_reader.ts";
 import type { Entry } from "../../stack/repository_reader.ts";
 
-/** What an entry says of its object that a restore needs, as a row of Storage says it. */
+/** The values of an entry that a restore needs, in the format of a Storage row. */
 export function factsOfEntry(entry: Entry) {
   return {
     version: entry.version,
@@ -15,7 +15,7 @@ export function factsOfEntry(entry: Entry) {
   };
 }
 
-/** The same of Storage's row. */
+/** The same values of Storage's row. */
 export function factsOfRow(row: ObjectRow): Record<keyof ReturnType<typeof factsOfEntry>, unknown> {
   const { metadata } = row;
   return {

@@ -1,15 +1,15 @@
-/** So long does a test wait for what must come, before it fails instead of waiting for ever. */
-const PATIENCE_SECONDS = 60;
+/** Time limit of a test for an expected event, in seconds. */
+const TIMEOUT_SECONDS = 60;
 
 /**
- * Waits until `condition` holds, asking again and again.
+ * Waits until `condition` returns true, by polling.
  *
- * @throws Error that names `what`, when it does not within a minute, or as many seconds as are given
+ * @throws {Error} that names `what`, if the time limit passes; by default, one minute
  */
 export async function eventually(
   what: string,
   condition: () => Promise<boolean> | boolean,
-  seconds = PATIENCE_SECONDS,
+  seconds = TIMEOUT_SECONDS,
 ): Promise<void> {
   const deadline = Date.now() + seconds * 1000;
   while (!await condition()) {

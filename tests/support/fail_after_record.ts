@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import { stack, type TestProject } from "./project.ts";
 
-/** A backup, not the first, whose record gets into the log, and that is then refused its key and fails. */
+/**
+ * Runs a later backup that writes its record to the log and then fails because its key is refused.
+ */
 export async function failAfterRecord(project: TestProject): Promise<void> {
   const { bucket } = project.repository;
   const record = { bucket, route: "PutObject", keyContains: "/log/" } as const;

@@ -9,7 +9,7 @@ interface Record {
   sha256: string;
 }
 
-/** A snapshot as somebody who can write to the bucket may change it. */
+/** A snapshot that a client with write access to the bucket can change. */
 export interface Forgery {
   record: Record;
   document: SnapshotDocument;
@@ -17,17 +17,18 @@ export interface Forgery {
   lines: string[];
 }
 
-/** What a change may ask for beside: that something is put as it stands, and not made to fit. */
+/** Changes that are written unmodified, without updating the digests. */
 export interface Unfit {
-  /** The bytes of the part, under the key that it had. */
+  /** The bytes of the part, under its original key. */
   part?: Uint8Array<ArrayBuffer>;
-  /** Text behind the document's, which its record does not know. */
+  /** Text appended to the document, which its record's digest does not cover. */
   behindDocument?: string;
 }
 
 /**
- * Changes the newest snapshot of a repository, as whoever holds the bucket can: every digest that
- * names what was changed is made to fit, but for what is asked for. Undone by the function returned.
+ * Changes the newest snapshot of a repository, as any client with write access can. It updates
+ * every digest of the changed data, except for `Unfit` changes. Returns a function that undoes the
+ * change.
  */
 export async function forge(
   project: TestProject,

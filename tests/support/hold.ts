@@ -3,55 +3,55 @@ import { connect } from "../../stack/postgres/connection.ts";
 import { eventually } from "./eventually.ts";
 import type { TestProject } from "./project.ts";
 
-/** So long does a read take that nobody lets go: a slice waits for a minute. */
+/** Duration of a read that is not resumed. A slice waits for one minute. */
 const READ_MILLISECONDS = 45_000;
 
-/** A run that cannot commit anything until it is let go. */
+/** A run that cannot commit until it is released. */
 export interface Hold extends AsyncDisposable {
   release(): Promise<void>;
 }
 
 /**
- * Has a read of an object wait for `letRead`: the next one, or the one behind so many. To be called
- * before the run begins.
+ * Delays a read of an object until `letRead`: the next read, or the one after `skip` reads. Call it
+ * before the run starts.
  */
-export async function slowRead(project: TestProject, place: string, skip = 0): Promise<void> {
+export async function slowRead(project: TestProject, location: string, skip = 0): Promise<void> {
   await project.addStorageFault({
     route: "GET object/authenticated",
-    pathContains: place,
+    pathContains: location,
     skip,
     fault: { delayMilliseconds: READ_MILLISECONDS },
   });
 }
 
-/** Lets what is slow go on, and takes back all of Storage's faults. */
+/** Resumes delayed reads and removes all of Storage's faults. */
 export async function letRead(project: TestProject): Promise<void> {
   await project.client.call("clearStorageFaults", {});
 }
 
-/** Waits until somebody reads an object, and has no answer yet. */
-export async function untilRead(project: TestProject, place: string): Promise<void> {
-  await eventually(`a read of ${place}`, () => isBeingRead(project, place));
+/** Waits until a read of an object is in progress. */
+export async function untilRead(project: TestProject, location: string): Promise<void> {
+  await eventually(`a read of ${location}`, () => isBeingRead(project, location));
 }
 
-async function isBeingRead(project: TestProject, place: string): Promise<boolean> {
+async function isBeingRead(project: TestProject, location: string): Promise<boolean> {
   const { records } = await project.client.storageRequests();
   return records.some(({ method, path, status }) =>
-    method === "GET" && path.includes(place) && status === 0
+    method === "GET" && path.includes(location) && status === 0
   );
 }
 
 /**
- * Holds a run between what it compared and what it commits: while it reads `place`, its row is
- * locked, so that nothing is committed before `release`. The run's own lock_timeout is of no
- * matter, for it asks for the lock only when the read is done.
+ * Holds a run between its comparison and its commit. The run's row is locked while the run reads
+ * `location`, so nothing is committed before `release`. The run's own lock_timeout does not apply,
+ * because it requests the lock only after the read.
  */
-export async function holdRun(project: TestProject, run: string, place: string): Promise<Hold> {
-  await untilRead(project, place);
+export async function holdRun(project: TestProject, run: string, location: string): Promise<Hold> {
+  await untilRead(project, location);
   const sql = connect(project.client.info.adminDatabaseUrl);
   await sql`begin`;
   await sql`select from holdfast_private.runs where id = ${run} for update`;
-  assert.ok(await isBeingRead(project, place), "the read ended before the run was held");
+  assert.ok(await isBeingRead(project, location), "the read ended before the run was held");
   let released: Promise<void> | undefined;
   const end = async () => {
     await letRead(project);

@@ -1,10 +1,10 @@
 import { bytesOf, upload } from "./objects.ts";
 import type { TestProject } from "./project.ts";
 
-/** Uploads at once: enough to keep Storage busy. */
+/** Number of concurrent uploads, enough to keep Storage busy. */
 const AT_ONCE = 16;
 
-/** Uploads objects of a size, `object-00000` and so on, each with bytes of its own. */
+/** Uploads objects of a size, named `object-00000` and so on, each with different bytes. */
 export async function uploadMany(
   project: TestProject,
   bucket: string,

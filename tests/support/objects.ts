@@ -1,21 +1,21 @@
 import assert from "node:assert/strict";
 import type { TestProject } from "./project.ts";
 
-/** What an upload says of an object beside its bytes. */
+/** Metadata of an upload. */
 export interface UploadOptions {
   type?: string;
   /** The header as it is stored, such as `max-age=60`. */
   cacheControl?: string;
   userMetadata?: Record<string, unknown>;
-  /** Whether it may replace what is there; true by default. */
+  /** Whether the upload may overwrite an object. Default: true. */
   upsert?: boolean;
-  /** A user's token, instead of the secret key. */
+  /** A user's token instead of the secret key. */
   token?: string;
 }
 
 /**
- * Uploads over REST, each segment of the name percent-encoded, as supabase-js does not: it would
- * take `?` for a query, and drops leading, trailing and doubled slashes.
+ * Uploads over REST with each segment of the name percent-encoded. supabase-js does not encode
+ * names: it treats `?` as a query and drops leading, trailing and doubled slashes.
  */
 export async function upload(
   project: Pick<TestProject, "url" | "secretKey">,
@@ -43,7 +43,7 @@ export async function upload(
   assert.ok(response.ok, `uploading ${bucket}/${name}: ${text}`);
 }
 
-/** The value of an answer of supabase-js, which must be a success. */
+/** The data of a supabase-js response, which must be a success. */
 export async function ok<Answer extends { data: unknown; error: Error | null }>(
   answer: PromiseLike<Answer>,
 ): Promise<NonNullable<Answer["data"]>> {
@@ -52,7 +52,7 @@ export async function ok<Answer extends { data: unknown; error: Error | null }>(
   return data!;
 }
 
-/** Makes a bucket, private unless told otherwise. */
+/** Creates a bucket. Default: private. */
 export async function createBucket(
   project: Pick<TestProject, "storage">,
   id: string,
@@ -65,7 +65,7 @@ export async function createBucket(
   await ok(project.storage.createBucket(id, { public: false, ...options }));
 }
 
-/** Bytes that no compression shortens and no two seeds share. */
+/** Incompressible bytes that differ for each seed. */
 export function bytesOf(length: number, seed = 1): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(length);
   let state = seed * 2654435761 >>> 0 || 1;

@@ -6,21 +6,21 @@ import type { Input, Output } from "../../stack/control/operations.ts";
 import { connect, type Connection } from "../../stack/postgres/connection.ts";
 import type { ProjectClient } from "../../stack/project_client.ts";
 import { eventually } from "./eventually.ts";
-import type { ProjectDoors } from "./project_reader.ts";
+import type { ProjectConnections } from "./project_reader.ts";
 import { RepositoryReader, type Snapshot } from "../../stack/repository_reader.ts";
 import { S3Bucket } from "../../stack/s3_bucket.ts";
 import { storageClient } from "./storage_client.ts";
 import { tickToTheEnd } from "./tick.ts";
 
-/** The stack that all tests of a process talk to. */
+/** The stack that all tests of a process use. */
 export const stack = await connectStack();
 
-/** A bucket for a repository, as the stack makes it. */
+/** A bucket for a repository, as the stack creates it. */
 export type RepositoryBucket = Output<"createRepositoryBucket">;
 
 /**
- * An empty repository: a bucket of the stack's, or a prefix of its own in the bucket of the server
- * that HOLDFAST_TEST_S3_ENDPOINT and its like name.
+ * Creates an empty repository: a bucket of the stack, or a new prefix in the bucket of the server
+ * that HOLDFAST_TEST_S3_ENDPOINT and related variables name.
  */
 export async function createRepository(): Promise<RepositoryBucket> {
   const given = (name: string) => Deno.env.get(`HOLDFAST_TEST_S3_${name}`) ?? "";
@@ -49,31 +49,33 @@ export async function createRepository(): Promise<RepositoryBucket> {
 /** A scope of Holdfast's keys. */
 export type Scope = "read" | "operate" | "restore" | "worker";
 
-/** How a project for a test is made. */
+/** Options for a test's project. */
 export interface ProjectOptions {
-  /** True for a project that nobody had before; by default one is borrowed where that will do. */
+  /** True for a newly created project. By default, a project is reused if possible. */
   fresh?: boolean;
-  /** The repository's bucket; by default a new one. */
+  /** The repository's bucket. By default, a new one. */
   repository?: RepositoryBucket;
-  /** Other secrets than those of the repository. */
+  /** Secrets other than the repository's. */
   secrets?: Record<string, string>;
   migrate?: boolean;
-  /** Another folder `supabase` than this repository's, and which of its functions are served. */
+  /** A `supabase` folder other than this repository's, and the functions to serve from it. */
   directory?: string;
   functions?: string[];
   cdn?: boolean;
   name?: string;
   cron?: boolean | "manual" | "pg_cron";
-  /** What each isolate of its functions may use. */
+  /** The limits of each isolate of its functions. */
   limits?: Input<"createProject">["limits"];
-  /** Whether POSTs share a process; by default as the environment asks. */
+  /** Whether POSTs share a process. By default, the environment decides. */
   mode?: Input<"createProject">["mode"];
 }
 
-/** For what only looks at answers: a process for each of hundreds of POSTs would show no more. */
+/**
+ * For tests that check responses only. They need no separate process for each of hundreds of POSTs.
+ */
 export const ONE_PROCESS = { mode: "shared" } as const;
 
-/** What a function answered. */
+/** A function's response. */
 export interface Answer {
   status: number;
   headers: Headers;
@@ -81,7 +83,7 @@ export interface Answer {
   body: any;
 }
 
-/** A run as its row says, with the sum of its cursors' counters. */
+/** A run's row, with the sums of its cursors' counters. */
 export interface RunRow {
   id: string;
   kind: string;
@@ -95,18 +97,18 @@ export interface RunRow {
   counters: Record<string, number>;
 }
 
-/** A project with Holdfast in it, as its admin and its users handle it. */
-export class TestProject implements AsyncDisposable, ProjectDoors {
+/** A project with Holdfast, with the operations of its admin and its users. */
+export class TestProject implements AsyncDisposable, ProjectConnections {
   readonly #keys = new Map<Scope, Promise<string>>();
 
   private constructor(
     readonly client: ProjectClient,
     readonly repository: RepositoryBucket,
-    /** As the superuser, to look at everything. */
+    /** A connection as the superuser, for assertions. */
     readonly sql: Connection,
   ) {}
 
-  /** Makes a project whose functions run where the environment asks for. */
+  /** Creates a project whose functions run where the environment defines. */
   static async create(options: ProjectOptions = {}): Promise<TestProject> {
     const { repository = await createRepository(), fresh = false, ...rest } = options;
     const functions = functionsOptions(rest);
@@ -131,7 +133,7 @@ export class TestProject implements AsyncDisposable, ProjectDoors {
     return this.client.info.secretKey;
   }
 
-  /** Storage as supabase-js gives it to somebody with the secret key. */
+  /** A supabase-js Storage client with the secret key. */
   get storage() {
     return storageClient(this.url, this.secretKey);
   }
@@ -146,7 +148,7 @@ export class TestProject implements AsyncDisposable, ProjectDoors {
     return new RepositoryReader(this.bucket, this.repository.secrets.HOLDFAST_S3_PREFIX);
   }
 
-  /** A key of a scope, made at the first call. */
+  /** A key of a scope, created at the first call. */
   key(scope: Scope): Promise<string> {
     const made = this.#keys.get(scope) ?? this.createKey(scope, `test ${scope}`);
     this.#keys.set(scope, made);
@@ -159,7 +161,7 @@ export class TestProject implements AsyncDisposable, ProjectDoors {
     return row!.key;
   }
 
-  /** Calls a function with a key, or without one; a body that is no text is sent as JSON. */
+  /** Calls a function, optionally with a key. A body that is not a string is sent as JSON. */
   async call(
     method: string,
     path: string,
@@ -179,7 +181,7 @@ export class TestProject implements AsyncDisposable, ProjectDoors {
     };
   }
 
-  /** Starts a run, which must be accepted; answers its id. */
+  /** Starts a run, which must be accepted. Returns its id. */
   async start(
     path: "backup/runs" | "backup/imports" | "backup/take-over" | "restore/runs",
     body?: unknown,
@@ -190,29 +192,29 @@ export class TestProject implements AsyncDisposable, ProjectDoors {
     return answer.body.id as string;
   }
 
-  /** Starts a backup and waits for its end; it must succeed. */
+  /** Starts a backup and waits for its end. It must succeed. */
   async backup(): Promise<RunRow> {
     return await this.succeeded(await this.start("backup/runs"));
   }
 
-  /** Backs up and reads the snapshot, all of it checked. */
+  /** Backs up and reads the snapshot, with all checks. */
   async backupSnapshot(): Promise<Snapshot & { run: RunRow }> {
     const run = await this.backup();
     return { run, ...await this.reader.snapshot(run.result.snapshot) };
   }
 
-  /** Starts a restore that is no dry run and waits for its end; it must succeed. */
+  /** Starts a restore with `dry_run: false` and waits for its end. It must succeed. */
   async restore(options: { snapshot?: string; overwrite?: string } = {}): Promise<RunRow> {
     const body = { snapshot: "latest", dry_run: false, ...options };
     return await this.succeeded(await this.start("restore/runs", body));
   }
 
-  /** Imports the repository's log; it must succeed. */
+  /** Imports the repository's log. It must succeed. */
   async importLog(): Promise<RunRow> {
     return await this.succeeded(await this.start("backup/imports"));
   }
 
-  /** A run as it is now. */
+  /** The current state of a run. */
   async run(id: string): Promise<RunRow> {
     const [row] = await this.sql<RunRow[]>`
       select r.id, r.kind, r.state, r.sequence, r.code, r.message, r.remedy, r.result, (
@@ -225,13 +227,14 @@ export class TestProject implements AsyncDisposable, ProjectDoors {
     return row;
   }
 
-  /** Waits for the end of a run and of the slices that worked on it. */
+  /** Waits for the end of a run and of its slices. */
   async ended(id: string): Promise<RunRow> {
     await eventually(`the end of run ${id}`, async () => {
       const { state } = await this.run(id);
       return state !== "running" && state !== "sealing";
     }).catch(async (error) => {
-      // On a slow machine one may be killed at its CPU. The tick goes on after it, and here nobody else.
+      // On a slow machine, a slice may be killed at its CPU limit. Here only this tick continues
+      // it.
       const isolates = await this.client.isolates();
       if (isolates.some(({ end }) => end === "cpu")) return await tickToTheEnd(this, id);
       throw new Error(`${error.message}\n${await this.#errors()}`);
@@ -240,7 +243,7 @@ export class TestProject implements AsyncDisposable, ProjectDoors {
     return await this.run(id);
   }
 
-  /** What the functions wrote of errors, for whoever reads why a test failed. */
+  /** The last errors in the functions' logs, for the message of a failed test. */
   async #errors(): Promise<string> {
     const lines = (await this.client.functionLogs()).map(({ text }) => text);
     return lines.filter((line) => /error/i.test(line)).slice(-5).join("\n");
@@ -253,7 +256,7 @@ export class TestProject implements AsyncDisposable, ProjectDoors {
     return run;
   }
 
-  /** Has the Storage of this project do something wrong. */
+  /** Adds a fault to this project's Storage. */
   async addStorageFault(rule: Input<"addStorageFault">["rule"]): Promise<void> {
     await this.client.call("addStorageFault", { rule });
   }
@@ -265,8 +268,8 @@ export class TestProject implements AsyncDisposable, ProjectDoors {
 }
 
 /**
- * Where the functions under test run: by default in the stack's process. Those of another folder, and
- * those that are limited, need processes.
+ * Where the functions under test run. By default, they run in the stack's process. Functions of
+ * another folder and functions with limits need processes.
  */
 function functionsOptions(
   { directory, functions, limits, mode }: ProjectOptions,

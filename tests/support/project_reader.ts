@@ -1,15 +1,15 @@
 import type postgres from "postgres";
 import { digestOf } from "../../stack/repository_reader.ts";
 
-/** How a project is reached: by its database and by its Storage. */
-export interface ProjectDoors {
+/** Access to a project, through its database and its Storage. */
+export interface ProjectConnections {
   /** The gateway: SUPABASE_URL. */
   url: string;
   secretKey: string;
   sql: postgres.Sql;
 }
 
-/** A row of storage.objects, times as text so that no microsecond is lost. */
+/** A row of storage.objects. Times are text, so that microseconds are kept. */
 export interface ObjectRow {
   id: string;
   bucket_id: string;
@@ -23,10 +23,10 @@ export interface ObjectRow {
   updated_at: string;
 }
 
-/** A row with the digest of what Storage answers for it; undefined where it answers no bytes. */
+/** A row with the digest of the bytes that Storage serves; undefined if it serves none. */
 export type ReadObject = ObjectRow & { sha256: string | undefined };
 
-/** Every row of storage.objects outside of Holdfast's own buckets, by `bucket/name`. */
+/** Every row of storage.objects outside Holdfast's own buckets, by `bucket/name`. */
 export async function readRows(sql: postgres.Sql): Promise<Map<string, ObjectRow>> {
   const rows = await sql<ObjectRow[]>`
     select id, bucket_id, name, version, owner, owner_id, metadata, user_metadata,
@@ -36,8 +36,8 @@ export async function readRows(sql: postgres.Sql): Promise<Map<string, ObjectRow
   return new Map(rows.map((row) => [`${row.bucket_id}/${row.name}`, { ...row }]));
 }
 
-/** The same, each with its bytes read from Storage past any cache. */
-export async function readObjects(project: ProjectDoors): Promise<Map<string, ReadObject>> {
+/** Every row with its bytes, which are read from Storage without any cache. */
+export async function readObjects(project: ProjectConnections): Promise<Map<string, ReadObject>> {
   const objects = new Map<string, ReadObject>();
   for (const [place, row] of await readRows(project.sql)) {
     const bytes = await download(project, row.bucket_id, row.name);
@@ -46,9 +46,9 @@ export async function readObjects(project: ProjectDoors): Promise<Map<string, Re
   return objects;
 }
 
-/** An object's bytes as Storage answers them; undefined where it does not. */
+/** An object's bytes as Storage serves them; undefined if it serves none. */
 export async function download(
-  { url, secretKey }: Pick<ProjectDoors, "url" | "secretKey">,
+  { url, secretKey }: Pick<ProjectConnections, "url" | "secretKey">,
   bucket: string,
   name: string,
 ): Promise<Uint8Array | undefined> {
@@ -62,14 +62,16 @@ export async function download(
   return undefined;
 }
 
-/** Every row of storage.buckets as JSON, without what no restore can bring back. */
+/** Every row of storage.buckets as JSON, without the fields that no restore can set. */
 export async function readBuckets(sql: postgres.Sql): Promise<Record<string, unknown>[]> {
   const rows = await sql<{ bucket: Record<string, unknown> }[]>`
     select to_jsonb(b) - 'updated_at' as bucket from storage.buckets b order by id collate "C"`;
   return rows.map(({ bucket }) => bucket);
 }
 
-/** What a restore must bring back of an object: everything but what Storage makes anew. */
+/**
+ * The fields of an object that a restore must bring back: all except those that Storage generates.
+ */
 export function restorable({ id: _id, version: _version, metadata, ...rest }: ReadObject) {
   const { eTag: _eTag, lastModified: _lastModified, ...kept } = metadata;
   return { ...rest, metadata: kept };

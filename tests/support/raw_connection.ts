@@ -1,9 +1,9 @@
 /**
- * Bytes over a connection, for what no client would send. Not by the connection's streams: where
- * one breaks, because the server has closed, it takes the other with it, and the answer is lost.
+ * Raw bytes over a connection, for requests that no client sends. The connection's streams are not
+ * used: if the server closes and one stream fails, the other fails too, and the response is lost.
  */
 
-/** Writes all of it. */
+/** Writes all bytes. */
 export async function writeAll(connection: Deno.Conn, piece: string | Uint8Array): Promise<void> {
   const bytes = typeof piece === "string" ? new TextEncoder().encode(piece) : piece;
   for (let offset = 0; offset < bytes.byteLength;) {
@@ -11,7 +11,7 @@ export async function writeAll(connection: Deno.Conn, piece: string | Uint8Array
   }
 }
 
-/** Reads to the connection's end, or until what has come is enough. */
+/** Reads until the connection closes or `enough` returns true. */
 export async function readText(
   connection: Deno.Conn,
   enough: (text: string) => boolean = () => false,

@@ -1,12 +1,12 @@
 import { stack, type TestProject } from "./project.ts";
 
-/** How many requests of each route were sent while something was done. */
+/** Number of requests of each route during an action. */
 export interface Requests {
   storage: Record<string, number>;
   s3: Record<string, number>;
 }
 
-/** Does something and counts what Storage and the repository's bucket were asked meanwhile. */
+/** Runs an action and counts its requests to Storage and to the repository's bucket. */
 export async function countRequests<Result>(
   project: TestProject,
   action: () => Promise<Result>,

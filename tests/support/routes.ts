@@ -9,7 +9,7 @@ import { connectDatabase } from "../../supabase/functions/_holdfast/project/data
 /** An id that no run has. */
 export const NO_RUN = "00000000-0000-4000-8000-000000000000";
 
-/** Every route of every function, as `METHOD function/path`, asked of the functions themselves. */
+/** Every route of every function as `METHOD function/path`, read from the functions themselves. */
 export function routesServed(): string[] {
   const options: AppOptions = {
     environment: () => undefined,
@@ -23,6 +23,6 @@ export function routesServed(): string[] {
   const routes = apps.flatMap(({ routes }) =>
     routes.map(({ method, path }) => `${method} ${path.slice(1)}`)
   );
-  // Middleware of a route is listed like the route itself.
+  // Hono lists a route's middleware like the route itself.
   return [...new Set(routes)];
 }

@@ -1,13 +1,13 @@
-/** Backups of more than a slice, and one that stops between two of them. */
+/** Backups of more than one slice, and a backup that stops between two slices. */
 import { TestProject } from "./project.ts";
 import { schedule } from "./tick.ts";
 
-/** More than one slice does: names that need no request, so that the test is quick. */
+/** More rows than one slice processes. Their names need no requests, so the test is quick. */
 export const ROWS = 2_000;
-/** Little, so that a slice does not do them all. */
+/** A short time, so that one slice does not process all rows. */
 const CPU_MILLISECONDS = 200;
 
-/** A project whose slices are short. */
+/** A project with short slices. */
 export async function createProject(): Promise<TestProject> {
   const project = await TestProject.create();
   await project.client.setSecrets({ HOLDFAST_CPU_MILLISECONDS: `${CPU_MILLISECONDS}` });
@@ -15,7 +15,7 @@ export async function createProject(): Promise<TestProject> {
   return project;
 }
 
-/** Gives the bucket `files` the rows, all in one folder. */
+/** Inserts the rows into the bucket `files`, all in one folder. */
 export async function addRows(project: TestProject, folder: string): Promise<void> {
   await project.sql`
     insert into storage.objects (bucket_id, name, version, metadata)
@@ -23,7 +23,7 @@ export async function addRows(project: TestProject, folder: string): Promise<voi
     from generate_series(1, ${ROWS}) n`;
 }
 
-/** Starts a backup whose first slice ends, and what it posts is lost. */
+/** Starts a backup whose first slice ends and whose post for the next slice is lost. */
 export async function startAndStop(project: TestProject): Promise<string> {
   await project.client.dropNet(1);
   const run = await project.start("backup/runs");

@@ -1,22 +1,22 @@
 import { eventually } from "./eventually.ts";
 import type { TestProject } from "./project.ts";
 
-/** A busy machine takes so long for what is quick on an idle one. */
-const PATIENCE_SECONDS = 300;
+/** Time limit for work that is quick on an idle machine and slow on a busy one. */
+const TIMEOUT_SECONDS = 300;
 
-/** Schedules backups at a time that a test never meets, so that there is a tick to fire. */
+/** Schedules backups at a time that tests never reach, so that the tick exists. */
 export async function schedule(project: TestProject): Promise<void> {
   await project.sql`select holdfast.schedule('0 0 29 2 *', ${project.url})`;
 }
 
-/** Lets a minute pass, as far as the tick is concerned: all that it posts is sent and answered. */
+/** Runs one tick and waits until all of its posts are sent and answered. */
 export async function tick(project: TestProject): Promise<void> {
   await project.client.fireCron("holdfast housekeeping");
   await project.client.fireCron("holdfast tick");
   await project.client.drainNet();
 }
 
-/** Lets every lease run out, as it would a minute after its worker died. */
+/** Expires every lease, as happens one minute after its worker crashed. */
 export async function expireLeases(project: TestProject): Promise<void> {
   await project.sql`
     update holdfast_private.cursors set lease_expires_at = clock_timestamp() - interval '1 second'
@@ -24,8 +24,8 @@ export async function expireLeases(project: TestProject): Promise<void> {
 }
 
 /**
- * Lets a minute pass again and again, where a worker died or a post was lost, until the run has
- * ended. No worker is under way when its lease runs out.
+ * Runs ticks until the run has ended, after a crashed worker or a lost post. No worker is active
+ * when its lease expires.
  */
 export async function tickToTheEnd(project: TestProject, run: string): Promise<void> {
   await eventually(`the end of run ${run}`, async () => {
@@ -36,5 +36,5 @@ export async function tickToTheEnd(project: TestProject, run: string): Promise<v
     await expireLeases(project);
     await tick(project);
     return false;
-  }, PATIENCE_SECONDS);
+  }, TIMEOUT_SECONDS);
 }

@@ -5,7 +5,7 @@ import { Objects } from "./support/objects.ts";
 import { type SqlProject, sqlTest } from "./support/project.ts";
 import { Repository } from "./support/repository.ts";
 
-sqlTest("runs are listed newest first, a page at a time", async (project) => {
+sqlTest("runs are listed newest first, one page at a time", async (project) => {
   const repository = new Repository();
   const runs: string[] = [];
   for (let night = 0; night < 4; night++) runs.unshift((await runBackup(project, repository)).run);
@@ -17,7 +17,7 @@ sqlTest("runs are listed newest first, a page at a time", async (project) => {
   assert.deepEqual(await call(project, "list_runs(max_rows => 0)"), []);
 });
 
-sqlTest("a run shows its counters summed and the newest of its failures", async (project) => {
+sqlTest("a run shows the sums of its counters and its newest failures", async (project) => {
   const objects = new Objects(project.owner);
   await objects.createBucket("files");
   for (let number = 1; number <= 120; number++) await objects.upload("files", `${number}`);
@@ -48,7 +48,7 @@ sqlTest("a run shows its counters summed and the newest of its failures", async 
   });
 });
 
-sqlTest("of a plan only what is known to be harmless is shown", async (project) => {
+sqlTest("only the harmless fields of a plan are shown", async (project) => {
   const [{ run }] = await project.owner`
     select holdfast_private.start_run('restore',
       '{"snapshot": "latest", "dry_run": true, "secret": "x"}', 'test') as run`;

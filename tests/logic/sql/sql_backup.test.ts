@@ -4,7 +4,7 @@ import { Objects } from "./support/objects.ts";
 import { sqlTest } from "./support/project.ts";
 import { Repository } from "./support/repository.ts";
 
-sqlTest("a first backup lists every object, a second one only what changed", async (project) => {
+sqlTest("a first backup lists every object, and a second one only the changes", async (project) => {
   const objects = new Objects(project.owner);
   const repository = new Repository();
   await objects.createBucket("photos");

@@ -7,7 +7,7 @@ import { Repository } from "./support/repository.ts";
 
 const uuid = (digit: number) => `00000000-0000-4000-8000-00000000000${digit}`;
 
-sqlTest("a key is spelled out only where its entry does not tell it", async (project) => {
+sqlTest("a key is stored only if it cannot be derived from its entry", async (project) => {
   const objects = new Objects(project.owner);
   const repository = new Repository();
   await objects.createBucket("photos");
@@ -26,7 +26,7 @@ sqlTest("a key is spelled out only where its entry does not tell it", async (pro
   await assertOneBlobAKey(project);
 });
 
-sqlTest("what a run wrote over keeps its key, as what an import forgets does", async (project) => {
+sqlTest("overwritten and discarded blobs keep their keys", async (project) => {
   const { owner } = project;
   await owner.unsafe(REPOSITORY);
   const put = async (sequence: number, line: Line) =>
@@ -37,14 +37,14 @@ sqlTest("what a run wrote over keeps its key, as what an import forgets does", a
   assert.deepEqual(await spelled(project), [first.key]);
   await owner`select holdfast_private.rollback_unsealed(1)`;
   assert.deepEqual(await spelled(project), [first.key, `data/b/a/${uuid(2)}`]);
-  // Copied again, the bytes are found under the same key.
+  // The bytes are copied again under the same key.
   await put(2, first);
   await assertOneBlobAKey(project);
   const [{ blobs }] = await owner`select count(*)::int as blobs from holdfast_private.blobs`;
   assert.equal(blobs, 2);
 });
 
-sqlTest("what was never sealed is forgotten step by step as it is at once", async (project) => {
+sqlTest("discarding unsealed work in steps has the same result as in one step", async (project) => {
   const { owner } = project;
   const objects = new Objects(owner);
   const repository = new Repository();
@@ -79,29 +79,32 @@ async function allEntries({ owner }: SqlProject) {
   ];
 }
 
-sqlTest("whatever lines come, an entry has its line's key and a key one blob", async (project) => {
-  const { owner } = project;
-  await owner.unsafe(REPOSITORY);
-  await fc.assert(
-    fc.asyncProperty(fc.array(page, { minLength: 1, maxLength: 6 }), async (pages) => {
-      await owner`truncate holdfast_private.entries, holdfast_private.blobs`;
-      const open = new Map<string, string>();
-      let sequence = 1;
-      for (const { lines, next } of pages) {
-        sequence += Number(next);
-        await owner`select holdfast_private.put_entries(1, ${sequence}, ${
-          owner.json(lines.map(stored))
-        })`;
-        for (const { name, key } of lines) open.set(name, key);
-        const rows = await owner<{ name: string; key: string }[]>`
+sqlTest(
+  "for all sequences of lines, an entry has its line's key, and a key has one blob",
+  async (project) => {
+    const { owner } = project;
+    await owner.unsafe(REPOSITORY);
+    await fc.assert(
+      fc.asyncProperty(fc.array(page, { minLength: 1, maxLength: 6 }), async (pages) => {
+        await owner`truncate holdfast_private.entries, holdfast_private.blobs`;
+        const open = new Map<string, string>();
+        let sequence = 1;
+        for (const { lines, next } of pages) {
+          sequence += Number(next);
+          await owner`select holdfast_private.put_entries(1, ${sequence}, ${
+            owner.json(lines.map(stored))
+          })`;
+          for (const { name, key } of lines) open.set(name, key);
+          const rows = await owner<{ name: string; key: string }[]>`
           select name, key from holdfast_private.known_entries where removed_in is null order by name`;
-        assert.deepEqual(new Map(rows.map(({ name, key }) => [name, key])), open);
-        await assertOneBlobAKey(project);
-      }
-    }),
-    { numRuns: 60 },
-  );
-});
+          assert.deepEqual(new Map(rows.map(({ name, key }) => [name, key])), open);
+          await assertOneBlobAKey(project);
+        }
+      }),
+      { numRuns: 60 },
+    );
+  },
+);
 
 interface Line {
   name: string;
@@ -139,14 +142,16 @@ function stored({ name, version, key }: Line) {
   };
 }
 
-/** The keys that are spelled out. */
+/** The keys that are stored. */
 async function spelled({ owner }: SqlProject): Promise<string[]> {
   const rows = await owner<{ key: string }[]>`
     select key from holdfast_private.blobs where key is not null order by key`;
   return rows.map(({ key }) => key);
 }
 
-/** Every blob has one key, by itself or by all of its entries, and no other blob has it. */
+/**
+ * Every blob has one key, stored or derived from all of its entries. No other blob has that key.
+ */
 async function assertOneBlobAKey({ owner }: SqlProject): Promise<void> {
   const rows = await owner<{ id: string; keys: string[] }[]>`
     select b.id, array_remove(array_agg(distinct coalesce(b.key, e.key)), null) as keys

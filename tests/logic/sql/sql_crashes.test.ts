@@ -4,10 +4,10 @@ import { Objects } from "./support/objects.ts";
 import { raised, type SqlProject, sqlTest } from "./support/project.ts";
 import { Repository } from "./support/repository.ts";
 
-/** After two crashes, so many commits are of one object each. */
+/** Number of commits with one object each after two crashes. */
 const PAGE_OBJECTS = 500;
 
-/** A run whose scan begins: a cursor and one object for each bucket. */
+/** A run at the start of its scan, with a cursor and one object for each bucket. */
 async function atObjects(project: SqlProject, buckets: string[]): Promise<SqlWorker> {
   const objects = new Objects(project.owner);
   for (const bucket of buckets) {
@@ -26,13 +26,13 @@ async function leased(sqlWorker: SqlWorker): Promise<Lease> {
   return lease;
 }
 
-/** What a worker knows of those before it. */
-function fate({ crashes, isolation_mode }: Lease) {
+/** The crash state that a lease reports to its worker. */
+function crashState({ crashes, isolation_mode }: Lease) {
   return { crashes, isolation_mode };
 }
 
-/** Leases a cursor in as many workers as are given, each of which dies; answers the last lease. */
-async function die(project: SqlProject, times: number): Promise<Lease> {
+/** Leases a cursor in `times` workers, each of which crashes. Returns the last lease. */
+async function crash(project: SqlProject, times: number): Promise<Lease> {
   let lease: Lease | undefined;
   for (let time = 0; time < times; time++) {
     lease = await leased(new SqlWorker(project.worker));
@@ -47,30 +47,37 @@ async function expire(project: SqlProject, lease: Lease) {
 }
 
 sqlTest(
-  "a lease that runs out is a death; after two of them workers are careful",
+  "an expired lease counts as a crash; after two crashes workers use isolation mode",
   async (project) => {
     await atObjects(project, ["one"]);
     for (const crashes of [0, 1, 2, 3, 4]) {
-      assert.deepEqual(fate(await die(project, 1)), { crashes, isolation_mode: crashes >= 2 });
+      assert.deepEqual(crashState(await crash(project, 1)), {
+        crashes,
+        isolation_mode: crashes >= 2,
+      });
     }
   },
 );
 
 sqlTest(
-  "a worker that gives its cursor back, or leaves it with a word, has not died",
+  "a worker that releases its cursor or reports an error has not crashed",
   async (project) => {
     const sqlWorker = await atObjects(project, ["one"]);
     await sqlWorker.release(await leased(sqlWorker));
     const lease = await leased(sqlWorker);
-    assert.deepEqual(fate(lease), { crashes: 0, isolation_mode: false });
+    assert.deepEqual(crashState(lease), { crashes: 0, isolation_mode: false });
 
     await sqlWorker.leave(lease);
-    assert.equal(await sqlWorker.lease(), null, "it is left alone until its lease runs out");
+    assert.equal(
+      await sqlWorker.lease(),
+      null,
+      "no other worker gets the cursor until its lease expires",
+    );
     const error = await raised(sqlWorker.heartbeat(lease));
     assert.equal(error.message, "lease_lost");
     await expire(project, lease);
     const next = await leased(sqlWorker);
-    assert.deepEqual({ ...fate(next), attempts: next.attempts }, {
+    assert.deepEqual({ ...crashState(next), attempts: next.attempts }, {
       crashes: 0,
       isolation_mode: false,
       attempts: 2,
@@ -79,31 +86,31 @@ sqlTest(
 );
 
 sqlTest(
-  "a commit clears the crashes; so many commits later no worker is careful",
+  "a commit resets the crashes; isolation mode ends after a number of commits",
   async (project) => {
     const sqlWorker = await atObjects(project, ["one"]);
-    await die(project, 2);
+    await crash(project, 2);
     const lease = await leased(sqlWorker);
     assert.equal(lease.isolation_mode, true);
     await sqlWorker.commit(lease, [], "a");
     await expire(project, lease);
-    assert.deepEqual(fate(await die(project, 1)), { crashes: 1, isolation_mode: true });
+    assert.deepEqual(crashState(await crash(project, 1)), { crashes: 1, isolation_mode: true });
 
     const last = await leased(sqlWorker);
     for (let commits = 1; commits < PAGE_OBJECTS; commits++) await sqlWorker.commit(last, [], "a");
     await sqlWorker.release(last);
-    assert.deepEqual(fate(await leased(sqlWorker)), { crashes: 0, isolation_mode: false });
+    assert.deepEqual(crashState(await leased(sqlWorker)), { crashes: 0, isolation_mode: false });
   },
 );
 
-sqlTest("while one is careful it is the only worker, and it comes first", async (project) => {
+sqlTest("a worker in isolation mode is the only worker and has priority", async (project) => {
   const sqlWorker = await atObjects(project, ["one", "two"]);
   const other = new SqlWorker(project.worker);
   const first = await leased(other);
-  await die(project, 2);
+  await crash(project, 2);
   const isolation_mode = await leased(sqlWorker);
   assert.equal(isolation_mode.bucket_id, "two");
-  // Its worker went on beside it, but gets no further lease.
+  // Another worker had continued beside it but gets no further lease.
   await other.release(first);
   assert.equal(await other.lease(), null);
   assert.equal(await wantedWorkers(project), 0);

@@ -7,11 +7,11 @@ import { Repository } from "./support/repository.ts";
 
 const PART = 8 * 1024 * 1024;
 
-sqlTest("an empty project costs nothing", async (project) => {
+sqlTest("the estimate of an empty project is zero", async (project) => {
   assert.deepEqual(await estimate(project), [["(all)", 0, 0, 0]]);
 });
 
-sqlTest("before any run it is all there is, by bucket", async (project) => {
+sqlTest("before the first run the estimate covers all objects by bucket", async (project) => {
   const objects = new Objects(project.owner);
   const scratch = `holdfast-scratch-${crypto.randomUUID()}`;
   for (const bucket of ["b", "a", "empty", scratch]) await objects.createBucket(bucket);
@@ -29,7 +29,7 @@ sqlTest("before any run it is all there is, by bucket", async (project) => {
   ]);
 });
 
-sqlTest("the settings' scope bounds it", async (project) => {
+sqlTest("the estimate covers only objects in scope", async (project) => {
   const objects = new Objects(project.owner);
   for (const bucket of ["a", "b"]) await objects.createBucket(bucket);
   for (const name of ["x", "y", "cache/z"]) await put(project, "a", name, 10);
@@ -41,7 +41,7 @@ sqlTest("the settings' scope bounds it", async (project) => {
   assert.deepEqual(await estimate(project), [["a", 2, 20, 4], ["(all)", 2, 20, 4]]);
 });
 
-sqlTest("after a backup it is what changed since", async (project) => {
+sqlTest("after a backup the estimate covers only the changes", async (project) => {
   const objects = new Objects(project.owner);
   await objects.createBucket("a");
   for (const name of ["x", "y", "z"]) await objects.upload("a", name, { text: name });
@@ -52,14 +52,14 @@ sqlTest("after a backup it is what changed since", async (project) => {
   await objects.setUserMetadata("a", "y", { only: "metadata" });
   assert.deepEqual(await estimate(project), [["a", 1, 5, 2], ["(all)", 1, 5, 2]]);
 
-  // What could not be had is still to be copied.
+  // Failed objects remain to be copied.
   await runBackup(project, repository, {
     act: (item) => item.name === "x" ? failed(item, "unavailable") : copied(item),
   });
   assert.deepEqual(await estimate(project), [["a", 1, 5, 2], ["(all)", 1, 5, 2]]);
 });
 
-sqlTest("every setting that is wrong is named", async (project) => {
+sqlTest("every invalid setting is named", async (project) => {
   for (
     const [name, values] of Object.entries({
       buckets: ['"a"', "1", '["a", 2]', '[""]', "{}"],
@@ -88,7 +88,7 @@ sqlTest("every setting that is wrong is named", async (project) => {
   );
 });
 
-sqlTest("settings that are right pass", async (project) => {
+sqlTest("valid settings are accepted", async (project) => {
   for (
     const [name, values] of Object.entries({
       buckets: ["null", "[]", '["a", "b"]'],
@@ -106,14 +106,18 @@ sqlTest("settings that are right pass", async (project) => {
   }
 });
 
-sqlTest("an owner who would see no object is told so", async (project) => {
-  await project.admin`alter role postgres nobypassrls`;
-  try {
-    assert.equal((await raised(estimate(project))).message, "source_hidden");
-  } finally {
-    await project.admin`alter role postgres bypassrls`;
-  }
-}, { ownServer: true });
+sqlTest(
+  "the estimate fails if row level security hides all objects from its owner",
+  async (project) => {
+    await project.admin`alter role postgres nobypassrls`;
+    try {
+      assert.equal((await raised(estimate(project))).message, "source_hidden");
+    } finally {
+      await project.admin`alter role postgres bypassrls`;
+    }
+  },
+  { ownServer: true },
+);
 
 /** Bucket, objects, bytes and requests of each row. */
 async function estimate({ owner }: SqlProject) {

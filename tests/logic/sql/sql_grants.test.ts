@@ -3,39 +3,45 @@ import { raised, sqlTest } from "./support/project.ts";
 
 const DENIED = "42501";
 
-sqlTest("no function is anybody's, and none but the worker's are granted", async ({ owner }) => {
-  const open = await owner`
+sqlTest(
+  "no function is granted to PUBLIC, and only the worker's are granted at all",
+  async ({ owner }) => {
+    const open = await owner`
     select p.oid::regprocedure::text as name, coalesce(a.grantee::regrole::text, '-') as grantee
     from pg_proc p
       cross join lateral aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) as a
     where p.pronamespace in ('holdfast'::regnamespace, 'holdfast_private'::regnamespace)
       and a.grantee not in (p.proowner, 'holdfast_worker'::regrole)`;
-  assert.deepEqual([...open], []);
-});
+    assert.deepEqual([...open], []);
+  },
+);
 
-sqlTest("no relation is granted to anybody", async ({ owner }) => {
+sqlTest("no relation is granted to any role", async ({ owner }) => {
   const open = await owner`
     select c.oid::regclass::text as name, a.grantee::regrole::text as grantee
     from pg_class c cross join lateral aclexplode(c.relacl) as a
     where c.relnamespace in ('holdfast'::regnamespace, 'holdfast_private'::regnamespace) and c.relkind <> 'i'
       and a.grantee <> c.relowner`;
   assert.deepEqual([...open], []);
-  const [{ bare }] = await owner`
-    select count(*)::int as bare from pg_class
+  const [{ unprotected }] = await owner`
+    select count(*)::int as unprotected from pg_class
     where relnamespace in ('holdfast'::regnamespace, 'holdfast_private'::regnamespace) and relkind = 'r' and not relrowsecurity`;
-  assert.equal(bare, 0);
+  assert.equal(unprotected, 0);
 });
 
-sqlTest("what the worker may call runs as its owner, under an empty path", async ({ owner }) => {
-  const loose = await owner`
+sqlTest(
+  "the worker's functions run as their owner with an empty search path",
+  async ({ owner }) => {
+    const loose = await owner`
     select oid::regprocedure::text as name from pg_proc
     where pronamespace in ('holdfast'::regnamespace, 'holdfast_private'::regnamespace)
       and has_function_privilege('holdfast_worker', oid, 'execute')
       and (not prosecdef or not coalesce('search_path=""' = any (proconfig), false))`;
-  assert.deepEqual([...loose], []);
-});
+    assert.deepEqual([...loose], []);
+  },
+);
 
-sqlTest("the worker may not do what only the owner does", async ({ worker }) => {
+sqlTest("the worker cannot call the owner's functions", async ({ worker }) => {
   for (
     const call of [
       "holdfast.set('workers', '4')",

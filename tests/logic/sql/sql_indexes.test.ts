@@ -5,11 +5,11 @@ import { type SqlProject, sqlTest } from "./support/project.ts";
 const RUNS = 2_000;
 const CURSORS_OF_A_RUN = 10;
 const UPLOADS = 100_000;
-/** Reading all of them for each object of a page takes more than half a minute. */
+/** A full read of these rows for each object of a page takes more than half a minute. */
 const PAGE_SECONDS = 10;
 const PAGE = 500;
 
-/** Rows of a table that a statement met by reading the table whole. */
+/** Rows of a table that a statement read by sequential scans. */
 async function rowsScanned(
   { admin }: SqlProject,
   table: string,
@@ -41,17 +41,17 @@ async function withRuns({ admin }: SqlProject): Promise<void> {
   await admin`analyze holdfast_private.runs, holdfast_private.cursors`;
 }
 
-sqlTest("the history of backups looks up the cursors of each run", async (project) => {
+sqlTest("the history of backups looks up the cursors of each run by an index", async (project) => {
   await withRuns(project);
   const scanned = await rowsScanned(project, "cursors", async (sql) => {
-    const nights = await sql`select copied from holdfast.backup_history`;
-    assert.equal(nights.length, RUNS);
-    assert.ok(nights.every(({ copied }) => Number(copied) === 2 * CURSORS_OF_A_RUN));
+    const history = await sql`select copied from holdfast.backup_history`;
+    assert.equal(history.length, RUNS);
+    assert.ok(history.every(({ copied }) => Number(copied) === 2 * CURSORS_OF_A_RUN));
   });
   assert.ok(scanned <= RUNS * CURSORS_OF_A_RUN, `${scanned} rows were read for ${RUNS} runs`);
 });
 
-sqlTest("an ended run is shown and deleted by its own cursors", async (project) => {
+sqlTest("an ended run is shown and deleted through its own cursors", async (project) => {
   await withRuns(project);
   const scanned = await rowsScanned(project, "cursors", async (sql) => {
     const [run] = await sql`select id from holdfast_private.runs order by started_at limit 1`;
@@ -61,9 +61,11 @@ sqlTest("an ended run is shown and deleted by its own cursors", async (project) 
   assert.equal(scanned, 0);
 });
 
-sqlTest("a page of large objects looks up what ended runs left of each", async (project) => {
-  const { admin } = project;
-  const [{ repository, run }] = await admin`
+sqlTest(
+  "a page of large objects looks up the unfinished uploads of ended runs by an index",
+  async (project) => {
+    const { admin } = project;
+    const [{ repository, run }] = await admin`
     with repository as (
       insert into holdfast_private.repositories (repository_id, endpoint, bucket, prefix, format_version)
       values (gen_random_uuid(), 'https://s3.example.com', 'b', 'p', 1) returning id
@@ -79,22 +81,23 @@ sqlTest("a page of large objects looks up what ended runs left of each", async (
       from ended, repository, generate_series(1, ${UPLOADS}::int) n
     )
     select repository.id as repository, run.id as run from repository, run`;
-  await admin`analyze holdfast_private.uploads`;
-  const results = Array.from({ length: PAGE }, (_, index) => ({
-    bucket_id: "files",
-    name: `name ${index + 1}`,
-    version: "1",
-    size: 9_000_000,
-    upload: { key: "k", part_size: 8_388_608 },
-  }));
-  await admin.begin(async (sql) => {
-    await sql`select set_config('statement_timeout', ${`${PAGE_SECONDS}s`}, true)`;
-    await sql`
+    await admin`analyze holdfast_private.uploads`;
+    const results = Array.from({ length: PAGE }, (_, index) => ({
+      bucket_id: "files",
+      name: `name ${index + 1}`,
+      version: "1",
+      size: 9_000_000,
+      upload: { key: "k", part_size: 8_388_608 },
+    }));
+    await admin.begin(async (sql) => {
+      await sql`select set_config('statement_timeout', ${`${PAGE_SECONDS}s`}, true)`;
+      await sql`
       select holdfast_private.begin_uploads(r, ${results as never}::jsonb)
       from holdfast_private.runs r where r.id = ${run}`;
-  });
-  const [{ adopted }] = await admin`
+    });
+    const [{ adopted }] = await admin`
     select count(*)::int as adopted from holdfast_private.uploads
     where run = ${run} and repository = ${repository}`;
-  assert.equal(adopted, PAGE);
-});
+    assert.equal(adopted, PAGE);
+  },
+);

@@ -5,7 +5,7 @@ import { type SqlProject, sqlTest } from "./support/project.ts";
 import { Repository } from "./support/repository.ts";
 
 sqlTest(
-  "slices that used their time and lived make it longer, step by step, up to a bound",
+  "slices that use their lifetime and survive extend it step by step up to a maximum",
   async (project) => {
     const sqlWorker = await atScan(project);
     const granted: number[] = [];
@@ -17,7 +17,7 @@ sqlTest(
   },
 );
 
-sqlTest("a slice that handed on before its time was over tells nothing", async (project) => {
+sqlTest("a slice that hands on early does not change the lifetime", async (project) => {
   const sqlWorker = await atScan(project);
   for (const age of [0, 20, 39]) {
     const lease = await leased(sqlWorker, age);
@@ -26,11 +26,11 @@ sqlTest("a slice that handed on before its time was over tells nothing", async (
 });
 
 sqlTest(
-  "a death in an isolate that was no longer young takes the time back, below it",
+  "a crash in an older isolate reduces the lifetime to less than its age",
   async (project) => {
     const sqlWorker = await atScan(project);
     await grow(sqlWorker, 135);
-    // It leased when it was 90 s old, and was last heard of then.
+    // It leased at an age of 90 s. That was its last sign of life.
     assert.equal((await killed(project, sqlWorker, 90)).slice_seconds, 72);
     const [row] = await project
       .owner`select function_name, killed_after, killed_at > now() - interval '1 minute' as now
@@ -39,7 +39,7 @@ sqlTest(
   },
 );
 
-sqlTest("what workers died at is not tried again for a week", async (project) => {
+sqlTest("an age at which workers crashed is not tried again for a week", async (project) => {
   const sqlWorker = await atScan(project);
   await grow(sqlWorker, 90);
   await killed(project, sqlWorker, 60);
@@ -54,26 +54,29 @@ sqlTest("what workers died at is not tried again for a week", async (project) =>
   assert.equal((await again(sqlWorker, lease)).slice_seconds, 72);
 });
 
-sqlTest("a young isolate died of something else", async (project) => {
+sqlTest("a crash of a young isolate does not change the lifetime", async (project) => {
   const sqlWorker = await atScan(project);
   await grow(sqlWorker, 90);
   assert.equal((await killed(project, sqlWorker, 30)).slice_seconds, 90);
 });
 
-sqlTest("no death makes slices shorter than is sure", async (project) => {
+sqlTest("no crash makes slices shorter than the guaranteed minimum", async (project) => {
   const sqlWorker = await atScan(project);
   assert.equal((await killed(project, sqlWorker, 42)).slice_seconds, 40);
 });
 
-sqlTest("what one function's isolates live says nothing of another's", async (project) => {
-  const sqlWorker = await atScan(project);
-  await grow(sqlWorker, 90);
-  const [row] = await project
-    .owner`select holdfast_private.slice_seconds('holdfast-restore') as seconds`;
-  assert.equal(row.seconds, 40);
-});
+sqlTest(
+  "the lifetimes of one function's isolates do not affect another function's",
+  async (project) => {
+    const sqlWorker = await atScan(project);
+    await grow(sqlWorker, 90);
+    const [row] = await project
+      .owner`select holdfast_private.slice_seconds('holdfast-restore') as seconds`;
+    assert.equal(row.seconds, 40);
+  },
+);
 
-/** A run at its scan, of one bucket. */
+/** A run in its scan, with one bucket. */
 async function atScan(project: SqlProject): Promise<SqlWorker> {
   const objects = new Objects(project.owner);
   await objects.createBucket("one");
@@ -86,14 +89,14 @@ async function atScan(project: SqlProject): Promise<SqlWorker> {
   return sqlWorker;
 }
 
-/** Leases in an isolate of an age, seconds. */
+/** Leases in an isolate of an age in seconds. */
 async function leased(sqlWorker: SqlWorker, age: number): Promise<Lease> {
   const lease = await sqlWorker.lease(null, age);
   assert.ok(lease);
   return lease;
 }
 
-/** Hands on, and leases as a slice of a new isolate does, which hands on at once. */
+/** Hands on. A slice of a new isolate then leases and hands on at once. */
 async function again(sqlWorker: SqlWorker, lease: Lease): Promise<Lease> {
   await sqlWorker.release(lease);
   const next = await leased(sqlWorker, 0);
@@ -101,7 +104,7 @@ async function again(sqlWorker: SqlWorker, lease: Lease): Promise<Lease> {
   return next;
 }
 
-/** Lets slices live until they are granted so much; answers what they are. */
+/** Runs surviving slices until they reach a lifetime. Returns the lifetimes. */
 async function grow(sqlWorker: SqlWorker, seconds: number): Promise<number> {
   let granted = (await again(sqlWorker, await leased(sqlWorker, 0))).slice_seconds;
   for (let step = 0; granted < seconds; step++) {
@@ -111,7 +114,7 @@ async function grow(sqlWorker: SqlWorker, seconds: number): Promise<number> {
   return granted;
 }
 
-/** A worker dies in an isolate of an age; answers what the next one leases. */
+/** A worker crashes in an isolate of an age. Returns the next worker's lifetime. */
 async function killed({ owner }: SqlProject, sqlWorker: SqlWorker, age: number): Promise<Lease> {
   await leased(sqlWorker, age);
   await owner`update holdfast_private.cursors set lease_expires_at = clock_timestamp(),

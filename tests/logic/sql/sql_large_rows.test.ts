@@ -7,12 +7,12 @@ import { Repository } from "./support/repository.ts";
 const MIB = 1024 * 1024;
 
 sqlTest(
-  "a part of a listing fits a slice's memory, however large the rows are",
+  "a part of a listing fits a slice's memory with rows of any size",
   async (project) => {
     const objects = new Objects(project.owner);
     const repository = new Repository();
     await objects.createBucket("one");
-    // The last is larger than a part may be, and has one to itself.
+    // The last row exceeds the maximum part size and has a part to itself.
     for (const [index, mebibytes] of [6, 6, 6, 20].entries()) {
       const userMetadata = { filler: "x".repeat(mebibytes * MIB) };
       await objects.upload("one", `object ${index}`, { userMetadata });

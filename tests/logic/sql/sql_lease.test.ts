@@ -6,7 +6,7 @@ import { raised, type SqlProject, sqlTest } from "./support/project.ts";
 import { Repository } from "./support/repository.ts";
 
 sqlTest(
-  "a cursor is leased to one worker; the workers of the settings bound the rest",
+  "a cursor is leased to one worker; the setting `workers` limits their number",
   async (project) => {
     await project.owner`select holdfast.set('workers', '2')`;
     const { sqlWorker } = await atObjects(project, ["one", "two", "three"]);
@@ -21,7 +21,7 @@ sqlTest(
 );
 
 sqlTest(
-  "a lease that ran out is another worker's, and the first can write nothing",
+  "an expired lease passes to another worker, and the first can write nothing",
   async (project) => {
     const { sqlWorker, repository } = await atObjects(project, ["one"]);
     const lease = await leased(sqlWorker);
@@ -43,7 +43,7 @@ sqlTest(
   },
 );
 
-sqlTest("a commit clears the attempts, a release takes its own back", async (project) => {
+sqlTest("a commit resets the attempts; a release subtracts its own", async (project) => {
   const { sqlWorker } = await atObjects(project, ["one"]);
   await sqlWorker.release(await leased(sqlWorker));
   const lease = await leased(sqlWorker);
@@ -55,7 +55,7 @@ sqlTest("a commit clears the attempts, a release takes its own back", async (pro
   assert.equal((await leased(sqlWorker)).attempts, 2);
 });
 
-sqlTest("a heartbeat and a commit prolong a lease", async (project) => {
+sqlTest("a heartbeat and a commit extend a lease", async (project) => {
   const { sqlWorker } = await atObjects(project, ["one"]);
   const lease = await leased(sqlWorker);
   for (const act of [() => sqlWorker.heartbeat(lease), () => sqlWorker.commit(lease, [], "a")]) {
@@ -70,7 +70,7 @@ sqlTest("a heartbeat and a commit prolong a lease", async (project) => {
   }
 });
 
-sqlTest("a run that was cancelled or failed takes every lease with it", async (project) => {
+sqlTest("all leases end with a cancelled or failed run", async (project) => {
   const { sqlWorker } = await atObjects(project, ["one", "two"]);
   const other = new SqlWorker(project.worker);
   const [a, b] = [await leased(sqlWorker), await leased(other)];
@@ -96,7 +96,7 @@ sqlTest("a run that was cancelled or failed takes every lease with it", async (p
   assert.equal(error.message, "lease_lost");
 });
 
-sqlTest("the next stage begins once, whichever worker is the last", async (project) => {
+sqlTest("the next stage starts once, after any worker finishes last", async (project) => {
   const { sqlWorker } = await atObjects(project, ["one", "two"]);
   const other = new SqlWorker(await project.connectWorker());
   const [a, b] = [await leased(sqlWorker), await leased(other)];
@@ -106,7 +106,7 @@ sqlTest("the next stage begins once, whichever worker is the last", async (proje
   assert.deepEqual(stages.map((row) => row.stage), ["missing"]);
 });
 
-sqlTest("cancelling while a worker commits ends in no deadlock", async (project) => {
+sqlTest("cancelling during a worker's commit causes no deadlock", async (project) => {
   const { sqlWorker } = await atObjects(project, ["one"]);
   const lease = await leased(sqlWorker);
   const heartbeats: Promise<unknown>[] = [];
@@ -119,7 +119,7 @@ sqlTest("cancelling while a worker commits ends in no deadlock", async (project)
   assert.deepEqual((await Promise.all(heartbeats)).map(messageOf), ["lease_lost"]);
 });
 
-sqlTest("of two workers that fail a run at once, one finds its lease lost", async (project) => {
+sqlTest("if two workers fail a run at once, one of them has lost its lease", async (project) => {
   await atObjects(project, ["one", "two"]);
   const workers = [
     new SqlWorker(await project.connectWorker()),
@@ -149,7 +149,7 @@ sqlTest("a second run is refused and the first is named", async (project) => {
 });
 
 sqlTest(
-  "a worker goes on only from its own last commit: a database that was put back refuses it",
+  "a worker continues only from its own last commit; a restored database refuses it",
   async (project) => {
     const { sqlWorker } = await atObjects(project, ["one"]);
     const lease = await leased(sqlWorker);
@@ -174,7 +174,7 @@ sqlTest(
   },
 );
 
-/** A run whose scan begins: a cursor and one object for each bucket. */
+/** A run at the start of its scan, with a cursor and one object for each bucket. */
 async function atObjects(project: SqlProject, buckets: string[]) {
   const objects = new Objects(project.owner);
   for (const bucket of buckets) {
@@ -218,7 +218,7 @@ async function assertLost(
   }
 }
 
-/** Waits until so many statements wait for a lock. */
+/** Waits until `waiting` statements wait for a lock. */
 async function waitForLocks(project: SqlProject, waiting: number) {
   for (let found = 0; found < waiting;) {
     const [row] = await project.admin`

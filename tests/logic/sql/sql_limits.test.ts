@@ -10,7 +10,7 @@ const DAY = "max_egress_bytes_per_day";
 const MONTH = "max_egress_bytes_per_month";
 
 sqlTest(
-  "what is read is counted by day and kind, in the commit that tells of it",
+  "bytes read are counted by day and kind, in the commit that reports them",
   async (project) => {
     const { sqlWorker, lease } = await atScan(project);
     await sqlWorker.commit(lease, [], "a", { bytes_read: 70, objects_copied: 1 });
@@ -22,7 +22,7 @@ sqlTest(
   },
 );
 
-sqlTest("workers that commit at once lose no count", async (project) => {
+sqlTest("concurrent commits of workers lose no count", async (project) => {
   await atScan(project, ["one", "two"]);
   const workers = [
     new SqlWorker(await project.connectWorker()),
@@ -40,7 +40,7 @@ sqlTest("workers that commit at once lose no count", async (project) => {
 });
 
 sqlTest(
-  "at the day's limit the run pauses until the next day, and says so once",
+  "at the daily limit the run pauses until the next day and reports it once",
   async (project) => {
     await project.owner`select holdfast.schedule('0 2 * * *', ${URL})`;
     const { sqlWorker, lease, run } = await atScan(project);
@@ -64,7 +64,7 @@ sqlTest(
 );
 
 sqlTest(
-  "a paused run is the one run, and names its pause wherever it is asked for",
+  "a paused run is the only run, and every status names its pause",
   async (project) => {
     const { run } = await pausedRun(project);
     const error = await raised(project.worker`select holdfast_private.start_backup('test')`);
@@ -90,7 +90,7 @@ sqlTest(
   },
 );
 
-sqlTest("it goes on when the limit is raised, at the next tick", async (project) => {
+sqlTest("a paused run resumes at the next tick after the limit is raised", async (project) => {
   const { run } = await pausedRun(project);
   await set(project, DAY, "101");
   assert.deepEqual(await tick(project), { posted: 1 });
@@ -100,7 +100,7 @@ sqlTest("it goes on when the limit is raised, at the next tick", async (project)
   assert.equal(shown.paused, null);
 });
 
-sqlTest("it goes on when the day is over, though no tick came", async (project) => {
+sqlTest("a paused run resumes on the next day, also without a tick", async (project) => {
   const { run } = await pausedRun(project);
   await project.owner`update holdfast_private.egress set day = day - 1`;
   await project.owner`update holdfast_private.runs set paused_until = now() - interval '1 second'`;
@@ -108,7 +108,7 @@ sqlTest("it goes on when the day is over, though no tick came", async (project) 
   assert.equal(await sqlWorker.mayRead(lease), true);
 });
 
-sqlTest("of two limits, the one that lasts longer counts", async (project) => {
+sqlTest("the limit that pauses longer takes precedence", async (project) => {
   const { sqlWorker, lease } = await atScan(project);
   await project.owner`insert into holdfast_private.egress values
     (date_trunc('month', holdfast_private.utc_now())::date, 'restore', 60)
@@ -122,13 +122,13 @@ sqlTest("of two limits, the one that lasts longer counts", async (project) => {
     + interval '1 month') at time zone 'UTC') as next,
     extract(day from holdfast_private.utc_now() + interval '1 day') = 1 as last`;
   const ofMonth = `${MONTH} is reached: 100 of 100`;
-  // On the last day of a month both last equally long.
+  // On the last day of a month, both pauses end at the same time.
   const longest = last ? `(${ofMonth}|${DAY} is reached: 40 of 1)` : ofMonth;
   assert.match(paused.message ?? "", new RegExp(`^${longest} `));
   assert.equal(paused.until, next);
 });
 
-sqlTest("a limit that was lifted meanwhile pauses nothing", async (project) => {
+sqlTest("a limit that was removed meanwhile pauses nothing", async (project) => {
   await project.owner`select holdfast.schedule('0 2 * * *', ${URL})`;
   const { sqlWorker, lease } = await atScan(project);
   await set(project, DAY, "1");
@@ -138,7 +138,7 @@ sqlTest("a limit that was lifted meanwhile pauses nothing", async (project) => {
   await leased(new SqlWorker(project.worker));
 });
 
-sqlTest("a paused run is not stuck, nor is it just after its pause", async (project) => {
+sqlTest("a paused run is not stuck, also just after its pause", async (project) => {
   await project.owner`select holdfast.schedule('0 2 * * *', ${URL})`;
   const { run } = await pausedRun(project);
   const age = async (interval: string) => {
@@ -155,7 +155,7 @@ sqlTest("a paused run is not stuck, nor is it just after its pause", async (proj
   assert.deepEqual((await tick(project)).stuck, [run]);
 });
 
-sqlTest("a server that asks for time is asked by no worker and no tick before", async (project) => {
+sqlTest("no worker and no tick calls a server before its Retry-After time", async (project) => {
   await project.owner`select holdfast.schedule('0 2 * * *', ${URL})`;
   const { sqlWorker, lease, run } = await atScan(project, ["one", "two"]);
   await sqlWorker.leave(lease, {
@@ -164,7 +164,7 @@ sqlTest("a server that asks for time is asked by no worker and no tick before", 
     message: "It is busy.",
   });
   await expireLeases(project);
-  assert.equal(await new SqlWorker(project.worker).lease(), null, "the other cursor neither");
+  assert.equal(await new SqlWorker(project.worker).lease(), null, "the other cursor is not leased");
   assert.deepEqual(await tick(project), { posted: 0 });
   const [{ shown }] = await project.worker`select holdfast_private.show_run(${run}) as shown`;
   assert.deepEqual([shown.paused.code, shown.paused.message], [
@@ -183,7 +183,7 @@ sqlTest("a server that asks for time is asked by no worker and no tick before", 
 });
 
 sqlTest(
-  "of several servers' wishes the longest counts, and none is for more than an hour",
+  "the longest Retry-After of several servers applies, up to one hour",
   async (project) => {
     const { sqlWorker, lease } = await atScan(project, ["one", "two"]);
     const other = await leasedBy(new SqlWorker(project.worker));
@@ -200,7 +200,7 @@ sqlTest(
   },
 );
 
-sqlTest("a server's wish does not put off the end of a run without progress", async (project) => {
+sqlTest("Retry-After does not delay the end of a run without progress", async (project) => {
   await project.owner`select holdfast.schedule('0 2 * * *', ${URL})`;
   const { sqlWorker, lease, run } = await atScan(project);
   await project.owner`update holdfast_private.runs set started_at = now() - interval '6 hours'`;
@@ -214,12 +214,16 @@ sqlTest("a server's wish does not put off the end of a run without progress", as
   assert.deepEqual((await tick(project)).stuck, [run]);
 });
 
-sqlTest("a worker that rests keeps its place, and the tick wakes it", async (project) => {
+sqlTest("a worker that waits keeps its position, and the tick resumes it", async (project) => {
   await project.owner`select holdfast.schedule('0 2 * * *', ${URL})`;
   await set(project, "workers", "1");
   const { sqlWorker, lease } = await atScan(project, ["one", "two"]);
   await sqlWorker.release(lease, 30);
-  assert.equal(await new SqlWorker(project.worker).lease(), null, "no other reads in its stead");
+  assert.equal(
+    await new SqlWorker(project.worker).lease(),
+    null,
+    "no other worker takes its cursor",
+  );
   assert.deepEqual(await tick(project), { posted: 0 });
   await expireLeases(project);
   assert.deepEqual(await tick(project), { posted: 1 });
@@ -228,7 +232,7 @@ sqlTest("a worker that rests keeps its place, and the tick wakes it", async (pro
 });
 
 sqlTest(
-  "a worker is told its part of the rates, and nothing of values that are none",
+  "a worker receives its share of the rates, and ignores invalid values",
   async (project) => {
     await set(project, "workers", "4");
     await set(project, "max_bytes_per_second", "1000000");
@@ -250,7 +254,7 @@ sqlTest(
   },
 );
 
-sqlTest("limits that are none are named before anything is begun", async (project) => {
+sqlTest("invalid limits are named before a run starts", async (project) => {
   for (
     const [name, value] of [[DAY, "0"], [MONTH, "1.5"], ["max_bytes_per_second", '"1"'], [
       "max_requests_per_second",
@@ -267,19 +271,22 @@ sqlTest("limits that are none are named before anything is begun", async (projec
   await project.owner`select * from holdfast.estimate()`;
 });
 
-sqlTest("results behind what is passed are kept, and nothing is passed", async (project) => {
-  const { sqlWorker, lease, run, repository } = await atScan(project, ["one"], ["a", "b", "c"]);
-  const { items } = await sqlWorker.page(lease);
-  await sqlWorker.commit(lease, [copied(items[2]!)], null);
-  const page = await sqlWorker.page(lease);
-  assert.deepEqual(page.items.map(({ name }) => name), ["a", "b"]);
-  await sqlWorker.commit(lease, page.items.map(copied), page.to);
-  await sqlWorker.release(lease);
-  const { snapshot } = await continueBackup(project, repository, run);
-  assert.equal(snapshot?.totals.objects, 3);
-});
+sqlTest(
+  "results behind the committed position are kept, and the position is unchanged",
+  async (project) => {
+    const { sqlWorker, lease, run, repository } = await atScan(project, ["one"], ["a", "b", "c"]);
+    const { items } = await sqlWorker.page(lease);
+    await sqlWorker.commit(lease, [copied(items[2]!)], null);
+    const page = await sqlWorker.page(lease);
+    assert.deepEqual(page.items.map(({ name }) => name), ["a", "b"]);
+    await sqlWorker.commit(lease, page.items.map(copied), page.to);
+    await sqlWorker.release(lease);
+    const { snapshot } = await continueBackup(project, repository, run);
+    assert.equal(snapshot?.totals.objects, 3);
+  },
+);
 
-/** A run whose scan begins, with a cursor for each bucket; the first is leased. */
+/** A run at the start of its scan, with a cursor for each bucket. The first cursor is leased. */
 async function atScan(project: SqlProject, buckets = ["one", "two"], names = ["name"]) {
   const objects = new Objects(project.owner);
   for (const bucket of buckets) {
@@ -306,7 +313,7 @@ async function leasedBy(sqlWorker: SqlWorker, run: string | null = null) {
   return { sqlWorker, lease };
 }
 
-/** A run of one bucket that was paused at the day's limit of 100 bytes. */
+/** A run of one bucket that is paused at the daily limit of 100 bytes. */
 async function pausedRun(project: SqlProject) {
   await project.owner`select holdfast.schedule('0 2 * * *', ${URL})`;
   const { sqlWorker, lease, run } = await atScan(project, ["one"]);

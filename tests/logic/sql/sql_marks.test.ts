@@ -5,36 +5,39 @@ import { Objects } from "./support/objects.ts";
 import { type SqlProject, sqlTest } from "./support/project.ts";
 import { type ListLine, Repository } from "./support/repository.ts";
 
-sqlTest("what was never held is listed without a blob, and retried when due", async (project) => {
-  const { objects, repository } = await filled(project);
-  await objects.upload("files", "lost", { text: "lost" });
-  const first = await backUp(project, repository, without("lost"));
-  assert.equal(first.state, "complete");
-  assert.equal(first.totals.unavailable, 1);
-  const line = first.listed.get("files/lost");
-  assert.deepEqual([line?.key, line?.code, line?.wanted_version === line?.version], [
-    undefined,
-    "bytes_missing",
-    true,
-  ]);
+sqlTest(
+  "an object without stored bytes is listed without a blob and retried when due",
+  async (project) => {
+    const { objects, repository } = await filled(project);
+    await objects.upload("files", "lost", { text: "lost" });
+    const first = await backUp(project, repository, without("lost"));
+    assert.equal(first.state, "complete");
+    assert.equal(first.totals.unavailable, 1);
+    const line = first.listed.get("files/lost");
+    assert.deepEqual([line?.key, line?.code, line?.wanted_version === line?.version], [
+      undefined,
+      "bytes_missing",
+      true,
+    ]);
 
-  // Not due yet: it is neither tried nor listed anew.
-  const second = await backUp(project, repository, without("lost"));
-  assert.deepEqual([second.scanned, second.parts.length], [[], 1]);
-  await due(project);
-  const third = await backUp(project, repository, without("lost"));
-  assert.deepEqual([third.scanned, third.parts.length], [["files/lost"], 1]);
-  assert.deepEqual(await failures(project), [["lost", "unavailable", 2]]);
+    // The retry is not due yet: it is neither tried nor listed again.
+    const second = await backUp(project, repository, without("lost"));
+    assert.deepEqual([second.scanned, second.parts.length], [[], 1]);
+    await due(project);
+    const third = await backUp(project, repository, without("lost"));
+    assert.deepEqual([third.scanned, third.parts.length], [["files/lost"], 1]);
+    assert.deepEqual(await failures(project), [["lost", "unavailable", 2]]);
 
-  await due(project);
-  const healed = await backUp(project, repository, copied);
-  assert.equal(healed.totals.unavailable, 0);
-  assert.ok(healed.listed.get("files/lost")?.key);
-  assert.equal(healed.listed.get("files/lost")?.code, undefined);
-  assert.deepEqual(await failures(project), []);
-});
+    await due(project);
+    const healed = await backUp(project, repository, copied);
+    assert.equal(healed.totals.unavailable, 0);
+    assert.ok(healed.listed.get("files/lost")?.key);
+    assert.equal(healed.listed.get("files/lost")?.code, undefined);
+    assert.deepEqual(await failures(project), []);
+  },
+);
 
-sqlTest("an older state stays, marked stale with the version that was wanted", async (project) => {
+sqlTest("an older version stays, marked stale with the unavailable version", async (project) => {
   const { objects, repository } = await filled(project);
   const before = await backUp(project, repository, copied);
   await objects.upload("files", "a", { text: "newer" });
@@ -45,7 +48,7 @@ sqlTest("an older state stays, marked stale with the version that was wanted", a
   assert.equal(marked?.wanted_version, await versionOf(project, "a"));
   assert.equal(marked?.code, "bytes_missing");
 
-  // Another version is tried at once, whatever the time set for the one before.
+  // Another version is tried at once, independent of the retry time of the previous one.
   await objects.upload("files", "a", { text: "newest" });
   const healed = await backUp(project, repository, copied);
   assert.deepEqual(healed.scanned, ["files/a"]);
@@ -53,18 +56,21 @@ sqlTest("an older state stays, marked stale with the version that was wanted", a
   assert.equal(healed.totals.stale, 0);
 });
 
-sqlTest("a stale entry that fails otherwise is listed with the new reason", async (project) => {
-  const { objects, repository } = await filled(project);
-  await backUp(project, repository, copied);
-  await objects.upload("files", "a", { text: "newer" });
-  await backUp(project, repository, without("a", "failed", "source_error"));
-  const next = await backUp(project, repository, without("a", "unavailable", "bytes_missing"));
-  assert.equal(next.state, "complete");
-  assert.equal(next.listed.get("files/a")?.code, "bytes_missing");
-  assert.deepEqual(await failures(project), [["a", "unavailable", 2]]);
-});
+sqlTest(
+  "a stale entry that fails for another reason is listed with that reason",
+  async (project) => {
+    const { objects, repository } = await filled(project);
+    await backUp(project, repository, copied);
+    await objects.upload("files", "a", { text: "newer" });
+    await backUp(project, repository, without("a", "failed", "source_error"));
+    const next = await backUp(project, repository, without("a", "unavailable", "bytes_missing"));
+    assert.equal(next.state, "complete");
+    assert.equal(next.listed.get("files/a")?.code, "bytes_missing");
+    assert.deepEqual(await failures(project), [["a", "unavailable", 2]]);
+  },
+);
 
-sqlTest("what failed is tried by every run and makes its snapshot partial", async (project) => {
+sqlTest("a failed object is tried by every run and makes its snapshot partial", async (project) => {
   const { repository } = await filled(project);
   for (let attempt = 1; attempt <= 3; attempt++) {
     const partial = await backUp(project, repository, without("a", "failed", "source_error"));
@@ -76,7 +82,7 @@ sqlTest("what failed is tried by every run and makes its snapshot partial", asyn
 });
 
 sqlTest(
-  "the unavailable is tried after a day, and after a week from the seventh time",
+  "an unavailable object is retried daily, and weekly from the seventh attempt",
   async (project) => {
     const { repository } = await filled(project);
     const waits: number[] = [];
@@ -92,7 +98,7 @@ sqlTest(
   },
 );
 
-sqlTest("a failure of a name that is gone, renamed or left out is forgotten", async (project) => {
+sqlTest("a failure of a deleted, renamed or excluded name is discarded", async (project) => {
   const { objects, repository } = await filled(project);
   const all = (item: Item) => failed(item, "failed", "source_error");
   await backUp(project, repository, all);
@@ -106,7 +112,7 @@ sqlTest("a failure of a name that is gone, renamed or left out is forgotten", as
 });
 
 sqlTest(
-  "an object that was held and lost its bytes in a move stays under its old name",
+  "an object that loses its bytes in a move stays under its old name",
   async (project) => {
     const { objects, repository } = await filled(project);
     await backUp(project, repository, copied);
@@ -125,7 +131,7 @@ async function filled(project: SqlProject) {
   return { objects, repository: new Repository() };
 }
 
-/** Copies everything but one name. */
+/** Copies everything except one name. */
 function without(
   name: string,
   failureClass: "unavailable" | "failed" = "unavailable",

@@ -1,28 +1,31 @@
 import assert from "node:assert/strict";
 import { migrate, raised, sqlTest } from "./support/project.ts";
 
-sqlTest("the migrations apply as the role postgres, which is no superuser", async ({ owner }) => {
-  const [role] = await owner`select current_user as name, rolsuper from pg_roles
+sqlTest(
+  "the migrations apply as the role postgres, which is not a superuser",
+  async ({ owner }) => {
+    const [role] = await owner`select current_user as name, rolsuper from pg_roles
     where rolname = current_user`;
-  assert.deepEqual({ ...role }, { name: "postgres", rolsuper: false });
-  const [{ others }] = await owner`
+    assert.deepEqual({ ...role }, { name: "postgres", rolsuper: false });
+    const [{ others }] = await owner`
     select count(*)::int as others from pg_class
     where relnamespace in ('holdfast'::regnamespace, 'holdfast_private'::regnamespace) and relowner <> 'postgres'::regrole`;
-  assert.equal(others, 0);
-});
+    assert.equal(others, 0);
+  },
+);
 
 sqlTest(
-  "they apply where another database of the cluster has the role already",
+  "the migrations apply if another database of the cluster has the role already",
   async ({ owner }) => {
     const [{ there }] = await owner`
     select exists (select from pg_roles where rolname = 'holdfast_worker') as there`;
     assert.equal(there, true);
     await migrate(owner);
   },
-  { bare: true },
+  { unmigrated: true },
 );
 
-sqlTest("they apply again after the schema was dropped", async ({ owner }) => {
+sqlTest("the migrations apply again after the schema was dropped", async ({ owner }) => {
   const key = () =>
     owner`select decrypted_secret from vault.decrypted_secrets
     where name = 'holdfast_worker_key'`;
@@ -41,19 +44,23 @@ for (
     ["vault", "supabase_vault"],
   ] as const
 ) {
-  sqlTest(`without ${extension} nothing is made and what to enable is said`, async ({ owner }) => {
-    const error = await raised(migrate(owner));
-    assert.equal(error.code, "HF000");
-    assert.match(error.message, new RegExp(`not enabled: ${extension}$`));
-    assert.match(error.hint ?? "", new RegExp(`create extension if not exists ${extension} `));
-    const [{ made }] = await owner`
+  sqlTest(
+    `without ${extension} the migrations create nothing and name the extension to enable`,
+    async ({ owner }) => {
+      const error = await raised(migrate(owner));
+      assert.equal(error.code, "HF000");
+      assert.match(error.message, new RegExp(`not enabled: ${extension}$`));
+      assert.match(error.hint ?? "", new RegExp(`create extension if not exists ${extension} `));
+      const [{ made }] = await owner`
       select coalesce(to_regnamespace('holdfast'), to_regnamespace('holdfast_private')) is not null as made`;
-    assert.equal(made, false);
-  }, { bare: true, without: [without] });
+      assert.equal(made, false);
+    },
+    { unmigrated: true, without: [without] },
+  );
 }
 
-sqlTest("everything that ships is described", async ({ owner }) => {
-  const bare = await owner<{ what: string }[]>`
+sqlTest("every shipped database object has a description", async ({ owner }) => {
+  const undocumented = await owner<{ what: string }[]>`
     select oid::regclass::text as what from pg_class
       where relnamespace in ('holdfast'::regnamespace, 'holdfast_private'::regnamespace) and relkind in ('r', 'v')
         and obj_description(oid, 'pg_class') is null
@@ -69,5 +76,5 @@ sqlTest("everything that ships is described", async ({ owner }) => {
     select oid::regtype::text from pg_type
       where typnamespace in ('holdfast'::regnamespace, 'holdfast_private'::regnamespace) and typtype = 'c' and typrelid in (
         select oid from pg_class where relkind = 'c') and obj_description(oid, 'pg_type') is null`;
-  assert.deepEqual(bare.map((row) => row.what), []);
+  assert.deepEqual(undocumented.map((row) => row.what), []);
 });

@@ -5,56 +5,65 @@ import { Objects } from "./support/objects.ts";
 import { type SqlProject, sqlTest } from "./support/project.ts";
 import { Repository, type SnapshotDocument } from "./support/repository.ts";
 
-sqlTest("what is removed is closed, small pages and odd order included", async (project) => {
-  const { objects, repository } = await filled(project);
-  const names = ["A", "a", "B", "b", "é", "z"];
-  for (const name of names) await objects.upload("two", name);
-  await runBackup(project, repository);
-  for (const name of names) await objects.remove("two", name);
-  const { run, snapshot } = await runBackup(project, repository, { maxItems: 1, windowRows: 2 });
-  assert.deepEqual(paths(repository, snapshot), ["one/a", "one/b", "one/c"]);
-  assert.deepEqual(await counters(project, run), { objects_removed: 6 });
-});
+sqlTest(
+  "removed objects are closed, also with small pages and unusual sort order",
+  async (project) => {
+    const { objects, repository } = await filled(project);
+    const names = ["A", "a", "B", "b", "é", "z"];
+    for (const name of names) await objects.upload("two", name);
+    await runBackup(project, repository);
+    for (const name of names) await objects.remove("two", name);
+    const { run, snapshot } = await runBackup(project, repository, { maxItems: 1, windowRows: 2 });
+    assert.deepEqual(paths(repository, snapshot), ["one/a", "one/b", "one/c"]);
+    assert.deepEqual(await counters(project, run), { objects_removed: 6 });
+  },
+);
 
-sqlTest("a move is followed ahead of the scan, behind it and across buckets", async (project) => {
-  const moves: [string, string, string][] = [
-    ["b", "one", "z"], // ahead: its new name is scanned last
-    ["b", "one", "0"], // behind: its new name was scanned before the old one was missed
-    ["b", "two", "B"], // another bucket, scanned later
-    ["a", "0ne", "d"], // another bucket, scanned before
-  ];
-  for (const [name, toBucket, toName] of moves) {
-    const { objects, repository, held } = await filled(project, ["one", "two", "0ne"]);
-    await objects.move("one", name, toBucket, toName);
-    const before = await blobs(project);
-    const { run, snapshot, missing } = await runBackup(project, repository);
-    const now = read(repository, snapshot);
-    assert.deepEqual(missing, []);
-    assert.equal(now.size, held.size);
-    assert.equal(now.get(`${toBucket}/${toName}`)?.key, held.get(`one/${name}`)?.key);
-    assert.equal(now.get(`${toBucket}/${toName}`)?.assumed, true);
-    assert.equal(await blobs(project), before);
-    assert.deepEqual(await counters(project, run), { objects_moved: 1 });
-    await objects.removeBucket("one");
-    await objects.removeBucket("two");
-    await objects.removeBucket("0ne");
-  }
-});
+sqlTest(
+  "a moved object is found ahead of the scan, behind it and in other buckets",
+  async (project) => {
+    const moves: [string, string, string][] = [
+      ["b", "one", "z"], // ahead: its new name is scanned last
+      ["b", "one", "0"], // behind: its new name was scanned before the old one was missed
+      ["b", "two", "B"], // another bucket, scanned later
+      ["a", "0ne", "d"], // another bucket, scanned before
+    ];
+    for (const [name, toBucket, toName] of moves) {
+      const { objects, repository, held } = await filled(project, ["one", "two", "0ne"]);
+      await objects.move("one", name, toBucket, toName);
+      const before = await blobs(project);
+      const { run, snapshot, missing } = await runBackup(project, repository);
+      const now = read(repository, snapshot);
+      assert.deepEqual(missing, []);
+      assert.equal(now.size, held.size);
+      assert.equal(now.get(`${toBucket}/${toName}`)?.key, held.get(`one/${name}`)?.key);
+      assert.equal(now.get(`${toBucket}/${toName}`)?.assumed, true);
+      assert.equal(await blobs(project), before);
+      assert.deepEqual(await counters(project, run), { objects_moved: 1 });
+      await objects.removeBucket("one");
+      await objects.removeBucket("two");
+      await objects.removeBucket("0ne");
+    }
+  },
+);
 
-sqlTest("a move behind the scan while it runs is followed by the gone stage", async (project) => {
-  const { objects, repository, held } = await filled(project);
-  const { snapshot, missing } = await runBackup(project, repository, {
-    ...once("a", async () => {
-      await objects.move("one", "b", "one", "0");
-      await objects.upload("one", "0", { text: "and other bytes" });
-    }),
-  });
-  assert.deepEqual(missing, ["one/0"]);
-  assert.deepEqual(paths(repository, snapshot), ["one/0", "one/a", "one/c"]);
-  assert.notEqual(read(repository, snapshot).get("one/0")?.key, held.get("one/b")?.key);
-});
+sqlTest(
+  "an object that moves behind the running scan is found by the missing stage",
+  async (project) => {
+    const { objects, repository, held } = await filled(project);
+    const { snapshot, missing } = await runBackup(project, repository, {
+      ...once("a", async () => {
+        await objects.move("one", "b", "one", "0");
+        await objects.upload("one", "0", { text: "and other bytes" });
+      }),
+    });
+    assert.deepEqual(missing, ["one/0"]);
+    assert.deepEqual(paths(repository, snapshot), ["one/0", "one/a", "one/c"]);
+    assert.notEqual(read(repository, snapshot).get("one/0")?.key, held.get("one/b")?.key);
+  },
+);
 
-sqlTest("a move from behind the scan to ahead of it leaves one name", async (project) => {
+sqlTest("a move from behind the scan to ahead of it results in one name", async (project) => {
   const { objects, repository, held } = await filled(project);
   const { snapshot } = await runBackup(project, repository, {
     ...once("a", () => objects.move("one", "a", "one", "d")),
@@ -64,7 +73,7 @@ sqlTest("a move from behind the scan to ahead of it leaves one name", async (pro
 });
 
 sqlTest(
-  "an object that no snapshot knows is found where it moved behind the scan",
+  "an object that is in no snapshot is found after a move behind the scan",
   async (project) => {
     const { objects, repository } = await filled(project, ["one", "two"]);
     await objects.upload("two", "new");
@@ -79,7 +88,7 @@ sqlTest(
 );
 
 sqlTest(
-  "a name that another object took meanwhile does not keep the one before",
+  "a name that another object takes meanwhile does not keep its previous entry",
   async (project) => {
     const { objects, repository, held } = await filled(project);
     await objects.remove("one", "b");
@@ -93,21 +102,24 @@ sqlTest(
   },
 );
 
-sqlTest("an object that was away and came back meanwhile is read as it is now", async (project) => {
-  const { objects, repository } = await filled(project, ["one", "two"]);
-  await objects.move("one", "b", "two", "away");
-  await objects.upload("one", "c", { text: "changed, so that the window is at work" });
-  const { snapshot } = await runBackup(project, repository, {
-    beforeCommit: async (items) => {
-      if (items.some(({ name }) => name === "c")) await objects.move("two", "away", "one", "b");
-    },
-  });
-  const now = read(repository, snapshot);
-  assert.deepEqual([...now.keys()], ["one/a", "one/b", "one/c"]);
-  await assertVersions(project, now);
-});
+sqlTest(
+  "an object that moves away and back meanwhile is listed in its current state",
+  async (project) => {
+    const { objects, repository } = await filled(project, ["one", "two"]);
+    await objects.move("one", "b", "two", "away");
+    await objects.upload("one", "c", { text: "changed, so that the window is at work" });
+    const { snapshot } = await runBackup(project, repository, {
+      beforeCommit: async (items) => {
+        if (items.some(({ name }) => name === "c")) await objects.move("two", "away", "one", "b");
+      },
+    });
+    const now = read(repository, snapshot);
+    assert.deepEqual([...now.keys()], ["one/a", "one/b", "one/c"]);
+    await assertVersions(project, now);
+  },
+);
 
-sqlTest("an object that moves on when all was looked for is listed once", async (project) => {
+sqlTest("an object that moves again after the search is listed once", async (project) => {
   const { objects, repository } = await filled(project);
   await objects.move("one", "a", "one", "d");
   const { run } = await runBackup(project, repository, {
@@ -115,26 +127,29 @@ sqlTest("an object that moves on when all was looked for is listed once", async 
   });
   await objects.move("one", "d", "one", "0");
   const { snapshot } = await continueBackup(project, repository, run);
-  // Where the run met it: before, it was elsewhere.
+  // The location where the run found it. Earlier it had another name.
   assert.deepEqual(paths(repository, snapshot), ["one/b", "one/c", "one/d"]);
 });
 
-sqlTest("an old name stays until the bytes are held under the new one", async (project) => {
-  const { objects, repository, held } = await filled(project);
-  await objects.move("one", "a", "one", "d");
-  await objects.upload("one", "d", { text: "overwritten as well" });
-  const failing = await runBackup(project, repository, {
-    act: (item) => item.name === "d" ? failed(item, "failed") : copied(item),
-  });
-  const kept = read(repository, failing.snapshot);
-  assert.equal(kept.get("one/a")?.key, held.get("one/a")?.key);
-  assert.equal(kept.get("one/d")?.key, undefined);
-  const healed = await runBackup(project, repository);
-  assert.deepEqual(paths(repository, healed.snapshot), ["one/b", "one/c", "one/d"]);
-  assert.deepEqual(await counters(project, healed.run), { objects_moved: 1 });
-});
+sqlTest(
+  "the entry of an old name stays open until the bytes are stored under the new name",
+  async (project) => {
+    const { objects, repository, held } = await filled(project);
+    await objects.move("one", "a", "one", "d");
+    await objects.upload("one", "d", { text: "overwritten as well" });
+    const failing = await runBackup(project, repository, {
+      act: (item) => item.name === "d" ? failed(item, "failed") : copied(item),
+    });
+    const kept = read(repository, failing.snapshot);
+    assert.equal(kept.get("one/a")?.key, held.get("one/a")?.key);
+    assert.equal(kept.get("one/d")?.key, undefined);
+    const healed = await runBackup(project, repository);
+    assert.deepEqual(paths(repository, healed.snapshot), ["one/b", "one/c", "one/d"]);
+    assert.deepEqual(await counters(project, healed.run), { objects_moved: 1 });
+  },
+);
 
-sqlTest("names that swap their objects keep both", async (project) => {
+sqlTest("two objects that swap names are both kept", async (project) => {
   const { objects, repository } = await filled(project);
   await objects.move("one", "a", "one", "tmp");
   await objects.move("one", "b", "one", "a");
@@ -146,20 +161,23 @@ sqlTest("names that swap their objects keep both", async (project) => {
   assert.deepEqual((await runBackup(project, repository)).scanned, []);
 });
 
-sqlTest("a chain of names that each took the next one's place keeps all", async (project) => {
-  const { objects, repository } = await filled(project);
-  await objects.remove("one", "c");
-  await objects.move("one", "b", "one", "c");
-  await objects.move("one", "a", "one", "b");
-  await objects.upload("one", "a", { text: "new" });
-  const { snapshot } = await runBackup(project, repository, { maxItems: 1 });
-  const now = read(repository, snapshot);
-  assert.deepEqual([...now.keys()], ["one/a", "one/b", "one/c"]);
-  await assertVersions(project, now);
-});
+sqlTest(
+  "a chain of objects that each take the next one's name is kept completely",
+  async (project) => {
+    const { objects, repository } = await filled(project);
+    await objects.remove("one", "c");
+    await objects.move("one", "b", "one", "c");
+    await objects.move("one", "a", "one", "b");
+    await objects.upload("one", "a", { text: "new" });
+    const { snapshot } = await runBackup(project, repository, { maxItems: 1 });
+    const now = read(repository, snapshot);
+    assert.deepEqual([...now.keys()], ["one/a", "one/b", "one/c"]);
+    await assertVersions(project, now);
+  },
+);
 
 sqlTest(
-  "a name that was removed and is back within a run is not lost for good",
+  "a name that is removed and recreated within one run is in the next snapshot",
   async (project) => {
     const { objects, repository } = await filled(project);
     await objects.remove("one", "a");
@@ -174,7 +192,7 @@ sqlTest(
   },
 );
 
-sqlTest("a bucket that is gone, or left out, closes its objects", async (project) => {
+sqlTest("objects of a deleted or excluded bucket are closed", async (project) => {
   const { objects, repository } = await filled(project, ["one", "two", "three"]);
   await objects.removeBucket("two");
   await project.owner`select holdfast.set('buckets', '["one", "two"]')`;
@@ -185,7 +203,7 @@ sqlTest("a bucket that is gone, or left out, closes its objects", async (project
 });
 
 sqlTest(
-  "what is out of scope is closed as excluded and comes back with its bytes",
+  "excluded objects are closed as excluded and return with their stored bytes",
   async (project) => {
     const { objects, repository, held } = await filled(project);
     await project.owner`select holdfast.set('exclude', '["one/b"]')`;
@@ -196,13 +214,13 @@ sqlTest(
     await project.owner`select holdfast.set('exclude', '["one/big"]')`;
     const next = await runBackup(project, repository);
     assert.deepEqual(paths(repository, next.snapshot), ["one/b", "one/c"]);
-    // Held before under this very version: nothing is copied for it again.
+    // This version is stored already, so nothing is copied again.
     assert.equal(read(repository, next.snapshot).get("one/b")?.key, held.get("one/b")?.key);
     assert.equal(await blobs(project), 3);
   },
 );
 
-sqlTest("objects above the largest size are left out", async (project) => {
+sqlTest("objects above the maximum size are omitted", async (project) => {
   const { repository } = await filled(project);
   await project.owner`select holdfast.set('max_object_bytes', '1')`;
   await project.owner`
@@ -224,7 +242,7 @@ async function filled(project: SqlProject, buckets = ["one", "two"]) {
   return { objects, repository, held: read(repository, snapshot) };
 }
 
-/** Changes the project once the scan has passed a name. */
+/** Changes the project after the scan has passed a name. */
 function once(after: string, change: () => Promise<unknown>): BackupOptions {
   let done = false;
   return {
@@ -259,7 +277,7 @@ async function blobs(project: SqlProject): Promise<number> {
   return count;
 }
 
-/** The counters of the close stage that are not zero. */
+/** The nonzero counters of the close stage. */
 async function counters(project: SqlProject, run: string) {
   const [row] = await project.owner<{ counters: Record<string, number> }[]>`
     select counters from holdfast_private.cursors where run = ${run} and stage = 'close'`;

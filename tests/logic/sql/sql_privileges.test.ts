@@ -3,18 +3,18 @@ import type { Connection } from "../../../stack/postgres/connection.ts";
 import { migrate, raised, type SqlProject, sqlTest } from "./support/project.ts";
 import { functionsCalled } from "./support/called_functions.ts";
 
-/** The roles that PostgREST, GraphQL and Realtime become: what they may is what REST may. */
+/** The roles of PostgREST, GraphQL and Realtime. Their privileges are those of the REST API. */
 const API_ROLES = ["anon", "authenticated", "service_role"];
 const DENIED = "42501";
 const FOLDER = new URL("../../../supabase/", import.meta.url);
 
-/** Something in Holdfast's schemas, with a statement that uses it. */
+/** An object in Holdfast's schemas, with a statement that uses it. */
 interface Thing {
   name: string;
   use: string;
 }
 
-/** Everything that is in the schemas now, from Postgres's own catalog. */
+/** All objects in the schemas, from Postgres's catalog. */
 async function everything(sql: Connection): Promise<Thing[]> {
   return await sql<Thing[]>`
     select c.oid::regclass::text as name, format('select from %s', c.oid::regclass) as use
@@ -47,30 +47,37 @@ async function assertOutOfReach(owner: Connection, things: readonly Thing[]): Pr
   }
 }
 
-sqlTest("the roles of the API reach nothing of the schema, by its own catalog", async (project) => {
-  const things = await everything(project.owner);
-  assert.ok(things.length > 150, `${things.length} were found`);
-  await assertOutOfReach(project.owner, things);
-});
+sqlTest(
+  "the API roles have no access to the schemas, according to Postgres's catalog",
+  async (project) => {
+    const things = await everything(project.owner);
+    assert.ok(things.length > 150, `${things.length} were found`);
+    await assertOutOfReach(project.owner, things);
+  },
+);
 
-sqlTest("nor does a project that grants by default all that it makes", async ({ owner }) => {
-  const all = API_ROLES.join(", ");
-  for (const kind of ["tables", "sequences", "functions", "types", "schemas"]) {
-    await owner.unsafe(`alter default privileges grant all on ${kind} to ${all}`);
-  }
-  await migrate(owner);
-  await owner.unsafe(`
+sqlTest(
+  "the API roles have no access in a project with default grants on everything",
+  async ({ owner }) => {
+    const all = API_ROLES.join(", ");
+    for (const kind of ["tables", "sequences", "functions", "types", "schemas"]) {
+      await owner.unsafe(`alter default privileges grant all on ${kind} to ${all}`);
+    }
+    await migrate(owner);
+    await owner.unsafe(`
     create table holdfast.later (id bigint generated always as identity);
     create view holdfast.later_view as select * from holdfast_private.settings;
     create function holdfast.later_function() returns text language sql return 'later';
     create table holdfast_private.later (id bigint generated always as identity);
     create view holdfast_private.later_view as select * from holdfast_private.settings;
     create function holdfast_private.later_function() returns text language sql return 'later';`)
-    .simple();
-  await assertOutOfReach(owner, await everything(owner));
-}, { bare: true });
+      .simple();
+    await assertOutOfReach(owner, await everything(owner));
+  },
+  { unmigrated: true },
+);
 
-sqlTest("what comes later is not the worker's to read", async ({ owner, worker }) => {
+sqlTest("the worker cannot read objects created later", async ({ owner, worker }) => {
   for (const schema of ["holdfast", "holdfast_private"]) {
     await owner.unsafe(`
       create table ${schema}.later (id bigint generated always as identity);
@@ -84,12 +91,12 @@ sqlTest("what comes later is not the worker's to read", async ({ owner, worker }
   }
 });
 
-Deno.test("the schema is not among those that the API serves", async () => {
+Deno.test("the schema is not exposed through the API", async () => {
   const config = await Deno.readTextFile(new URL("config.toml", FOLDER));
   assert.doesNotMatch(config, /^\s*\[api\]|^\s*schemas\s*=/m);
 });
 
-sqlTest("the worker may call what the functions call, and no more", async ({ owner }) => {
+sqlTest("the worker may call exactly the functions that the code calls", async ({ owner }) => {
   const granted = await owner<{ name: string }[]>`
     select distinct proname as name from pg_proc
     where pronamespace in ('holdfast'::regnamespace, 'holdfast_private'::regnamespace)
@@ -98,18 +105,24 @@ sqlTest("the worker may call what the functions call, and no more", async ({ own
   assert.deepEqual(granted.map(({ name }) => name), called);
 });
 
-sqlTest("the worker is no one else, and no one else is the worker", async ({ owner }) => {
-  const [role] = await owner`
+sqlTest(
+  "the worker is a member of no role, and no role is a member of the worker",
+  async ({ owner }) => {
+    const [role] = await owner`
     select rolsuper, rolinherit, rolcreaterole, rolcreatedb, rolcanlogin, rolreplication, rolbypassrls
     from pg_roles where rolname = 'holdfast_worker'`;
-  assert.deepEqual(Object.values(role!).filter((may) => may), []);
-  const roles = await owner<{ member: string; of: string }[]>`
+    assert.deepEqual(Object.values(role!).filter((may) => may), []);
+    const roles = await owner<{ member: string; of: string }[]>`
     select distinct member::regrole::text, roleid::regrole::text as of from pg_auth_members
     where 'holdfast_worker'::regrole in (member, roleid)`;
-  assert.deepEqual(roles.map(({ member, of }) => [member, of]), [["postgres", "holdfast_worker"]]);
-});
+    assert.deepEqual(roles.map(({ member, of }) => [member, of]), [[
+      "postgres",
+      "holdfast_worker",
+    ]]);
+  },
+);
 
-sqlTest("the worker owns nothing, and makes nothing that stays", async ({ owner }) => {
+sqlTest("the worker owns nothing and creates nothing permanent", async ({ owner }) => {
   const owned = await owner`
     select classid::regclass, objid from pg_shdepend
     where refobjid = 'holdfast_worker'::regrole and deptype = 'o'`;
@@ -120,7 +133,7 @@ sqlTest("the worker owns nothing, and makes nothing that stays", async ({ owner 
   assert.deepEqual([...open], []);
 });
 
-sqlTest("the worker reads nothing anywhere but what everybody may", async (project) => {
+sqlTest("the worker reads only relations that every role may read", async (project) => {
   const { owner, worker } = project;
   const readable: string[] = [];
   for (const name of await allRelations(project)) {
@@ -137,7 +150,7 @@ sqlTest("the worker reads nothing anywhere but what everybody may", async (proje
 }, { ownServer: true });
 
 sqlTest(
-  "no function that runs as its owner looks names up where a caller says",
+  "security definer functions ignore the caller's search path",
   async ({ owner }) => {
     const loose = await owner`
     select oid::regprocedure::text as name from pg_proc
@@ -147,7 +160,7 @@ sqlTest(
   },
 );
 
-/** All relations of the database outside of Postgres's own schemas. */
+/** All relations of the database outside Postgres's own schemas. */
 async function allRelations({ owner }: SqlProject): Promise<string[]> {
   const rows = await owner<{ name: string }[]>`
     select format('%I.%I', relnamespace::regnamespace::text, relname) as name from pg_class

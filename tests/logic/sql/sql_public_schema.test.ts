@@ -3,7 +3,7 @@ import { raised, sqlTest } from "./support/project.ts";
 
 const DENIED = "42501";
 
-sqlTest("the worker has no use of what people call and read", async ({ worker }) => {
+sqlTest("the worker cannot use the functions and views for users", async ({ worker }) => {
   for (
     const use of [
       "holdfast.set('workers', '4')",
@@ -16,38 +16,41 @@ sqlTest("the worker has no use of what people call and read", async ({ worker })
   }
 });
 
-sqlTest("what people call and read is in schema holdfast, and little else", async ({ owner }) => {
-  const names = await owner<{ name: string }[]>`
+sqlTest(
+  "the schema holdfast has the functions and views for users and little else",
+  async ({ owner }) => {
+    const names = await owner<{ name: string }[]>`
     select relname::text as name from pg_class
       where relnamespace = 'holdfast'::regnamespace and relkind <> 'c'
     union all
     select proname::text from pg_proc where pronamespace = 'holdfast'::regnamespace
     order by 1`;
-  assert.deepEqual(names.map(({ name }) => name), [
-    "audit",
-    "backup_history",
-    "create_key",
-    "egress",
-    "estimate",
-    "failures",
-    "keys",
-    "revoke_key",
-    "runs",
-    "schedule",
-    "set",
-    "settings",
-    "snapshots",
-    "start_scheduled_backup",
-    "status",
-    "unschedule",
-  ]);
-  const tables = await owner`
+    assert.deepEqual(names.map(({ name }) => name), [
+      "audit",
+      "backup_history",
+      "create_key",
+      "egress",
+      "estimate",
+      "failures",
+      "keys",
+      "revoke_key",
+      "runs",
+      "schedule",
+      "set",
+      "settings",
+      "snapshots",
+      "start_scheduled_backup",
+      "status",
+      "unschedule",
+    ]);
+    const tables = await owner`
     select relname from pg_class where relnamespace = 'holdfast'::regnamespace and relkind = 'r'`;
-  assert.deepEqual([...tables], []);
-});
+    assert.deepEqual([...tables], []);
+  },
+);
 
 sqlTest(
-  "what people read shows no digest, and changes nothing by being read",
+  "the views for users show no digest, and reading them changes nothing",
   async ({ owner }) => {
     await owner`select holdfast.create_key('read', 'reader')`;
     const [key] = await owner`select * from holdfast.keys where name = 'reader'`;

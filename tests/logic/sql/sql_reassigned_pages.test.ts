@@ -1,4 +1,4 @@
-/** What of a restore's entries a worker may have put that fell, and what is a user's. */
+/** Compares objects that a crashed worker may have restored with objects that users created. */
 import assert from "node:assert/strict";
 import { runBackup } from "./support/backup.ts";
 import { Objects } from "./support/objects.ts";
@@ -8,8 +8,8 @@ import { RestoreWorker } from "./support/restore_worker.ts";
 
 const NAMES = ["a", "b", "c"];
 
-/** A backup of three files that are gone by now. */
-async function given(project: SqlProject): Promise<Objects> {
+/** A backup of three files that were deleted since. */
+async function createDeleted(project: SqlProject): Promise<Objects> {
   const objects = new Objects(project.owner);
   await objects.createBucket("files");
   for (const name of NAMES) await objects.upload("files", name, { text: name });
@@ -18,20 +18,20 @@ async function given(project: SqlProject): Promise<Objects> {
   return objects;
 }
 
-/** Puts a file as a restore does, or whoever has a service key. */
+/** Puts a file as a restore does, or any client with a service key. */
 async function put({ owner }: SqlProject, objects: Objects, name: string): Promise<void> {
   await objects.upload("files", name, { text: name });
   await owner`update storage.objects set owner = null, owner_id = null where name = ${name}`;
 }
 
-async function givenBefore(sqlWorker: RestoreWorker): Promise<string[]> {
+async function assignedBefore(sqlWorker: RestoreWorker): Promise<string[]> {
   return (await sqlWorker.page()).filter((entry) => entry.reassigned).map(({ name }) => name);
 }
 
 sqlTest(
-  "what is made while a restore runs is its own only where a worker was given it",
+  "an object created during a restore belongs to the restore only if a worker had its page",
   async (project) => {
-    const objects = await given(project);
+    const objects = await createDeleted(project);
     const sqlWorker = await RestoreWorker.begin(project);
     await put(project, objects, "a");
     const [first] = await sqlWorker.page();
@@ -42,34 +42,37 @@ sqlTest(
 );
 
 sqlTest(
-  "what a committed page did not begin is given as if for the first time",
+  "entries that a committed page did not begin are assigned as if for the first time",
   async (project) => {
-    await given(project);
+    await createDeleted(project);
     const sqlWorker = await RestoreWorker.begin(project);
-    assert.deepEqual(await givenBefore(sqlWorker), []);
+    assert.deepEqual(await assignedBefore(sqlWorker), []);
     await sqlWorker.commitNothing("a");
-    assert.deepEqual(await givenBefore(await RestoreWorker.next(project)), []);
+    assert.deepEqual(await assignedBefore(await RestoreWorker.next(project)), []);
   },
 );
 
 sqlTest(
-  "what a fallen worker was given stays so, whatever another commits of it",
+  "entries assigned to a crashed worker stay marked after another worker's partial commit",
   async (project) => {
-    await given(project);
+    await createDeleted(project);
     await (await RestoreWorker.begin(project)).page();
     const sqlWorker = await RestoreWorker.next(project);
-    assert.deepEqual(await givenBefore(sqlWorker), NAMES);
+    assert.deepEqual(await assignedBefore(sqlWorker), NAMES);
     await sqlWorker.commitNothing("a");
-    assert.deepEqual(await givenBefore(sqlWorker), ["b", "c"]);
+    assert.deepEqual(await assignedBefore(sqlWorker), ["b", "c"]);
   },
 );
 
 sqlTest(
-  "a worker that gets its lost lease again may have put what it was given",
+  "a worker that regains its lost lease may have put its assigned entries",
   async (project) => {
-    await given(project);
+    await createDeleted(project);
     const sqlWorker = await RestoreWorker.begin(project);
     await sqlWorker.page();
-    assert.deepEqual(await givenBefore(await RestoreWorker.next(project, sqlWorker.owner)), NAMES);
+    assert.deepEqual(
+      await assignedBefore(await RestoreWorker.next(project, sqlWorker.owner)),
+      NAMES,
+    );
   },
 );

@@ -7,7 +7,7 @@ import { Repository } from "./support/repository.ts";
 
 const WINDOW_ROWS = 3;
 
-sqlTest("what a restore would do is the same, counted in one step or in many", async (project) => {
+sqlTest("a restore plan has the same counts in one step and in many", async (project) => {
   const snapshot = await changedSince(project);
   const whole = await plan(project, snapshot);
   const { missing_policies: _, ...report } = whole.report;
@@ -34,27 +34,33 @@ sqlTest("what a restore would do is the same, counted in one step or in many", a
   assert.ok(many.steps > 20, `${many.steps} steps`);
 });
 
-sqlTest("the first hundred names that would be overwritten are told, in order", async (project) => {
-  const objects = new Objects(project.owner);
-  await objects.createBucket("files");
-  const names = Array.from({ length: 120 }, (_, each) => `${1000 + each}`);
-  for (const name of names) await objects.upload("files", name);
-  await runBackup(project, new Repository());
-  for (const name of names) await objects.upload("files", name, { text: "other" });
-  for (const { report } of [await plan(project), await plan(project, "latest", 7)]) {
-    assert.equal(report.to_compare, 120);
-    assert.deepEqual(report.would_overwrite, names.slice(0, 100).map((name) => `files/${name}`));
-  }
-});
+sqlTest(
+  "the first hundred names that a restore would overwrite are listed in order",
+  async (project) => {
+    const objects = new Objects(project.owner);
+    await objects.createBucket("files");
+    const names = Array.from({ length: 120 }, (_, each) => `${1000 + each}`);
+    for (const name of names) await objects.upload("files", name);
+    await runBackup(project, new Repository());
+    for (const name of names) await objects.upload("files", name, { text: "other" });
+    for (const { report } of [await plan(project), await plan(project, "latest", 7)]) {
+      assert.equal(report.to_compare, 120);
+      assert.deepEqual(report.would_overwrite, names.slice(0, 100).map((name) => `files/${name}`));
+    }
+  },
+);
 
-sqlTest("a repository that holds nothing is counted, too", async (project) => {
+sqlTest("a restore plan of an empty repository counts nothing", async (project) => {
   await runBackup(project, new Repository());
   const { report } = await plan(project);
   assert.deepEqual([report.objects, report.bytes, report.to_restore], [0, 0, 0]);
   assert.deepEqual(report.would_overwrite, []);
 });
 
-/** Backs up 35 objects and one that can't be had, and changes the project since; answers the snapshot. */
+/**
+ * Backs up 35 objects and one unavailable object, then changes the project. Returns the snapshot's
+ * id.
+ */
 async function changedSince(project: SqlProject): Promise<string> {
   const objects = new Objects(project.owner);
   const repository = new Repository();
@@ -87,7 +93,7 @@ function numbers(count: number): string[] {
   return Array.from({ length: count }, (_, each) => String(each).padStart(2, "0"));
 }
 
-/** The report of a dry run, and how many steps it was counted in: one window each, if a size is given. */
+/** The report of a dry run and its number of steps. Each step reads one window if a size is set. */
 async function plan({ owner, worker }: SqlProject, snapshot = "latest", windowRows?: number) {
   const [{ run }] = await worker`
     select holdfast_private.start_restore(${

@@ -5,7 +5,7 @@ import { Objects } from "./support/objects.ts";
 import { type SqlProject, sqlTest } from "./support/project.ts";
 import { Repository } from "./support/repository.ts";
 
-/** Names between which the database's order and the order of bytes differ. */
+/** Names whose order in the database differs from their byte order. */
 const NAMES = [
   "!",
   "-",
@@ -26,13 +26,14 @@ const NAMES = [
 ];
 
 for (const windowRows of [1, 2, 3, 7, 50_000]) {
-  sqlTest(`windows of ${windowRows} rows meet every name once`, async (project) => {
+  sqlTest(`windows of ${windowRows} rows scan every name once`, async (project) => {
     const { objects, repository } = await filled(project);
     const options = { windowRows, maxItems: 2 };
     const first = await runBackup(project, repository, options);
     assert.deepEqual(first.scanned, NAMES.map((name) => `photos/${name}`));
 
-    // Half of them go, some are new: both sides have runs of names that the other lacks.
+    // Half of the objects are deleted and some are new: both sides have ranges that the other
+    // lacks.
     for (const name of NAMES.slice(3, 11)) await objects.remove("photos", name);
     const added = ["10a", "10b", "10c", "zz", "日日"];
     for (const name of added) await objects.upload("photos", name);
@@ -47,7 +48,7 @@ for (const windowRows of [1, 2, 3, 7, 50_000]) {
   });
 }
 
-sqlTest("a window's commit covers no name that was not looked at", async (project) => {
+sqlTest("a window's commit covers only names that were compared", async (project) => {
   const { objects, repository } = await filled(project);
   await runBackup(project, repository);
   await objects.upload("photos", "2", { text: "other" });
@@ -55,7 +56,7 @@ sqlTest("a window's commit covers no name that was not looked at", async (projec
   const { sqlWorker, lease } = await atScan(project, repository);
   const page = await sqlWorker.page(lease, 1);
   assert.equal(page.to, "2");
-  // Gone after the page was read: past its end, so it is for the next page to find.
+  // It is deleted after the page was read and sorts past its end. The next page finds it.
   await objects.remove("photos", "A");
   await sqlWorker.commit(lease, page.items.map(copied), "2");
   assert.deepEqual(await missing(project), []);
@@ -75,7 +76,7 @@ sqlTest("a window without a difference is committed by the page itself", async (
   assert.deepEqual(position, { from: "10\u0001" });
 });
 
-sqlTest("a page that was not committed is handed out again", async (project) => {
+sqlTest("a page that was not committed is assigned again", async (project) => {
   const { objects, repository } = await filled(project);
   const { sqlWorker, lease } = await atScan(project, repository);
   const page = await sqlWorker.page(lease, 3);
@@ -86,13 +87,13 @@ sqlTest("a page that was not committed is handed out again", async (project) => 
   assert.deepEqual(again.items.slice(1), page.items.slice(1));
 });
 
-sqlTest("a project without a bucket gets a snapshot of nothing", async (project) => {
+sqlTest("a project without a bucket gets an empty snapshot", async (project) => {
   const { snapshot } = await runBackup(project, new Repository());
   assert.deepEqual(snapshot?.parts, []);
   assert.equal(snapshot?.totals.objects, 0);
 });
 
-sqlTest("a page reads its window, not the bucket", async (project) => {
+sqlTest("a page reads its window, not the whole bucket", async (project) => {
   const { objects, repository } = await filled(project, 3000);
   await runBackup(project, repository);
   await project.admin`analyze storage.objects, holdfast_private.entries`;
@@ -121,7 +122,7 @@ sqlTest("a page reads its window, not the bucket", async (project) => {
   }
 });
 
-sqlTest("a run goes on from where it was left", async (project) => {
+sqlTest("a run continues from its last commit", async (project) => {
   const { repository } = await filled(project);
   let pages = 0;
   const left = await runBackup(project, repository, { maxItems: 2, stopBefore: () => pages++ > 0 });
@@ -152,7 +153,7 @@ async function atScan(project: SqlProject, repository: Repository) {
   return { sqlWorker, lease };
 }
 
-/** How many rows of storage.objects were read so far, by an index or without. */
+/** Number of rows of storage.objects read so far, with an index or without. */
 async function rowsRead(project: SqlProject): Promise<number> {
   await project.worker`select pg_stat_force_next_flush()`;
   const [row] = await project.admin<{ read: number }[]>`

@@ -7,7 +7,7 @@ const URL = "https://abcdefghijklmnopqrst.supabase.co";
 const MINUTE_MS = 60_000;
 
 sqlTest(
-  "scheduling makes three jobs of the owner's, and again changes the time",
+  "scheduling creates three jobs of the owner, and scheduling again changes the time",
   async (project) => {
     const said = await schedule(project, "0 2 * * *", URL);
     assert.match(
@@ -27,7 +27,7 @@ sqlTest(
   },
 );
 
-sqlTest("without a URL the exact call is shown, and no job is made", async (project) => {
+sqlTest("without a URL the error shows the exact call, and no job is created", async (project) => {
   const error = await raised(schedule(project, "0 2 * * *"));
   assert.deepEqual([error.code, error.message], ["HF000", "project_url_missing"]);
   assert.equal(
@@ -37,7 +37,7 @@ sqlTest("without a URL the exact call is shown, and no job is made", async (proj
   assert.deepEqual(await jobs(project), []);
 });
 
-sqlTest("a project's URL has no path, and another replaces it", async (project) => {
+sqlTest("a project's URL has no path, and a new URL replaces it", async (project) => {
   for (
     const url of [
       "",
@@ -67,7 +67,7 @@ sqlTest("a project's URL has no path, and another replaces it", async (project) 
   }
 });
 
-sqlTest("what never comes or is no schedule is refused, and the old one stays", async (project) => {
+sqlTest("an invalid or impossible schedule is refused, and the old one stays", async (project) => {
   await schedule(project, "0 2 * * *", URL);
   const before = await jobs(project);
   for (
@@ -99,7 +99,7 @@ sqlTest("what never comes or is no schedule is refused, and the old one stays", 
   assert.deepEqual(await jobs(project), before);
 });
 
-sqlTest("unscheduling removes what is there", async (project) => {
+sqlTest("unscheduling removes existing jobs", async (project) => {
   assert.equal(await unschedule(project), "Nothing was scheduled.");
   await schedule(project, "0 2 * * *", URL);
   await project.owner`select cron.schedule('mine', '0 1 * * *', 'select 1')`;
@@ -116,7 +116,7 @@ sqlTest("unscheduling removes what is there", async (project) => {
   ]);
 });
 
-sqlTest("both are told in the audit", async (project) => {
+sqlTest("scheduling and unscheduling are recorded in the audit log", async (project) => {
   await schedule(project, "0 2 * * *", URL);
   await unschedule(project);
   const rows = await project.owner`
@@ -167,7 +167,7 @@ sqlTest("the next time is the first minute at which cron would run", async ({ ow
       assert.ok(schedule.kind === "minutes");
       assert.ok(schedule.isDue(next), `${each} is not due at ${next.toISOString()}`);
       assert.equal(next.getTime() % MINUTE_MS, 0);
-      // No minute before it is due; of a long wait only the first and last days are looked at.
+      // No earlier minute matches. For a long wait, only the first and last days are checked.
       const first = Math.floor(from.getTime() / MINUTE_MS) + 1;
       const minutes = (next.getTime() / MINUTE_MS) - first;
       for (let minute = 0; minute < minutes; minute++) {
@@ -180,7 +180,7 @@ sqlTest("the next time is the first minute at which cron would run", async ({ ow
   );
 });
 
-sqlTest("nicknames and rare days are known", async ({ owner }) => {
+sqlTest("nicknames and rare days are supported", async ({ owner }) => {
   const from = "2026-11-21T04:50:30Z";
   const known: [string, string | null][] = [
     ["@hourly", "2026-11-21T05:00:00.000Z"],

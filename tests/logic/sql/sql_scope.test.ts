@@ -4,11 +4,11 @@ import type { Connection } from "../../../stack/postgres/connection.ts";
 import { isInScope, matchesGlob, type ScopeSettings } from "./support/glob.ts";
 import { sqlTest } from "./support/project.ts";
 
-/** Everything that a regular expression could take for more than itself, and a few letters. */
+/** All special characters of regular expressions and a few letters. */
 const CHARACTERS = [..."ab/*?.+^$(){}|[]\\-_!, \n'\"%é日😀"];
 const text = (maxLength: number) =>
   fc.array(fc.constantFrom(...CHARACTERS), { maxLength }).map((characters) => characters.join(""));
-/** Names with few letters, so that globs made from as few often match. */
+/** Names of few letters, so that globs of the same letters match often. */
 const name = fc.oneof(
   text(8),
   fc.array(fc.constantFrom("a", "b", "/"), { maxLength: 8 }).map((each) => each.join("")),
@@ -19,7 +19,7 @@ const glob = fc.oneof(
     .map((each) => each.join("")),
 );
 
-sqlTest("globs mean what the settings say", async ({ owner }) => {
+sqlTest("globs match as the settings document", async ({ owner }) => {
   const known: [string, string, boolean][] = [
     ["**", "photos/any/thing", true],
     ["photos/*", "photos/a.jpg", true],
@@ -44,7 +44,7 @@ sqlTest("globs mean what the settings say", async ({ owner }) => {
   assert.deepEqual(known.map(([each, path]) => matchesGlob(each, path)), answers);
 });
 
-sqlTest("a glob matches what the reference matches", async ({ owner }) => {
+sqlTest("a glob matches the same paths as the reference implementation", async ({ owner }) => {
   const pairs = fc.array(fc.record({ glob, path: name }), { minLength: 50, maxLength: 100 });
   let matched = 0;
   await fc.assert(
@@ -58,7 +58,7 @@ sqlTest("a glob matches what the reference matches", async ({ owner }) => {
   assert.ok(matched > 100, `only ${matched} pairs matched: the test tells little`);
 });
 
-sqlTest("an object is in scope where the reference says so", async ({ owner }) => {
+sqlTest("an object is in scope if the reference implementation includes it", async ({ owner }) => {
   const bucketIds = [
     "a",
     "a.b",

@@ -8,7 +8,7 @@ import { Repository } from "./support/repository.ts";
 
 const NAMES = ["A", "B/1", "B/2", "a", "b", "Z", "_", "é", "e", "É"];
 
-sqlTest("listings are written in pages, by bytes, each line once", async (project) => {
+sqlTest("listings are written in pages limited by bytes, each line once", async (project) => {
   const { objects, repository } = await filled(project.owner);
   const { snapshot } = await runBackup(project, repository, { maxLines: 3 });
   assert.ok(snapshot);
@@ -30,7 +30,7 @@ sqlTest("listings are written in pages, by bytes, each line once", async (projec
   repository.read(second.snapshot);
 });
 
-sqlTest("what an abandoned run copied is listed by the next", async (project) => {
+sqlTest("objects that an abandoned run copied are listed by the next run", async (project) => {
   const { objects, repository } = await filled(project.owner);
   const first = await runBackup(project, repository);
   await objects.upload("photos", "A", { text: "changed" });
@@ -41,7 +41,7 @@ sqlTest("what an abandoned run copied is listed by the next", async (project) =>
   });
   await project.worker`select holdfast_private.cancel_run(${left.run})`;
 
-  // The same name twice: what the abandoned run opened was in no snapshot and is closed again.
+  // The name was listed twice. The abandoned run's entry was in no snapshot and is closed again.
   await objects.remove("photos", "new");
   await objects.upload("photos", "A", { text: "changed again" });
   const next = await runBackup(project, repository);
@@ -60,7 +60,7 @@ sqlTest("what an abandoned run copied is listed by the next", async (project) =>
 });
 
 sqlTest(
-  "an object removed by an abandoned run and back since is listed as put",
+  "an object that an abandoned run removed and that exists again is listed as put",
   async (project) => {
     const { objects, repository } = await filled(project.owner);
     await runBackup(project, repository);
@@ -80,7 +80,7 @@ sqlTest(
   },
 );
 
-sqlTest("a sealing run can't be cancelled, and its bytes stay as frozen", async (project) => {
+sqlTest("a sealing run cannot be cancelled, and its document stays as frozen", async (project) => {
   const { repository } = await filled(project.owner);
   const left = await runBackup(project, repository, {
     stopBefore: (lease) => lease.stage === "seal",
@@ -96,7 +96,7 @@ sqlTest("a sealing run can't be cancelled, and its bytes stay as frozen", async 
   assert.equal(lease.frozen, '{"frozen": true}');
 });
 
-sqlTest("a full listing is written once the changes grow too many", async (project) => {
+sqlTest("a full listing is written when the changes exceed their limit", async (project) => {
   const { objects, repository } = await filled(project.owner);
   let last = (await runBackup(project, repository)).snapshot;
   for (let round = 0; round < 30; round++) {
@@ -111,7 +111,7 @@ sqlTest("a full listing is written once the changes grow too many", async (proje
   assert.equal(repository.read(last).size, NAMES.length);
 });
 
-sqlTest("totals and state tell what could not be had", async (project) => {
+sqlTest("totals and state report objects that failed", async (project) => {
   const { objects, repository } = await filled(project.owner);
   await runBackup(project, repository);
   await objects.upload("photos", "A", { text: "stale from now on" });
@@ -139,7 +139,7 @@ sqlTest("totals and state tell what could not be had", async (project) => {
     totals: partial.snapshot.totals,
   });
 
-  // What failed and is gone now keeps no snapshot partial.
+  // A failed object that was deleted since does not make the snapshot partial.
   await objects.remove("photos", "lost");
   const next = await runBackup(project, repository);
   assert.equal(next.snapshot?.state, "complete");
@@ -147,7 +147,7 @@ sqlTest("totals and state tell what could not be had", async (project) => {
   repository.read(next.snapshot);
 });
 
-sqlTest("what the source can't give counts apart from what it could", async (project) => {
+sqlTest("unavailable objects are counted separately from failed ones", async (project) => {
   const { objects, repository } = await filled(project.owner);
   for (const name of ["missing", "refused"]) await objects.upload("photos", name);
   const { snapshot } = await runBackup(project, repository, {
@@ -162,7 +162,7 @@ sqlTest("what the source can't give counts apart from what it could", async (pro
   assert.deepEqual([snapshot.totals.unavailable, snapshot.totals.failed], [1, 1]);
   repository.read(snapshot);
 
-  // Nothing was added or removed: only why has changed.
+  // No object was added or removed. Only the reason has changed.
   await project.owner`update holdfast_private.failures set next_at = now() + interval '1 day'`;
   await project.owner`update holdfast_private.failures set class = 'unavailable'`;
   const next = await runBackup(project, repository);
@@ -173,25 +173,28 @@ sqlTest("what the source can't give counts apart from what it could", async (pro
   repository.read(next.snapshot);
 });
 
-sqlTest("totals follow every kind of change from snapshot to snapshot", async (project) => {
-  const { objects, repository } = await filled(project.owner);
-  await runBackup(project, repository);
-  const changes: (() => Promise<unknown>)[] = [
-    () => objects.upload("photos", "A", { text: "longer than it was" }),
-    () => objects.move("photos", "B/1", "photos", "moved"),
-    () => objects.move("photos", "moved", "photos", "and again"),
-    () => objects.remove("photos", "and again"),
-    () => objects.setUserMetadata("photos", "A", { n: "1" }),
-    () => Promise.resolve(),
-    () => project.owner`select holdfast.set('exclude', '["photos/e"]')`,
-  ];
-  for (const change of changes) {
-    await change();
-    const { snapshot } = await runBackup(project, repository);
-    assert.ok(snapshot);
-    repository.read(snapshot);
-  }
-});
+sqlTest(
+  "totals are correct after every kind of change from snapshot to snapshot",
+  async (project) => {
+    const { objects, repository } = await filled(project.owner);
+    await runBackup(project, repository);
+    const changes: (() => Promise<unknown>)[] = [
+      () => objects.upload("photos", "A", { text: "longer than it was" }),
+      () => objects.move("photos", "B/1", "photos", "moved"),
+      () => objects.move("photos", "moved", "photos", "and again"),
+      () => objects.remove("photos", "and again"),
+      () => objects.setUserMetadata("photos", "A", { n: "1" }),
+      () => Promise.resolve(),
+      () => project.owner`select holdfast.set('exclude', '["photos/e"]')`,
+    ];
+    for (const change of changes) {
+      await change();
+      const { snapshot } = await runBackup(project, repository);
+      assert.ok(snapshot);
+      repository.read(snapshot);
+    }
+  },
+);
 
 sqlTest("a listing of changes is the same by sequence and by name", async (project) => {
   const { objects, repository } = await filled(project.owner);

@@ -6,7 +6,7 @@ import { Repository } from "./support/repository.ts";
 
 const URL = "https://project.example.com";
 
-/** A worker at work on a scan: its connection waits for no lock. */
+/** A worker in a scan. Its connection does not wait for locks. */
 async function atWork(project: SqlProject) {
   await project.owner`select holdfast.schedule('0 2 * * *', ${URL})`;
   await new Objects(project.owner).createBucket("files");
@@ -24,7 +24,7 @@ async function atWork(project: SqlProject) {
 }
 
 for (const job of ["tick", "housekeeping"]) {
-  sqlTest(`a worker goes on while the ${job} has not committed`, async (project) => {
+  sqlTest(`a worker continues while the ${job} has not committed`, async (project) => {
     const { sqlWorker, lease } = await atWork(project);
     await project.admin.begin(async (sql) => {
       await sql`set local role postgres`;
@@ -39,7 +39,7 @@ for (const job of ["tick", "housekeeping"]) {
   });
 }
 
-sqlTest("a paused run is resumed by the tick as ever", async (project) => {
+sqlTest("the tick resumes a paused run", async (project) => {
   await atWork(project);
   await project.owner`
     update holdfast_private.runs set paused_until = now() + interval '1 hour', paused_code = 'paused_by_limit'`;
@@ -50,7 +50,7 @@ sqlTest("a paused run is resumed by the tick as ever", async (project) => {
 });
 
 sqlTest(
-  "the tick does no housekeeping, and housekeeping prunes at the full hour",
+  "the tick does no housekeeping, and housekeeping prunes at each full hour",
   async (project) => {
     await atWork(project);
     const [{ tick }] = await project.owner`select holdfast_private.tick() as tick`;

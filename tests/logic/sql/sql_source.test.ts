@@ -6,7 +6,7 @@ import { Repository } from "./support/repository.ts";
 
 const NAMES = ["1", "a", "aa", "b"];
 
-sqlTest("only a version or what a restore puts back makes a difference", async (project) => {
+sqlTest("only the version or a restored column makes a difference", async (project) => {
   const { repository } = await filled(project);
   await runBackup(project, repository);
   await project.owner`update storage.objects set last_accessed_at = now()`;
@@ -24,7 +24,7 @@ sqlTest("only a version or what a restore puts back makes a difference", async (
 });
 
 sqlTest(
-  "rows of old projects, without a version, are told apart by their bytes",
+  "rows of old projects without a version are compared by their bytes",
   async (project) => {
     const { repository } = await filled(project);
     await project.owner`update storage.objects set version = null`;
@@ -36,16 +36,19 @@ sqlTest(
   },
 );
 
-sqlTest("rows that Storage is about to version are scanned while they live", async (project) => {
-  const { repository } = await filled(project);
-  await runBackup(project, repository);
-  await project.admin`update storage.objects set archived_at = now() where name = 'a'`;
-  await project.admin`update storage.objects set is_delete_marker = true where name = 'b'`;
-  const { snapshot } = await runBackup(project, repository);
-  assert.equal(snapshot?.totals.objects, NAMES.length - 2);
-});
+sqlTest(
+  "rows with prepared versioning columns are scanned while they are current",
+  async (project) => {
+    const { repository } = await filled(project);
+    await runBackup(project, repository);
+    await project.admin`update storage.objects set archived_at = now() where name = 'a'`;
+    await project.admin`update storage.objects set is_delete_marker = true where name = 'b'`;
+    const { snapshot } = await runBackup(project, repository);
+    assert.equal(snapshot?.totals.objects, NAMES.length - 2);
+  },
+);
 
-sqlTest("nothing of Holdfast holds a column of Storage's", async ({ owner }) => {
+sqlTest("no object of Holdfast depends on a column of Storage", async ({ owner }) => {
   const held = await owner`
     select distinct pg_describe_object(d.classid, d.objid, d.objsubid) as what
     from pg_depend d join pg_class c on d.refclassid = 'pg_class'::regclass and d.refobjid = c.oid
@@ -57,51 +60,57 @@ sqlTest("nothing of Holdfast holds a column of Storage's", async ({ owner }) => 
   assert.deepEqual([...held], []);
 });
 
-/** What an upgrade of Storage, or an older one, makes of the table while Holdfast is there. */
+/**
+ * Changes of the table by a Storage upgrade, or columns of an older Storage, while Holdfast is
+ * installed.
+ */
 const OTHER_TABLES: Record<string, string> = {
-  "of last year, without versioning":
+  "of an older Storage, without versioning":
     "drop column archived_at, drop column is_delete_marker, drop column is_versioned",
-  "of years ago, without user metadata and owners by text":
+  "of a very old Storage, without user metadata and owner_id":
     `drop column user_metadata, drop column owner_id, drop column path_tokens,
      drop column archived_at, drop column is_delete_marker, drop column is_versioned`,
-  "of tomorrow, without the owner that is deprecated": "drop column owner, drop column path_tokens",
-  "of tomorrow, with other types and columns":
+  "of a future Storage, without the deprecated owner": "drop column owner, drop column path_tokens",
+  "of a future Storage, with other types and columns":
     `alter column version type uuid using version::uuid, alter column owner_id type varchar(200),
      add level integer, add tags jsonb not null default '{}', add lock_until timestamptz`,
 };
 
 for (const [what, change] of Object.entries(OTHER_TABLES)) {
-  sqlTest(`a table ${what} is made under Holdfast, and read`, async (project) => {
-    const { objects, repository } = await filled(project);
-    await runBackup(project, repository);
-    await project.admin.unsafe(`alter table storage.objects ${change}`);
-    // What is gone from the rows is gone; nothing is gone of the bytes.
-    const after = await runBackup(project, repository);
-    assert.equal(after.snapshot?.totals.objects, NAMES.length);
-    assert.deepEqual((await runBackup(project, repository)).scanned, []);
-    const [{ blobs }] = await project
-      .owner`select count(*)::int as blobs from holdfast_private.blobs`;
-    assert.equal(blobs, NAMES.length);
-    await objects.remove("photos", "a");
-    const last = await runBackup(project, repository);
-    assert.equal(last.snapshot?.totals.objects, NAMES.length - 1);
+  sqlTest(
+    `a table ${what} is read although Holdfast was installed before the change`,
+    async (project) => {
+      const { objects, repository } = await filled(project);
+      await runBackup(project, repository);
+      await project.admin.unsafe(`alter table storage.objects ${change}`);
+      // Only metadata of the rows is lost. All bytes are backed up.
+      const after = await runBackup(project, repository);
+      assert.equal(after.snapshot?.totals.objects, NAMES.length);
+      assert.deepEqual((await runBackup(project, repository)).scanned, []);
+      const [{ blobs }] = await project
+        .owner`select count(*)::int as blobs from holdfast_private.blobs`;
+      assert.equal(blobs, NAMES.length);
+      await objects.remove("photos", "a");
+      const last = await runBackup(project, repository);
+      assert.equal(last.snapshot?.totals.objects, NAMES.length - 1);
 
-    const [row] = await project
-      .owner`select bucket_id, name, version::text from storage.objects limit 1`;
-    const metadata = { owner_id: "somebody", type: "a/b", created_at: "2020-01-01T00:00:00Z" };
-    await project.owner`
+      const [row] = await project
+        .owner`select bucket_id, name, version::text from storage.objects limit 1`;
+      const metadata = { owner_id: "somebody", type: "a/b", created_at: "2020-01-01T00:00:00Z" };
+      await project.owner`
       select holdfast_private.patch_objects(${
-      project.owner.json([{ ...row, restored_version: row!.version, metadata }])
-    })`;
-    const [patched] = await project.owner`
+        project.owner.json([{ ...row, restored_version: row!.version, metadata }])
+      })`;
+      const [patched] = await project.owner`
       select created_at, metadata ->> 'mimetype' as type from storage.objects where name = ${
-      row!.name
-    }`;
-    assert.deepEqual({ ...patched }, { created_at: new Date(metadata.created_at), type: "a/b" });
-  });
+        row!.name
+      }`;
+      assert.deepEqual({ ...patched }, { created_at: new Date(metadata.created_at), type: "a/b" });
+    },
+  );
 }
 
-sqlTest("a very old row, which has no version, is patched like any other", async (project) => {
+sqlTest("a very old row without a version is patched like any other", async (project) => {
   const { objects } = await filled(project);
   await objects.remove("photos", "b");
   await project.owner`update storage.objects set version = null`;
@@ -120,10 +129,10 @@ sqlTest("a very old row, which has no version, is patched like any other", async
   ]);
 });
 
-sqlTest("a Storage that gets its versioning columns is read with them", async (project) => {
+sqlTest("the versioning columns of a Storage upgrade are read", async (project) => {
   const { repository } = await filled(project);
   await project.admin.unsafe(
-    `alter table storage.objects ${OTHER_TABLES["of last year, without versioning"]}`,
+    `alter table storage.objects ${OTHER_TABLES["of an older Storage, without versioning"]}`,
   );
   await runBackup(project, repository);
   await project.admin`alter table storage.objects add archived_at timestamptz,
@@ -134,7 +143,7 @@ sqlTest("a Storage that gets its versioning columns is read with them", async (p
 });
 
 sqlTest(
-  "of the versions that Storage keeps of a name the one that lives is scanned",
+  "the scan reads the current version if Storage keeps several versions of a name",
   async (project) => {
     const { repository } = await filled(project);
     await project.admin.unsafe("drop index storage.bucketid_objname");
@@ -150,7 +159,7 @@ sqlTest(
   },
 );
 
-sqlTest("analytics buckets and Holdfast's own are not scanned", async (project) => {
+sqlTest("analytics buckets and Holdfast's own buckets are not scanned", async (project) => {
   const { objects, repository } = await filled(project);
   const scratch = `holdfast-scratch-${crypto.randomUUID()}`;
   await objects.createBucket(scratch);
@@ -162,7 +171,7 @@ sqlTest("analytics buckets and Holdfast's own are not scanned", async (project) 
   assert.deepEqual(snapshot.buckets.map((bucket) => bucket.id), ["photos"]);
 });
 
-/** One change of each column that a restore puts back, and what it must not be mistaken for. */
+/** One change of each restored column, with a similar value that must count as different. */
 const CHANGES: Record<string, string> = {
   "a type": `metadata = metadata || '{"mimetype": "image/png"}'`,
   "no type": `metadata = metadata - 'mimetype'`,
@@ -180,7 +189,7 @@ const CHANGES: Record<string, string> = {
   "a text of it": `user_metadata = '{"n": "1"}'`,
 };
 
-sqlTest("a change of any one column that a restore puts back is seen, once", async (project) => {
+sqlTest("a change of any one restored column is detected once", async (project) => {
   const { repository } = await filled(project);
   await runBackup(project, repository);
   for (const [what, change] of Object.entries(CHANGES)) {
@@ -193,7 +202,7 @@ sqlTest("a change of any one column that a restore puts back is seen, once", asy
       where name = 'a' and removed_in is null`;
     assert.ok(same, what);
   }
-  // What JSON has as null, a restore puts back as none.
+  // A restore replaces JSON null with no value.
   await project.owner`update storage.objects set user_metadata = null where name = 'a'`;
   await runBackup(project, repository);
   await project.owner`update storage.objects set user_metadata = 'null' where name = 'a'`;
@@ -204,7 +213,7 @@ sqlTest("a change of any one column that a restore puts back is seen, once", asy
   assert.deepEqual((await runBackup(project, repository)).scanned, ["photos/a"]);
 });
 
-sqlTest("an entry says what its row says, however odd", async (project) => {
+sqlTest("an entry has exactly its row's values", async (project) => {
   const { repository } = await filled(project);
   await project.owner`update storage.objects set created_at = 'infinity' where name = 'a'`;
   await project.owner`update storage.objects set user_metadata = null, owner_id = null,

@@ -4,11 +4,11 @@ import { Objects } from "./support/objects.ts";
 import { sqlTest } from "./support/project.ts";
 import { Repository } from "./support/repository.ts";
 
-/** A loop over both tables would look at tens of millions of pairs, for a long time. */
+/** A nested loop over both tables compares tens of millions of pairs and takes very long. */
 const OBJECTS = 8_000;
 
 sqlTest(
-  "tables that were just filled, without statistics, are scanned in one pass",
+  "newly filled tables without statistics are scanned in one pass",
   async (project) => {
     const { admin, worker, owner } = project;
     for (const table of ["storage.objects", "holdfast_private.entries"]) {

@@ -7,13 +7,13 @@ import { Repository } from "./support/repository.ts";
 
 const URL = "https://project.example.com";
 
-sqlTest("before anything it says so, in one row", async (project) => {
+sqlTest("without a backup, the status is one row that reports this", async (project) => {
   const { verdict, ...rest } = await status(project);
   assert.equal(verdict, "no backup yet");
   assert.deepEqual(new Set(Object.values(rest)), new Set([null]));
 });
 
-sqlTest("a first backup is shown with its progress", async (project) => {
+sqlTest("the status of a first backup has its progress", async (project) => {
   await filled(project);
   const [{ run }] = await project.worker`select holdfast_private.start_backup('test') as run`;
   assert.equal((await status(project)).verdict, "running the first backup");
@@ -33,27 +33,30 @@ sqlTest("a first backup is shown with its progress", async (project) => {
   assert.ok(now.running_since instanceof Date);
 });
 
-sqlTest("a protected project shows what its last snapshot holds", async (project) => {
-  await filled(project);
-  await schedule(project);
-  const { snapshot } = await runBackup(project, new Repository(), {
-    act: (item) => item.name === "a" ? failed(item, "unavailable") : copied(item),
-  });
-  const now = await status(project);
-  assert.equal(now.verdict, "protected");
-  assert.deepEqual(
-    [now.last_snapshot, now.last_snapshot_state, now.objects, now.bytes, now.unavailable],
-    [snapshot?.id, "complete", "3", "2", "1"],
-  );
-  assert.deepEqual([now.failed, now.stale, now.assumed], ["0", "0", "0"]);
-  assert.deepEqual([now.running, now.error], [null, null]);
-  assert.match(now.last_snapshot_age, /^00:00:/);
-  assert.equal(now.schedule, "0 2 * * *");
-  assert.equal(now.next_backup_at.getUTCHours(), 2);
-  assert.ok(now.next_backup_at > new Date());
-});
+sqlTest(
+  "the status of a protected project has the totals of its last snapshot",
+  async (project) => {
+    await filled(project);
+    await schedule(project);
+    const { snapshot } = await runBackup(project, new Repository(), {
+      act: (item) => item.name === "a" ? failed(item, "unavailable") : copied(item),
+    });
+    const now = await status(project);
+    assert.equal(now.verdict, "protected");
+    assert.deepEqual(
+      [now.last_snapshot, now.last_snapshot_state, now.objects, now.bytes, now.unavailable],
+      [snapshot?.id, "complete", "3", "2", "1"],
+    );
+    assert.deepEqual([now.failed, now.stale, now.assumed], ["0", "0", "0"]);
+    assert.deepEqual([now.running, now.error], [null, null]);
+    assert.match(now.last_snapshot_age, /^00:00:/);
+    assert.equal(now.schedule, "0 2 * * *");
+    assert.equal(now.next_backup_at.getUTCHours(), 2);
+    assert.ok(now.next_backup_at > new Date());
+  },
+);
 
-sqlTest("what stands in the way is said in words", async (project) => {
+sqlTest("the status describes each problem in words", async (project) => {
   await filled(project);
   const repository = new Repository();
   const verdict = async () => (await status(project)).verdict;
@@ -104,9 +107,9 @@ sqlTest("an error is shown until a backup succeeds", async (project) => {
   await fail();
   const last = await status(project);
   assert.equal(last.verdict, "last backup failed: It went wrong.");
-  assert.equal(last.objects, "3", "what is held is still shown");
+  assert.equal(last.objects, "3", "the last snapshot is still shown");
 
-  // Cancelling is nobody's failure.
+  // Cancelling is not a failure.
   await runBackup(project, repository);
   await project.worker`select holdfast_private.start_backup('test')`;
   await project
@@ -114,7 +117,7 @@ sqlTest("an error is shown until a backup succeeds", async (project) => {
   assert.equal((await status(project)).verdict, "protected");
 });
 
-sqlTest("a backup that did not come is overdue, by the schedule or by the age", async (project) => {
+sqlTest("a missing backup is overdue by the schedule or by the age", async (project) => {
   await filled(project);
   await schedule(project, "0 2 * * *");
   await runBackup(project, new Repository());
@@ -131,11 +134,11 @@ sqlTest("a backup that did not come is overdue, by the schedule or by the age", 
   await project.owner`select holdfast.set('maximum_age_hours', '18')`;
   assert.equal((await status(project)).verdict, "overdue");
   await project.worker`select holdfast_private.start_backup('test')`;
-  assert.notEqual((await status(project)).verdict, "overdue", "it is on its way");
+  assert.notEqual((await status(project)).verdict, "overdue", "the backup is running");
 });
 
 sqlTest(
-  "a backup that is paused or gets nowhere is overdue, one that commits is not",
+  "a backup that is paused or makes no progress is overdue; one that commits is not",
   async (project) => {
     await filled(project);
     await schedule(project, "0 2 * * *");
@@ -146,7 +149,7 @@ sqlTest(
     const pause = (time: string) =>
       project.owner`
       select holdfast_private.pause_run(${run}, (date_trunc('second', now()) + ${time}::interval)::timestamptz, 'paused_by_limit', ${message})`;
-    assert.equal(await verdict(), "protected", "it is on its way");
+    assert.equal(await verdict(), "protected", "the backup is running");
     await pause("20 days");
     const { paused_until } = await status(project);
     assert.equal(
@@ -155,7 +158,7 @@ sqlTest(
     );
 
     await project.owner`select holdfast_private.resume_run(${run})`;
-    assert.equal(await verdict(), "protected", "it goes on");
+    assert.equal(await verdict(), "protected", "the backup continues");
     await project.owner`
     update holdfast_private.runs set started_at = now() - interval '2 hours', resumed_at = date_trunc('second', now()) - interval '61 minutes'`;
     await project.owner`
@@ -188,7 +191,7 @@ sqlTest(
   },
 );
 
-/** A backup that has begun where the last snapshot is two days old. */
+/** A running backup. The last snapshot is two days old. */
 async function overdueBackup(project: SqlProject, repository: Repository) {
   await runBackup(project, repository);
   await project.owner`
@@ -196,46 +199,49 @@ async function overdueBackup(project: SqlProject, repository: Repository) {
   return await runBackup(project, repository, { stopBefore: () => true });
 }
 
-/** A time of whole milliseconds as Holdfast writes it. */
+/** A time with milliseconds in Holdfast's format. */
 function utc(at: Date): string {
   return at.toISOString().replace("Z", "000Z");
 }
 
-sqlTest("backup_history has a row a backup, newest first, ready for a chart", async (project) => {
-  const objects = await filled(project);
-  const repository = new Repository();
-  const first = await runBackup(project, repository);
-  await objects.move("files", "b", "files", "moved");
-  await objects.remove("files", "c");
-  const second = await runBackup(project, repository);
-  await project.owner`
+sqlTest(
+  "backup_history has a row for each backup, newest first, ready for a chart",
+  async (project) => {
+    const objects = await filled(project);
+    const repository = new Repository();
+    const first = await runBackup(project, repository);
+    await objects.move("files", "b", "files", "moved");
+    await objects.remove("files", "c");
+    const second = await runBackup(project, repository);
+    await project.owner`
     update holdfast_private.cursors set counters = '{"objects_copied": 2, "bytes_copied": 7, "s3_requests": 3,
       "objects_metadata": 1, "objects_held": 1, "storage_requests": 4}'
     where run = ${first.run} and stage = 'objects'`;
-  await project.owner`
+    await project.owner`
     update holdfast_private.runs set started_at = '2026-11-20T23:59:59Z', ended_at = '2026-11-21T00:01:01.25Z'
     where id = ${first.run}`;
-  const [newer, older, ...more] = await project
-    .owner`select *, day::text from holdfast.backup_history`;
-  assert.deepEqual(more, []);
-  assert.deepEqual([newer.snapshot, newer.moved, newer.removed, newer.objects], [
-    second.snapshot?.id,
-    "1",
-    "1",
-    "2",
-  ]);
-  assert.deepEqual([older.day, older.state, older.snapshot, older.snapshot_state], [
-    "2026-11-20",
-    "succeeded",
-    first.snapshot?.id,
-    "complete",
-  ]);
-  assert.deepEqual(
-    [older.seconds, older.copied, older.bytes_copied, older.metadata, older.moved, older.failed],
-    ["62.3", "2", "7", "2", "0", "0"],
-  );
-  assert.deepEqual([older.storage_requests, older.s3_requests, older.bytes], ["4", "3", "3"]);
-});
+    const [newer, older, ...more] = await project
+      .owner`select *, day::text from holdfast.backup_history`;
+    assert.deepEqual(more, []);
+    assert.deepEqual([newer.snapshot, newer.moved, newer.removed, newer.objects], [
+      second.snapshot?.id,
+      "1",
+      "1",
+      "2",
+    ]);
+    assert.deepEqual([older.day, older.state, older.snapshot, older.snapshot_state], [
+      "2026-11-20",
+      "succeeded",
+      first.snapshot?.id,
+      "complete",
+    ]);
+    assert.deepEqual(
+      [older.seconds, older.copied, older.bytes_copied, older.metadata, older.moved, older.failed],
+      ["62.3", "2", "7", "2", "0", "0"],
+    );
+    assert.deepEqual([older.storage_requests, older.s3_requests, older.bytes], ["4", "3", "3"]);
+  },
+);
 
 async function filled({ owner }: SqlProject) {
   const objects = new Objects(owner);

@@ -8,7 +8,7 @@ import { Repository } from "./support/repository.ts";
 const OBJECTS = 10;
 const MAX_ROWS = 3;
 
-/** A project whose objects are held, each of them twice. */
+/** A project with stored objects. Each object has two entries. */
 async function held(project: SqlProject) {
   const objects = new Objects(project.owner);
   const repository = new Repository();
@@ -20,11 +20,11 @@ async function held(project: SqlProject) {
   return { objects, repository };
 }
 
-/** A lease of an import of the repository that backups went to. */
+/** A lease of an import of the backups' repository. */
 async function importing({ owner, worker }: SqlProject) {
   await worker`select holdfast_private.start_import('test')`;
   const sqlWorker = crypto.randomUUID();
-  // As the owner: a worker knows its own function's name.
+  // Runs as the owner. A worker knows only its own function's name.
   const [{ lease }] = await owner`
     select holdfast_private.lease_cursor(${sqlWorker},
       holdfast_private.function_of('import'), null, 0) as lease`;
@@ -61,32 +61,35 @@ async function openNames({ owner }: SqlProject): Promise<string[]> {
   return rows.map(({ name }) => name);
 }
 
-sqlTest("what a full listing lacks is closed in steps, each of so many rows", async (project) => {
-  await held(project);
-  const run = await importing(project);
-  let steps = 0;
-  let before = 0;
-  for (let done = false; !done; steps++) {
-    done = await run.close(ALL);
-    const closed = (await closedNames(project)).length;
-    assert.ok(closed - before <= MAX_ROWS, `${closed - before} were closed in a step`);
-    before = closed;
-  }
-  // Of each name there are two entries, of which one was open.
-  assert.equal(steps, Math.floor(2 * OBJECTS / MAX_ROWS) + 1);
-  assert.equal(before, OBJECTS);
-  assert.deepEqual(await openNames(project), []);
-});
+sqlTest(
+  "entries that a full listing lacks are closed in steps of a limited number of rows",
+  async (project) => {
+    await held(project);
+    const run = await importing(project);
+    let steps = 0;
+    let before = 0;
+    for (let done = false; !done; steps++) {
+      done = await run.close(ALL);
+      const closed = (await closedNames(project)).length;
+      assert.ok(closed - before <= MAX_ROWS, `${closed - before} were closed in a step`);
+      before = closed;
+    }
+    // Each name has two entries, of which one was open.
+    assert.equal(steps, Math.floor(2 * OBJECTS / MAX_ROWS) + 1);
+    assert.equal(before, OBJECTS);
+    assert.deepEqual(await openNames(project), []);
+  },
+);
 
 sqlTest(
-  "a page closes what it covers and no more, and the next one begins anew",
+  "a page closes only what it covers, and the next page starts anew",
   async (project) => {
     await held(project);
     const run = await importing(project);
     const first = { after_bucket: "", after_name: "", to_bucket: "files", to_name: "3" };
     while (!await run.close(first));
     assert.deepEqual(await closedNames(project), ["0", "1", "2", "3"]);
-    assert.equal(await run.close(first), true, "that was all, asked again");
+    assert.equal(await run.close(first), true, "a repeated call finds nothing");
     await run.page({ sequence: 9, part: 0, lines: 1, bucket_id: "files", name: "3" });
     const second = { after_bucket: "files", after_name: "3", to_bucket: "files", to_name: "5" };
     while (!await run.close(second));
@@ -95,7 +98,7 @@ sqlTest(
   },
 );
 
-sqlTest("what was never sealed is forgotten before the first is closed", async (project) => {
+sqlTest("unsealed work is discarded before the first entry is closed", async (project) => {
   const { objects, repository } = await held(project);
   await objects.upload("files", "unsealed", { text: "new" });
   const left = await runBackup(project, repository, {
@@ -111,7 +114,7 @@ sqlTest("what was never sealed is forgotten before the first is closed", async (
   assert.equal((await closedNames(project)).length, OBJECTS);
 });
 
-sqlTest("totals are counted page by page, and are those of the catalog", async (project) => {
+sqlTest("totals are counted page by page and match the catalog", async (project) => {
   const objects = new Objects(project.owner);
   const repository = new Repository();
   await objects.createBucket("files");

@@ -26,7 +26,7 @@ sqlTest("a scheduled backup posts a slice with the worker key", async (project) 
   });
 });
 
-sqlTest("the tick posts a slice for each free worker that has a cursor", async (project) => {
+sqlTest("the tick posts one slice for each free worker that has a cursor", async (project) => {
   await schedule(project);
   await project.owner`select holdfast.set('workers', '3')`;
   const { sqlWorker } = await atScan(project, 5);
@@ -41,21 +41,21 @@ sqlTest("the tick posts a slice for each free worker that has a cursor", async (
   assert.deepEqual(await tick(project), { posted: 1 });
 });
 
-sqlTest("no more slices are posted than there are cursors", async (project) => {
+sqlTest("the number of posted slices never exceeds the number of cursors", async (project) => {
   await schedule(project);
   await project.owner`select holdfast.set('workers', '5')`;
   await atScan(project, 2);
   assert.deepEqual(await tick(project), { posted: 2 });
 });
 
-sqlTest("without a URL the tick posts nothing and raises nothing", async (project) => {
+sqlTest("without a URL the tick posts nothing and raises no error", async (project) => {
   await schedule(project);
   await project.owner`delete from vault.secrets where name = 'holdfast_project_url'`;
   await project.owner`select holdfast.start_scheduled_backup()`;
   assert.deepEqual(await tick(project), { posted: 0 });
 });
 
-sqlTest("a run without a commit for six hours ends, whatever was leased", async (project) => {
+sqlTest("a run without a commit for six hours ends, also with active leases", async (project) => {
   await schedule(project);
   const { run, sqlWorker } = await atScan(project, 2);
   const lease = await sqlWorker.lease();
@@ -72,7 +72,7 @@ sqlTest("a run without a commit for six hours ends, whatever was leased", async 
   assert.equal((await raised(sqlWorker.heartbeat(lease))).message, "lease_lost");
 });
 
-sqlTest("a run that commits is not stuck, however old it is", async (project) => {
+sqlTest("a run that commits is not stuck, independent of its age", async (project) => {
   await schedule(project);
   const { run, sqlWorker } = await atScan(project, 2);
   await age(project, run, "3 days");
@@ -82,7 +82,7 @@ sqlTest("a run that commits is not stuck, however old it is", async (project) =>
   assert.equal((await tick(project)).stuck, undefined);
 });
 
-sqlTest("a backup that came due during another run starts once that has ended", async (project) => {
+sqlTest("a backup that came due during another run starts after that run", async (project) => {
   await schedule(project);
   const repository = new Repository();
   const [{ run }] = await project.worker`select holdfast_private.start_backup('somebody') as run`;
@@ -91,7 +91,7 @@ sqlTest("a backup that came due during another run starts once that has ended", 
   const since = await waiting(project);
   assert.match(since ?? "", /^\d{4}-.*Z$/);
   await project.owner`select holdfast.start_scheduled_backup()`;
-  assert.equal(await waiting(project), since, "it waits since the first time");
+  assert.equal(await waiting(project), since, "the wait starts at the first time");
   assert.equal((await tick(project)).started, undefined);
 
   await continueBackup(project, repository, run);
@@ -106,7 +106,7 @@ sqlTest("a backup that came due during another run starts once that has ended", 
   assert.deepEqual(await tick(project), { posted: 0 });
 });
 
-sqlTest("a snapshot older than the set age makes the tick start a backup", async (project) => {
+sqlTest("if the snapshot exceeds the maximum age, the tick starts a backup", async (project) => {
   await schedule(project);
   const repository = new Repository();
   assert.deepEqual(await tick(project), { posted: 0 }, "no age is set");
@@ -121,12 +121,12 @@ sqlTest("a snapshot older than the set age makes the tick start a backup", async
   assert.deepEqual(await tick(project), { posted: 0 });
   await snapshotAge("31 hours");
   await lastTry("50 minutes");
-  assert.deepEqual(await tick(project), { posted: 0 }, "it was tried within the hour");
+  assert.deepEqual(await tick(project), { posted: 0 }, "the last attempt was within the hour");
   await lastTry("70 minutes");
   assert.notEqual((await tick(project)).started, undefined);
 });
 
-sqlTest("a wrong age starts nothing and stops nothing", async (project) => {
+sqlTest("an invalid maximum age starts no backup and stops none", async (project) => {
   await schedule(project);
   for (const age of ['"soon"', "-1", "{}", "[]", '"12"', "1e9"]) {
     await project.owner`select holdfast.set('maximum_age_hours', ${age}::text::jsonb)`;
@@ -134,7 +134,7 @@ sqlTest("a wrong age starts nothing and stops nothing", async (project) => {
   }
 });
 
-sqlTest("a start that is refused takes no post back", async (project) => {
+sqlTest("a refused start does not cancel posts", async (project) => {
   await schedule(project);
   await project.owner`select holdfast.set('maximum_age_hours', '1')`;
   await project.admin`alter role postgres nobypassrls`;
@@ -145,23 +145,26 @@ sqlTest("a start that is refused takes no post back", async (project) => {
   }
 }, { ownServer: true });
 
-sqlTest("pg_cron's records of Holdfast's own jobs go after a week, no others", async (project) => {
-  await schedule(project);
-  await project.admin`
+sqlTest(
+  "records of Holdfast's own pg_cron jobs are deleted after a week, and no others",
+  async (project) => {
+    await schedule(project);
+    await project.admin`
     insert into cron.job_run_details (jobid, database, username, command, status, start_time, end_time)
     select 1, current_database(), 'postgres', command, 'succeeded', now() - age, now() - age
     from unnest(array['select holdfast_private.tick()', 'select holdfast_private.housekeeping()',
         'select holdfast.start_scheduled_backup()', 'select 1']) as command,
       unnest(array[interval '6 days', interval '8 days']) as age`;
-  const [{ pruned }] = await project.owner`select holdfast_private.prune_job_runs() as pruned`;
-  assert.equal(pruned, 3);
-  const left = await project.admin`
+    const [{ pruned }] = await project.owner`select holdfast_private.prune_job_runs() as pruned`;
+    assert.equal(pruned, 3);
+    const left = await project.admin`
     select command from cron.job_run_details where end_time < now() - interval '7 days'`;
-  assert.deepEqual(left.map((row) => row.command), ["select 1"]);
-  await project.admin`revoke delete on cron.job_run_details from postgres, public`;
-  const [{ refused }] = await project.owner`select holdfast_private.prune_job_runs() as refused`;
-  assert.equal(refused, null);
-});
+    assert.deepEqual(left.map((row) => row.command), ["select 1"]);
+    await project.admin`revoke delete on cron.job_run_details from postgres, public`;
+    const [{ refused }] = await project.owner`select holdfast_private.prune_job_runs() as refused`;
+    assert.equal(refused, null);
+  },
+);
 
 async function schedule({ owner }: SqlProject) {
   await owner`select holdfast.schedule('0 2 * * *', ${URL})`;
@@ -174,14 +177,14 @@ interface TickSummary {
   refused?: string;
 }
 
-/** What a tick did. */
+/** The result of a tick. */
 async function tick({ owner }: SqlProject): Promise<TickSummary> {
   const [{ summary }] = await owner<{ summary: TickSummary }[]>`
     select holdfast_private.tick() as summary`;
   return summary;
 }
 
-/** A run whose scan begins, with a cursor for each of so many buckets. */
+/** A run at the start of its scan, with a cursor for each of the buckets. */
 async function atScan(project: SqlProject, buckets: number) {
   const objects = new Objects(project.owner);
   for (let bucket = 0; bucket < buckets; bucket++) await objects.createBucket(`bucket-${bucket}`);

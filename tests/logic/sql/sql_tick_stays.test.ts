@@ -12,7 +12,7 @@ const unschedule: Step = (sql) => sql`select holdfast.unschedule()`;
 const schedule: Step = (sql) => sql`select holdfast.schedule('0 2 * * *', ${URL})`;
 
 sqlTest(
-  "a tick that finds nothing to do leaves a run that starts meanwhile its tick",
+  "a tick without work keeps the tick of a run that starts meanwhile",
   async (project) => {
     await idle(project);
     await whileUncommitted(project, start, tick);
@@ -20,11 +20,11 @@ sqlTest(
     await project
       .owner`select holdfast_private.cancel_run(id) from holdfast_private.runs where state = 'running'`;
     await tick(project.owner);
-    assert.ok(!await hasTick(project), "no tick is ever dropped: nothing is tested");
+    assert.ok(!await hasTick(project), "the tick was not unscheduled: nothing is tested");
   },
 );
 
-sqlTest("a run that starts while the tick drops itself has a tick", async (project) => {
+sqlTest("a run that starts while the tick unschedules itself has a tick", async (project) => {
   await idle(project);
   await whileUncommitted(project, tick, start);
   assert.ok(await hasTick(project));
@@ -46,9 +46,9 @@ for (
 
 for (const [first, second] of [[schedule, tick], [tick, schedule]] as const) {
   sqlTest(
-    `a schedule keeps its tick, made ${
+    `a schedule created ${
       first === tick ? "after" : "before"
-    } a tick that drops itself`,
+    } a tick that unschedules itself keeps its tick`,
     async (project) => {
       await idle(project);
       await whileUncommitted(project, first, second);
@@ -57,7 +57,7 @@ for (const [first, second] of [[schedule, tick], [tick, schedule]] as const) {
   );
 }
 
-sqlTest("a backup that begins to wait while the other run ends has a tick", async (project) => {
+sqlTest("a backup that starts to wait while the other run ends has a tick", async (project) => {
   await project.owner`select holdfast_private.start_backup('test')`;
   await project.admin.begin(async (waiting) => {
     const [{ id }] = await waiting`select holdfast_private.start_or_wait('schedule') as id`;
@@ -69,25 +69,27 @@ sqlTest("a backup that begins to wait while the other run ends has a tick", asyn
   assert.ok(await hasTick(project));
 });
 
-/** A project in which nothing runs and nothing is scheduled, before the tick finds that out. */
+/** A project without a run or a schedule. The tick has not detected this yet. */
 async function idle({ owner }: SqlProject): Promise<void> {
   await start(owner);
   await owner`select holdfast_private.cancel_run(id) from holdfast_private.runs where state = 'running'`;
 }
 
-/** Lets the second step begin when the first is done and not committed; it may wait for it. */
+/**
+ * Starts the second step before the first one commits. The second step may wait for that commit.
+ */
 async function whileUncommitted(project: SqlProject, first: Step, second: Step): Promise<void> {
   let later: Promise<unknown> | undefined;
   let done = false;
   await project.admin.begin(async (sql) => {
     await first(sql);
     later = second(project.owner).then(() => done = true);
-    await eventually("the second step", async () => done || await somebodyWaits(sql));
+    await eventually("the second step", async () => done || await hasLockWaiter(sql));
   });
   await later;
 }
 
-async function somebodyWaits(sql: postgres.ISql): Promise<boolean> {
+async function hasLockWaiter(sql: postgres.ISql): Promise<boolean> {
   const waiting = await sql`
     select from pg_locks l where not l.granted
       and l.pid in (select pid from pg_stat_activity where datname = current_database())`;
@@ -97,6 +99,6 @@ async function somebodyWaits(sql: postgres.ISql): Promise<boolean> {
 async function hasTick({ owner }: SqlProject): Promise<boolean> {
   const rows = await owner`
     select jobname from cron.job where jobname in ('holdfast tick', 'holdfast housekeeping')`;
-  assert.ok(rows.length !== 1, "the tick and housekeeping come and go together");
+  assert.ok(rows.length !== 1, "the tick and housekeeping are scheduled together");
   return rows.length > 0;
 }

@@ -7,36 +7,39 @@ import { Repository } from "./support/repository.ts";
 
 const SHA256 = "ab".repeat(32);
 
-sqlTest("the scan passes a large object; its parts are each recorded once", async (project) => {
-  const { sqlWorker, repository, lease } = await atUpload(project);
-  await begin(sqlWorker, lease, "first");
-  await part(sqlWorker, lease, 1);
-  await part(sqlWorker, lease, 2);
-  // The answer to a commit was lost: the same part is sent again.
-  await part(sqlWorker, lease, 2);
-  await sqlWorker.release(lease);
+sqlTest(
+  "the scan skips a large object, and each of its parts is recorded once",
+  async (project) => {
+    const { sqlWorker, repository, lease } = await atUpload(project);
+    await begin(sqlWorker, lease, "first");
+    await part(sqlWorker, lease, 1);
+    await part(sqlWorker, lease, 2);
+    // The response to a commit was lost. The same part is recorded again.
+    await part(sqlWorker, lease, 2);
+    await sqlWorker.release(lease);
 
-  const other = new SqlWorker(project.worker);
-  const again = await leased(other);
-  assert.deepEqual([again.stage, again.cursor], ["upload", lease.cursor]);
-  const state = await uploadState(other, again);
-  assert.equal(state.upload_id, "first");
-  assert.deepEqual(state.parts.map((each) => each.number), [1, 2]);
-  const item = state.object;
-  await done(other, again, {
-    ...item,
-    stored: { key: state.key, size: 20, sha256: SHA256, part_size: 8 },
-  });
-  const { snapshot } = await continueBackup(project, repository, again.run);
-  assert.ok(snapshot);
-  const line = repository.read(snapshot).get("files/large");
-  assert.deepEqual([line?.key, line?.version], ["data/large", item.version]);
-  const [{ left }] = await project
-    .owner`select count(*)::int as left from holdfast_private.uploads`;
-  assert.equal(left, 0);
-});
+    const other = new SqlWorker(project.worker);
+    const again = await leased(other);
+    assert.deepEqual([again.stage, again.cursor], ["upload", lease.cursor]);
+    const state = await uploadState(other, again);
+    assert.equal(state.upload_id, "first");
+    assert.deepEqual(state.parts.map((each) => each.number), [1, 2]);
+    const item = state.object;
+    await done(other, again, {
+      ...item,
+      stored: { key: state.key, size: 20, sha256: SHA256, part_size: 8 },
+    });
+    const { snapshot } = await continueBackup(project, repository, again.run);
+    assert.ok(snapshot);
+    const line = repository.read(snapshot).get("files/large");
+    assert.deepEqual([line?.key, line?.version], ["data/large", item.version]);
+    const [{ left }] = await project
+      .owner`select count(*)::int as left from holdfast_private.uploads`;
+    assert.equal(left, 0);
+  },
+);
 
-sqlTest("an upload that begins anew forgets the parts of the one before", async (project) => {
+sqlTest("an upload that restarts discards the parts of the previous one", async (project) => {
   const { sqlWorker, lease } = await atUpload(project);
   await begin(sqlWorker, lease, "first");
   await part(sqlWorker, lease, 1);
@@ -53,7 +56,7 @@ sqlTest("an upload that begins anew forgets the parts of the one before", async 
   );
 });
 
-sqlTest("a worker that lost its upload can write no part of it", async (project) => {
+sqlTest("a worker that lost its upload cannot record a part of it", async (project) => {
   const { sqlWorker, lease } = await atUpload(project);
   await begin(sqlWorker, lease, "first");
   await project.owner`update holdfast_private.cursors set lease_expires_at = now()
@@ -62,7 +65,7 @@ sqlTest("a worker that lost its upload can write no part of it", async (project)
   const { object } = { object: {} as Item };
   for (
     const write of [
-      () => begin(sqlWorker, lease, "late"),
+      () => begin(sqlWorker, lease, "after_lease_lost"),
       () => part(sqlWorker, lease, 1),
       () => done(sqlWorker, lease, failed(object, "failed")),
     ]
@@ -71,7 +74,7 @@ sqlTest("a worker that lost its upload can write no part of it", async (project)
   }
 });
 
-sqlTest("an upload whose object is gone ends without a result", async (project) => {
+sqlTest("an upload whose object was deleted ends without a result", async (project) => {
   const { sqlWorker, repository, lease } = await atUpload(project);
   await new Objects(project.owner).remove("files", "large");
   await done(sqlWorker, lease, null);
@@ -79,7 +82,7 @@ sqlTest("an upload whose object is gone ends without a result", async (project) 
   assert.equal(snapshot?.totals.objects, 1);
 });
 
-sqlTest("an upload that failed keeps count of the runs that tried", async (project) => {
+sqlTest("a failed upload counts the runs that tried it", async (project) => {
   const first = await atUpload(project);
   for (let attempt = 1; attempt <= 3; attempt++) {
     const { sqlWorker, lease, repository } = attempt === 1
@@ -94,7 +97,7 @@ sqlTest("an upload that failed keeps count of the runs that tried", async (proje
   }
 });
 
-sqlTest("the stage after the scan waits for the uploads that it began", async (project) => {
+sqlTest("the stage after the scan waits for the scan's uploads", async (project) => {
   const { sqlWorker, lease } = await atUpload(project);
   await done(sqlWorker, lease, failed((await uploadState(sqlWorker, lease)).object, "failed"));
   const stages = await project.owner`
@@ -107,7 +110,7 @@ sqlTest("the stage after the scan waits for the uploads that it began", async (p
   ]);
 });
 
-/** A run whose only work left is the upload of one large object. */
+/** A run whose only remaining work is the upload of one large object. */
 async function atUpload(project: SqlProject) {
   const objects = new Objects(project.owner);
   await objects.createBucket("files");

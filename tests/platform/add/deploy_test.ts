@@ -6,14 +6,14 @@ import { REPOSITORY, Scene, writeTree } from "./support.ts";
 
 const PROJECT_REF = "abcdefghijklmnopqrst";
 
-/** What `functions deploy` uploaded for one function. */
+/** The upload of `functions deploy` for one function. */
 interface Upload {
   metadata: Record<string, unknown>;
   /** Paths below the folder that holds `supabase`. */
   files: string[];
 }
 
-/** Takes the place of Supabase's Management API, as far as deploy and secrets need it. */
+/** A fake of Supabase's Management API with the routes that deploy and secrets use. */
 function startManagementApi() {
   const uploads = new Map<string, Upload>();
   const secrets: Record<string, string> = {};
@@ -39,7 +39,7 @@ function startManagementApi() {
   return { url, uploads, secrets, [Symbol.asyncDispose]: () => server.shutdown() };
 }
 
-/** The local modules that a function's entry point reaches, below `root`. */
+/** The local modules that a function's entry point imports, below `root`. */
 async function localModules(root: string, entry: string): Promise<string[]> {
   const { stdout } = await new Deno.Command(Deno.execPath(), {
     args: ["info", "--json", "--no-lock", "--node-modules-dir=none", join(root, entry)],
@@ -54,7 +54,7 @@ async function localModules(root: string, entry: string): Promise<string[]> {
     .map((specifier) => decodeURIComponent(specifier.slice(prefix.length)));
 }
 
-Deno.test("the CLI deploys what add installed: every module, deno.json, no JWT check", async () => {
+Deno.test("the CLI deploys the installed functions with every module, deno.json and no JWT check", async () => {
   await using scene = await Scene.create();
   await using api = startManagementApi();
   const { status, errors } = await scene.add([scene.project, "--yes"], { checkout: REPOSITORY });
@@ -90,7 +90,7 @@ Deno.test("the CLI deploys what add installed: every module, deno.json, no JWT c
   }
 });
 
-Deno.test("without names the CLI deploys the same three, and not what they share", async () => {
+Deno.test("without names the CLI deploys the same three functions, and not the shared module", async () => {
   await using scene = await Scene.create();
   await using api = startManagementApi();
   await scene.add([scene.project, "--yes"], { checkout: REPOSITORY });
@@ -118,7 +118,7 @@ Deno.test("without names the CLI deploys the same three, and not what they share
   ]);
 });
 
-Deno.test("an installed copy serves: it starts, and refuses who has no key", async () => {
+Deno.test("an installed copy starts and refuses requests without a key", async () => {
   await using scene = await Scene.create();
   await scene.add([scene.project, "--yes"], { checkout: REPOSITORY });
   await using stack = await connectStack();

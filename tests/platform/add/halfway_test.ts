@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { fileWriter, type Writer } from "../../../cli/add/apply.ts";
 import { NOW, Scene, type Tree } from "./support.ts";
 
-/** Does the first writes, and then fails as a full disk does. */
+/** Performs the first `count` writes, then fails as a full disk does. */
 function failingAfter(writes: number): Writer {
   let left = writes;
   const failOr =
@@ -14,7 +14,7 @@ function failingAfter(writes: number): Writer {
   return { replace: failOr(fileWriter.replace), remove: failOr(fileWriter.remove) };
 }
 
-/** Without the times, which depend on when each part landed. */
+/** The files without their times, which depend on when each file was written. */
 function timeless(tree: Tree): Tree {
   const entries = Object.entries(tree).map(([path, text]) =>
     [path, text].map((part) => part.replace(/\b20[23]\d{11}/g, "TIME"))
@@ -30,7 +30,7 @@ const RELEASE = {
   "migrations/20260202000001_holdfast_and_more.sql": "create table holdfast.and_more ();\n",
 };
 
-Deno.test("wherever it fails, the same command completes what is left", async () => {
+Deno.test("after a failure at any write, the same command completes the installation", async () => {
   for (const upgrade of [false, true]) {
     await using whole = await Scene.create();
     await whole.install();
@@ -49,7 +49,7 @@ Deno.test("wherever it fails, the same command completes what is left", async ()
       if (cut.status === 0) break;
       failures++;
       assert.match(cut.errors, /could not be written: No space left on device\.\n.*same command/);
-      // A teammate's migration may come in between.
+      // A teammate may add a migration meanwhile.
       const later = new Date(NOW.getTime() + 3600_000);
       const completed = await scene.add([scene.project, "--yes"], { now: later });
       assert.equal(completed.status, 0, completed.errors);
@@ -64,7 +64,7 @@ Deno.test("wherever it fails, the same command completes what is left", async ()
   }
 });
 
-Deno.test("what changed while the user was asked is not written over", async () => {
+Deno.test("a file that changes during the user's confirmation is not overwritten", async () => {
   await using scene = await Scene.create();
   const config = join(scene.project, "supabase/config.toml");
   const theirs = 'project_id = "changed meanwhile"\n';

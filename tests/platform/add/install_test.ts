@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { CONFIG, INSTALLED, NOW, REPOSITORY, Scene } from "./support.ts";
 
-/** A project that has been worked on for years, with some times in the future and odd files. */
+/** A project with years of migrations, some with times in the future, and unusual files. */
 const OWN_MIGRATIONS = Object.fromEntries([
   ...Array.from({ length: 37 }, (_, index) => [
     `supabase/migrations/2023${String(index + 1).padStart(10, "0")}_change_${index}.sql`,
@@ -17,7 +17,7 @@ const OWN_MIGRATIONS = Object.fromEntries([
   ["supabase/seed.sql", "select 2;\n"],
 ]);
 
-Deno.test("into an empty project all goes, and only what ships", async () => {
+Deno.test("an empty project gets exactly the shipped files", async () => {
   await using scene = await Scene.create();
   const { output } = await scene.install();
   const files = await scene.files();
@@ -29,7 +29,7 @@ Deno.test("into an empty project all goes, and only what ships", async () => {
   assert.match(output, /New files \(9\):/);
 });
 
-Deno.test("a project with 40 migrations keeps every byte; new times come after its newest", async () => {
+Deno.test("a project with 40 migrations keeps every byte; new migrations get later times", async () => {
   await using scene = await Scene.create(OWN_MIGRATIONS);
   const before = await scene.files();
   assert.equal(
@@ -53,7 +53,7 @@ Deno.test("a project with 40 migrations keeps every byte; new times come after i
   assert.deepEqual(await scene.files(), after);
 });
 
-Deno.test("the supabase folder itself may be given, and a path relative to the caller's", async () => {
+Deno.test("the supabase folder itself is accepted, and a path relative to the caller's folder", async () => {
   await using scene = await Scene.create();
   assert.equal((await scene.add(["my app/supabase", "--yes"])).status, 0);
   const files = await scene.files();
@@ -61,7 +61,7 @@ Deno.test("the supabase folder itself may be given, and a path relative to the c
   assert.match((await scene.add(["my app", "--yes"])).output, /nothing to change/);
 });
 
-Deno.test("--dry-run shows the same and writes nothing", async () => {
+Deno.test("--dry-run prints the same plan and writes nothing", async () => {
   await using scene = await Scene.create();
   const before = await scene.files();
   const shown = await scene.add([scene.project, "--dry-run"]);
@@ -70,10 +70,10 @@ Deno.test("--dry-run shows the same and writes nothing", async () => {
   assert.deepEqual(await scene.files(), before);
   const { output } = await scene.install();
   const plan = shown.output.split("Dry run")[0]!;
-  assert.ok(output.startsWith(plan), "what is written is what was shown");
+  assert.ok(output.startsWith(plan), "the written files match the plan");
 });
 
-Deno.test("on a terminal it asks: no writes nothing, yes writes", async () => {
+Deno.test("on a terminal it asks: `no` writes nothing, and `yes` writes", async () => {
   await using scene = await Scene.create();
   const before = await scene.files();
   const declined = await scene.add([scene.project], { answer: () => false });
@@ -84,12 +84,12 @@ Deno.test("on a terminal it asks: no writes nothing, yes writes", async () => {
   assert.ok("holdfast.lock.json" in await scene.files());
 });
 
-Deno.test("without a terminal it needs --yes", async () => {
+Deno.test("without a terminal it requires --yes", async () => {
   await using scene = await Scene.create();
   await scene.refused([scene.project], /no terminal[^]*--yes/, 2);
 });
 
-Deno.test("it ends with the commands that come next", async () => {
+Deno.test("the output ends with the next commands", async () => {
   await using scene = await Scene.create();
   const { output } = await scene.install();
   const commands = [
@@ -106,22 +106,22 @@ Deno.test("it ends with the commands that come next", async () => {
   }
 });
 
-Deno.test("config.toml with CR LF keeps it, and the CLI reads the result", async () => {
+Deno.test("config.toml with CR LF keeps its line endings, and the CLI reads the result", async () => {
   await using scene = await Scene.create({
     "supabase/config.toml": CONFIG.replaceAll("\n", "\r\n"),
   });
   await scene.install();
   const config = (await scene.files())["config.toml"]!;
   assert.ok(config.startsWith(CONFIG.replaceAll("\n", "\r\n")));
-  assert.equal(config.replaceAll("\r\n", "").includes("\n"), false, "no other line end");
-  // It reads all of config.toml and needs neither network nor Docker; what it prints is no matter.
+  assert.equal(config.replaceAll("\r\n", "").includes("\n"), false, "every line ends with CR LF");
+  // The CLI reads all of config.toml without network or Docker. Its output is not checked.
   const { code, stderr } = await scene.supabase(["gen", "signing-key"]);
   assert.equal(code, 0, stderr);
 });
 
 Deno.test("the task itself installs this checkout", async () => {
   await using scene = await Scene.create();
-  // A task passes on the INIT_CWD that it was given, as by the task that runs the tests.
+  // A task passes on the INIT_CWD that it inherits from the task that runs the tests.
   const { INIT_CWD: _, ...env } = Deno.env.toObject();
   const task = (...args: string[]) =>
     new Deno.Command(Deno.execPath(), {
@@ -143,7 +143,7 @@ Deno.test("the task itself installs this checkout", async () => {
   assert.match(new TextDecoder().decode(wrong.stderr), /^error: Unknown option '--bogus'$/m);
 });
 
-Deno.test("two installs at different times record where each migration landed", async () => {
+Deno.test("two installations at different times record where each migration was written", async () => {
   await using scene = await Scene.create();
   await scene.install();
   const lock = JSON.parse((await scene.files())["holdfast.lock.json"]!);

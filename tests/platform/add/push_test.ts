@@ -4,7 +4,7 @@ import { connectStack } from "../../../stack/client.ts";
 import { connect } from "../../../stack/postgres/connection.ts";
 import { REPOSITORY, Scene, type Tree } from "./support.ts";
 
-/** 40 migrations that a project had before, the last three with times in the future. */
+/** A project's own 40 migrations. The last three have times in the future. */
 const OWN: Tree = Object.fromEntries(Array.from({ length: 40 }, (_, index) => {
   const year = index < 37 ? 2024 : 2027;
   const time = `${year}0101${String(index).padStart(6, "0")}`;
@@ -14,7 +14,7 @@ const OWN: Tree = Object.fromEntries(Array.from({ length: 40 }, (_, index) => {
   ];
 }));
 
-/** The stack's Postgres speaks no TLS, which the CLI asks for unless it is told not to. */
+/** The stack's Postgres does not support TLS. The CLI requires TLS unless sslmode disables it. */
 const pushTo = (
   databaseUrl: string,
 ) => ["db", "push", "--db-url", `${databaseUrl}?sslmode=disable`];
@@ -26,14 +26,14 @@ async function history(databaseUrl: string): Promise<string[]> {
   return rows.map((row) => row.version);
 }
 
-Deno.test("the CLI's push rule holds in both directions", async (t) => {
+Deno.test("the CLI pushes Holdfast's migrations, and both later and earlier ones", async (t) => {
   await using stack = await connectStack();
   await using project = await stack.createProject({ migrate: false, functions: [] });
   const { databaseUrl } = project.info;
   const push = pushTo(databaseUrl);
   await using scene = await Scene.create(OWN);
 
-  await t.step("the project's own 40 are there before", async () => {
+  await t.step("the project's own 40 migrations are applied first", async () => {
     const { code, stderr } = await scene.supabase(push);
     assert.equal(code, 0, stderr);
     assert.equal((await history(databaseUrl)).length, 40);
@@ -46,7 +46,7 @@ Deno.test("the CLI's push rule holds in both directions", async (t) => {
     .filter((path) => path.startsWith("migrations/") && !(path in before))
     .map((path) => path.slice("migrations/".length, "migrations/".length + 14)).sort();
 
-  await t.step("after add, a push applies the new ones and nothing else", async () => {
+  await t.step("after add, a push applies only the new migrations", async () => {
     const { code, stderr, stdout } = await scene.supabase(push);
     assert.equal(code, 0, stderr);
     const applied = [...(stdout + stderr).matchAll(/Applying migration (\d+)_(\w+)\.sql/g)];
@@ -72,7 +72,7 @@ Deno.test("the CLI's push rule holds in both directions", async (t) => {
     assert.equal((await history(databaseUrl)).length, 40 + times.length);
   });
 
-  await t.step("a teammate's later migration goes on top", async () => {
+  await t.step("a teammate's later migration is applied last", async () => {
     const [time] = allocateTimes(times, 1, new Date());
     await scene.change({ [`migrations/${time}_later.sql`]: "create table public.later ();\n" });
     const { code, stdout, stderr } = await scene.supabase(push);
@@ -81,22 +81,26 @@ Deno.test("the CLI's push rule holds in both directions", async (t) => {
   });
 });
 
-Deno.test("one file for the SQL editor: once, all or nothing, and the CLI can take over", async (t) => {
+Deno.test("the SQL editor's file installs once and atomically, and the CLI can take over", async (t) => {
   await using stack = await connectStack();
   await using project = await stack.createProject({ migrate: false, functions: [] });
   const { databaseUrl } = project.info;
   await using scene = await Scene.create();
   const { output: sql } = await scene.add(["--sql"], { checkout: REPOSITORY });
 
-  await t.step("where it cannot be installed, nothing of it is", async () => {
-    await using bare = await stack.createProject({ migrate: false, functions: [], cron: false });
-    await assert.rejects(bare.applySql(sql), /pg_cron/);
-    await using connection = connect(bare.info.databaseUrl);
+  await t.step("if it cannot be installed, it installs nothing", async () => {
+    await using withoutCron = await stack.createProject({
+      migrate: false,
+      functions: [],
+      cron: false,
+    });
+    await assert.rejects(withoutCron.applySql(sql), /pg_cron/);
+    await using connection = connect(withoutCron.info.databaseUrl);
     const [row] = await connection`select to_regnamespace('holdfast') as schema`;
     assert.equal(row?.schema, null);
   });
 
-  await t.step("it installs, and writes nothing to the CLI's record", async () => {
+  await t.step("it installs, and writes nothing to the CLI's migration history", async () => {
     await project.applySql(sql);
     await using connection = connect(databaseUrl);
     const [row] = await connection`select to_regclass('holdfast_private.runs')::text as runs`;
@@ -104,7 +108,7 @@ Deno.test("one file for the SQL editor: once, all or nothing, and the CLI can ta
     assert.deepEqual(await history(databaseUrl), []);
   });
 
-  await t.step("a second run is refused and says how to go on", async () => {
+  await t.step("a second run is refused and names the next step", async () => {
     await assert.rejects(project.applySql(sql), (error: Error & { hint?: string }) => {
       assert.match(error.message, /Holdfast is in this database already/);
       assert.match(error.hint ?? "", /Supabase CLI/);
@@ -112,7 +116,7 @@ Deno.test("one file for the SQL editor: once, all or nothing, and the CLI can ta
     });
   });
 
-  await t.step("the CLI takes over as the file's head says", async () => {
+  await t.step("the CLI takes over as described in the file's header", async () => {
     await scene.add([scene.project, "--yes"], { checkout: REPOSITORY });
     const times = Object.keys(await scene.files())
       .map((path) => path.match(/^migrations\/(\d+)_holdfast_/)?.[1])
@@ -127,7 +131,7 @@ Deno.test("one file for the SQL editor: once, all or nothing, and the CLI can ta
   });
 });
 
-Deno.test("--sql writes a file, and overwrites no other one without --force", async () => {
+Deno.test("--sql writes a file, and overwrites another file only with --force", async () => {
   await using scene = await Scene.create();
   const path = `${scene.workspace.path}/holdfast.sql`;
   assert.equal((await scene.add(["--sql", "holdfast.sql"])).status, 0);
@@ -137,7 +141,11 @@ Deno.test("--sql writes a file, and overwrites no other one without --force", as
     sql,
     /\nbegin;\n[^]*create schema holdfast;[^]*holdfast\.runs[^]*\ncommit;\n$/,
   );
-  assert.equal((await scene.add(["--sql=holdfast.sql"])).status, 0, "the same content is no loss");
+  assert.equal(
+    (await scene.add(["--sql=holdfast.sql"])).status,
+    0,
+    "a file with the same content may be overwritten",
+  );
   await Deno.writeTextFile(path, "mine");
   await scene.refused(["--sql", "holdfast.sql"], /holdfast\.sql is there already[^]*--force/);
   assert.equal(await Deno.readTextFile(path), "mine");

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { CONFIG, Scene } from "./support.ts";
 
-Deno.test("a path that is no project says what to run", async () => {
+Deno.test("a path that is not a project is refused with the command to run", async () => {
   await using scene = await Scene.create();
   await Deno.mkdir(join(scene.workspace.path, "empty/supabase"), { recursive: true });
   await scene.refused(["nowhere", "--yes"], /nowhere does not exist/);
@@ -15,7 +15,7 @@ Deno.test("a path that is no project says what to run", async () => {
   await scene.refused([], /path of a Supabase project is missing/, 2);
 });
 
-Deno.test("something else where a file or folder belongs is named", async () => {
+Deno.test("a file in the location of a folder, or the reverse, is named", async () => {
   const cases: [Record<string, string>, RegExp][] = [
     [{ "supabase/functions": "x" }, /functions\/_holdfast\/.* one of its folders is a file/],
     [{ "supabase/functions/holdfast-api": "x" }, /holdfast-api\/.* one of its folders is a file/],
@@ -33,12 +33,12 @@ Deno.test("something else where a file or folder belongs is named", async () => 
   await scene.refused([scene.project, "--yes"], /config.toml is a folder/);
 });
 
-Deno.test("a config.toml that is no TOML is refused with the place", async () => {
+Deno.test("an invalid config.toml is refused with the location of the error", async () => {
   await using scene = await Scene.create({ "supabase/config.toml": `${CONFIG}[functions\n` });
   await scene.refused([scene.project, "--yes"], /cannot be read as TOML[^]*\[functions/);
 });
 
-Deno.test("a section that says verify_jwt = true is shown and refused", async () => {
+Deno.test("a section with verify_jwt = true is shown and refused", async () => {
   const own = "\n[functions.holdfast-backup]\nverify_jwt = true # for now\n";
   await using scene = await Scene.create({ "supabase/config.toml": CONFIG + own });
   await scene.refused([scene.project, "--yes"], /line 9: verify_jwt = true, must be false/);
@@ -49,27 +49,27 @@ Deno.test("a section that says verify_jwt = true is shown and refused", async ()
   assert.equal(config.match(/functions\.holdfast-backup/g)?.length, 1);
 });
 
-Deno.test("a lock file that is none, or of a newer Holdfast, is refused", async () => {
+Deno.test("an invalid lock file, or one of a newer Holdfast, is refused", async () => {
   await using scene = await Scene.create({ "supabase/holdfast.lock.json": "<<<<<<< ours\n" });
   await scene.refused([scene.project, "--yes"], /no lock file of Holdfast[^]*version control/);
   await scene.change({ "holdfast.lock.json": '{"format": 7}' });
   await scene.refused([scene.project, "--yes"], /newer Holdfast[^]*git pull/);
 });
 
-Deno.test("a migration of the user's with the name of one of Holdfast's is not taken for it", async () => {
+Deno.test("a user's migration with the name of one of Holdfast's is not treated as Holdfast's", async () => {
   await using scene = await Scene.create({
     "supabase/migrations/20200101000000_holdfast_runs.sql": "select 'mine';\n",
   });
   await scene.refused([scene.project, "--yes"], /20200101000000_holdfast_runs.sql has the name/);
 });
 
-Deno.test("a checkout with something missing says so", async () => {
+Deno.test("an incomplete checkout is refused and the missing file is named", async () => {
   await using scene = await Scene.create();
   await scene.release({ migrations: null });
   await scene.refused([scene.project, "--yes"], /no complete checkout[^]*Clone it again/);
 });
 
-Deno.test("what cannot be read is named", async () => {
+Deno.test("unreadable files are named", async () => {
   await using scene = await Scene.create();
   const config = join(scene.project, "supabase/config.toml");
   await Deno.remove(config);

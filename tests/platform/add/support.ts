@@ -12,7 +12,7 @@ export const REPOSITORY = fileURLToPath(new URL("../../../", import.meta.url));
 /** The files of a folder: path with `/` → text. */
 export type Tree = Record<string, string>;
 
-/** What `supabase init` makes, cut down to what tells whether it stays. */
+/** The output of `supabase init`, reduced to the lines that tests check. */
 export const CONFIG = `# For detailed configuration reference documentation, visit:
 project_id = "my-app"
 
@@ -21,7 +21,7 @@ port = 54321 # as always
 schemas = ["public", "graphql_public"]
 `;
 
-/** A small checkout of Holdfast, to upgrade from and to without touching the real one. */
+/** A small checkout of Holdfast. Tests upgrade from and to it without changing the real one. */
 export const CHECKOUT: Tree = {
   "supabase/functions/_holdfast/config/version.ts": 'export const VERSION = "0.1.0";\n',
   "supabase/functions/_holdfast/engine/slice.ts": 'export const slice = "one";\n',
@@ -38,7 +38,7 @@ export const CHECKOUT: Tree = {
   "supabase/schemas/tables/runs.sql": "never ships\n",
 };
 
-/** What of it ends in a project, with the first two times that `NOW` gives. */
+/** The checkout's files in a project, with the first two times of `NOW`. */
 export const INSTALLED = [
   "functions/_holdfast/config/version.ts",
   "functions/_holdfast/engine/slice.ts",
@@ -51,10 +51,10 @@ export const INSTALLED = [
   "migrations/20261121115961_holdfast_runs.sql",
 ];
 
-/** When every test takes place. */
+/** The fixed current time of every test. */
 export const NOW = new Date("2026-11-21T12:00:00Z");
 
-/** How a run of `add` ended and what it said. */
+/** The exit status and output of a run of `add`. */
 export interface AddResult {
   status: number;
   output: string;
@@ -81,7 +81,7 @@ export class Scene implements AsyncDisposable {
     return scene;
   }
 
-  /** Runs `add` in this process; `answer` is what the user types, if there is a terminal. */
+  /** Runs `add` in this process. `answer` is the user's input on the terminal, if there is one. */
   async add(
     args: string[],
     options: { answer?: () => boolean; now?: Date; writer?: Writer; checkout?: string } = {},
@@ -99,14 +99,14 @@ export class Scene implements AsyncDisposable {
     return result;
   }
 
-  /** Installs, and fails the test where that is refused. */
+  /** Installs Holdfast, and fails the test if that is refused. */
   async install(...args: string[]): Promise<AddResult> {
     const result = await this.add([this.project, "--yes", ...args]);
     assert.equal(result.status, 0, result.errors);
     return result;
   }
 
-  /** Expects a refusal that changes nothing. */
+  /** Expects a refusal that changes no file. */
   async refused(args: string[], message: RegExp, status = 1): Promise<AddResult> {
     const before = await this.files();
     const result = await this.add(args);
@@ -129,7 +129,7 @@ export class Scene implements AsyncDisposable {
     }
   }
 
-  /** Makes another version of Holdfast of the checkout. */
+  /** Turns the checkout into another version of Holdfast. */
   release(files: Record<string, string | null>): Promise<void> {
     return this.change(files, join(this.checkout, "supabase"));
   }
@@ -144,7 +144,7 @@ export class Scene implements AsyncDisposable {
   }
 }
 
-/** Writes files and the folders that they need. */
+/** Writes files and creates their folders. */
 export async function writeTree(folder: string, tree: Tree): Promise<void> {
   for (const [path, text] of Object.entries(tree)) {
     await Deno.mkdir(dirname(join(folder, path)), { recursive: true });
@@ -152,7 +152,7 @@ export async function writeTree(folder: string, tree: Tree): Promise<void> {
   }
 }
 
-/** Reads all files below a folder, byte order marks included. */
+/** Reads all files below a folder, with byte order marks. */
 export async function readTree(folder: string, top = folder, into: Tree = {}): Promise<Tree> {
   for await (const entry of Deno.readDir(folder)) {
     const path = join(folder, entry.name);

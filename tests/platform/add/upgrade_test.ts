@@ -3,7 +3,7 @@ import { Scene } from "./support.ts";
 
 const SLICE = "functions/_holdfast/engine/slice.ts";
 
-/** 0.2.0: a file more, a file less, a file changed, a migration more. */
+/** Version 0.2.0: one file added, one removed, one changed, and one migration added. */
 const RELEASE = {
   "functions/_holdfast/config/version.ts": 'export const VERSION = "0.2.0";\n',
   "functions/_holdfast/engine": null,
@@ -12,7 +12,7 @@ const RELEASE = {
   "migrations/20260202000000_holdfast_more.sql": "create table holdfast.more ();\n",
 };
 
-Deno.test("an upgrade changes files in place, drops what is gone, and adds the new migration", async () => {
+Deno.test("an upgrade changes files in place, removes obsolete files and adds the new migration", async () => {
   await using scene = await Scene.create();
   await scene.install();
   await scene.change({ "migrations/20300101000000_theirs.sql": "select 1;\n" });
@@ -32,7 +32,7 @@ Deno.test("an upgrade changes files in place, drops what is gone, and adds the n
   assert.match((await scene.install()).output, /nothing to change/);
 });
 
-Deno.test("an edited file is shown and kept; --force gives the edit up", async () => {
+Deno.test("an edited file is shown and kept; --force replaces it", async () => {
   await using scene = await Scene.create();
   await scene.install();
   await scene.change({ "functions/holdfast-api/index.ts": "// mine\n" });
@@ -64,7 +64,7 @@ Deno.test("an edited file that no longer ships is not removed without --force", 
   assert.ok(!(SLICE in await scene.files()));
 });
 
-Deno.test("a file of the user's beside Holdfast's stays", async () => {
+Deno.test("a user's own file in Holdfast's folder is kept", async () => {
   await using scene = await Scene.create();
   await scene.install();
   await scene.change({ "functions/_holdfast/engine/mine.ts": "// mine\n" });
@@ -73,7 +73,7 @@ Deno.test("a file of the user's beside Holdfast's stays", async () => {
   assert.equal((await scene.files())["functions/_holdfast/engine/mine.ts"], "// mine\n");
 });
 
-Deno.test("line ends that git turned are no edit", async () => {
+Deno.test("line endings that git converted do not count as an edit", async () => {
   await using scene = await Scene.create();
   await scene.install();
   for (const [path, text] of Object.entries(await scene.files())) {
@@ -85,7 +85,7 @@ Deno.test("line ends that git turned are no edit", async () => {
   await scene.install();
 });
 
-Deno.test("without the lock file, what was copied is recognised by its content", async () => {
+Deno.test("without the lock file, copied files are recognised by their content", async () => {
   await using scene = await Scene.create();
   await scene.install();
   const before = await scene.files();
@@ -95,7 +95,7 @@ Deno.test("without the lock file, what was copied is recognised by its content",
   assert.deepEqual(await scene.files(), before);
 });
 
-Deno.test("a function file that the user has under Holdfast's name is not overwritten", async () => {
+Deno.test("a user's function file with the name of one of Holdfast's is not overwritten", async () => {
   await using scene = await Scene.create({
     "supabase/functions/holdfast-api/index.ts": "// a function of mine\n",
   });
@@ -106,7 +106,7 @@ Deno.test("a function file that the user has under Holdfast's name is not overwr
   assert.match(output, /^-\/\/ a function of mine$/m);
 });
 
-Deno.test("a shipped migration that changed since it landed stops everything", async () => {
+Deno.test("a change of a shipped migration after its installation is refused", async () => {
   await using scene = await Scene.create();
   await scene.install();
   await scene.release({
@@ -116,7 +116,7 @@ Deno.test("a shipped migration that changed since it landed stops everything", a
   await scene.refused([scene.project, "--yes", "--force"], /holdfast_schema[^]*sha256 differs/);
 });
 
-Deno.test("an older checkout does not downgrade", async () => {
+Deno.test("an older checkout does not downgrade a project", async () => {
   await using scene = await Scene.create();
   await scene.release(RELEASE);
   await scene.install();

@@ -10,10 +10,10 @@ comment on schema holdfast is 'A schema.';
 create schema holdfast_private;
 comment on schema holdfast_private is 'Another schema.';
 create table holdfast.silent (id bigint);
-create table holdfast.told (id bigint, name text);
-comment on table holdfast.told is 'A table.';
-comment on column holdfast.told.id is 'A column.';
-create view holdfast.seen as select id from holdfast.told;
+create table holdfast.described (id bigint, name text);
+comment on table holdfast.described is 'A table.';
+comment on column holdfast.described.id is 'A column.';
+create view holdfast.seen as select id from holdfast.described;
 create function holdfast.loose() returns integer language sql security definer as 'select 1';
 comment on function holdfast.loose() is 'A function.';
 create function holdfast.tight() returns integer language sql security definer
@@ -21,7 +21,7 @@ create function holdfast.tight() returns integer language sql security definer
 create table public.orphaned (id bigint);
 `;
 
-Deno.test("what migrations made without comment, safe search_path or in the wrong schema is named", async () => {
+Deno.test("migrations without comments or a safe search_path, or in the wrong schema, are named", async () => {
   await using stack = await connectStack();
   await using project = await stack.createProject({ migrate: false, functions: [] });
   await using workspace = await createWorkspace();
@@ -31,7 +31,7 @@ Deno.test("what migrations made without comment, safe search_path or in the wron
   const noComment = "has no comment (comment on … is '…')";
   assert.deepEqual(faults.toSorted(), [
     `column id of table holdfast.silent ${noComment}`,
-    `column name of table holdfast.told ${noComment}`,
+    `column name of table holdfast.described ${noComment}`,
     `function holdfast.loose(): security definer without search_path = ''`,
     `function holdfast.tight() ${noComment}`,
     `table holdfast.silent ${noComment}`,

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { isDeepStrictEqual } from "node:util";
-import { type ProjectDoors, readObjects } from "../../support/project_reader.ts";
+import { type ProjectConnections, readObjects } from "../../support/project_reader.ts";
 import {
   digestOf,
   type RepositoryReader,
@@ -14,7 +14,7 @@ import {
  *   times and user metadata of the snapshot
  */
 export async function assertRestored(
-  project: ProjectDoors & { readonly reader: RepositoryReader },
+  project: ProjectConnections & { readonly reader: RepositoryReader },
   snapshot: Snapshot,
   except: ReadonlySet<string> = new Set(),
   metadataKept = 0,
@@ -61,7 +61,9 @@ function timesOf<Times>({ created_at, updated_at }: { created_at: Times; updated
 }
 
 /** The number of objects whose metadata the last restore reports as kept. */
-export async function metadataKeptByLast({ sql }: Pick<ProjectDoors, "sql">): Promise<number> {
+export async function metadataKeptByLast(
+  { sql }: Pick<ProjectConnections, "sql">,
+): Promise<number> {
   const [row] = await sql<[{ kept: number }]>`
     select coalesce(sum((c.counters ->> 'objects_metadata_kept')::integer), 0)::integer as kept
     from holdfast_private.cursors c
@@ -72,7 +74,7 @@ export async function metadataKeptByLast({ sql }: Pick<ProjectDoors, "sql">): Pr
 
 /** The paths that a restore reported as not restored. */
 export async function reportedByRestores(
-  { sql }: Pick<ProjectDoors, "sql">,
+  { sql }: Pick<ProjectConnections, "sql">,
 ): Promise<Set<string>> {
   const rows = await sql<{ path: string }[]>`
     select bucket_id || '/' || name as path from holdfast_private.failures where job = 'restore'`;

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import type { ProjectSettings } from "../../../supabase/functions/_holdfast/config/environment.ts";
-import type { ProjectDoors } from "../../support/project_reader.ts";
+import type { ProjectConnections } from "../../support/project_reader.ts";
 import { RepositoryReader } from "../../../stack/repository_reader.ts";
 import type { S3Bucket } from "../../../stack/s3_bucket.ts";
 import { type ApiKeys, createApiKeys } from "../../../stack/edge/api_keys.ts";
@@ -18,7 +18,7 @@ import { storageClient } from "../../support/storage_client.ts";
 const INITIAL = "initial";
 
 /** A project with Holdfast: its database and its Storage, as its admin uses them. */
-export class SimulatedProject implements ProjectDoors, AsyncDisposable {
+export class SimulatedProject implements ProjectConnections, AsyncDisposable {
   private constructor(
     readonly name: string,
     readonly settings: ProjectSettings,

@@ -1,4 +1,4 @@
-import type { ProjectDoors } from "../../support/project_reader.ts";
+import type { ProjectConnections } from "../../support/project_reader.ts";
 import { RepositoryReader } from "../../../stack/repository_reader.ts";
 import { S3Bucket } from "../../../stack/s3_bucket.ts";
 import { openPostgresProxy } from "../../simulation/processes/postgres_proxy.ts";
@@ -19,7 +19,7 @@ export type Watch = (receiver: "storage" | "s3", request: Passed) => void;
  * A project whose functions reach Storage, S3, PostgreSQL and, by pg_net, each other through proxies that
  * inject faults. Users and checks connect directly.
  */
-export class SoakProject implements ProjectDoors, AsyncDisposable {
+export class SoakProject implements ProjectConnections, AsyncDisposable {
   readonly #keys = new Map<string, Promise<string>>();
 
   private constructor(

@@ -2,32 +2,32 @@ import type { SqlProject } from "./project.ts";
 import { copied, type Item, type Lease, type Result, SqlWorker } from "./worker.ts";
 import type { ListPart, Repository, SnapshotDocument } from "./repository.ts";
 
-/** How a backup is driven; by default everything can be copied. */
+/** Options of a backup in SQL. By default, everything can be copied. */
 export interface BackupOptions {
   act?: (item: Item) => Result;
   maxItems?: number;
   windowRows?: number;
   maxLines?: number;
-  /** Called before each page of the scan with the last name that is behind it. */
+  /** Called before each page of the scan with the last scanned name. */
   beforePage?: (scanned: string) => Promise<void>;
-  /** Called before what a page of the scan handed out is committed. */
+  /** Called before the commit of a page of the scan, with the page's items. */
   beforeCommit?: (items: readonly Item[]) => Promise<unknown>;
-  /** Called before each lease; true leaves the run there. */
+  /** Called before each lease. The run stops there if it returns true. */
   stopBefore?: (lease: Lease) => boolean;
 }
 
-/** What a driven backup did. */
+/** The result of a backup in SQL. */
 export interface BackupOutcome {
   run: string;
-  /** bucket/name of what the scan handed out, in order. */
+  /** `bucket/name` of the scan's items, in order. */
   scanned: string[];
-  /** bucket/name of what the gone stage handed out. */
+  /** `bucket/name` of the missing stage's items. */
   missing: string[];
-  /** Absent where the run was left. */
+  /** Undefined if the run stopped early. */
   snapshot?: SnapshotDocument;
 }
 
-/** Starts a backup and does, by SQL alone, what the slices of one worker would do. */
+/** Starts a backup and makes, in SQL alone, the calls that the slices of one worker make. */
 export async function runBackup(
   project: SqlProject,
   repository: Repository,
@@ -38,7 +38,7 @@ export async function runBackup(
   return await continueBackup(project, repository, run, options);
 }
 
-/** The same with a run that has begun. */
+/** Continues a run that has started, like {@link runBackup}. */
 export async function continueBackup(
   project: SqlProject,
   repository: Repository,
@@ -110,7 +110,7 @@ async function followMissing(
   return followed;
 }
 
-/** So few that tests meet more than one step. */
+/** A small number, so that tests have more than one step. */
 const COUNTED_AT_ONCE = 3;
 
 interface SealPage {

@@ -1,19 +1,19 @@
-/** A call of a function of the database: by a Database, or by a slice for its lease. */
+/** A call of a database function, by a Database or by a slice for its lease. */
 const CALL = /\b(?:call|commit)(?:<[^()]*?>)?\(\s*(?:"(\w+)"|([^\s,)]*))/g;
-/** Where a name is handed on, and not chosen. */
-const HANDED_ON = new Set(["name", ""]);
-/** One in the text of a statement: of what people are told to call, none has parameters like these. */
+/** Parameters that pass a name on. */
+const PASSED_ON = new Set(["name", ""]);
+/** A call in a statement. Calls that users are asked to run have no such parameters. */
 const IN_STATEMENT = /\bholdfast_private\.(\w+)\(\$\d/g;
 
-/** Names of all functions of the database that shipped code calls, sorted. */
+/** Names of all database functions that shipped code calls, sorted. */
 export async function functionsCalled(folder: URL): Promise<string[]> {
   const called = new Set<string>();
   for (const file of await sourceFiles(folder)) {
     const text = await Deno.readTextFile(file);
     for (const [whole, literal, other = ""] of text.matchAll(CALL)) {
       if (literal !== undefined) called.add(literal);
-      else if (!HANDED_ON.has(other.replace(/[:<].*/, ""))) {
-        throw new Error(`${file.pathname}: ${whole} calls what can't be told from its text`);
+      else if (!PASSED_ON.has(other.replace(/[:<].*/, ""))) {
+        throw new Error(`${file.pathname}: ${whole} calls a function whose name is not a literal`);
       }
     }
     for (const [, name] of text.matchAll(IN_STATEMENT)) called.add(name!);

@@ -1,4 +1,4 @@
-/** What is to be backed up, as holdfast_private.settings says it. */
+/** The scope of a backup in holdfast_private.settings. */
 export interface ScopeSettings {
   buckets: string[] | null;
   include: string[];
@@ -6,7 +6,9 @@ export interface ScopeSettings {
   max_object_bytes: number | null;
 }
 
-/** A scope as its description reads, without regular expressions: what the SQL is held to. */
+/**
+ * Whether an object is in scope. The reference for the SQL, written without regular expressions.
+ */
 export function isInScope(
   settings: ScopeSettings,
   bucket: string,
@@ -21,7 +23,7 @@ export function isInScope(
     (settings.max_object_bytes === null || (size ?? 0) <= settings.max_object_bytes);
 }
 
-/** Whether a bucket is one that Holdfast makes for a run: named by what it is for and the run's UUID. */
+/** Whether Holdfast creates a bucket for a run: its name has a purpose and the run's UUID. */
 function isOwnBucket(bucket: string): boolean {
   const run = /^holdfast-(?:scratch|drill)-(.*)$/s.exec(bucket)?.[1] ?? "";
   return run.length === 36 &&
@@ -31,8 +33,9 @@ function isOwnBucket(bucket: string): boolean {
 }
 
 /**
- * `*` is any number of characters but slashes, `?` one character but a slash, `**` any number of
- * any, and `**` with a slash behind it any number of whole segments, none included.
+ * Whether a glob matches a path. `*` matches any characters except slashes, and `?` one character
+ * except a slash. `**` matches any characters, and `**` before a slash any number of whole
+ * segments, including none.
  */
 export function matchesGlob(glob: string, path: string): boolean {
   return matches(tokens(glob), [...path]);

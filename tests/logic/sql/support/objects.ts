@@ -1,14 +1,14 @@
 import { createHash } from "node:crypto";
 import type postgres from "postgres";
 
-/** What a row of storage.objects is made from; the rest is as Storage would set it. */
+/** The values of a row of storage.objects. Other columns have Storage's defaults. */
 export interface ObjectContent {
   text?: string;
   type?: string;
   userMetadata?: Record<string, string>;
 }
 
-/** The rows that Storage would write, written as the role `postgres`: no bytes lie behind them. */
+/** Writes Storage's rows as the role `postgres`. The rows have no bytes. */
 export class Objects {
   constructor(private readonly sql: postgres.Sql) {}
 
@@ -16,7 +16,9 @@ export class Objects {
     await this.sql`insert into storage.buckets (id, name) values (${id}, ${id})`;
   }
 
-  /** Puts a new object, or overwrites: then id and created_at stay and the version is another. */
+  /**
+   * Creates or overwrites an object. An overwrite keeps id and created_at and changes the version.
+   */
   async upload(bucket: string, name: string, content: ObjectContent = {}): Promise<string> {
     const [row] = await this.sql<{ id: string }[]>`
       insert into storage.objects (bucket_id, name, version, metadata, user_metadata, owner_id)

@@ -4,23 +4,23 @@ import { connectStack } from "../../../../stack/client.ts";
 import { startPostgres } from "../../../../stack/postgres/cluster.ts";
 import { createWorkspace } from "../../../../stack/process/workspace.ts";
 
-/** A project's database with Holdfast's migrations, as its SQL is tested: nothing else runs. */
+/** A project's database with Holdfast's migrations, for tests of its SQL. No other service runs. */
 export interface SqlProject {
   /** The role `postgres`, which owns Holdfast's functions. */
   readonly owner: Connection;
-  /** The role `holdfast_worker`, as the functions' connections are. */
+  /** The role `holdfast_worker`, which the functions' connections use. */
   readonly worker: Connection;
   /** The superuser. */
   readonly admin: Connection;
-  /** One more connection as `holdfast_worker`; closed at the end of the test. */
+  /** One more connection as `holdfast_worker`, closed at the end of the test. */
   connectWorker(): Promise<Connection>;
 }
 
-/** The arguments that make a fresh database for a test, other than the usual ones. */
+/** Options of a test's database that differ from the defaults. */
 export interface SqlTestOptions {
   /** Without Holdfast's migrations. */
-  bare?: boolean;
-  /** Other than all extensions. */
+  unmigrated?: boolean;
+  /** The extensions to leave out. Default: none. */
   without?: ("cron" | "net" | "vault")[];
   /** On a server of its own, for a test that changes the roles, which all databases share. */
   ownServer?: boolean;
@@ -48,7 +48,7 @@ export function sqlTest(
       return worker;
     };
     try {
-      const worker = options.bare ? owner : await connectWorker();
+      const worker = options.unmigrated ? owner : await connectWorker();
       await body({ owner, worker, admin, connectWorker });
     } finally {
       await Promise.all([owner, ...workers].map((connection) => connection.end({ timeout: 5 })));
@@ -62,9 +62,9 @@ interface TestDatabase extends AsyncDisposable {
   readonly adminUrl: string;
 }
 
-async function createOnStack({ bare, without }: SqlTestOptions): Promise<TestDatabase> {
+async function createOnStack({ unmigrated, without }: SqlTestOptions): Promise<TestDatabase> {
   const { name, databaseUrl, adminUrl } = await stack.call("createDatabase", {
-    migrate: !bare,
+    migrate: !unmigrated,
     cron: !without?.includes("cron"),
     net: !without?.includes("net"),
     vault: !without?.includes("vault"),
@@ -105,7 +105,7 @@ export interface RaisedError {
   hint?: string;
 }
 
-/** What a statement that must fail raised. */
+/** The error of a statement that must fail. */
 export async function raised(statement: Promise<unknown>): Promise<RaisedError> {
   try {
     await statement;

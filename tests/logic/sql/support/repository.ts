@@ -4,7 +4,7 @@ import type {
   SnapshotDocument as Sealed,
 } from "../../../../stack/repository_reader.ts";
 
-/** A part as snapshot.json names it. */
+/** A part as snapshot.json lists it. */
 export type ListPart = Pick<PartReference, "key" | "kind" | "entries">;
 
 /** The fields of snapshot.json that these tests read. */
@@ -26,12 +26,12 @@ export interface ListLine {
   user_metadata?: unknown;
 }
 
-/** A repository in memory: what a run's slices would have put into the bucket. */
+/** A repository in memory with the objects that a run's slices would put into the bucket. */
 export class Repository {
   readonly id = crypto.randomUUID();
   readonly #parts = new Map<string, string>();
 
-  /** The facts that the prepare stage finds. */
+  /** The facts that the prepare stage determines. */
   facts() {
     return {
       repository_id: this.id,
@@ -58,7 +58,7 @@ export class Repository {
     return text.split("\n").map((line) => JSON.parse(line));
   }
 
-  /** What a snapshot holds, by bucket/name, as a reader of the bucket alone finds it. */
+  /** The objects of a snapshot by bucket/name, read from the bucket alone. */
   read(snapshot: SnapshotDocument): Map<string, ListLine> {
     const found = new Map<string, ListLine>();
     for (const part of snapshot.parts) {
@@ -73,7 +73,7 @@ export class Repository {
   }
 }
 
-/** The totals are those of the lines, however they were come by. */
+/** Asserts that the totals match the lines. */
 function assertTotals(totals: SnapshotDocument["totals"], lines: ListLine[]): void {
   const count = (has: (line: ListLine) => boolean) => lines.filter(has).length;
   const { unavailable, failed, ...rest } = totals;

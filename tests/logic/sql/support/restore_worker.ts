@@ -1,6 +1,6 @@
 import type { SqlProject } from "./project.ts";
 
-/** Entries as a worker is given them. */
+/** Entries as a worker receives them. */
 type Page = {
   name: string;
   version: string;
@@ -9,7 +9,7 @@ type Page = {
   target: Record<string, unknown>;
 }[];
 
-/** One worker of a restore that is at its objects, by SQL alone. */
+/** One worker of a restore in its objects stage, in SQL alone. */
 export class RestoreWorker {
   private constructor(
     private readonly project: SqlProject,
@@ -17,7 +17,7 @@ export class RestoreWorker {
     readonly owner: string,
   ) {}
 
-  /** Begins a restore of the newest snapshot. */
+  /** Starts a restore of the newest snapshot. */
   static async begin(project: SqlProject): Promise<RestoreWorker> {
     const plan = { snapshot: "latest", dry_run: false, overwrite: "if_changed" };
     const [{ run }] = await project.worker`
@@ -31,7 +31,7 @@ export class RestoreWorker {
     return await RestoreWorker.next(project);
   }
 
-  /** Takes over from whoever had the lease. */
+  /** Takes the lease over from its previous owner. */
   static async next(
     project: SqlProject,
     owner: string = crypto.randomUUID(),
@@ -55,13 +55,13 @@ export class RestoreWorker {
     return page;
   }
 
-  /** Commits what was done up to a name of the page, as far as it was begun. */
+  /** Commits the results up to a name of the page, for the entries that were begun. */
   async commitNothing(toName: string): Promise<void> {
     await this.project.worker`
       select holdfast_private.restore_commit(${this.cursor}, ${this.owner}, '[]', ${toName}, '{}')`;
   }
 
-  /** Commits that the file was put, as this version, or that it was left alone. */
+  /** Commits that the file was put as this version, or that it was not changed. */
   async commit(restoredVersion?: string): Promise<void> {
     const [{ version, metadata }] = await this.page();
     const result = { bucket_id: "files", name: "a", version, metadata, blob: 1 };

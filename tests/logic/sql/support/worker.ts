@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import type postgres from "postgres";
 
-/** What lease_cursor answers. */
+/** The result of lease_cursor. */
 export interface Lease {
   cursor: string;
   run: string;
@@ -23,7 +23,7 @@ export interface Lease {
   slice_seconds: number;
 }
 
-/** An object that a page asks a slice to act on. */
+/** An object that a page assigns to a slice. */
 export interface Item {
   bucket_id: string;
   name: string;
@@ -36,20 +36,20 @@ export interface Item {
   assumed: boolean;
 }
 
-/** What became of an item. */
+/** The result of an item. */
 export interface Result extends Item {
   stored?: { key: string; size: number; sha256: string; part_size?: number };
   failure?: { class: "unavailable" | "failed"; code: string; message: string };
   upload?: { key: string; part_size: number };
 }
 
-/** One worker of a run: an owner of leases, and the calls that a slice makes as it. */
+/** One worker of a run: an owner of leases, with the calls that a slice makes. */
 export class SqlWorker {
   readonly owner: string = crypto.randomUUID();
 
   constructor(readonly sql: postgres.Sql) {}
 
-  /** Leases a cursor, in an isolate so old; null where none is free. */
+  /** Leases a cursor in an isolate of an age in seconds. Returns null if no cursor is free. */
   async lease(run: string | null = null, isolateSeconds = 0): Promise<Lease | null> {
     const [row] = await this.sql<{ lease: Lease | null }[]>`
       select holdfast_private.lease_cursor(${this.owner}, 'holdfast-backup', ${run}, ${isolateSeconds})
@@ -112,7 +112,7 @@ export class SqlWorker {
       .sql`select holdfast_private.release_cursor(${lease.cursor}, ${this.owner}, ${restSeconds})`;
   }
 
-  /** Leaves a cursor, with what a server asked for if it did. */
+  /** Releases a cursor, with the server's Retry-After time if there is one. */
   async leave(lease: Lease, asked?: { seconds: number; code: string; message: string }) {
     await this.sql`select holdfast_private.leave_cursor(${lease.cursor}, ${this.owner},
       ${asked?.seconds ?? null}, ${asked?.code ?? null}, ${asked?.message ?? null})`;
@@ -141,7 +141,7 @@ export class SqlWorker {
   }
 }
 
-/** The result of copying an item, or of pointing at the bytes that are held. */
+/** The result of an item that was copied or refers to stored bytes. */
 export function copied(item: Item): Result {
   if (item.blob !== null) return item;
   const key = `data/${item.bucket_id}/${item.name}/${item.version}`;
