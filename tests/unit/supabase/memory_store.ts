@@ -25,7 +25,7 @@ export class MemoryStore implements RepositoryStore {
   }
 
   get(key: string, _maxBytes: number): Promise<Uint8Array<ArrayBuffer> | undefined> {
-    // Whoever reads bytes may free them.
+    // A reader may transfer the buffer, so each reader gets a copy.
     return Promise.resolve(this.objects.get(key)?.slice());
   }
 

@@ -29,7 +29,7 @@ Deno.test("commands and flags that the help does not know are named with their p
     findUnknown([{ args, location: "a.md:1" }], (words) => Promise.resolve(HELP[words.join(" ")]));
   assert.deepEqual(await find("db", "push", "--dry-run", "-p", "x", "--yes"), []);
   assert.deepEqual(await find("--yes", "db", "push"), []);
-  assert.deepEqual(await find("login", "--token=x", "whatever"), []);
+  assert.deepEqual(await find("login", "--token=x", "anything"), []);
   assert.deepEqual(await find("db", "push", "--dry"), [
     "a.md:1: supabase db push has no flag --dry",
   ]);

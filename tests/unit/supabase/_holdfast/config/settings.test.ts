@@ -28,7 +28,7 @@ const BACKUP = {
   max_egress_bytes_per_month: null,
 };
 
-Deno.test("what is to be backed up is checked, and every wrong setting named", () => {
+Deno.test("the backup settings are checked, and every invalid setting is named", () => {
   checkBackupSettings(BACKUP);
   checkBackupSettings({ ...BACKUP, buckets: ["a"], max_object_bytes: 1, maximum_age_hours: null });
   checkBackupSettings({

@@ -96,7 +96,7 @@ Deno.test("an object of another size is not read to its end", async () => {
   }
 });
 
-Deno.test("a range that is cut off, cached or refused is read again, and no other", async () => {
+Deno.test("only a range that is cut off, cached or refused is read again", async () => {
   const bytes = bytesOf(SIZE);
   const cut = () =>
     new ReadableStream({ pull: (controller) => controller.error(new TypeError("cut")) });
@@ -121,7 +121,7 @@ Deno.test("a range that is cut off, cached or refused is read again, and no othe
   }
 });
 
-Deno.test("an object that is overwritten between two ranges is not taken for the blob", async () => {
+Deno.test("an object that is overwritten between two ranges does not match the blob", async () => {
   const bytes = bytesOf(SIZE);
   const target = new Target(
     bytes,
@@ -131,7 +131,7 @@ Deno.test("an object that is overwritten between two ranges is not taken for the
   assert.equal(await compareWith(target, itemOf(bytes, 8 * MIB)), "different");
 });
 
-Deno.test("what was just put is taken for another thing only after several reads", async () => {
+Deno.test("a new upload counts as different only after several reads", async () => {
   const bytes = bytesOf(5);
   const item = itemOf(bytes, null);
   const flipped = (answer: StorageRead): StorageRead =>
@@ -146,7 +146,7 @@ Deno.test("what was just put is taken for another thing only after several reads
   }
 });
 
-Deno.test("Storage is waited for while it may be out, and not for ever", async () => {
+Deno.test("the read waits for Storage during a possible outage, for a limited time", async () => {
   const item = itemOf(bytesOf(5), null);
   const out = new Target(bytesOf(5), () => ({ kind: "failed", message: "HTTP 502" }));
   await assert.rejects(compareWith(out, item, { attempts: 1 }), { code: "storage_unreachable" });
