@@ -4,7 +4,9 @@ import { type PostgresCluster, startPostgres } from "../../stack/postgres/cluste
 import { createWorkspace, type Workspace } from "../../stack/process/workspace.ts";
 import { CERTIFICATE } from "../unit/stack/s3/certificate.ts";
 
-/** The extent: `quick` only shows that the bench works, `full` has more iterations of more objects. */
+/**
+ * The extent: `quick` only shows that the bench works, `full` has more iterations of more objects.
+ */
 export type Extent = "quick" | "usual" | "full";
 
 /** The resources of the rows. Each is started at its first use. */
@@ -33,7 +35,9 @@ export class Bench implements AsyncDisposable {
     return this.#workspace ??= (async () => this.#disposal.use(await createWorkspace()))();
   }
 
-  /** Postgres with the durability of a project and the memory of a small one. It counts statements. */
+  /**
+   * Postgres with the durability of a project and the memory of a small one. It counts statements.
+   */
   get postgres(): Promise<PostgresCluster> {
     return this.#postgres ??= (async () => {
       const workspace = await this.workspace;

@@ -6,9 +6,9 @@ const BEGIN = "<!-- deno task bench --write: begin -->";
 const END = "<!-- deno task bench --write: end -->";
 
 /**
- * * Replaces the text that was written last, and formats the document.
+ * Replaces the text that was written last, and formats the document.
  *
- * * @throws Error if the document lacks the marks
+ * @throws Error if the document lacks the marks
  */
 export async function writeIntoDocument(text: string, path = DOCUMENT): Promise<void> {
   const document = await Deno.readTextFile(path);

@@ -50,7 +50,9 @@ async function run({ rows, extent, json, write }: Options): Promise<number> {
   return measures.some(({ failed }) => failed) ? 1 : 0;
 }
 
-/** The measures of a row. A row that throws becomes a failed measure, and the other rows continue. */
+/**
+ * The measures of a row. A row that throws becomes a failed measure, and the other rows continue.
+ */
 async function measureRow(row: Row, bench: Bench): Promise<Measure[]> {
   say(row.name);
   const begun = performance.now();

@@ -67,7 +67,10 @@ async function floor(bench: Bench, project: BenchProject, count: number): Promis
   };
 }
 
-/** Backs up until the first isolate ends. Its post for the next slice is lost, so the rest is not copied. */
+/**
+ * Backs up until the first isolate ends. Its post for the next slice is lost, so the rest is not
+ * copied.
+ */
 async function oneIsolate(bench: Bench, project: BenchProject, budgetMs: number | undefined) {
   await using target = await startTarget(bench);
   await using workers = await project.startWorkers({

@@ -22,7 +22,8 @@ export const cpuAgainstPassThrough: Row = {
           name: `CPU, ${load.name} objects, against a pass-through, Deno ${deno}`,
           ...medianWithSpread(result.againstPassThrough),
           unit: "times",
-          // The promise is for the current Deno; the figure for Edge Runtime's Deno is shown for comparison.
+          // The promise is for the current Deno; the figure for Edge Runtime's Deno is shown for
+          // comparison.
           ...(deno === CURRENT_DENO && { target: { atMost } }),
           note: describe(load, result),
         });

@@ -49,7 +49,7 @@ export const workLost: Row = {
 };
 
 /**
- * * Backs objects up while workers are killed, and counts repeated reads and repeated parts.
+ * Backs objects up while workers are killed, and counts repeated reads and repeated parts.
  * Verifies the copy against the source.
  */
 async function loseWork(bench: Bench, objects: Omit<ObjectsToLay, "bucket">) {

@@ -1,5 +1,6 @@
 /**
- * * The protocol between the bench and a server in its own process: a line of JSON in, a line of JSON out.
+ * The protocol between the bench and a server in its own process: a line of JSON in, a line of JSON
+ * out.
  * Runs on Deno 2.1.4 too, and imports nothing.
  */
 

@@ -15,7 +15,9 @@ export class Child implements AsyncDisposable {
     this.#replies = linesOf(process.stdout);
   }
 
-  /** Starts `servers/<module>` on a Deno binary. `environment` extends this process's environment. */
+  /**
+   * Starts `servers/<module>` on a Deno binary. `environment` extends this process's environment.
+   */
   static start(
     module: string,
     { deno = Deno.execPath(), options = [], environment = {} }: {
@@ -41,7 +43,10 @@ export class Child implements AsyncDisposable {
     return this.#process.pid;
   }
 
-  /** Sends a request and waits for the response. One request at a time. @throws Error with the child's message */
+  /**
+   * Sends a request and waits for the response. One request at a time. @throws Error with the
+   * child's message
+   */
   async ask<Output>(name: string, input: unknown = null): Promise<Output> {
     await this.#questions.write(new TextEncoder().encode(`${JSON.stringify({ name, input })}\n`));
     const { value, done } = await this.#replies.next();

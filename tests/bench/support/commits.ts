@@ -25,7 +25,10 @@ export interface CommitResult {
   readonly catalogBytes: number;
 }
 
-/** Commits page by page, sorted by name as a scan does, or unsorted. Measured once per run of the bench. */
+/**
+ * Commits page by page, sorted by name as a scan does, or unsorted. Measured once per run of the
+ * bench.
+ */
 export function commitAll(bench: Bench, order: "by name" | "random"): Promise<CommitResult> {
   return bench.once(`commits ${order}`, async () => {
     const objects = bench.pick(OBJECTS);

@@ -1,4 +1,6 @@
-/** Copies one set of objects with a worker, a plain pass-through and rclone, in several iterations. */
+/**
+ * Copies one set of objects with a worker, a plain pass-through and rclone, in several iterations.
+ */
 import type { DenoVersion } from "../../../stack/process/deno_versions.ts";
 import {
   MAX_BYTES_IN_FLIGHT,
@@ -28,7 +30,10 @@ export const LOADS = {
   large: { name: "100 MB", size: 100_000_000, counts: { quick: 1, usual: 10, full: 10 } },
 } as const satisfies Record<string, Load>;
 
-/** CPU of one iteration, in milliseconds for all objects: of the main thread, for rclone of all threads. */
+/**
+ * CPU of one iteration, in milliseconds for all objects: of the main thread, for rclone of all
+ * threads.
+ */
 interface Iteration {
   readonly worker: number;
   readonly passThrough: number;

@@ -8,7 +8,7 @@ const TICKS_PER_SECOND = 100;
  * that is JavaScript, the event loop and TLS; garbage collector, compiler and WebCrypto have
  * threads of their own, as an isolate of Edge Runtime has.
  *
- * * @throws Deno.errors.NotFound if the process has ended, or the system is not Linux
+ * @throws Deno.errors.NotFound if the process has ended, or the system is not Linux
  */
 export function mainThreadCpuMs(pid: number): number {
   try {

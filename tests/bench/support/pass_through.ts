@@ -9,7 +9,7 @@ import type { Target } from "./target.ts";
 
 /**
  * Passes every object of a project's bucket on to a bucket of the target, in a fresh process.
- * * Returns its main-thread CPU in milliseconds, without the start of the process.
+ * Returns its main-thread CPU in milliseconds, without the start of the process.
  */
 export async function passThroughCpuMs(
   bench: Bench,

@@ -1,4 +1,6 @@
-/** A project whose Storage and repository are reached over TLS, and its workers as real functions. */
+/**
+ * A project whose Storage and repository are reached over TLS, and its workers as real functions.
+ */
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type ApiKeys, createApiKeys } from "../../../stack/edge/api_keys.ts";

@@ -20,10 +20,10 @@ export async function rcloneVersion(): Promise<string | undefined> {
 }
 
 /**
- * * Runs `rclone <command> from to` between two locations of the target, `bucket/prefix` each, with
+ * Runs `rclone <command> from to` between two locations of the target, `bucket/prefix` each, with
  * rclone's defaults.
  *
- * * @throws Error with its output if it fails
+ * @throws Error with its output if it fails
  */
 export async function runRclone(
   bench: Bench,

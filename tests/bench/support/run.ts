@@ -20,10 +20,10 @@ export async function countersOf(sql: Connection, run: string): Promise<Record<s
 }
 
 /**
- * * Waits for the end of a run. `watch` is called at every poll; if it returns true, the function
+ * Waits for the end of a run. `watch` is called at every poll; if it returns true, the function
  * returns at once and the run continues.
  *
- * * @throws Error if the run did not succeed
+ * @throws Error if the run did not succeed
  */
 export async function endOf(
   sql: Connection,

@@ -12,10 +12,10 @@ export interface WorkerUse {
 }
 
 /**
- * * Backs a project up to a bucket of the target with one process that is already loaded. Listing,
- * * digests, commits and the seal are included in the CPU.
+ * Backs a project up to a bucket of the target with one process that is already loaded. Listing,
+ * digests, commits and the seal are included in the CPU.
  *
- * * @throws Error if more than one process worked
+ * @throws Error if more than one process worked
  */
 export async function backUpInOneProcess(
   project: BenchProject,

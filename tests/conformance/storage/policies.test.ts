@@ -20,7 +20,9 @@ const DENIED: Partial<Refusal> = {
 const ALICE = "a11ce000-0000-4000-8000-000000000001";
 const BOB = "b0b00000-0000-4000-8000-000000000002";
 
-/** Registers a test with a bucket in which users may do as they like below a folder of their own. */
+/**
+ * Registers a test with a bucket in which users may do as they like below a folder of their own.
+ */
 function folderTest(name: string, test: (bucket: Bucket) => Promise<void>): void {
   bucketTest(name, { needs: ["sql", "tokens"] }, async (bucket) => {
     const policy = `own folder ${bucket.id}`;

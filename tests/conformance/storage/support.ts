@@ -6,7 +6,9 @@ import { project } from "./context.ts";
 
 /** A request's options beyond its method and path. */
 export interface CallOptions {
-  /** The Bearer token; the service key by default, which goes along as `apikey`. Null for neither. */
+  /**
+   * The Bearer token; the service key by default, which goes along as `apikey`. Null for neither.
+   */
   key?: string | null;
   headers?: Record<string, string>;
   body?: BodyInit;

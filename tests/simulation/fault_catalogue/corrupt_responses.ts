@@ -62,7 +62,8 @@ function flipped(
 ): Response | undefined {
   const ofSource = injected.kind === "storage GET";
   if (bytes.length === 0 || (ofSource && injected.request.headers.has("range"))) return undefined;
-  // Different bits at each step: a backup that reads the same bytes twice takes the etag for no MD5.
+  // Different bits at each step: a backup that reads the same bytes twice takes the etag for no
+  // MD5.
   const bits = ofSource ? 1 + injected.step % 254 : FLIPPED.back;
   return new Response(flip(bytes, bits), { status, headers });
 }

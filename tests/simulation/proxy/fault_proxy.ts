@@ -56,7 +56,9 @@ export interface Request<Result> {
   readonly lost: () => Error;
 }
 
-/** Whether a planned fault applies to a step. A server's fault waits for a request that can meet it. */
+/**
+ * Whether a planned fault applies to a step. A server's fault waits for a request that can meet it.
+ */
 function isFor(fault: Fault, { number, kind }: Step): boolean {
   const faultName = RANDOM_FAULTS.find((known) => known === fault.faultName);
   if (faultName === undefined || isWorkerFault(faultName)) return fault.step === number;
@@ -94,7 +96,10 @@ export class FaultProxy {
 
   constructor(private readonly queue = new RequestQueue()) {}
 
-  /** Begins a worker. `quiet` waits for a worker in this process; the host of processes knows its own. */
+  /**
+   * Begins a worker. `quiet` waits for a worker in this process; the host of processes knows its
+   * own.
+   */
   openWorker(where: "processes" | "here" = "here"): WorkerState {
     const worker = new WorkerState(++this.#opened);
     if (where === "here") this.#workers.push(worker);

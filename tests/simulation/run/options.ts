@@ -11,7 +11,9 @@ export interface SimulateOptions {
   readonly scenarios: readonly Scenario[];
   /** Every step of each with every fault, instead of seeds. */
   readonly everyStep: boolean;
-  /** Whether the functions run in processes of their own, which are killed where a worker crashes. */
+  /**
+   * Whether the functions run in processes of their own, which are killed where a worker crashes.
+   */
   readonly processes: boolean;
   /** One given fault instead of a seed's. */
   readonly fault: Fault | undefined;

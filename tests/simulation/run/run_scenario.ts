@@ -108,7 +108,10 @@ interface Held {
   readonly objectPaths: ReadonlySet<string>;
 }
 
-/** Checks the committed rows whenever a worker crashes or is delayed, and each snapshot once it is sealed. */
+/**
+ * Checks the committed rows whenever a worker crashes or is delayed, and each snapshot once it is
+ * sealed.
+ */
 function watchCrashes(environment: Environment): Held[] {
   const held: Held[] = [];
   const look = async (check: () => Promise<unknown>) => {

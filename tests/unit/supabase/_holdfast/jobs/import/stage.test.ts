@@ -68,7 +68,10 @@ const seals = fc.array(
     changes: fc.array(change, { maxLength: 4 }),
     full: fc.boolean(),
     gap: fc.nat(2),
-    /** Whether its record arrives after the next snapshot is sealed, which then does not build on it. */
+    /**
+     * Whether its record arrives after the next snapshot is sealed, which then does not build on
+     * it.
+     */
     delayed: fc.boolean(),
   }),
   { minLength: 1, maxLength: 8 },
