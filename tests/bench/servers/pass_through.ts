@@ -1,7 +1,6 @@
 /**
  * The lower bound: each object is passed from one fetch to another without checks. Runs on Deno
- * 2.1.4, too, and
- * imports nothing but the protocol.
+ * 2.1.4, too, and imports nothing but the protocol.
  */
 import { answerQuestions } from "./protocol.ts";
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { isSteady } from "../../soak/environment/heap.ts";
 
-/** Isolates whose peaks lie evenly, half of them within so much of the level. */
+/** Isolates with evenly distributed peaks, half of them within this distance of the level. */
 const ISOLATES = 30;
 const SPREAD = 0.2;
 

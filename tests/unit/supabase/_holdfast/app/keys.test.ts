@@ -9,7 +9,7 @@ import type { Database } from "../../../../../supabase/functions/_holdfast/lib/d
 const ID = "0123456789ab";
 const KEY = `hf_operate_${ID}_${"c".repeat(64)}`;
 
-/** A database that knows KEY, and remembers what it was asked. */
+/** A database that knows KEY and records its calls. */
 class KeyTable implements Database {
   readonly asked: unknown[] = [];
 
@@ -101,7 +101,7 @@ Deno.test("every malformed key is refused before a query to the database", async
 Deno.test("an unknown key and a key with a wrong secret are refused", async () => {
   assert.equal(await codeOf({ apikey: KEY.replace(ID, "ffffffffffff") }), "key_refused");
   assert.equal(await codeOf({ apikey: `${KEY.slice(0, -1)}d` }), "key_refused");
-  // The digest is over the whole key: another scope in it makes another key.
+  // The digest is over the complete key, including the scope.
   assert.equal(
     await codeOf({ apikey: KEY.replace("operate", "restore") }, "restore"),
     "key_refused",

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { HoldfastError } from "../../../../../supabase/functions/_holdfast/config/errors.ts";
 import { problemResponse } from "../../../../../supabase/functions/_holdfast/app/problem_details.ts";
 
-/** Answers an error, and gives what was logged beside it. */
+/** The response to an error, and the log lines. */
 async function answer(error: unknown) {
   const logged: string[] = [];
   const log = console.error;

@@ -89,7 +89,7 @@ Deno.test("a body that is not JSON is refused", async () => {
 Deno.test("UTF-16 and binary bodies are refused", async () => {
   const utf16 = new Uint8Array([0xff, 0xfe, 0x7b, 0, 0x7d, 0]);
   assert.deepEqual(await refused(utf16), ["body: is not UTF-8"]);
-  // Not replaced by a mark: another snapshot would be looked for than the one that was meant.
+  // A replacement character would select another snapshot than the caller meant.
   const broken = new Uint8Array([...new TextEncoder().encode('{"snapshot": "'), 0xff, 0x22, 0x7d]);
   assert.deepEqual(await refused(broken), ["body: is not UTF-8"]);
 });

@@ -36,7 +36,7 @@ const project = (changes: Variables = {}) => {
   return readProjectSettings((name) => variables[name]);
 };
 
-/** The names that a refusal gives, each with what is wrong. */
+/** The variables that a refusal names, each with its fault. */
 function faults(read: () => unknown): Record<string, string> {
   try {
     read();

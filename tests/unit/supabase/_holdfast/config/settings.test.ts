@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { HoldfastError } from "../../../../../supabase/functions/_holdfast/config/errors.ts";
 import { checkBackupSettings } from "../../../../../supabase/functions/_holdfast/config/settings.ts";
 
-/** The names that a refusal gives, each with what is wrong. */
+/** The settings that a refusal names, each with its fault. */
 function faults(read: () => unknown): Record<string, string> {
   try {
     read();

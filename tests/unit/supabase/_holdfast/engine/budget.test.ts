@@ -10,26 +10,26 @@ import {
 } from "../../../../../supabase/functions/_holdfast/engine/budget.ts";
 import { TestClock } from "../../test_clock.ts";
 
-/** An isolate whose time and CPU a test sets. */
+/** An isolate whose time and CPU the test controls. */
 function measured() {
   const clock = new TestClock();
   const cpu = { ms: 123_456 };
   return { budget: createBudget({ clock, cpu: () => cpu.ms }), clock, cpu };
 }
 
-/** An isolate whose CPU can't be measured. */
+/** An isolate without measured CPU. */
 const estimated = () => createBudget({ clock: new TestClock() });
 
-/** Loading took some of the CPU before anything could measure it. */
+/** The CPU of loading, which cannot be measured. */
 const LOADING_MS = 100;
 
-/** The platform sends no more requests to an isolate that has used so much. */
+/** The platform sends no more requests to an isolate above this CPU. */
 const SOFT_LIMIT_MS = 1_000;
 
-/** Copying so many bytes is reckoned to take a millisecond of CPU. */
+/** The estimate of bytes that are copied per millisecond of CPU. */
 const MILLISECOND_BYTES = 125_000;
 
-/** Charges work, millisecond by millisecond, until the budget is spent; answers how many. */
+/** Charges work, millisecond by millisecond, until the budget is spent. Returns the milliseconds. */
 function millisecondsUntilSpent(budget: Budget): number {
   let milliseconds = 0;
   for (; !budget.exhausted(); milliseconds++) budget.charge(0, MILLISECOND_BYTES);

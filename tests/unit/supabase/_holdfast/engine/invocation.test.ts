@@ -28,12 +28,12 @@ function lease(changes: Partial<Lease> = {}): Lease {
   };
 }
 
-/** A database that leases these cursors, one after the other, and remembers what it was asked. */
+/** A database that leases these cursors, one after the other, and records its calls. */
 class Cursors implements Database {
   readonly calls: { name: string; parameters: Record<string, unknown> }[] = [];
-  /** What a call answers, by its name. */
+  /** The result of a call, by its name. */
   readonly answers = new Map<string, unknown>();
-  /** What a call throws, by its name. */
+  /** The error of a call, by its name. */
   readonly refuse = new Map<string, Error>();
   readonly #leases: Lease[];
 
@@ -60,7 +60,7 @@ class Cursors implements Database {
   }
 }
 
-/** Runs a slice whose one stage is this, with the log kept from the terminal. */
+/** Runs a slice with this single stage and captures the log. */
 async function slice(
   cursors: Cursors,
   stage: Stage,

@@ -14,11 +14,11 @@ function open(...answers: Answer[]) {
   return { reader: createObjectReader(PROJECT, transport), sent: transport.sent };
 }
 
-/** Storage's way to tell of an error: nearly always HTTP 400, and what it is in the body. */
+/** An error response of Storage: usually HTTP 400, with the actual status in the body. */
 const error = (body: Record<string, unknown>, status = 400, headers: Record<string, string> = {}) =>
   Response.json(body, { status, headers });
 
-/** What Storage answers with all bytes. */
+/** Headers of a response with all bytes. */
 const ETAG = { etag: '"e"' };
 
 const read = (...answers: Answer[]) => open(...answers).reader.read("b", "n");
@@ -100,7 +100,7 @@ const ANSWERS: [what: string, answer: () => Answer, kind: string][] = [
   // Storage answers with JSON: a 404 without JSON comes from another server.
   ["a proxy's 404", () => new Response("not here", { status: 404 }), "failed"],
   ["too many requests", () => new Response("", { status: 429 }), "failed"],
-  // It would pass for an empty object.
+  // Otherwise it would count as an empty object.
   ["a proxy's empty 200", () => new Response("", { status: 200 }), "failed"],
   ["no content", () => new Response(null, { status: 204 }), "failed"],
   ["a connection that breaks", () => new TypeError("connection reset"), "failed"],
@@ -206,7 +206,7 @@ Deno.test("bytes read are counted by the response's length, and an unread body c
   assert.equal(rateLimiter.concurrency.limit(), 16, "a busy server is asked for less at once");
   await discardBody((await take())!);
   assert.equal(rateLimiter.takeBytesRead(), 0);
-  // What was expected of a request that failed holds nobody back.
+  // The expected bytes of a failed request do not delay later requests.
   rateLimiter.setRates({ bytes_per_second: 1, requests_per_second: null });
   await reader.read("b", "../n", undefined, 1e9);
   assert.equal(rateLimiter.waitMs(), 0);

@@ -12,13 +12,13 @@ const DUPLICATE = { statusCode: "409", error: "Duplicate", message: "The resourc
 /** A transport with this fetch, whose waits take no time. */
 const transport = (fetch: Transport["fetch"]): Transport => ({ fetch, clock: new TestClock() });
 
-/** Makes the bucket where each try is answered so in turn; tells what was sent. */
+/** Creates the bucket with these responses, one for each attempt. Returns the outcome and the requests. */
 async function create(...answers: (() => Response)[]) {
   const bodies: unknown[] = [];
   const writer = createObjectWriter(
     PROJECT,
     transport((_input, init) => {
-      // A list of the buckets has no body.
+      // A request for the list of buckets has no body.
       bodies.push(init?.body === undefined ? "list" : JSON.parse(String(init.body)));
       const answer = answers[bodies.length - 1];
       assert.ok(answer, "it was asked once too often");

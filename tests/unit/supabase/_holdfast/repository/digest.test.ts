@@ -14,7 +14,7 @@ const sha256 = (...pieces: Uint8Array[]) => {
   return hash;
 };
 
-/** A blob's digest, made here again from docs/FORMAT.md. */
+/** A blob's digest, implemented independently from docs/FORMAT.md. */
 function expected(bytes: Uint8Array, partSize: number | null): string {
   if (partSize === null) return sha256(bytes).digest("hex");
   const digests: Uint8Array[] = [];
@@ -25,7 +25,7 @@ function expected(bytes: Uint8Array, partSize: number | null): string {
   return sha256(...digests).digest("hex");
 }
 
-/** The bytes as a stream, cut where the numbers (0 to 1, in any order) say. */
+/** The bytes as a stream, cut at these fractions (0 to 1, in any order) of the length. */
 function cut(bytes: Uint8Array, locations: readonly number[]): ReadableStream<Uint8Array> {
   const ends = [...locations.map((location) => Math.floor(location * bytes.length)), bytes.length]
     .sort((one, other) => one - other);
@@ -83,7 +83,7 @@ Deno.test("a listing that states a huge size allocates no memory for it", async 
 });
 
 Deno.test("a large part is hashed as a stream, with the same result", async () => {
-  // Above what is buffered; two parts, so that both ways of an end are taken.
+  // Larger than the buffer. Two parts cover the end of a part and the end of the stream.
   const part = 16 * 1024 * 1024 + 1;
   const bytes = new Uint8Array(part + 5).fill(7);
   bytes[part] = 1;

@@ -54,7 +54,7 @@ const RECORD = {
 
 type Schema = typeof identitySchema | typeof snapshotSchema | typeof recordSchema;
 
-/** Expects a refusal by its code. */
+/** Asserts a refusal with this code. */
 function refused(value: unknown, schema: Schema, code: string, message?: RegExp) {
   const bytes = value instanceof Uint8Array ? new Uint8Array(value) : encode(value);
   assert.throws(() => parseDocument("the.json", bytes, schema), (error) => {

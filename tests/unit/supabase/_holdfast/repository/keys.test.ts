@@ -15,7 +15,7 @@ const VERSION = "0b9c4cf4-7f43-4a0a-8d3c-0c2b6a6d6f5e";
 
 const digestOf = (text: string) => createHash("sha256").update(text).digest("hex");
 
-/** The key of what can't be a plain one, made here again from docs/FORMAT.md. */
+/** The digest key of an object, implemented independently from docs/FORMAT.md. */
 const byDigest = (bucket: string, name: string, version: string) =>
   `data/~/${digestOf(`${bucket}\0${name}\0${version}`)}`;
 
@@ -74,7 +74,7 @@ Deno.test("a further copy of a version has its number at the end of its key", as
   assert.equal(await dataKey("b", "..", VERSION, 3), `${byDigest("b", "..", VERSION)}~3`);
 });
 
-/** Texts as Postgres can hold them, with many that are nearly paths, keys or versions. */
+/** Texts that Postgres can store, many of them similar to paths, keys or versions. */
 const text = fc.oneof(
   {
     weight: 3,

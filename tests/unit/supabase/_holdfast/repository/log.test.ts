@@ -80,7 +80,7 @@ Deno.test("a record whose response was lost is found by its key before a listing
   assert.deepEqual(await news(storeWithLog(1, 2, 3), 3), [3]);
   assert.deepEqual(await news(storeWithLog(1, 2, 3, 5), 3, 4, 5), [3, 5]);
   assert.deepEqual(await news(storeWithLog(1, 2), 3), []);
-  // What is listed is not read twice, and comes in its place.
+  // A listed record is read once and keeps its position.
   const known = { last_record: 2, unconfirmed_records: [3, 5] };
   const all = await readNewRecords(withoutNewest(storeWithLog(1, 2, 3, 4, 5), 4), known);
   assert.deepEqual(all.map(({ sequence }) => sequence), [3, 4, 5]);

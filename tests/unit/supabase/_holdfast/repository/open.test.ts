@@ -23,14 +23,14 @@ const SETTINGS = {
   forcePathStyle: true,
 };
 
-/** The run that makes the repository. */
+/** The run that creates the repository. */
 const WRITER = {
   projectUrl: "https://a",
   run: "6f2d3a4e-8f0e-4d55-9a3e-0a4b5c6d7e8f",
   startedAt: "2026-11-21T00:00:00.000000Z",
 };
 
-/** A database that knows no repository. */
+/** A database without a repository. */
 const nothingKnown: Database = {
   call: <Result>() => Promise.resolve(null as Result),
   close: () => Promise.resolve(),
@@ -107,7 +107,7 @@ Deno.test("at a snapshot's own sequence, only the snapshot's own record is not n
   }
 });
 
-/** Opens a repository whose log has these records past the second, listed or not yet. */
+/** Opens a repository whose log has these records after the second, listed or not yet listed. */
 function openWithNews(
   { answer, news, listed = true }: { answer: unknown; news: LogRecord[]; listed?: boolean },
 ) {

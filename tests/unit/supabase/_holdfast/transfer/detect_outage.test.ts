@@ -9,7 +9,7 @@ const BUSY: PossibleOutage = { busy: true, retryAfterMs: 0 };
 const A = { bucket_id: "b", name: "a" };
 const B = { bucket_id: "b", name: "b" };
 
-/** What is so when failures are judged; by default nothing speaks for anything. */
+/** The observations from which an outage is detected; empty by default. */
 interface World {
   doubts?: (PossibleOutage | undefined)[];
   read?: { bucket_id: string; name: string }[];

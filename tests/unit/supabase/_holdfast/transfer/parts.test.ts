@@ -7,7 +7,7 @@ import {
 } from "../../../../../supabase/functions/_holdfast/transfer/parts.ts";
 
 const MAX_PARTS = 10_000;
-/** The largest object that S3 takes. */
+/** The largest object that S3 accepts. */
 const MAX_OBJECT_BYTES = 50 * 2 ** 40;
 
 const size = fc.oneof(

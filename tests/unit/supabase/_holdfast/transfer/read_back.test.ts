@@ -19,7 +19,7 @@ const SIZE = 20 * MIB + 3;
 
 const sha256 = (bytes: Uint8Array) => createHash("sha256").update(bytes).digest();
 
-/** A blob of these bytes, as an item of a restore. */
+/** A blob with these bytes, as an item of a restore. */
 function itemOf(bytes: Uint8Array, partSize: number | null): HeldItem {
   let digest = sha256(bytes);
   if (partSize !== null) {
@@ -32,14 +32,14 @@ function itemOf(bytes: Uint8Array, partSize: number | null): HeldItem {
   return heldItem(bytes, { sha256: digest.toString("hex"), part_size: partSize });
 }
 
-/** Bytes of which no two pieces are alike. */
+/** Bytes in which all pieces differ. */
 function bytesOf(size: number): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(size);
   for (let at = 0; at < size; at += 4096) bytes[at] = at / 4096 + at / MIB;
   return bytes;
 }
 
-/** Answers ranges of an object; `corrupt` changes the answer to the nth of all reads, from 1. */
+/** Serves ranges of an object; `corrupt` changes the response to the nth read, from 1. */
 class Target implements ObjectReader {
   readonly ranges: (ByteRange | undefined)[] = [];
 
@@ -62,7 +62,7 @@ class Target implements ObjectReader {
 }
 
 const LOCATION = { bucket: "b", name: "n" };
-/** Leases after which Storage is no longer waited for. */
+/** The number of leases after which the restore no longer waits for Storage. */
 const PATIENCE = 5;
 
 async function compareWith(

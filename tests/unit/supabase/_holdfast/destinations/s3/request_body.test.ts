@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { requestBody } from "../../../../../../supabase/functions/_holdfast/destinations/s3/request_body.ts";
 
-/** Answers what reached it: the stated length, and the bytes' SHA-256. */
+/** Responds with the stated length and the SHA-256 of the received bytes. */
 function startServer(): Deno.HttpServer<Deno.NetAddr> {
   return Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, async (request) => {
     const bytes = await request.arrayBuffer();

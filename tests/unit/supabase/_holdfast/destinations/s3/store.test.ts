@@ -10,7 +10,7 @@ import { open, refused, SETTINGS, xml } from "./s3_fixture.ts";
 
 const BYTES = new TextEncoder().encode("some bytes");
 const SHA256 = "1".repeat(64);
-/** Longer than any request may take. */
+/** Longer than the time limit of a request, in milliseconds. */
 const HOUR_MS = 3_600_000;
 
 const empty = (status: number, headers: Record<string, string> = {}) =>
@@ -275,6 +275,6 @@ Deno.test("a document is verified against its stated digest and read again if it
     "repository_damaged",
     /holdfast\.json/,
   );
-  // Who holds a digest itself asks for no second look.
+  // A caller that verifies the digest itself does not set `stated`.
   assert.ok(await open({}, of("whose")).store.get("data/a", 100));
 });

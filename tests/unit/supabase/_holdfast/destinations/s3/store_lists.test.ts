@@ -47,7 +47,7 @@ Deno.test("with the bucket in the host name the root is listed, and a missing bu
   assert.match(sent[0]?.url.href ?? "", /^https:\/\/backups\.s3\.example\.com\/\?list-type=2&/);
 });
 
-/** A body without a length that goes on as long as it is read. */
+/** An endless body without a length. */
 function endless(onRead: () => void): ReadableStream<Uint8Array> {
   return new ReadableStream({
     pull(controller) {

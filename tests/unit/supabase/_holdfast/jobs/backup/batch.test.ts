@@ -21,7 +21,7 @@ function item(name: string, size: number | null, blob: number | null = null): Ba
   return { bucket_id, name, object_id, version, size, etag: null, metadata: {}, blob };
 }
 
-/** Bytes that copying takes: a held object and one that goes by parts take none here. */
+/** The bytes of a copy in memory. A held object and a multipart object take none. */
 const bytes = ({ blob, size }: BackupItem) =>
   blob || (size ?? 0) > PART_BYTES ? 0 : size ?? PART_BYTES;
 
@@ -67,7 +67,7 @@ Deno.test("an object of unknown size counts as a full part, and an object alread
   assert.equal(cutPage(held, 500).length, fit + 5);
 });
 
-/** What Storage answers for a name, and what a PUT to the repository comes to. */
+/** Storage's response for a name, and the outcome of a PUT to the repository. */
 interface World {
   read: (name: string) => StorageRead;
   put?: (key: string, bytes: Uint8Array) => Promise<"stored">;
@@ -80,7 +80,7 @@ const good = (text = "1234"): StorageRead => {
 };
 const bad: StorageRead = { kind: "failed", message: "HTTP 500" };
 
-/** Acts on a page of files of four bytes, named so. */
+/** Copies a page of files of four bytes with these names. */
 async function act(names: string[], { read, put, attempts = 1 }: World) {
   const page = names.map((name) => item(name, 4));
   const clock = new TestClock();

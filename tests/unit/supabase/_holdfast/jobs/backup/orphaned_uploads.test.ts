@@ -14,7 +14,7 @@ import { MemoryStore } from "../../../memory_store.ts";
 const NOW = new Date("2026-11-21T12:00:00Z");
 const hoursAgo = (hours: number) => new Date(NOW.getTime() - hours * 60 * 60 * 1000);
 
-/** A repository with uploads under way, of so many hours each, `onPage` of them on a page. */
+/** A repository with unfinished uploads of these ages in hours, `onPage` of them per page. */
 class Uploads extends MemoryStore {
   readonly aborted: string[] = [];
   listings = 0;
@@ -58,7 +58,7 @@ class Uploads extends MemoryStore {
   }
 }
 
-/** Does it as a run that had uploads; these ids stand in rows. */
+/** Aborts orphaned uploads as a run that had uploads; rows have the ids of `known`. */
 async function abortOrphaned(store: Uploads, known: readonly string[] = []): Promise<void> {
   const answers: Record<string, (parameters: Record<string, unknown>) => unknown> = {
     orphaned_uploads: () => ({ orphaned: [], began: true }),

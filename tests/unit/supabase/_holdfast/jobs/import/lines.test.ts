@@ -223,7 +223,7 @@ Deno.test("a line cannot change a prototype", () => {
 
   const inside = line.replace('"n":1', '"__proto__":{"polluted":true}');
   const metadata = parse(inside)["metadata"] as { user_metadata: object };
-  // It is the user's field like any other, and goes through as it is.
+  // It is an ordinary field of the user's metadata and is kept.
   assert.deepEqual(Object.keys(metadata.user_metadata), ["__proto__", "nested"]);
   assert.equal("polluted" in {}, false);
 });

@@ -43,7 +43,7 @@ Deno.test("a catalog of a snapshot outside this snapshot's history starts over",
 
 type Lines = Map<string, number>;
 
-/** What a listing says after the parts: the names, each with the sequence that put it. */
+/** The listing after the parts: each name with the sequence that wrote it. */
 function apply(parts: readonly ListPart[], lines: Map<string, Lines>, from: Lines): Lines {
   const state = new Map(from);
   if (parts[0]?.kind === "full") state.clear();
@@ -78,7 +78,7 @@ const seals = fc.array(
 );
 type Seals = typeof seals extends fc.Arbitrary<infer Values> ? Values : never;
 
-/** The snapshots of a log, and the lines of all their parts. */
+/** Returns the snapshots of a log, and the lines of all their parts. */
 function sealAll(sealed: Seals): { snapshots: Sealed[]; lines: Map<string, Lines> } {
   const lines = new Map<string, Lines>();
   const snapshots: Sealed[] = [];

@@ -43,7 +43,7 @@ Deno.test("a type is accepted if it is listed exactly, as Storage compares it", 
   const allowed_mime_types = ["image/png", "text/*"];
   assert.ok(takes({ allowed_mime_types }, 1, "image/png"));
   for (const type of ["image/PNG", "image/png; q=1", "text/html", null, ""]) {
-    // Through the scratch bucket it gets there all the same.
+    // Such an object is restored through the scratch bucket.
     assert.ok(!takes({ allowed_mime_types }, 1, type), String(type));
   }
 });

@@ -10,7 +10,7 @@ const failing = () => Promise.reject(new HoldfastError("storage_unreachable", "H
 const OPTIONS = { contentType: null, cacheControl: null, upsert: false };
 const body = () => Promise.resolve(new Uint8Array(1));
 
-/** What a write of a Storage that fails at it comes to. */
+/** The outcome of a write that Storage fails at. */
 async function write(attempts: number, well: boolean, error?: HoldfastError) {
   const target = new Target();
   target.upload = error ? () => Promise.reject(error) : failing;

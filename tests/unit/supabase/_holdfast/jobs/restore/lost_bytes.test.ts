@@ -84,7 +84,7 @@ Deno.test("a repeated attempt does not overwrite a newer object", async () => {
   const { result, there } = await restore(given, (target) => {
     const upload = target.upload.bind(target);
     target.upload = async (bucket, name, body, options) => {
-      // The first try has no answer and was not done; then somebody saves the object.
+      // The first attempt fails without a response; then a user overwrites the object.
       await body();
       target.location("b", "n", "theirs");
       return await upload(bucket, name, body, options);

@@ -153,7 +153,7 @@ Deno.test("an object that a user uploads over a restored one stays", async () =>
       let reads = 0;
       const { result, there: left } = await restore(given, (target) => {
         const read = target.read.bind(target);
-        // While it is read back; where something was there, that was read before.
+        // A user writes during the read back; an existing object is read once before that.
         target.read = (bucket, name) => {
           if (++reads === (there === "nothing" ? 1 : 2)) target.location(bucket, name, bytes);
           return read(bucket, name);

@@ -10,7 +10,7 @@ const BYTES = new TextEncoder().encode("as backed up");
 
 const ITEM = heldItem(BYTES);
 
-/** Puts a blob of which the first reads answer these bytes; returns what was put, and the reads. */
+/** Uploads a blob whose first reads return these bytes. Returns the uploads and the number of reads. */
 async function put(...corrupted: (Uint8Array | undefined)[]) {
   let reads = 0;
   const sent: unknown[] = [];
@@ -21,7 +21,7 @@ async function put(...corrupted: (Uint8Array | undefined)[]) {
   };
   const upload: ObjectWriter["upload"] = async (_bucket, _name, body) => {
     const bytes = await body();
-    // It is freed once it was sent.
+    // The buffer is reused after the request, so it is decoded here.
     sent.push(new TextDecoder().decode(bytes as Uint8Array));
     return { kind: "done" };
   };

@@ -24,7 +24,7 @@ Deno.test("every number is written back as it was read", () => {
     for (const text of [`{"a":${number}}`, `[${number},${number}]`, `[0,[${number}]]`]) {
       assert.equal(again(text), text);
     }
-    // As Postgres writes jsonb.
+    // Numbers in the form in which Postgres writes jsonb.
     assert.equal(
       again(`{"a": ${number}, "b": [1, ${number}]}`),
       `{"a":${number},"b":[1,${number}]}`,

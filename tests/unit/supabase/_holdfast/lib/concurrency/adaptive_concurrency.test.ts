@@ -7,7 +7,7 @@ import {
 
 const MOST = 32;
 
-/** Answers until the limit has changed so often, or for so many rounds; tells each limit met. */
+/** Answers until the limit has changed so often, or for so many rounds. Returns each limit. */
 function answer(concurrency: Concurrency, latencyMs: number, rounds: number): number[] {
   const limits: number[] = [];
   for (let round = 0; round < rounds; round++) {

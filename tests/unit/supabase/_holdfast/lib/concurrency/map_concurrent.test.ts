@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { mapConcurrent } from "../../../../../../supabase/functions/_holdfast/lib/concurrency/map_concurrent.ts";
 import { Semaphore } from "../../../../../../supabase/functions/_holdfast/lib/concurrency/semaphore.ts";
 
-/** Resolves after so many turns of the microtask queue: an order without a clock. */
+/** Resolves after so many microtasks: an order without a clock. */
 async function turns(count: number): Promise<void> {
   for (let turn = 0; turn < count; turn++) await Promise.resolve();
 }
@@ -16,12 +16,12 @@ interface Item {
 const items = fc.array(fc.record({ weight: fc.nat(12), turns: fc.nat(20) }), { maxLength: 40 });
 const weigh = (item: Item) => item.weight;
 
-/** Watches what is under way at once. */
+/** Records the calls that run at once. */
 class Watch {
   items = 0;
   weight = 0;
   mostItems = 0;
-  /** The most weight of two or more at once that have any. */
+  /** The greatest total weight of two or more calls with a weight. */
   mostWeight = 0;
   #weighty = 0;
 
@@ -130,7 +130,7 @@ Deno.test("after an error no more items are taken", async () => {
     if (index === 3) throw new Error("boom");
   });
   await assert.rejects(outcome, /boom/);
-  // One may be on its way when the error is seen.
+  // One call may have started before the error is seen.
   assert.ok(begun.length <= 6, `${begun.length} were begun`);
 });
 
