@@ -192,7 +192,7 @@ export class FaultProxy {
     step: Step,
     worker: WorkerState,
     request: Request<Result>,
-    endTurn: () => void,
+    endRequest: () => void,
   ): Promise<Result> {
     switch (fault.faultName) {
       case "die_before":
@@ -206,11 +206,11 @@ export class FaultProxy {
       case "flip_byte":
         return await (request.sendFlipped ?? request.send)();
       case "sleep_before":
-        await this.#delay(fault, worker, step, endTurn);
+        await this.#delay(fault, worker, step, endRequest);
         return await this.#sendDelayed(request.send);
       case "sleep_after": {
         const result = await request.send();
-        await this.#delay(fault, worker, step, endTurn);
+        await this.#delay(fault, worker, step, endRequest);
         return result;
       }
       default:
@@ -228,7 +228,12 @@ export class FaultProxy {
   }
 
   /** Delays a worker. Other workers' requests go on meanwhile. */
-  async #delay(fault: Fault, worker: WorkerState, step: Step, endTurn: () => void): Promise<void> {
+  async #delay(
+    fault: Fault,
+    worker: WorkerState,
+    step: Step,
+    endRequest: () => void,
+  ): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
     // The worker counts as active from here: `quiet` must wait for it.
     const wake = () => {
@@ -238,7 +243,7 @@ export class FaultProxy {
     this.#delayed.push({ wakeAt: step.number + (fault.wakeAfter ?? Infinity), wake });
     worker.sleep();
     await this.afterWorkerFault(step);
-    endTurn();
+    endRequest();
     await promise;
   }
 

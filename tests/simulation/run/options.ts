@@ -19,7 +19,7 @@ export interface SimulateOptions {
   readonly fault: Fault | undefined;
   /** Shows each step of a violated scenario. */
   readonly verbose: boolean;
-  /** Deliberate bugs to apply to a copy of the tree. Each must be caught. */
+  /** Mutants to apply to a copy of the tree. Each must be caught. */
   readonly mutants: readonly string[];
   /** Stops at the first violation. */
   readonly failFast: boolean;
@@ -145,5 +145,5 @@ function faultOf(step: string | undefined, faultName: string | undefined): Fault
 
 function number(name: string, text: string): number {
   if (/^\d{1,9}$/.test(text)) return Number(text);
-  throw new TypeError(`--${name} takes a whole number, not ${text}`);
+  throw new TypeError(`--${name} takes an integer, not ${text}`);
 }

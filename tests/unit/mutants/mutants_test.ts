@@ -8,7 +8,7 @@ import { MUTANTS } from "../../mutants/mod.ts";
 const ROOT = fileURLToPath(new URL("../../../", import.meta.url));
 
 for (const [name, mutant] of Object.entries(MUTANTS)) {
-  Deno.test(`the mutant ${name} applies to the current sources`, async () => {
+  Deno.test(`the mutant ${name} applies to the current files`, async () => {
     const texts = new Map<string, string>();
     for (const edit of mutant.edits) {
       const path = await findFile(ROOT, edit.file);
