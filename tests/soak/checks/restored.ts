@@ -49,8 +49,8 @@ export interface DoneRestore {
   readonly before: ReadonlyMap<string, ObjectRow>;
   readonly after: ReadonlyMap<string, ObjectRow>;
   /**
-   * The paths of rows whose bytes Storage had lost. A restore restores
-   * these for every value of `overwrite`.
+   * The paths of rows whose bytes Storage had lost. A restore writes these bytes for every value of
+   * `overwrite`.
    */
   readonly lost?: readonly string[];
 }
