@@ -1,20 +1,22 @@
-/** What the rows of the bench share: one Postgres, one folder, settings. */
+/** The resources that the rows of the bench share: one Postgres, one folder, settings. */
 import { join } from "node:path";
 import { type PostgresCluster, startPostgres } from "../../stack/postgres/cluster.ts";
 import { createWorkspace, type Workspace } from "../../stack/process/workspace.ts";
 import { CERTIFICATE } from "../unit/stack/s3/certificate.ts";
 
-/** How much is measured: `quick` says little but that it works, `full` takes more turns of more. */
+/**
+ * The extent: `quick` only shows that the bench works, `full` has more iterations of more objects.
+ */
 export type Extent = "quick" | "usual" | "full";
 
-/** Everything that a row may build on. Nothing is started before it is asked for. */
+/** The resources of the rows. Each is started at its first use. */
 export class Bench implements AsyncDisposable {
   readonly #disposal = new AsyncDisposableStack();
   #workspace: Promise<Workspace> | undefined;
   #postgres: Promise<PostgresCluster> | undefined;
   readonly #results = new Map<string, Promise<unknown>>();
 
-  /** `say` tells whoever waits what is going on. */
+  /** @param say reports progress to the user */
   constructor(readonly extent: Extent, readonly say: (text: string) => void) {}
 
   /** The value for this bench's extent. */
@@ -22,7 +24,7 @@ export class Bench implements AsyncDisposable {
     return values[this.extent];
   }
 
-  /** What was measured under a name: rows that read one measurement from two sides make it once. */
+  /** The measurement of a name. Rows that share a measurement make it once. */
   once<Result>(name: string, measure: () => Promise<Result>): Promise<Result> {
     const measured = this.#results.get(name) ?? measure();
     this.#results.set(name, measured);
@@ -33,7 +35,9 @@ export class Bench implements AsyncDisposable {
     return this.#workspace ??= (async () => this.#disposal.use(await createWorkspace()))();
   }
 
-  /** Postgres as durable as a project's and with a small one's memory; statements are counted. */
+  /**
+   * Postgres with the durability of a project and the memory of a small one. It counts statements.
+   */
   get postgres(): Promise<PostgresCluster> {
     return this.#postgres ??= (async () => {
       const workspace = await this.workspace;
@@ -46,7 +50,7 @@ export class Bench implements AsyncDisposable {
     })();
   }
 
-  /** The file that holds the certificate of the bench's servers, for whoever must trust it. */
+  /** The file with the certificate of the bench's servers, for the processes that must trust it. */
   async certificateFile(): Promise<string> {
     const path = join((await this.workspace).path, "certificate.pem");
     await Deno.writeTextFile(path, CERTIFICATE.cert);

@@ -6,9 +6,9 @@ const BEGIN = "<!-- deno task bench --write: begin -->";
 const END = "<!-- deno task bench --write: end -->";
 
 /**
- * Puts a text in the place of the last one that was written, and formats the document.
+ * Replaces the text that was written last, and formats the document.
  *
- * @throws Error where the document has no place for it
+ * @throws Error if the document lacks the marks
  */
 export async function writeIntoDocument(text: string, path = DOCUMENT): Promise<void> {
   const document = await Deno.readTextFile(path);
@@ -19,7 +19,7 @@ export async function writeIntoDocument(text: string, path = DOCUMENT): Promise<
   if (!success) throw new Error(`deno fmt ${path} failed`);
 }
 
-/** The document with `text` between its marks. @throws Error where it lacks one */
+/** The document with `text` between its marks. @throws Error if a mark is missing */
 export function replaceBetweenMarks(document: string, text: string): string {
   const begin = document.indexOf(BEGIN);
   const end = document.indexOf(END);

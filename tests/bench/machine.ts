@@ -1,11 +1,11 @@
-/** The machine that figures were measured on, and what ran there. */
+/** The machine of the measurements and the versions of the software. */
 import { totalmem } from "node:os";
 import { connect } from "../../stack/postgres/connection.ts";
 import { CURRENT_DENO, EDGE_RUNTIME_DENO } from "../../stack/process/deno_versions.ts";
 import type { Bench } from "./bench.ts";
 import { rcloneVersion } from "./support/rclone.ts";
 
-/** Processor, cores, memory, system and how busy it was in the last 1, 5 and 15 minutes. */
+/** Processor, cores, memory, system and the load averages of 1, 5 and 15 minutes. */
 export async function describeMachine(): Promise<string> {
   const gib = Math.round(totalmem() / 1024 ** 3);
   const { os, arch } = Deno.build;
@@ -14,7 +14,7 @@ export async function describeMachine(): Promise<string> {
     `${Deno.osRelease()}, load ${Deno.loadavg().map((load) => load.toFixed(1)).join(" ")}`;
 }
 
-/** Versions of what took part. */
+/** Versions of the measured software. */
 export async function describePrograms(bench: Bench): Promise<string> {
   await using sql = connect((await bench.postgres).adminUrl("postgres"));
   const [row] = await sql<{ version: string }[]>`

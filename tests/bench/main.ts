@@ -11,8 +11,8 @@ import { ROWS } from "./rows/mod.ts";
 const USAGE = `deno task bench [options]
   --only NAME   this row alone; may be repeated. Rows:
 ${ROWS.map(({ name }) => `                ${name}`).join("\n")}
-  --quick       small sizes, one turn: whether it works, not how fast it is
-  --full        more objects and more turns
+  --quick       small sizes, one iteration: shows that the bench works, not how fast Holdfast is
+  --full        more objects and more iterations
   --json        one JSON object a line: name, value, unit, target, ok
   --write       puts the table into docs/PERFORMANCE.md; of all rows only`;
 
@@ -25,10 +25,10 @@ interface Options {
 
 const say = (text: string) => console.error(`bench: ${text}`);
 
-untilInterrupted().then(() => Deno.exit(130)); // the workspace's watchdog clears up
+untilInterrupted().then(() => Deno.exit(130)); // the workspace's watchdog cleans up
 Deno.exit(await run(readOptions()));
 
-/** Returns the exit status: 1 where a row failed; a target that was missed is no failure. */
+/** Returns the exit status: 1 if a row failed. A missed target is not a failure. */
 async function run({ rows, extent, json, write }: Options): Promise<number> {
   await using bench = new Bench(extent, say);
   const machine = await describeMachine();
@@ -50,7 +50,9 @@ async function run({ rows, extent, json, write }: Options): Promise<number> {
   return measures.some(({ failed }) => failed) ? 1 : 0;
 }
 
-/** What a row measured. One that breaks off is a measure of its own, and the others go on. */
+/**
+ * The measures of a row. A row that throws becomes a failed measure, and the other rows continue.
+ */
 async function measureRow(row: Row, bench: Bench): Promise<Measure[]> {
   say(row.name);
   const begun = performance.now();

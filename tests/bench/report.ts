@@ -1,4 +1,4 @@
-/** How what was measured is shown. */
+/** The formats of measures. */
 import { type Limit, type Measure, reached } from "./row.ts";
 
 /** One measure as a line of JSON. */
@@ -42,7 +42,7 @@ function formatLimit(limit: Limit): string {
     : `at least ${formatNumber(limit.atLeast)}`;
 }
 
-/** Three digits that count, and thousands told apart. */
+/** Three significant digits, with separators of thousands. */
 function formatNumber(value: number): string {
   const rounded = Math.abs(value) >= 100 ? Math.round(value) : Number(value.toPrecision(3));
   return rounded.toLocaleString("en-US", { maximumFractionDigits: 6 });

@@ -1,18 +1,18 @@
-/** What a row of the bench is, and what it says. */
+/** The rows of the bench and their measures. */
 import type { Bench } from "./bench.ts";
 
-/** What a value is to reach. */
+/** The target of a value. */
 export type Limit = { readonly atMost: number } | { readonly atLeast: number };
 
-/** One value that was measured, or could not be. */
+/** One measured value, or the reason why it could not be measured. */
 export interface Measure {
   readonly name: string;
-  /** Absent where it can't be measured here; `note` says why. */
+  /** Absent if it cannot be measured on this machine; `note` says why. */
   readonly value?: number;
-  /** Where it was measured in several turns: the least and the greatest; `value` is their median. */
+  /** The least and the greatest value of several iterations; `value` is their median. */
   readonly spread?: Spread;
   readonly unit: string;
-  /** Absent where the value is only there to be compared with. */
+  /** Absent if the value is only a comparison. */
   readonly target?: Limit;
   readonly note?: string;
   /** The row broke off; `note` says how. */
@@ -25,23 +25,23 @@ export interface Spread {
   readonly greatest: number;
 }
 
-/** A row of the table: one thing that was promised. */
+/** A row of the table: one promised figure. */
 export interface Row {
-  /** What `--only` calls it. */
+  /** Its name for `--only`. */
   readonly name: string;
-  /** Prepares, measures and leaves nothing behind. */
+  /** Prepares, measures and removes what it created. */
   measure(bench: Bench): Promise<Measure[]>;
 }
 
-/** Whether a value is within its target; undefined where there is no value or no target. */
+/** Whether a value reaches its target; undefined without a value or a target. */
 export function reached({ value, target, failed }: Measure): boolean | undefined {
   if (failed) return false;
   if (value === undefined || target === undefined) return undefined;
   return "atMost" in target ? value <= target.atMost : value >= target.atLeast;
 }
 
-/** What several turns came to, as a measure tells it: their median, and how far they lie apart. */
-export function overTurns(values: readonly number[]): Pick<Measure, "value" | "spread"> {
+/** The median of several iterations, with their spread, for a measure. */
+export function medianWithSpread(values: readonly number[]): Pick<Measure, "value" | "spread"> {
   const value = median(values);
   if (values.length === 1) return { value };
   return { value, spread: { least: Math.min(...values), greatest: Math.max(...values) } };

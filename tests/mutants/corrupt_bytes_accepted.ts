@@ -2,7 +2,7 @@ import { type Mutant, shared } from "./mutant.ts";
 
 /** See `what`. */
 export const mutant: Mutant = {
-  what: "bytes that were corrupted on their way from Storage are accepted",
+  what: "bytes that were corrupted on the way from Storage are accepted",
   violates: ["snapshot_accurate"],
   scenarios: ["first_backup", "incremental"],
   edits: [{

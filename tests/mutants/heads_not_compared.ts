@@ -2,7 +2,7 @@ import { type Mutant, shared } from "./mutant.ts";
 
 /** See `what`. */
 export const mutant: Mutant = {
-  what: "a run begins to write though the log holds snapshots that the catalog lacks",
+  what: "a run begins to write although the log holds snapshots that the catalog lacks",
   violates: ["rewind_refused"],
   scenarios: ["rewound"],
   edits: [{

@@ -9,7 +9,7 @@ export interface Edit {
   readonly replace: string;
 }
 
-/** A deliberate bug, which `deno task simulate` must find. */
+/** A mutant: a deliberate bug that `deno task simulate` must find. */
 export interface Mutant {
   /** What the bug is. */
   readonly what: string;

@@ -2,7 +2,7 @@ import { migration, type Mutant } from "./mutant.ts";
 
 /** See `what`. */
 export const mutant: Mutant = {
-  what: "a snapshot lists what its own run uploaded, but not what a cancelled run before it did",
+  what: "a snapshot lists the uploads of its own run, but not those of an earlier cancelled run",
   violates: ["snapshot_accurate", "no_missing_bytes"],
   scenarios: ["cancelled"],
   edits: [{

@@ -9,7 +9,8 @@ const MAIN = fileURLToPath(new URL("./main.ts", import.meta.url));
 const SEED_VARIABLE = "HOLDFAST_TEST_SIMULATION_SEED";
 
 Deno.test("every invariant holds under crashes, delays and server faults", async () => {
-  // A process of its own: killed workers leave timers behind, which the test's sanitizers would report.
+  // A process of its own: killed workers leave timers behind, which the test's sanitizers would
+  // report.
   const { code } = await new Deno.Command(Deno.execPath(), {
     args: [
       ...["run", "--allow-all", "--no-check", MAIN],

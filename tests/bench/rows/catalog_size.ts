@@ -1,7 +1,7 @@
 import type { Row } from "../row.ts";
 import { commitAll } from "../support/commits.ts";
 
-/** What the catalog takes in Postgres for each object after a first backup. */
+/** The catalog's size in Postgres per object after a first backup. */
 export const catalogSize: Row = {
   name: "catalog-size",
   async measure(bench) {

@@ -16,10 +16,10 @@ import { startTarget } from "../support/target.ts";
 const OBJECTS = { quick: 6_000, usual: 8_000, full: 8_000 };
 const OBJECT_BYTES = 10_000;
 const PROMISED_OBJECTS = 5_000;
-/** What an isolate is allowed by the row; the platform kills at 2,000. */
+/** The CPU budget of an isolate in this row. The platform kills it at 2,000 ms. */
 const BUDGET_MS = 1_900;
 
-/** How many small objects one isolate copies in its life, its modules' loading included. */
+/** The small objects that one isolate copies in its lifetime, after loading its modules. */
 export const coldIsolate: Row = {
   name: "cold-isolate",
   async measure(bench) {
@@ -40,7 +40,7 @@ export const coldIsolate: Row = {
         ...(budgetMs && { target: { atLeast: PROMISED_OBJECTS } }),
         note:
           `used ${Math.round(ownMs)} ms (Deno's own start took ${Math.round(emptyMs)}), ended ` +
-          `by ${end}; in ${BUDGET_MS} ms it were ${Math.round(objects * BUDGET_MS / ownMs)}`,
+          `by ${end}; in ${BUDGET_MS} ms it would be ${Math.round(objects * BUDGET_MS / ownMs)}`,
       });
     }
     measures.push(await floor(bench, project, count));
@@ -48,7 +48,7 @@ export const coldIsolate: Row = {
   },
 };
 
-/** The most that could be: a fresh process that looks at nothing, which no backup can reach. */
+/** The upper bound: a new process that only passes bytes on. A backup cannot reach it. */
 async function floor(bench: Bench, project: BenchProject, count: number): Promise<Measure> {
   await using target = await startTarget(bench);
   const cpuMs = await passThroughCpuMs(bench, project, {
@@ -59,7 +59,7 @@ async function floor(bench: Bench, project: BenchProject, count: number): Promis
     limits: { items: MAX_OBJECTS_IN_FLIGHT, bytes: MAX_BYTES_IN_FLIGHT },
   });
   return {
-    name: `10 KB objects by a bare pass-through, Deno ${EDGE_RUNTIME_DENO}, in ` +
+    name: `10 KB objects by a plain pass-through, Deno ${EDGE_RUNTIME_DENO}, in ` +
       `${BUDGET_MS / 1000} s of CPU`,
     value: Math.round(count * BUDGET_MS / cpuMs),
     unit: "objects",
@@ -67,7 +67,10 @@ async function floor(bench: Bench, project: BenchProject, count: number): Promis
   };
 }
 
-/** Backs up until the first isolate hands on: nobody gets to know of it, so the rest is left. */
+/**
+ * Backs up until the first isolate ends. Its post for the next slice is lost, so the rest is not
+ * copied.
+ */
 async function oneIsolate(bench: Bench, project: BenchProject, budgetMs: number | undefined) {
   await using target = await startTarget(bench);
   await using workers = await project.startWorkers({

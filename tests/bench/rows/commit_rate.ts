@@ -1,7 +1,7 @@
 import type { Row } from "../row.ts";
 import { commitAll } from "../support/commits.ts";
 
-/** How fast results of copied objects are committed, page by page over one connection. */
+/** The rate at which results of copied objects are committed, page by page over one connection. */
 export const commitRate: Row = {
   name: "commit-rate",
   async measure(bench) {

@@ -1,16 +1,16 @@
 import { CURRENT_DENO, EDGE_RUNTIME_DENO } from "../../../stack/process/deno_versions.ts";
 import type { Bench } from "../bench.ts";
-import { type Measure, overTurns, type Row } from "../row.ts";
+import { type Measure, medianWithSpread, type Row } from "../row.ts";
 import { contest, type ContestResult, type Load, LOADS } from "../support/contest.ts";
 
-/** The most that listing, digest, signature, checks and commit may add to moving the bytes. */
+/** The most CPU that listing, digest, signature, checks and commit may add to the transfer. */
 const AT_MOST = new Map<Load, number>([
   [LOADS.small, 2.2],
   [LOADS.medium, 1.8],
   [LOADS.large, 2.8],
 ]);
 
-/** Main-thread CPU of a worker against a bare pass-through of the same objects. */
+/** Main-thread CPU of a worker, compared with a plain pass-through of the same objects. */
 export const cpuAgainstPassThrough: Row = {
   name: "cpu-against-pass-through",
   async measure(bench: Bench): Promise<Measure[]> {
@@ -20,9 +20,10 @@ export const cpuAgainstPassThrough: Row = {
         const result = await contest(bench, load, deno);
         measures.push({
           name: `CPU, ${load.name} objects, against a pass-through, Deno ${deno}`,
-          ...overTurns(result.againstPassThrough),
+          ...medianWithSpread(result.againstPassThrough),
           unit: "times",
-          // The figures are promised for the Deno of today; Edge Runtime's stands beside it.
+          // The promise is for the current Deno; the figure for Edge Runtime's Deno is shown for
+          // comparison.
           ...(deno === CURRENT_DENO && { target: { atMost } }),
           note: describe(load, result),
         });

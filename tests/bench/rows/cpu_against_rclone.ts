@@ -1,6 +1,6 @@
 import { CURRENT_DENO } from "../../../stack/process/deno_versions.ts";
 import type { Bench } from "../bench.ts";
-import { type Measure, overTurns, type Row } from "../row.ts";
+import { type Measure, medianWithSpread, type Row } from "../row.ts";
 import { contest, type Load, LOADS } from "../support/contest.ts";
 import { rcloneVersion } from "../support/rclone.ts";
 
@@ -29,7 +29,7 @@ export const cpuAgainstRclone: Row = {
       const { againstRclone = [], rcloneMs } = await contest(bench, load, CURRENT_DENO);
       measures.push({
         ...named,
-        ...overTurns(againstRclone),
+        ...medianWithSpread(againstRclone),
         note: `rclone ${version}: ${rcloneMs?.toFixed(3)} ms an object`,
       });
     }

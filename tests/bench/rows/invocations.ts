@@ -10,7 +10,7 @@ import { startTarget } from "../support/target.ts";
 const OBJECTS = { quick: 2_000, usual: 100_000, full: 100_000 };
 const PROMISED_OBJECTS = 100_000;
 
-/** Invocations that a first backup needs where isolates are held to the platform's limits. */
+/** The invocations of a first backup if isolates have the platform's limits. */
 export const invocations: Row = {
   name: "invocations",
   async measure(bench) {

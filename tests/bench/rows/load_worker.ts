@@ -2,7 +2,7 @@ import { EDGE_RUNTIME_DENO } from "../../../stack/process/deno_versions.ts";
 import type { Row } from "../row.ts";
 import { bootCpu } from "../support/boot_cpu.ts";
 
-/** Main-thread CPU that a worker's modules cost before it can take its first request. */
+/** Main-thread CPU to load a worker's modules, before its first request. */
 export const loadWorker: Row = {
   name: "load-worker",
   async measure(bench) {

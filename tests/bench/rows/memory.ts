@@ -17,18 +17,18 @@ interface MemoryLoad {
   /** Bytes of each object. */
   readonly size: number;
   readonly counts: Record<Extent, number>;
-  /** Of heap and buffers, MB. */
+  /** The limit of heap and buffers, in MB. */
   readonly atMost: number;
   /** Whether the memory that the process takes from the system has a target too. */
   readonly resident: boolean;
-  /** Ends the measurement when so many parts have arrived; absent: when all has. */
+  /** The measurement ends after so many parts; absent: when the run ends. */
   readonly parts?: Record<Extent, number>;
 }
 
 const LOADS: readonly MemoryLoad[] = [
   { name: "10 KB", size: 10 * KB, counts: counts(500, 2_000, 10_000), ...target(100, false) },
   { name: "1 MiB", size: MIB, counts: counts(50, 300, 1_000), ...target(100, true) },
-  // The largest that goes by one PUT: as much in flight as there may be.
+  // The largest size for one PUT, so that the bytes in flight reach their limit.
   { name: "8 MiB", size: 8 * MIB, counts: counts(10, 60, 200), ...target(100, false) },
   {
     name: "5 GB",
@@ -37,7 +37,7 @@ const LOADS: readonly MemoryLoad[] = [
     ...target(100, true),
     parts: counts(10, 200, Infinity),
   },
-  // The largest whose parts are no larger than others', and one with the largest parts there are.
+  // The largest object with the smallest part size, and an object with the largest part size.
   {
     name: "80 GB",
     size: 80 * GB,
@@ -54,7 +54,7 @@ const LOADS: readonly MemoryLoad[] = [
   },
 ];
 
-/** What an isolate holds in memory at full concurrency. */
+/** The memory of an isolate at full concurrency. */
 export const memory: Row = {
   name: "memory",
   async measure(bench) {
@@ -78,7 +78,7 @@ export const memory: Row = {
   },
 };
 
-/** The most bytes that a worker's process held at once while it backed up. */
+/** The peak memory of a worker's process during a backup, in bytes. */
 async function peakOf(bench: Bench, load: MemoryLoad) {
   const count = bench.pick(load.counts);
   const parts = load.parts && bench.pick(load.parts);
@@ -92,7 +92,7 @@ async function peakOf(bench: Bench, load: MemoryLoad) {
     deno: EDGE_RUNTIME_DENO,
     target,
     bucket: "backed-up",
-    // One process to its end.
+    // One process does the complete backup.
     secrets: { HOLDFAST_CPU_MILLISECONDS: "60000" },
   });
   const pid = await workers.boot();

@@ -1,11 +1,11 @@
-import { type Measure, median, overTurns, type Row } from "../row.ts";
+import { type Measure, median, medianWithSpread, type Row } from "../row.ts";
 import { type UnchangedResult, unchangedRuns } from "../support/unchanged.ts";
 
-/** The number of rows that the target is about. */
+/** The number of rows of the target. */
 const PROMISED_ROWS = 1_000_000;
 const POSTGRES_MS = 6_000;
 
-/** A run over a project in which nothing changed: requests, Postgres's time, and how it grows. */
+/** A run over an unchanged project: requests, Postgres's time, and its growth with the rows. */
 export const unchanged: Row = {
   name: "unchanged",
   async measure(bench) {
@@ -36,14 +36,14 @@ export const unchanged: Row = {
 function postgresTime({ rows, postgresMs, wallMs, statements }: UnchangedResult): Measure {
   return {
     name: `Postgres time, ${rows.toLocaleString("en-US")} unchanged objects`,
-    ...overTurns(postgresMs),
+    ...medianWithSpread(postgresMs),
     unit: "ms",
     ...(rows === PROMISED_ROWS && { target: { atMost: POSTGRES_MS } }),
     note: `${statements} statements; ${Math.round(wallMs)} ms from start to seal`,
   };
 }
 
-/** The slope of the line from one number of rows to the next: it stays the same where growth is linear. */
+/** The slope between two numbers of rows. It is constant if the growth is linear. */
 function growth(before: UnchangedResult, after: UnchangedResult): Measure {
   const more = median(after.postgresMs) - median(before.postgresMs);
   const [from, to] = [before.rows, after.rows].map((rows) => rows.toLocaleString("en-US"));

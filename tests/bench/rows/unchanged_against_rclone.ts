@@ -30,7 +30,7 @@ export const unchangedAgainstRclone: Row = {
   },
 };
 
-/** Of a tree with itself: both sides are listed and looked at as two trees would be. */
+/** Syncs a tree with itself: rclone lists and compares both sides as it does for two trees. */
 async function syncUnchanged(bench: Bench, objects: number): Promise<number> {
   await using target = await startTarget(bench, { bucket: "tree", objects });
   const { wallMs } = await runRclone(bench, target, "sync", "tree", "tree");

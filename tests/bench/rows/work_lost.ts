@@ -15,10 +15,10 @@ import { endOf } from "../support/run.ts";
 import { startTarget } from "../support/target.ts";
 
 const KILLS: Record<Extent, number> = { quick: 2, usual: 5, full: 10 };
-/** Within this time of its start a slice is killed. */
+/** A slice is killed within this time of its start, in milliseconds. */
 const LONGEST_LIFE_MS = 4_000;
 
-/** What is done again when a worker is killed, at random moments, counted by the servers. */
+/** The work that is repeated after kills at random moments, counted by the servers. */
 export const workLost: Row = {
   name: "work-lost",
   async measure(bench) {
@@ -49,8 +49,8 @@ export const workLost: Row = {
 };
 
 /**
- * Backs objects up while workers are killed, and counts the reads and the parts that were not the
- * first. What arrived is held to the source.
+ * Backs objects up while workers are killed, and counts repeated reads and repeated parts.
+ * Verifies the copy against the source.
  */
 async function loseWork(bench: Bench, objects: Omit<ObjectsToLay, "bucket">) {
   await using project = await createBenchProject(bench, `work_lost_${objects.size}`);
@@ -73,7 +73,7 @@ async function loseWork(bench: Bench, objects: Omit<ObjectsToLay, "bucket">) {
   return { kills, readAgain: reads - needed, sentAgain: sent - needed };
 }
 
-/** Holds the one object's digest, over parts that the server held to theirs, to the source's bytes. */
+/** Verifies the object's digest against the source. The server has verified each part's digest. */
 async function assertArrived(project: BenchProject): Promise<void> {
   const [row] = await project.sql<[Location & BlobShape & { sha256: string }]>`
     select o.bucket_id as bucket, o.name, o.version, b.size::float8 as size,
@@ -82,12 +82,12 @@ async function assertArrived(project: BenchProject): Promise<void> {
       join holdfast_private.entries e on e.bucket_id = o.bucket_id and e.name = o.name
       join holdfast_private.blobs b on b.id = e.blob`;
   const bytes = await new ByteStore(project.directory).open(row);
-  if (!bytes) throw new Error("the source's bytes are gone");
+  if (!bytes) throw new Error("the source's bytes are missing");
   const { sha256 } = await digestStream(bytes.stream(0, row.size), row);
   if (sha256 !== row.sha256) throw new Error(`${row.name} arrived with other bytes`);
 }
 
-/** Kills so many times, unless the run ends before; returns how often it did. */
+/** Kills workers `times` times or until the run ends. Returns the number of kills. */
 async function killAtRandom(
   project: BenchProject,
   workers: Workers,
@@ -101,7 +101,7 @@ async function killAtRandom(
     if (!running) return kills;
     await untilMayBeKilled(project, run);
     await workers.functions.kill(WORKER);
-    // What a minute's wait and the tick would do.
+    // The same as a minute's wait and a tick.
     await project
       .sql`update holdfast_private.cursors set lease_expires_at = now() where run = ${run}`;
     await project.sql`select holdfast_private.post_slice(${run})`;
@@ -109,7 +109,7 @@ async function killAtRandom(
   return times;
 }
 
-/** Waits for a commit after two kills: at the third the object would be passed as a poison object. */
+/** Waits for a commit after two kills: a third one would make the object a poison object. */
 async function untilMayBeKilled(project: BenchProject, run: string): Promise<void> {
   await eventually("a commit", async () => {
     const [{ crashes }] = await project.sql<{ crashes: number }[]>`

@@ -1,6 +1,6 @@
 /**
- * The floor: every object by one fetch into another, nothing looked at. Runs on Deno 2.1.4 too, and
- * imports nothing but the protocol.
+ * The lower bound: each object is passed from one fetch to another without checks. Runs on Deno
+ * 2.1.4, too, and imports nothing but the protocol.
  */
 import { answerQuestions } from "./protocol.ts";
 
@@ -11,7 +11,7 @@ interface Pass {
   readonly size: number;
 }
 
-/** What is asked for. */
+/** The request of the bench. */
 export interface PassThroughInput {
   readonly passes: Pass[];
   readonly headers: Record<string, string>;

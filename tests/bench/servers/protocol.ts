@@ -1,18 +1,19 @@
 /**
- * How the bench drives a server in a process of its own: a line of JSON in, a line of JSON out.
+ * The protocol between the bench and a server in its own process: a line of JSON in, a line of JSON
+ * out.
  * Runs on Deno 2.1.4 too, and imports nothing.
  */
 
-/** A question and what it carries. */
+/** A request with its input. */
 export interface Question {
   readonly name: string;
   readonly input: unknown;
 }
 
-/** An answer, or why there is none. */
+/** A response, or the reason of a failure. */
 export type Reply = { readonly output: unknown } | { readonly error: string };
 
-/** What a server answers, by name. */
+/** The handlers of a server's requests, by name. */
 // deno-lint-ignore no-explicit-any -- each answer knows its own input; JSON lies between
 export type Answers = Record<string, (input: any) => unknown>;
 
@@ -30,7 +31,7 @@ export async function* linesOf(stream: ReadableStream<Uint8Array>): AsyncGenerat
   }
 }
 
-/** Answers questions one after the other until standard input ends. */
+/** Handles requests one after the other until standard input ends. */
 export async function answerQuestions(answers: Answers): Promise<void> {
   for await (const line of linesOf(Deno.stdin.readable)) {
     const { name, input }: Question = JSON.parse(line);

@@ -5,7 +5,7 @@ import { startStorage, type StorageServer } from "../../../stack/storage/mod.ts"
 import { answerQuestions } from "./protocol.ts";
 import { serveTls, type TlsFront } from "./tls_front.ts";
 
-/** What the server is started with. */
+/** The options of the server. */
 export interface SourceOptions {
   readonly adminUrl: string;
   readonly keys: ApiKeys;

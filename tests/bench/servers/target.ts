@@ -16,7 +16,7 @@ function started(): S3Server {
   return server;
 }
 
-/** Makes a bucket with empty objects before the server is started. */
+/** Creates a bucket with empty objects before the server starts. */
 async function fill(
   { directory, bucket, objects }: { directory: string; bucket: string; objects: number },
 ): Promise<void> {

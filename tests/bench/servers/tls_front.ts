@@ -1,4 +1,4 @@
-/** TLS before a port of this machine that speaks plainly. */
+/** TLS before a plaintext port of this machine. */
 
 /** A listener that passes bytes on. */
 export interface TlsFront {
@@ -7,7 +7,7 @@ export interface TlsFront {
   stop(): Promise<void>;
 }
 
-/** Serves TLS on a free port of 127.0.0.1 and passes what comes on to `port`. */
+/** Serves TLS on a free port of 127.0.0.1 and forwards the bytes to `port`. */
 export function serveTls(port: number, tls: { cert: string; key: string }): TlsFront {
   const listener = Deno.listenTls({ hostname: "127.0.0.1", port: 0, ...tls });
   const open = new Set<Deno.Conn>();
@@ -17,7 +17,7 @@ export function serveTls(port: number, tls: { cert: string; key: string }): TlsF
     const server = await Deno.connect({ hostname: "127.0.0.1", port });
     server.setNoDelay(true);
     open.add(client).add(server);
-    // Whichever side ends first ends both: HTTP/1.1 never goes on in one direction alone.
+    // The first side that ends closes both: HTTP/1.1 never continues in one direction only.
     await Promise.allSettled([pass(client, server), pass(server, client)]);
     open.delete(client);
     open.delete(server);

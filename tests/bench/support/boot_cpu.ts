@@ -10,14 +10,14 @@ import { WORKER } from "./project.ts";
 const FUNCTIONS = fileURLToPath(new URL("../../../supabase/functions", import.meta.url));
 const BOOTS = { quick: 3, usual: 7, full: 15 };
 
-/** Main-thread CPU until a function's process can take a request, milliseconds; medians. */
+/** Main-thread CPU until a function's process can serve a request, in milliseconds; medians. */
 export interface BootCpu {
   readonly workerMs: number;
-  /** Of a function that loads nothing: Deno's own start, and the runner's. */
+  /** The CPU of a function that loads nothing: the start of Deno and of the runner. */
   readonly emptyMs: number;
 }
 
-/** Measures it once in a run of the bench, boot about boot. */
+/** Measures it once per run of the bench; the boots alternate. */
 export function bootCpu(bench: Bench, deno: DenoVersion): Promise<BootCpu> {
   return bench.once(`boot ${deno}`, async () => {
     const workspace = await bench.workspace;

@@ -1,11 +1,11 @@
-/** Rows of a project and of the catalog made by SQL: a million are there in a minute. */
+/** Creates rows of a project and of the catalog by SQL: a million takes a minute. */
 import type { Connection } from "../../../stack/postgres/connection.ts";
 
 const ROWS_AT_ONCE = 100_000;
 
 /**
- * Adds rows of objects `from` to `to` (numbers from 1) to a bucket, with entries that say that the
- * last sealed snapshot holds them as they are. There are no bytes behind them.
+ * Adds rows of objects `from` to `to` (numbers from 1) to a bucket, with entries of the last sealed
+ * snapshot that hold them in their current version. The objects have no bytes.
  */
 export async function addHeldRows(
   sql: Connection,
@@ -26,7 +26,9 @@ export async function addHeldRows(
   await sql`vacuum (analyze) holdfast_private.blobs`;
 }
 
-/** Adds rows alone: objects that no snapshot holds yet. Metadata is as Storage writes it. */
+/**
+ * Adds rows without entries: objects that are in no snapshot yet. Metadata is as Storage writes it.
+ */
 export async function addRows(
   sql: Connection,
   bucket: string,
@@ -46,7 +48,9 @@ export async function addRows(
     from generate_series(${first}::bigint, ${last}::bigint) i, md5(i::text) h`;
 }
 
-/** Makes blobs and entries for these objects, in the order of names, as the scan of a backup does. */
+/**
+ * Makes blobs and entries for these objects, in the order of names, as the scan of a backup does.
+ */
 async function hold(sql: Connection, bucket: string, first: number, last: number): Promise<void> {
   await sql`
     with wanted as materialized (

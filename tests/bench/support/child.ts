@@ -3,7 +3,7 @@ import { linesOf, type Reply } from "../servers/protocol.ts";
 
 const SERVERS = new URL("../servers/", import.meta.url);
 
-/** A module of servers/ in a process of its own. It ends when its standard input does. */
+/** A module of servers/ in its own process. It ends when its standard input ends. */
 export class Child implements AsyncDisposable {
   readonly #process: Deno.ChildProcess;
   readonly #questions: WritableStreamDefaultWriter<Uint8Array>;
@@ -15,12 +15,14 @@ export class Child implements AsyncDisposable {
     this.#replies = linesOf(process.stdout);
   }
 
-  /** Starts `servers/<module>` on a Deno binary. `environment` is added to ours. */
+  /**
+   * Starts `servers/<module>` on a Deno binary. `environment` extends this process's environment.
+   */
   static start(
     module: string,
     { deno = Deno.execPath(), options = [], environment = {} }: {
       deno?: string;
-      /** Of `deno run`, besides permissions. */
+      /** Flags of `deno run`, besides permissions. */
       options?: string[];
       environment?: Record<string, string>;
     } = {},
@@ -41,7 +43,10 @@ export class Child implements AsyncDisposable {
     return this.#process.pid;
   }
 
-  /** Asks, and waits for the answer. One question at a time. @throws Error with the child's own */
+  /**
+   * Sends a request and waits for the response. One request at a time. @throws Error with the
+   * child's message
+   */
   async ask<Output>(name: string, input: unknown = null): Promise<Output> {
     await this.#questions.write(new TextEncoder().encode(`${JSON.stringify({ name, input })}\n`));
     const { value, done } = await this.#replies.next();
@@ -53,7 +58,7 @@ export class Child implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#questions.close().catch(() => undefined);
-    // To the end, or the stream stays open.
+    // Read to the end, or the stream stays open.
     while (!(await this.#replies.next()).done);
     await this.#process.status;
   }

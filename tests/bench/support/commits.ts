@@ -1,4 +1,4 @@
-/** First backups by SQL alone: what committing costs when nothing has to be copied. */
+/** First backups by SQL only: the cost of the commits without any copying. */
 import type { Database } from "../../../supabase/functions/_holdfast/lib/database.ts";
 import { connectDatabase } from "../../../supabase/functions/_holdfast/project/database.ts";
 import type {
@@ -16,16 +16,19 @@ import { createBenchProject } from "./project.ts";
 const BUCKET = "files";
 const OBJECTS = { quick: 5_000, usual: 100_000, full: 500_000 };
 
-/** What committing all results of a first backup took. */
+/** The cost of committing all results of a first backup. */
 export interface CommitResult {
   readonly objects: number;
-  /** From sending a page to knowing that it is committed, all pages together. */
+  /** The time from sending a page to its confirmation, for all pages together. */
   readonly seconds: number;
-  /** Of blobs and entries with their indexes, for one object. */
+  /** The bytes of blobs and entries with their indexes, for one object. */
   readonly catalogBytes: number;
 }
 
-/** Commits page by page in the order of names, as a scan does, or in none. Once in a run. */
+/**
+ * Commits page by page, sorted by name as a scan does, or unsorted. Measured once per run of the
+ * bench.
+ */
 export function commitAll(bench: Bench, order: "by name" | "random"): Promise<CommitResult> {
   return bench.once(`commits ${order}`, async () => {
     const objects = bench.pick(OBJECTS);
@@ -82,7 +85,7 @@ async function leaseScan(database: Database, projectUrl: string) {
     });
 }
 
-/** The project's objects as a scan hands them out. */
+/** The project's objects in the form of a scan. */
 async function* pages(sql: Connection, order: "by name" | "random"): AsyncGenerator<BackupItem[]> {
   const by = order === "random" ? sql`random()` : sql`o.name collate "C"`;
   const rows = sql<{ item: BackupItem }[]>`

@@ -1,4 +1,6 @@
-/** One set of objects copied by a worker, by a bare pass-through and by rclone, turn by turn. */
+/**
+ * Copies one set of objects with a worker, a plain pass-through and rclone, in several iterations.
+ */
 import type { DenoVersion } from "../../../stack/process/deno_versions.ts";
 import {
   MAX_BYTES_IN_FLIGHT,
@@ -13,10 +15,10 @@ import { type BenchProject, createBenchProject } from "./project.ts";
 import { rcloneVersion, runRclone } from "./rclone.ts";
 import { startTarget } from "./target.ts";
 
-/** Objects that are copied. */
+/** The objects to copy. */
 export interface Load {
   readonly name: string;
-  /** Bytes of each. */
+  /** The size of each, in bytes. */
   readonly size: number;
   readonly counts: Record<Extent, number>;
 }
@@ -28,28 +30,31 @@ export const LOADS = {
   large: { name: "100 MB", size: 100_000_000, counts: { quick: 1, usual: 10, full: 10 } },
 } as const satisfies Record<string, Load>;
 
-/** Main-thread CPU of one turn each, milliseconds for all objects; rclone's of all its threads. */
-interface Turn {
+/**
+ * CPU of one iteration, in milliseconds for all objects: of the main thread, for rclone of all
+ * threads.
+ */
+interface Iteration {
   readonly worker: number;
   readonly passThrough: number;
   /** Undefined where rclone is not installed. */
   readonly rclone: number | undefined;
 }
 
-/** What the turns came to. */
+/** The result of all iterations. */
 export interface ContestResult {
   readonly objects: number;
   /** Medians, milliseconds of CPU for one object. */
   readonly workerMs: number;
   readonly passThroughMs: number;
   readonly rcloneMs: number | undefined;
-  /** The ratio of each turn. */
+  /** The ratio of each iteration. */
   readonly againstPassThrough: readonly number[];
   /** Undefined where rclone is not installed. */
   readonly againstRclone: readonly number[] | undefined;
 }
 
-const TURNS: Record<Extent, number> = { quick: 1, usual: 3, full: 5 };
+const ITERATIONS: Record<Extent, number> = { quick: 1, usual: 3, full: 5 };
 
 /** Measures a load on a Deno once in a run of the bench. */
 export function contest(bench: Bench, load: Load, deno: DenoVersion): Promise<ContestResult> {
@@ -58,17 +63,21 @@ export function contest(bench: Bench, load: Load, deno: DenoVersion): Promise<Co
     await using project = await createBenchProject(bench, `contest_${crypto.randomUUID()}`);
     bench.say(`laying down ${count} objects of ${load.name}`);
     await layObjects(project.sql, project.directory, { bucket: "files", count, size: load.size });
-    const turns: Turn[] = [];
-    for (let turn = 1; turn <= bench.pick(TURNS); turn++) {
-      bench.say(`copying them on Deno ${deno}, turn ${turn}`);
-      turns.push(await takeTurn(bench, project, deno));
+    const iterations: Iteration[] = [];
+    for (let iteration = 1; iteration <= bench.pick(ITERATIONS); iteration++) {
+      bench.say(`copying them on Deno ${deno}, iteration ${iteration}`);
+      iterations.push(await runIteration(bench, project, deno));
     }
-    return summarize(turns, count);
+    return summarize(iterations, count);
   });
 }
 
-/** Each begins with an empty target and a process of its own. */
-async function takeTurn(bench: Bench, project: BenchProject, deno: DenoVersion): Promise<Turn> {
+/** Runs one iteration with an empty target and new processes. */
+async function runIteration(
+  bench: Bench,
+  project: BenchProject,
+  deno: DenoVersion,
+): Promise<Iteration> {
   await using target = await startTarget(bench);
   const limits = { items: MAX_OBJECTS_IN_FLIGHT, bytes: MAX_BYTES_IN_FLIGHT };
   const passThrough = await passThroughCpuMs(bench, project, {
@@ -83,7 +92,7 @@ async function takeTurn(bench: Bench, project: BenchProject, deno: DenoVersion):
     target,
     bucket: "backed-up",
   });
-  // What the worker wrote are the same bytes under keys of the same form.
+  // rclone copies the worker's objects: the same bytes under keys of the same form.
   const rclone = await rcloneVersion() === undefined ? undefined : await runRclone(
     bench,
     target,
@@ -94,15 +103,17 @@ async function takeTurn(bench: Bench, project: BenchProject, deno: DenoVersion):
   return { worker, passThrough, rclone: rclone?.cpuMs };
 }
 
-function summarize(turns: readonly Turn[], objects: number): ContestResult {
-  const each = (pick: (turn: Turn) => number) => median(turns.map(pick));
-  const withRclone = turns.every((turn) => turn.rclone !== undefined);
+function summarize(iterations: readonly Iteration[], objects: number): ContestResult {
+  const each = (pick: (iteration: Iteration) => number) => median(iterations.map(pick));
+  const withRclone = iterations.every((iteration) => iteration.rclone !== undefined);
   return {
     objects,
-    workerMs: each((turn) => turn.worker) / objects,
-    passThroughMs: each((turn) => turn.passThrough) / objects,
-    rcloneMs: withRclone ? each((turn) => turn.rclone!) / objects : undefined,
-    againstPassThrough: turns.map((turn) => turn.worker / turn.passThrough),
-    againstRclone: withRclone ? turns.map((turn) => turn.worker / turn.rclone!) : undefined,
+    workerMs: each((iteration) => iteration.worker) / objects,
+    passThroughMs: each((iteration) => iteration.passThrough) / objects,
+    rcloneMs: withRclone ? each((iteration) => iteration.rclone!) / objects : undefined,
+    againstPassThrough: iterations.map((iteration) => iteration.worker / iteration.passThrough),
+    againstRclone: withRclone
+      ? iterations.map((iteration) => iteration.worker / iteration.rclone!)
+      : undefined,
   };
 }

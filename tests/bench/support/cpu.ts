@@ -1,6 +1,6 @@
-/** CPU and memory that processes use, read from the kernel: no process is asked, so none is disturbed. */
+/** CPU and memory of processes, read from the kernel, so that the processes are not disturbed. */
 
-/** Clock ticks a second of /proc/<pid>/stat: fixed for user space on every Linux. */
+/** Clock ticks per second of /proc/<pid>/stat, which are the same on every Linux. */
 const TICKS_PER_SECOND = 100;
 
 /**
@@ -8,11 +8,11 @@ const TICKS_PER_SECOND = 100;
  * that is JavaScript, the event loop and TLS; garbage collector, compiler and WebCrypto have
  * threads of their own, as an isolate of Edge Runtime has.
  *
- * @throws Deno.errors.NotFound where the process is gone, or the system is no Linux
+ * @throws Deno.errors.NotFound if the process has ended, or the system is not Linux
  */
 export function mainThreadCpuMs(pid: number): number {
   try {
-    // Nanoseconds on the CPU, of the thread that the process began with.
+    // Nanoseconds on the CPU of the process's first thread.
     return Number(Deno.readTextFileSync(`/proc/${pid}/schedstat`).split(" ")[0]) / 1e6;
   } catch (error) {
     if (!(error instanceof Deno.errors.NotFound)) throw error;
@@ -26,7 +26,7 @@ function ticksMs(stat: string): number {
   return (Number(fields[11]) + Number(fields[12])) * 1000 / TICKS_PER_SECOND;
 }
 
-/** The most memory that a process ever had resident, bytes. @throws as {@link mainThreadCpuMs} */
+/** The peak resident memory of a process, in bytes. @throws as {@link mainThreadCpuMs} */
 export function peakResidentBytes(pid: number): number {
   const status = Deno.readTextFileSync(`/proc/${pid}/status`);
   return Number(/^VmHWM:\s+(\d+) kB$/m.exec(status)?.[1] ?? 0) * 1024;

@@ -1,10 +1,10 @@
 import { join } from "node:path";
 import type { Bench } from "../bench.ts";
 
-/** A function that does nothing: what its process costs is Deno's and the runner's. */
+/** A function without work: the cost of its process is that of Deno and the runner. */
 export const EMPTY = "empty";
 
-/** Makes a folder of functions that holds the empty one alone. */
+/** Creates a folder of functions with only the empty function. */
 export async function makeEmptyFunction(bench: Bench): Promise<string> {
   const workspace = await bench.workspace;
   const directory = await workspace.makeFolder("functions");

@@ -1,15 +1,15 @@
-/** Objects for a project's Storage, laid down without its API: rows by SQL, bytes as files. */
+/** Creates objects of a project's Storage without its API: rows by SQL, bytes as files. */
 import { createHash, randomBytes } from "node:crypto";
 import { ByteStore } from "../../../stack/storage/byte_store.ts";
 import type { Connection } from "../../../stack/postgres/connection.ts";
 
-/** Which objects. */
+/** The objects to create. */
 export interface ObjectsToLay {
   readonly bucket: string;
   readonly count: number;
-  /** Bytes of each. */
+  /** The size of each, in bytes. */
   readonly size: number;
-  /** Whether the bytes are zeros that take no room on the disk. */
+  /** Whether the bytes are zeros in sparse files. */
   readonly hollow?: boolean;
 }
 
@@ -17,7 +17,7 @@ const FACTS = { mimetype: "image/png", cacheControl: "max-age=3600" };
 const CHUNK_BYTES = 1024 * 1024;
 const ROWS_AT_ONCE = 1_000;
 
-/** Lays objects down whose bytes nothing can guess or compress, under names in no order. */
+/** Creates objects with incompressible bytes under unsorted names. */
 export async function layObjects(
   sql: Connection,
   directory: string,
@@ -47,7 +47,7 @@ export async function layObjects(
   }
 }
 
-/** A name as an app makes them: a user's folder and something unique. */
+/** A typical name of an app: a user's folder and a unique part. */
 export function nameOf(index: number): string {
   const digest = createHash("md5").update(String(index)).digest("hex");
   return `${digest.slice(0, 8)}-${digest.slice(8, 12)}/${digest.slice(12)}.png`;
@@ -58,7 +58,7 @@ async function* bytesOf(chunk: Uint8Array, index: number, size: number) {
   const view = new DataView(marked.buffer);
   view.setUint32(0, index);
   for (let left = size; left > 0; left -= chunk.length) {
-    // No two pieces are alike, or bytes in a wrong order would look right.
+    // All pieces differ, so that a wrong order is detected.
     if (size > CHUNK_BYTES) view.setFloat64(4, left);
     yield marked.subarray(0, Math.min(left, chunk.length));
   }

@@ -9,7 +9,7 @@ import type { Target } from "./target.ts";
 
 /**
  * Passes every object of a project's bucket on to a bucket of the target, in a fresh process.
- * Returns the main-thread CPU of that, milliseconds, without the process's start.
+ * Returns its main-thread CPU in milliseconds, without the start of the process.
  */
 export async function passThroughCpuMs(
   bench: Bench,
@@ -45,7 +45,7 @@ export async function passThroughCpuMs(
   return mainThreadCpuMs(child.pid) - before;
 }
 
-/** A URL that may be put to for an hour, with a body of which nothing was signed. */
+/** A presigned URL for a PUT, valid for an hour, with an unsigned body. */
 async function presigned(client: AwsClient, url: string): Promise<string> {
   const signed = await client.sign(`${url}?X-Amz-Expires=3600`, {
     method: "PUT",

@@ -1,4 +1,6 @@
-/** A project whose Storage and repository are reached over TLS, and its workers as real functions. */
+/**
+ * A project whose Storage and repository are reached over TLS, and its workers as real functions.
+ */
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type ApiKeys, createApiKeys } from "../../../stack/edge/api_keys.ts";
@@ -29,15 +31,15 @@ export interface BenchProject extends AsyncDisposable {
   readonly sql: Connection;
   /** The child that serves Storage. */
   readonly source: Child;
-  /** https; what a worker finds in SUPABASE_URL. */
+  /** The https URL that a worker has in SUPABASE_URL. */
   readonly sourceUrl: string;
   readonly keys: ApiKeys;
-  /** Where Storage keeps bytes. */
+  /** The folder of Storage's bytes. */
   readonly directory: string;
   readonly databaseUrl: string;
   /** Loses the next posts for slices that SQL sends. */
   losePosts(count: number): void;
-  /** Starts workers that write to a bucket of the target; they end with what is returned. */
+  /** Starts workers that write to a bucket of the target. Disposing of the result ends them. */
   startWorkers(options: WorkerOptions): Promise<Workers>;
 }
 
@@ -45,26 +47,26 @@ export interface BenchProject extends AsyncDisposable {
 export interface WorkerOptions {
   readonly deno: DenoVersion;
   readonly target: Target;
-  /** The bucket of the target; made where it is not there. */
+  /** The bucket of the target; created if it is missing. */
   readonly bucket: string;
   readonly mode?: ProcessMode;
-  /** What each process may use; whatever it wants where absent. */
+  /** The limits of each process; unlimited if absent. */
   readonly limits?: IsolateLimits;
   readonly secrets?: Record<string, string>;
 }
 
-/** Functions that work as workers, and their door. */
+/** Functions that run as workers, with their gateway. */
 export interface Workers extends AsyncDisposable {
   readonly functions: FunctionsHost;
-  /** Boots a process that takes the next request, and returns its id. */
+  /** Boots a process that serves the next request, and returns its id. */
   boot(): Promise<number>;
   /** Starts a backup and returns its id. */
   startBackup(): Promise<string>;
-  /** POSTs that were handed to a process so far. */
+  /** The number of POSTs that reached a process so far. */
   invocations(): number;
 }
 
-/** Makes a project; nothing of it is left when it is disposed of. */
+/** Creates a project. Disposing of it removes everything that it created. */
 export async function createBenchProject(bench: Bench, name: string): Promise<BenchProject> {
   await using made = new AsyncDisposableStack();
   const [workspace, postgres] = await Promise.all([bench.workspace, bench.postgres]);
@@ -161,7 +163,7 @@ async function startWorkers(
   };
 }
 
-/** Points what SQL posts at the plain gateway, and makes a key. */
+/** Sets the plain gateway as the URL of posts from SQL, and creates a key. */
 async function prepareCalls(sql: Connection, url: string): Promise<string> {
   await sql`delete from vault.secrets where name = 'holdfast_project_url'`;
   await sql`select vault.create_secret(${url}, 'holdfast_project_url', 'the gateway')`;

@@ -1,14 +1,14 @@
 import type { Bench } from "../bench.ts";
 import type { Target } from "./target.ts";
 
-/** What one run of rclone used. */
+/** The time and CPU of one run of rclone. */
 export interface RcloneUse {
   /** User and system time of all its threads, milliseconds. */
   readonly cpuMs: number;
   readonly wallMs: number;
 }
 
-/** The version of the installed rclone, `v1.60.1` for example; undefined where there is none. */
+/** The version of the installed rclone, `v1.60.1` for example; undefined if it is not installed. */
 export async function rcloneVersion(): Promise<string | undefined> {
   try {
     const { stdout } = await new Deno.Command("rclone", { args: ["version"] }).output();
@@ -20,10 +20,10 @@ export async function rcloneVersion(): Promise<string | undefined> {
 }
 
 /**
- * Runs `rclone <command> from to` between two places of the target, `bucket/prefix` each, with
+ * Runs `rclone <command> from to` between two locations of the target, `bucket/prefix` each, with
  * rclone's defaults.
  *
- * @throws Error with what it wrote, where it fails
+ * @throws Error with its output if it fails
  */
 export async function runRclone(
   bench: Bench,
@@ -34,7 +34,7 @@ export async function runRclone(
 ): Promise<RcloneUse> {
   const began = performance.now();
   const { success, stdout, stderr } = await new Deno.Command("sh", {
-    // The shell tells what its children used; Deno does not.
+    // The shell reports the CPU of its children; Deno does not.
     args: ["-c", '"$@" || exit 1; times', "sh", "rclone", command, `from:${from}`, `to:${to}`],
     clearEnv: true,
     env: {
@@ -49,14 +49,14 @@ export async function runRclone(
   const wallMs = performance.now() - began;
   const text = new TextDecoder();
   if (!success) throw new Error(`rclone: ${text.decode(stderr)}`);
-  // The second line is of the children: `0m1.230000s 0m0.310000s`.
+  // The second line is the children's: `0m1.230000s 0m0.310000s`.
   const used = text.decode(stdout).trim().split("\n").at(-1) ?? "";
   const times = [...used.matchAll(/(\d+)m([\d.]+)s/g)];
   const cpuMs = times.reduce((sum, [, m, s]) => sum + (Number(m) * 60 + Number(s)) * 1000, 0);
   return { cpuMs, wallMs };
 }
 
-/** A remote by variables. Two of them, for within one rclone would have the server copy. */
+/** A remote by variables. Two remotes are needed: within one, rclone uses server-side copies. */
 function remote(name: string, target: Target): Record<string, string> {
   return {
     [`RCLONE_CONFIG_${name}_TYPE`]: "s3",

@@ -1,9 +1,9 @@
-/** Waiting for a run, and what it did. */
+/** Waits for a run and reads its counters. */
 import type { Connection } from "../../../stack/postgres/connection.ts";
 
 const POLL_MS = 25;
 
-/** A run that has ended well. */
+/** A run that has succeeded. */
 export interface EndedRun {
   readonly id: string;
   readonly seconds: number;
@@ -11,7 +11,7 @@ export interface EndedRun {
   readonly counters: Record<string, number>;
 }
 
-/** What a run has done so far: what its cursors committed, by name. */
+/** The counters that a run's cursors have committed so far, by name. */
 export async function countersOf(sql: Connection, run: string): Promise<Record<string, number>> {
   const rows = await sql<{ name: string; total: number }[]>`
     select n.key as name, sum(n.value::bigint)::float8 as total
@@ -20,10 +20,10 @@ export async function countersOf(sql: Connection, run: string): Promise<Record<s
 }
 
 /**
- * Waits for the end of a run. `watch` is called at every look; where it returns true, the run is
- * left as it is.
+ * Waits for the end of a run. `watch` is called at every poll; if it returns true, the function
+ * returns at once and the run continues.
  *
- * @throws Error where it did not succeed
+ * @throws Error if the run did not succeed
  */
 export async function endOf(
   sql: Connection,

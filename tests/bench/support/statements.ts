@@ -1,19 +1,19 @@
-/** What Postgres spent on the statements of workers, by pg_stat_statements. */
+/** The time that Postgres spent on the statements of workers, from pg_stat_statements. */
 import type { Connection } from "../../../stack/postgres/connection.ts";
 
-/** A statement and what all its executions took. */
+/** A statement and the time of all its executions. */
 export interface Statement {
   readonly query: string;
   readonly calls: number;
   readonly ms: number;
 }
 
-/** Forgets what was. */
+/** Resets the statistics. */
 export async function resetStatements(sql: Connection): Promise<void> {
   await sql`select extensions.pg_stat_statements_reset()`;
 }
 
-/** The statements that workers sent since the last reset, planning included, dearest first. */
+/** The statements that workers sent since the last reset, with planning, slowest first. */
 export async function workerStatements(sql: Connection): Promise<Statement[]> {
   return await sql<Statement[]>`
     select s.query, s.calls::float8 as calls, s.total_plan_time + s.total_exec_time as ms

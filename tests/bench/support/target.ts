@@ -5,7 +5,7 @@ import { Child } from "./child.ts";
 
 const REGION = "eu-central-1";
 
-/** The stand-in for S3 in a process of its own, over TLS. What it holds goes with it. */
+/** The stand-in for S3 in its own process, over TLS. Its objects are deleted with it. */
 export interface Target extends AsyncDisposable {
   readonly server: Child;
   readonly endpoint: string;
@@ -14,7 +14,7 @@ export interface Target extends AsyncDisposable {
   readonly secretAccessKey: string;
 }
 
-/** Starts one that is empty, or holds a bucket with so many empty objects. */
+/** Starts a target that is empty, or has a bucket with so many empty objects. */
 export async function startTarget(
   bench: Bench,
   filled?: { bucket: string; objects: number },

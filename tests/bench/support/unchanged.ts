@@ -1,4 +1,4 @@
-/** Backups of a project in which nothing changed, at growing numbers of rows. */
+/** Backups of an unchanged project, with growing numbers of rows. */
 import { CURRENT_DENO } from "../../../stack/process/deno_versions.ts";
 import type { Bench } from "../bench.ts";
 import { median } from "../row.ts";
@@ -16,7 +16,7 @@ const SIZES = {
   full: [10_000, 100_000, 1_000_000, 5_000_000],
 };
 
-/** What runs over so many unchanged rows came to. */
+/** The result of runs over one number of unchanged rows. */
 export interface UnchangedResult {
   readonly rows: number;
   readonly storageRequests: number;
@@ -26,7 +26,7 @@ export interface UnchangedResult {
   readonly postgresMs: readonly number[];
   /** Median. */
   readonly wallMs: number;
-  /** That workers sent in the last run. */
+  /** The statements that workers sent in the last run. */
   readonly statements: number;
 }
 
@@ -41,7 +41,7 @@ export function unchangedRuns(bench: Bench): Promise<UnchangedResult[]> {
       bucket: "backed-up",
     });
     await project.sql`insert into storage.buckets (id, name) values (${BUCKET}, ${BUCKET})`;
-    // Makes the repository and the snapshot that rows are then said to be in.
+    // Creates the repository and the snapshot to which the later rows belong.
     await endOf(project.sql, await workers.startBackup());
     const results: UnchangedResult[] = [];
     for (const rows of bench.pick(SIZES)) {

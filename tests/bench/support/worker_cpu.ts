@@ -4,7 +4,7 @@ import { type BenchProject, WORKER } from "./project.ts";
 import { type EndedRun, endOf } from "./run.ts";
 import type { Target } from "./target.ts";
 
-/** A backup and what its worker used. */
+/** A backup and the CPU of its worker. */
 export interface WorkerUse {
   readonly run: EndedRun;
   /** Main-thread CPU from the request that starts the backup to its end, without loading. */
@@ -12,16 +12,16 @@ export interface WorkerUse {
 }
 
 /**
- * Backs a project up to a bucket of the target by one process that is loaded already. Listing,
- * digests, commits and the seal are all in what it used.
+ * Backs a project up to a bucket of the target with one process that is already loaded. Listing,
+ * digests, commits and the seal are included in the CPU.
  *
- * @throws Error where more than one process worked
+ * @throws Error if more than one process worked
  */
 export async function backUpInOneProcess(
   project: BenchProject,
   where: { deno: DenoVersion; target: Target; bucket: string },
 ): Promise<WorkerUse> {
-  // An isolate that ends early would have another one take the rest over.
+  // If the isolate ended early, another one would take over the rest.
   const secrets = { HOLDFAST_CPU_MILLISECONDS: "60000" };
   await using workers = await project.startWorkers({ ...where, secrets });
   const pid = await workers.boot();

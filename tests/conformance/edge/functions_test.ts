@@ -16,7 +16,7 @@ for (const deno of [CURRENT_DENO, EDGE_RUNTIME_DENO]) {
     });
   });
 
-  Deno.test(`Deno ${deno}: per_post gives each POST an isolate that ends when its work is done`, async () => {
+  Deno.test(`Deno ${deno}: per_post starts an isolate for each POST, which ends when its work is done`, async () => {
     await withFunctions({ deno, mode: "per_post" }, async ({ call, functions, logged }) => {
       const posts = await Promise.all([
         call("sample/isolate", POST),
@@ -34,7 +34,7 @@ for (const deno of [CURRENT_DENO, EDGE_RUNTIME_DENO]) {
     });
   });
 
-  Deno.test(`Deno ${deno}: a function sees the variables it was given, and no others`, async () => {
+  Deno.test(`Deno ${deno}: a function sees only its own environment variables`, async () => {
     const environment = { SUPABASE_URL: "http://127.0.0.1:1", SECRET: "one" };
     await withFunctions({ deno, environment }, async ({ call, functions }) => {
       assert.deepEqual(JSON.parse((await call("sample/environment")).text), environment);
@@ -43,7 +43,7 @@ for (const deno of [CURRENT_DENO, EDGE_RUNTIME_DENO]) {
     });
   });
 
-  Deno.test(`Deno ${deno}: a changed environment leaves work that has begun alone`, async () => {
+  Deno.test(`Deno ${deno}: a changed environment does not affect running work`, async () => {
     await withFunctions({ deno }, async ({ call, functions, logged }) => {
       const slow = call("sample/echo", {
         ...POST,
@@ -64,7 +64,7 @@ for (const deno of [CURRENT_DENO, EDGE_RUNTIME_DENO]) {
     });
   });
 
-  Deno.test(`Deno ${deno}: what Edge Runtime lacks is missing`, async () => {
+  Deno.test(`Deno ${deno}: APIs that Edge Runtime lacks are missing`, async () => {
     await withFunctions({ deno }, async ({ call }) => {
       assert.deepEqual(JSON.parse((await call("sample/missing")).text), {
         worker: "undefined",
@@ -75,7 +75,7 @@ for (const deno of [CURRENT_DENO, EDGE_RUNTIME_DENO]) {
     });
   });
 
-  Deno.test(`Deno ${deno}: a function may not write, read elsewhere or leave this machine`, async () => {
+  Deno.test(`Deno ${deno}: a function may not write files, read other folders or connect to other machines`, async () => {
     await withFunctions({ deno }, async ({ call }) => {
       assert.deepEqual(JSON.parse((await call("sample/permissions")).text), {
         write: "NotCapable",
@@ -96,15 +96,17 @@ for (const deno of [CURRENT_DENO, EDGE_RUNTIME_DENO]) {
 
   Deno.test(`Deno ${deno}: output is kept by function, stream and process`, async () => {
     await withFunctions({ deno }, async ({ call, functions, logged }) => {
-      await call("sample/log", { ...POST, body: "planted-secret" });
+      await call("sample/log", { ...POST, body: "example-secret" });
       await logged(/to stderr/);
-      const lines = functions.logs("sample").filter((line) => /planted|stderr/.test(line.text));
+      const lines = functions.logs("sample").filter((line) =>
+        /example-secret|stderr/.test(line.text)
+      );
       assert.deepEqual(
         lines.map(({ stream, text }) => ({ stream, text })).sort((a, b) =>
           a.text.localeCompare(b.text)
         ),
         [
-          { stream: "stdout", text: "planted-secret" },
+          { stream: "stdout", text: "example-secret" },
           { stream: "stderr", text: "to stderr" },
         ],
       );
@@ -113,7 +115,7 @@ for (const deno of [CURRENT_DENO, EDGE_RUNTIME_DENO]) {
     });
   });
 
-  Deno.test(`Deno ${deno}: a function that dies is started again for the next request`, async () => {
+  Deno.test(`Deno ${deno}: a crashed function is restarted for the next request`, async () => {
     await withFunctions({ deno }, async ({ call, functions }) => {
       const first = await call("sample/isolate");
       const crash = await call("sample/crash", POST);
@@ -151,7 +153,7 @@ for (const deno of [CURRENT_DENO, EDGE_RUNTIME_DENO]) {
     });
   });
 
-  Deno.test(`Deno ${deno}: idle waits for what waitUntil was given`, async () => {
+  Deno.test(`Deno ${deno}: idle waits for promises of waitUntil`, async () => {
     await withFunctions({ deno }, async ({ call, functions, logged }) => {
       await call("sample/wait", { ...POST, body: "later" });
       let idle = false;

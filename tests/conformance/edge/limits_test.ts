@@ -7,15 +7,15 @@ import { POST, type Site, withFunctions } from "./support.ts";
 
 const MIB = 1024 * 1024;
 
-/** Only Linux tells how much CPU a thread has used. */
+/** Only Linux reports the CPU of a thread. */
 const ignore = Deno.build.os !== "linux";
 
-/** One resource is scarce, the others are not. */
+/** Limits of which only the given ones are low. */
 function scarce(limits: Partial<IsolateLimits>): IsolateLimits {
   return { ...LIMITS.hosted, cpuMilliseconds: 60_000, ...limits };
 }
 
-/** A server that keeps its clients waiting until it is told to answer. */
+/** A server that responds only after the test calls `answer`. */
 async function withSilentServer(body: (url: string, answer: () => void) => Promise<void>) {
   const { promise, resolve } = Promise.withResolvers<void>();
   await using server = Deno.serve(
@@ -32,7 +32,7 @@ async function withSilentServer(body: (url: string, answer: () => void) => Promi
   }
 }
 
-/** Waits until an isolate of the function has ended, and answers the first one. */
+/** Waits until an isolate of the function has ended. Returns the first such isolate. */
 async function ended({ functions }: Site): Promise<IsolateRecord> {
   const first = () => functions.isolates("hungry").find(({ end }) => end !== undefined);
   await eventually("the end of an isolate", () => first() !== undefined);
@@ -59,11 +59,11 @@ for (const deno of [CURRENT_DENO, EDGE_RUNTIME_DENO]) {
     });
 
   limitTest(
-    "half of the CPU limit, over all requests, retires an isolate",
+    "half of the CPU limit, summed over all requests, retires an isolate",
     scarce({ cpuMilliseconds: 1_200 }),
     async (site) => {
       const isolates: string[] = [];
-      // On a busy machine, a thread gets less CPU than the time that it takes.
+      // On a busy machine a thread gets less CPU than wall time.
       await eventually("another isolate", async () => {
         isolates.push((await site.call("hungry/burn?amount=50")).text);
         return isolates.at(-1) !== isolates[0];
@@ -77,7 +77,7 @@ for (const deno of [CURRENT_DENO, EDGE_RUNTIME_DENO]) {
   );
 
   limitTest(
-    "what is pending in a retired isolate goes on to its end",
+    "pending work in a retired isolate continues to its end",
     scarce({ cpuMilliseconds: 1_200 }),
     (site) =>
       withSilentServer(async (url, answer) => {
@@ -94,7 +94,7 @@ for (const deno of [CURRENT_DENO, EDGE_RUNTIME_DENO]) {
   );
 
   limitTest(
-    "all of the CPU limit kills an isolate, with a word of warning",
+    "the complete CPU limit kills an isolate, with a beforeunload event",
     scarce({ cpuMilliseconds: 800 }),
     async (site) => {
       assertLimitAnswer(await site.call("hungry/burn?amount=60000"));
@@ -108,7 +108,7 @@ for (const deno of [CURRENT_DENO, EDGE_RUNTIME_DENO]) {
   );
 
   limitTest(
-    "a platform may be set to kill without a word",
+    "a platform can be configured to kill without an event",
     { ...scarce({ cpuMilliseconds: 800 }), unannounced: true },
     async (site) => {
       assertLimitAnswer(await site.call("hungry/burn?amount=60000"));
@@ -118,7 +118,7 @@ for (const deno of [CURRENT_DENO, EDGE_RUNTIME_DENO]) {
   );
 
   limitTest(
-    "other limits are for processes to come",
+    "changed limits apply to new processes",
     scarce({ cpuMilliseconds: 60_000 }),
     (site) =>
       withSilentServer(async (url, answer) => {
@@ -144,7 +144,7 @@ for (const deno of [CURRENT_DENO, EDGE_RUNTIME_DENO]) {
   );
 
   limitTest(
-    "V8's heap counts as memory, however fast it fills",
+    "V8's heap counts as memory, even if it fills fast",
     scarce({ memoryBytes: 100 * MIB }),
     async (site) => {
       assertLimitAnswer(await site.call("hungry/heap"));
@@ -153,7 +153,7 @@ for (const deno of [CURRENT_DENO, EDGE_RUNTIME_DENO]) {
   );
 
   limitTest(
-    "an isolate with half of its memory is dropped once nothing is pending",
+    "an isolate that uses half of its memory is dropped once nothing is pending",
     scarce({ memoryBytes: 100 * MIB }),
     async (site) => {
       const { text } = await site.call("hungry/buffers?amount=70");
@@ -174,7 +174,7 @@ for (const deno of [CURRENT_DENO, EDGE_RUNTIME_DENO]) {
   );
 
   limitTest(
-    "all of the wall time kills an isolate, whatever is pending",
+    "the complete wall time kills an isolate, even with pending work",
     scarce({ wallMilliseconds: 2_000 }),
     (site) =>
       withSilentServer(async (url) => {
@@ -186,7 +186,7 @@ for (const deno of [CURRENT_DENO, EDGE_RUNTIME_DENO]) {
       }),
   );
 
-  Deno.test(`Deno ${deno}: without limits an isolate may use what it wants, and is measured`, async () => {
+  Deno.test(`Deno ${deno}: without limits an isolate is measured and not killed`, async () => {
     await withFunctions({ deno }, async (site) => {
       const answers = [
         await site.call("hungry/burn?amount=200"),

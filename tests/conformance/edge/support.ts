@@ -14,7 +14,7 @@ import { eventually } from "../../support/eventually.ts";
 
 const FUNCTIONS = fileURLToPath(new URL("../../../stack/edge/fixtures/functions", import.meta.url));
 
-/** Where all tests of a file run: caching the modules takes a process for each function. */
+/** The folder of all tests of a file: caching the modules takes a process for each function. */
 const workspace = await createWorkspace();
 const modules = new ModuleCache(workspace.path);
 Deno.test.afterAll(() => workspace.dispose());
@@ -32,7 +32,7 @@ export interface Site {
   logged(pattern: RegExp): Promise<void>;
 }
 
-/** How a site is made. */
+/** The options of a site. */
 export interface SiteOptions {
   deno: DenoVersion;
   mode?: ProcessMode;
@@ -40,7 +40,7 @@ export interface SiteOptions {
   limits?: IsolateLimits;
 }
 
-/** Serves the functions of the fixtures while something is done with them. */
+/** Serves the functions of the fixtures while `body` runs. */
 export async function withFunctions(
   options: SiteOptions,
   body: (site: Site) => Promise<void>,

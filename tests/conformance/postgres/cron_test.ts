@@ -70,7 +70,7 @@ Deno.test("cron: jobs and their rows", async (t) => {
       }
     }));
 
-  await t.step("a job can be halted by alter_job", () =>
+  await t.step("a job can be disabled by alter_job", () =>
     rolledBack(sql, async (tx) => {
       const [{ id }] = await tx`select cron.schedule('mine', '0 2 * * *', 'select 1') as id`;
       await tx`select cron.alter_job(${id}, active => false, schedule => '0 3 * * *')`;
@@ -90,7 +90,7 @@ Deno.test("cron: jobs and their rows", async (t) => {
       }),
   );
 
-  await t.step("a due job runs as the role that scheduled it and leaves a row", async () => {
+  await t.step("a due job runs as the role that scheduled it and has a row", async () => {
     await sql`select cron.schedule('conformance-good', '* * * * *',
       'select current_user, session_user from (values (1), (2)) as two')`;
     await sql`select cron.schedule('conformance-bad', '* * * * *', 'select 1/0')`;
@@ -116,7 +116,7 @@ Deno.test("cron: jobs and their rows", async (t) => {
   const { stack } = subject;
   if (!stack) return;
 
-  await t.step("a job can be fired out of turn, of the real pg_cron too", async () => {
+  await t.step("a job can be fired outside its schedule, also with the real pg_cron", async () => {
     await using launcher = await startCron({ adminUrl: stack.database.adminUrl });
     const [{ id }] = await sql`select cron.schedule('fired', '0 2 29 2 *', 'select 1') as id`;
     await launcher.fire("fired");
@@ -127,7 +127,7 @@ Deno.test("cron: jobs and their rows", async (t) => {
   });
 });
 
-/** Waits for a run of each job, which takes up to a minute where it is the real pg_cron's. */
+/** Waits for a run of each job: up to a minute with the real pg_cron. */
 async function runJobs(subject: ServerSubject, names: string[]) {
   const { sql } = subject;
   if (subject.stack?.database.cron === "stand-in") {

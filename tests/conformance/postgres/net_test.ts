@@ -49,7 +49,7 @@ Deno.test("net: requests from SQL", async (t) => {
   );
 
   const { stack } = subject;
-  // What is sent can be seen from this machine alone.
+  // Only a server on this machine can observe the requests.
   if (!stack) return;
   await using receiver = startReceiver();
   await using worker = await startNet({ adminUrl: stack.database.adminUrl });
@@ -71,7 +71,7 @@ Deno.test("net: requests from SQL", async (t) => {
     assert.deepEqual(receiver.paths(), ["/later"]);
   });
 
-  await t.step("the answer becomes a row", async () => {
+  await t.step("the response becomes a row", async () => {
     const id = await post("/echo");
     await worker.drain();
     const [row] = await sql`
@@ -87,23 +87,23 @@ Deno.test("net: requests from SQL", async (t) => {
     });
   });
 
-  await t.step("what fails leaves a row and is not sent again", async () => {
+  await t.step("a failed request has a row and is not sent again", async () => {
     receiver.forget();
     const slow = await post("/hang", 50);
     const far = await sql`select net.http_get('http://192.0.2.1/') as id`.then((r) => r[0].id);
     const closed = await sql`select net.http_get('http://127.0.0.1:1/') as id`.then((r) => r[0].id);
     await worker.drain();
     const rows = await sql`
-      select id, status_code, timed_out, error_msg is not null as told
+      select id, status_code, timed_out, error_msg is not null as has_error
       from net._http_response where id in ${sql([slow, far, closed])} order by id`;
     assert.deepEqual(rows.map((row) => ({ ...row })), [
-      { id: slow, status_code: null, timed_out: true, told: true },
-      { id: far, status_code: null, timed_out: false, told: true },
-      { id: closed, status_code: null, timed_out: false, told: true },
+      { id: slow, status_code: null, timed_out: true, has_error: true },
+      { id: far, status_code: null, timed_out: false, has_error: true },
+      { id: closed, status_code: null, timed_out: false, has_error: true },
     ]);
     await worker.drain();
     assert.deepEqual(receiver.paths(), ["/hang"]);
-    // It was not even tried: the stack leaves this machine alone.
+    // No request was sent: the stack connects only to this machine.
     const [row] = await sql`select error_msg from net._http_response where id = ${far}`;
     assert.equal(row.error_msg, "Couldn't resolve host name");
   });
@@ -114,7 +114,7 @@ Deno.test("net: requests from SQL", async (t) => {
       from unnest(array['/gate', '/with']) as path`;
     await eventually(10, () => Promise.resolve(receiver.paths()[1]));
     await post("/after");
-    // Another connection's word goes the same way as the worker's: it has been told by now.
+    // A notification of another connection takes the same path, so the worker's has arrived by now.
     await using other = connect(stack.database.adminUrl);
     await other`select pg_notify('net_wake', '')`;
     assert.deepEqual(receiver.paths().sort(), ["/gate", "/with"]);
@@ -134,7 +134,7 @@ Deno.test("net: requests from SQL", async (t) => {
     assert.equal((await sql`select from net._http_response where id = ${lost}`).length, 0);
   });
 
-  await t.step("it goes on after the server's restart", async () => {
+  await t.step("it continues after a restart of the server", async () => {
     receiver.forget();
     await stack.cluster.restart("immediate");
     await eventually(10, () => post("/back").catch(() => undefined));
@@ -143,7 +143,7 @@ Deno.test("net: requests from SQL", async (t) => {
   });
 });
 
-/** A server that notes what it gets; `/hang` never answers, `/gate` when the gate is opened. */
+/** A server that records its requests. `/hang` never responds; `/gate` responds when the gate opens. */
 function startReceiver() {
   const gate = Promise.withResolvers<void>();
   const closing = new AbortController();

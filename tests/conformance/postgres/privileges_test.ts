@@ -52,7 +52,7 @@ Deno.test("privileges of the project's roles", async (t) => {
   );
 
   await t.step(
-    "postgres creates, alters and drops policies on storage, and that is all",
+    "postgres only creates, alters and drops policies on storage",
     () =>
       rolledBack(sql, async (tx) => {
         await tx.unsafe(POLICY);
@@ -60,14 +60,14 @@ Deno.test("privileges of the project's roles", async (t) => {
         await assertRefused(tx, "alter table storage.objects add column mine text", "42501");
         await tx`drop policy everything on storage.objects`;
         await assertRefused(tx, "set local role supabase_storage_admin", "42501");
-        // A statement that fails half-way gives back what it was lent, too.
+        // A statement that fails midway also resets its temporary privileges.
         await assertRefused(tx, "create policy p on storage.objects using (nonsense)", "42703");
         await assertRefused(tx, "create index on storage.objects (version)", "42501");
       }),
   );
 
   await t.step(
-    "a function of postgres's creates policies for whoever may call it",
+    "a function owned by postgres creates policies for any role that may call it",
     () =>
       rolledBack(sql, async (tx) => {
         await tx`create schema mine`;
@@ -95,7 +95,7 @@ Deno.test("privileges of the project's roles", async (t) => {
   );
 
   await t.step(
-    "a plain role with select sees no row, and says so nowhere",
+    "a plain role with select sees no row and gets no error",
     () =>
       rolledBack(sql, async (tx) => {
         await addObject(tx);
@@ -110,7 +110,7 @@ Deno.test("privileges of the project's roles", async (t) => {
   );
 
   await t.step(
-    "a function of postgres's reads and patches rows for a role without rights",
+    "a function owned by postgres reads and patches rows for a role without rights",
     () =>
       rolledBack(sql, async (tx) => {
         await addObject(tx);
@@ -152,7 +152,7 @@ Deno.test("privileges of the project's roles", async (t) => {
   );
 
   await t.step(
-    "postgres makes schemas, and keeps the history of migrations",
+    "postgres creates schemas and writes the history of migrations",
     () =>
       rolledBack(sql, async (tx) => {
         await tx`create schema another`;
@@ -163,7 +163,7 @@ Deno.test("privileges of the project's roles", async (t) => {
 
   if (!subject.embedded) return;
 
-  await t.step("nobody connects without the right password", async () => {
+  await t.step("a connection needs the right password", async () => {
     await using wrong = connect(subject.databaseUrl.replace(/:\w+@/, ":wrong@"));
     await assert.rejects(wrong`select 1`, { code: "28P01" });
   });

@@ -64,7 +64,7 @@ Deno.test("storage: tables, triggers and rows", async (t) => {
       await assertRefused(tx, other, "22P02");
     }));
 
-  await t.step("the indexes that serve a scan are there, and no other", async () => {
+  await t.step("only the indexes for a scan exist", async () => {
     const rows = await sql<{ name: string; definition: string }[]>`
       select indexname as name, regexp_replace(indexdef, '.* USING btree ', '') as definition
       from pg_indexes where schemaname = 'storage' and tablename = 'objects'`;
@@ -76,7 +76,7 @@ Deno.test("storage: tables, triggers and rows", async (t) => {
   });
 
   await t.step(
-    "a name is once in a bucket, and a bucket's id and name may differ",
+    "a name is unique in a bucket, and a bucket's id and name may differ",
     () =>
       rolledBack(sql, async (tx) => {
         await tx`insert into storage.buckets (id, name) values ('shelf', 'The shelf')`;
@@ -87,7 +87,7 @@ Deno.test("storage: tables, triggers and rows", async (t) => {
   );
 
   await t.step(
-    "an update sets updated_at to the transaction's start, whatever it says",
+    "an update sets updated_at to the transaction's start and ignores the given value",
     () =>
       rolledBack(sql, async (tx) => {
         await addBucket(tx);
@@ -128,7 +128,7 @@ Deno.test("storage: tables, triggers and rows", async (t) => {
     }));
 
   await t.step(
-    "a direct delete is refused, of no row too, unless it is allowed first",
+    "a direct delete is refused, even of no row, unless a setting allows it",
     () =>
       rolledBack(sql, async (tx) => {
         await addBucket(tx);
@@ -149,7 +149,7 @@ Deno.test("storage: tables, triggers and rows", async (t) => {
       assert.equal((await tx`select from storage.objects`).length, 0);
     }));
 
-  await t.step("helper functions take names apart", () =>
+  await t.step("helper functions split names", () =>
     rolledBack(sql, async (tx) => {
       await addBucket(tx);
       await addObject(tx, "a/b/c.tar.gz");
@@ -166,7 +166,7 @@ Deno.test("storage: tables, triggers and rows", async (t) => {
     }));
 
   await t.step(
-    "search lists one level, folders with nothing but a name",
+    "search lists one level, and folders have only a name",
     () =>
       rolledBack(sql, async (tx) => {
         await addBucket(tx);
@@ -180,7 +180,7 @@ Deno.test("storage: tables, triggers and rows", async (t) => {
       }),
   );
 
-  await t.step("text is sorted by a language's rules, not by bytes", async () => {
+  await t.step("text is sorted by a language's collation, not by bytes", async () => {
     const [row] = await sql`select 'a'::text < 'B'::text as language,
       'a'::text collate "C" < 'B'::text as bytes`;
     assert.deepEqual({ ...row }, { language: true, bytes: false });

@@ -9,10 +9,10 @@ import {
 import { connect, type Connection } from "../../../stack/postgres/connection.ts";
 import { createWorkspace } from "../../../stack/process/workspace.ts";
 
-/** Names a project's database, role `postgres`, to hold against FACTS instead of the stack's. */
+/** The URL of a project's database, role `postgres`, to test instead of the stack's. */
 export const DATABASE_URL_VARIABLE = "HOLDFAST_CONFORMANCE_DATABASE_URL";
 
-/** The database a suite is held against. */
+/** The database under test. */
 export interface Subject extends AsyncDisposable {
   /** One connection as the role `postgres`. */
   sql: Connection;
@@ -23,11 +23,11 @@ export interface Subject extends AsyncDisposable {
 
 /** A subject that may have a server of its own. */
 export interface ServerSubject extends Subject {
-  /** What only an embedded server has: a superuser's URL, and the server itself. */
+  /** Only for an embedded server: a superuser's URL, and the server itself. */
   stack?: { database: ProjectDatabase; cluster: PostgresCluster };
 }
 
-/** Opens the database of the environment, else one of the running stack, else one of its own. */
+/** Opens the database of the environment, else one of the running stack, else a new one. */
 export async function openSubject(): Promise<Subject> {
   const stackUrl = Deno.env.get(STACK_URL_VARIABLE);
   if (!stackUrl || Deno.env.get(DATABASE_URL_VARIABLE)) return await openServer();
@@ -45,7 +45,7 @@ export async function openSubject(): Promise<Subject> {
   };
 }
 
-/** Opens the database of the environment, or else one of a server of its own. */
+/** Opens the database of the environment, else one of a new server. */
 export async function openServer(): Promise<ServerSubject> {
   const given = Deno.env.get(DATABASE_URL_VARIABLE);
   if (given) {
@@ -77,7 +77,7 @@ export async function openServer(): Promise<ServerSubject> {
 
 const rollback = new Error("rolled back on purpose");
 
-/** Runs `body` in a transaction that leaves nothing behind. */
+/** Runs `body` in a transaction that is rolled back. */
 export async function rolledBack(
   sql: Connection,
   body: (transaction: postgres.TransactionSql) => Promise<void>,
@@ -92,7 +92,7 @@ export async function rolledBack(
   }
 }
 
-/** Asserts that a statement is refused with this SQLSTATE; the transaction goes on. */
+/** Asserts that a statement is refused with this SQLSTATE. The transaction continues. */
 export async function assertRefused(
   transaction: postgres.TransactionSql,
   statement: string,
@@ -108,7 +108,7 @@ export async function assertRefused(
   assert.fail(`not refused: ${statement}`);
 }
 
-/** Polls until `read` answers something, for `seconds` at most. */
+/** Polls until `read` returns a value, for `seconds` at most. */
 export async function eventually<T>(
   seconds: number,
   read: () => Promise<T | undefined>,

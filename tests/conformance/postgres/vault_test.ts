@@ -26,7 +26,7 @@ Deno.test("vault", async (t) => {
       await tx`delete from vault.secrets where id = ${id}`;
     }));
 
-  await t.step("a name is given once", () =>
+  await t.step("a name is unique", () =>
     rolledBack(sql, async (tx) => {
       await tx`select vault.create_secret('a', 'a name')`;
       await assertRefused(tx, "select vault.create_secret('b', 'a name')", "23505");
@@ -34,7 +34,7 @@ Deno.test("vault", async (t) => {
       await tx`select vault.create_secret('b')`;
     }));
 
-  await t.step("anon and authenticated come nowhere near it", () =>
+  await t.step("anon and authenticated have no access", () =>
     rolledBack(sql, async (tx) => {
       for (const role of ["anon", "authenticated"]) {
         await tx`set local role ${tx(role)}`;

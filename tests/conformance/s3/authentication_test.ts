@@ -9,7 +9,7 @@ s3Test("a request without a signature is refused", async (s3) => {
   assert.equal(answer.code, "AccessDenied");
 });
 
-s3Test("an unknown key is told from a wrong secret", async (s3) => {
+s3Test("an unknown key and a wrong secret have different codes", async (s3) => {
   const url = s3.url(await s3.put("object"));
   const stranger = await s3.request(url, { sign: { accessKeyId: "NOBODYHASTHISKEY0000" } });
   assert.deepEqual([stranger.status, stranger.code], [403, "InvalidAccessKeyId"]);
@@ -30,7 +30,7 @@ s3Test("a signature more than 15 minutes off is refused, in both directions", as
   }
 });
 
-s3Test("a signature holds for its path, query, method and headers alone", async (s3) => {
+s3Test("a signature is valid only for its path, query, method and headers", async (s3) => {
   const key = await s3.put("object");
   await s3.put("other");
   const signed = await s3.sign(s3.url(key), { headers: { "x-amz-meta-a": "1" } });
@@ -70,7 +70,7 @@ s3Test("a signature for another region", async (s3) => {
   }
 });
 
-s3Test("a header that is no signature is refused", async (s3) => {
+s3Test("a malformed Authorization header is refused", async (s3) => {
   const signed = await s3.sign(s3.url(await s3.put("object")));
   signed.headers.set("authorization", "AWS4-HMAC-SHA256 Credential=nonsense");
   const answer = await send(signed);
@@ -92,8 +92,8 @@ s3Test("presigned requests read and write", async (s3) => {
 s3Test("a presigned request expires, and cannot be changed", async (s3) => {
   const key = await s3.put("object");
   const url = s3.url(key, { "X-Amz-Expires": "60" });
-  const late = await s3.request(url, { sign: { signQuery: true, datetime: signingDate(-61) } });
-  assert.deepEqual([late.status, late.code], [403, "AccessDenied"]);
+  const expired = await s3.request(url, { sign: { signQuery: true, datetime: signingDate(-61) } });
+  assert.deepEqual([expired.status, expired.code], [403, "AccessDenied"]);
 
   const signed = await s3.sign(url, { sign: { signQuery: true } });
   signed.url.searchParams.set("X-Amz-Expires", "3600");
@@ -101,7 +101,7 @@ s3Test("a presigned request expires, and cannot be changed", async (s3) => {
   assert.deepEqual([longer.status, longer.code], [403, "SignatureDoesNotMatch"]);
 });
 
-s3Test("a presigned request holds for a week at most", async (s3) => {
+s3Test("a presigned request is valid for a week at most", async (s3) => {
   const url = s3.url(await s3.put("object"), { "X-Amz-Expires": String(7 * 24 * 3600 + 1) });
   const answer = await s3.request(url, { sign: { signQuery: true } });
   assert.deepEqual([answer.status, answer.code], s3.behaviour.longPresigned);

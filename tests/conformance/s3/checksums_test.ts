@@ -30,7 +30,7 @@ s3Test("a checksum in the headers is verified", async (s3) => {
   assert.equal((await put(checksumOf(BODY).toString("base64"))).status, 200);
 });
 
-s3Test("a checksum is given back to whoever asks for it", async (s3) => {
+s3Test("a checksum is returned on request", async (s3) => {
   const value = checksumOf(BODY).toString("base64");
   const key = await s3.put("object", BODY, { [HEADER]: value });
   const expected = s3.behaviour.checksums ? value : null;
@@ -43,7 +43,7 @@ s3Test("a checksum is given back to whoever asks for it", async (s3) => {
   }
 });
 
-s3Test("parts with checksums make an object with a composite one", async (s3) => {
+s3Test("an object of parts with checksums has a composite checksum", async (s3) => {
   const upload = await beginUpload(s3, "object", { ChecksumAlgorithm: "CRC32" });
   const bodies = [partBytes(1), partBytes(2, 77)];
   const parts = [];

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { PutObjectCommand } from "@aws-sdk/client-s3";
 import { s3Test } from "./context.ts";
 
-s3Test("If-None-Match: * puts only what is not there", async (s3) => {
+s3Test("If-None-Match: * refuses to overwrite an object", async (s3) => {
   const url = s3.url(s3.key("object"));
   const headers = { "if-none-match": "*" };
   const first = await s3.request(url, { method: "PUT", body: "first", headers });
@@ -12,7 +12,7 @@ s3Test("If-None-Match: * puts only what is not there", async (s3) => {
   assert.equal(new TextDecoder().decode(await s3.read(s3.key("object"))), "first");
 });
 
-s3Test("the SDK tells a failed condition by name and status", async (s3) => {
+s3Test("the SDK reports a failed condition by name and status", async (s3) => {
   const Key = await s3.put("object", "first");
   const Body = new TextEncoder().encode("second");
   await assert.rejects(

@@ -12,7 +12,7 @@ import { type S3Target, target } from "./target.ts";
 
 /**
  * Defines a test that gets a server: the stand-in, or the one that the environment names. On both
- * it may leave behind whatever it likes.
+ * it may leave objects behind.
  */
 export function s3Test(name: string, run: (s3: S3Context) => Promise<void>): void {
   Deno.test(`S3: ${name}`, async () => {
@@ -21,7 +21,7 @@ export function s3Test(name: string, run: (s3: S3Context) => Promise<void>): voi
   });
 }
 
-/** A server to test, and a place on it that belongs to one test alone. */
+/** A server under test, with a key prefix for one test. */
 export class S3Context implements AsyncDisposable {
   readonly behaviour: ServerBehaviour;
   readonly client: S3Client;
@@ -36,12 +36,12 @@ export class S3Context implements AsyncDisposable {
     return this.target.bucket;
   }
 
-  /** A key of this test's own. */
+  /** A key of this test. */
   key(name: string): string {
     return `${this.#prefix}${name}`;
   }
 
-  /** The address of a key, or of the bucket where it is "", with a query. */
+  /** The URL of a key, or of the bucket if the key is "", with a query. */
   url(key: string, query: Readonly<Record<string, string>> = {}): URL {
     const { endpoint, bucket, forcePathStyle } = this.target;
     const url = new URL(endpoint);
@@ -55,7 +55,7 @@ export class S3Context implements AsyncDisposable {
     return url;
   }
 
-  /** A signed request that was not sent yet. */
+  /** A signed request that is not sent yet. */
   sign(url: URL, options: RequestOptions = {}): Promise<SignedRequest> {
     return signRequest(this.target, url, options);
   }
@@ -65,7 +65,7 @@ export class S3Context implements AsyncDisposable {
     return await send(await this.sign(url, options), options.body);
   }
 
-  /** Puts an object of this test's own and gives its key. */
+  /** Uploads an object of this test and returns its key. */
   async put(
     name: string,
     body: string | Uint8Array<ArrayBuffer> = "",
@@ -78,7 +78,7 @@ export class S3Context implements AsyncDisposable {
     return key;
   }
 
-  /** The bytes at a key; undefined where there is no object. */
+  /** The bytes at a key; undefined if there is no object. */
   async read(key: string): Promise<Uint8Array<ArrayBuffer> | undefined> {
     const answer = await this.request(this.url(key));
     if (answer.status === 404) return undefined;
@@ -123,7 +123,7 @@ export class S3Context implements AsyncDisposable {
   }
 }
 
-/** A client as Holdfast makes its own: the defaults fail or stall on Edge Runtime's Deno. */
+/** A client with Holdfast's settings: the defaults fail or stall on Edge Runtime's Deno. */
 function createClient(target: S3Target): S3Client {
   const { endpoint, region, forcePathStyle, accessKeyId, secretAccessKey } = target;
   return new S3Client({
@@ -138,7 +138,7 @@ function createClient(target: S3Target): S3Client {
   });
 }
 
-/** A key as it stands in a path: every segment percent-encoded. */
+/** A key in a URL path: every segment percent-encoded. */
 export function encodeKey(key: string): string {
   return encodeURIComponent(key).replaceAll("%2F", "/").replace(
     /[!'()*]/g,

@@ -5,7 +5,7 @@ import { beginUpload, complete, named, partBytes, sendPart } from "./uploads.ts"
 
 const source = (s3: S3Context, key: string) => `/${s3.bucket}/${encodeKey(key)}`;
 
-s3Test("a copy has its source's bytes and metadata, or its own metadata", async (s3) => {
+s3Test("a copy has its source's bytes, and its source's metadata or its own", async (s3) => {
   const original = await s3.put("odd (1)+name.txt", "text", {
     "content-type": "text/plain",
     "x-amz-meta-a": "1",
@@ -38,7 +38,7 @@ s3Test("a copy has its source's bytes and metadata, or its own metadata", async 
   assert.equal(replaced.headers.get("x-amz-meta-b"), "2");
 });
 
-s3Test("a copy lives on when its source is overwritten and deleted", async (s3) => {
+s3Test("a copy remains after its source is overwritten and deleted", async (s3) => {
   const original = await s3.put("original", "first");
   const command = new CopyObjectCommand({
     Bucket: s3.bucket,
@@ -62,14 +62,14 @@ s3Test("an object is copied onto itself only with other metadata", async (s3) =>
   assert.deepEqual([text, headers.get("x-amz-meta-a")], ["text", "1"]);
 });
 
-s3Test("a source that is not there is not copied", async (s3) => {
+s3Test("copying a missing source is refused", async (s3) => {
   const Key = s3.key("copy");
   const missing = { Bucket: s3.bucket, Key, CopySource: source(s3, s3.key("nothing")) };
   await assert.rejects(s3.client.send(new CopyObjectCommand(missing)), named("NoSuchKey"));
   assert.equal(await s3.read(Key), undefined);
 });
 
-s3Test("a copy can be made to depend on its source's tag", async (s3) => {
+s3Test("a copy can be conditional on its source's ETag", async (s3) => {
   const Key = s3.key("copy");
   const original = await s3.put("original", "text");
   const changed = {

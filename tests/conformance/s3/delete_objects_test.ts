@@ -11,7 +11,7 @@ const md5 = (text: string) => ({
   "content-md5": createHash("md5").update(text).digest("base64"),
 });
 
-s3Test("many objects are deleted at once, missing ones too", async (s3) => {
+s3Test("one request deletes many objects, missing ones included", async (s3) => {
   const keys = [await s3.put("a", "1"), await s3.put("b &amp; c".replace("&amp;", "and"), "2")];
   const kept = await s3.put("kept", "3");
   const body = document([...keys, s3.key("nothing")]);
@@ -24,7 +24,7 @@ s3Test("many objects are deleted at once, missing ones too", async (s3) => {
   assert.ok(await s3.read(kept));
 });
 
-s3Test("a quiet deletion names nothing that went well", async (s3) => {
+s3Test("a quiet deletion lists only failures", async (s3) => {
   const key = await s3.put("a", "1");
   const body = document([key], true);
   const url = s3.url("", { delete: "" });
@@ -33,7 +33,7 @@ s3Test("a quiet deletion names nothing that went well", async (s3) => {
   assert.equal(await s3.read(key), undefined);
 });
 
-s3Test("a deletion whose list arrived damaged", async (s3) => {
+s3Test("a deletion whose list is corrupted", async (s3) => {
   const key = await s3.put("a", "1");
   const body = document([key]);
   const url = s3.url("", { delete: "" });

@@ -1,17 +1,17 @@
 import { AwsV4Signer } from "aws4fetch";
 import type { S3Target } from "./target.ts";
 
-/** An answer, read to its end. */
+/** A response, read to its end. */
 export interface Answer {
   readonly status: number;
   readonly headers: Headers;
   readonly bytes: Uint8Array<ArrayBuffer>;
   readonly text: string;
-  /** The code of an error; undefined where the body is none. */
+  /** The code of an error; undefined if the body is not an error. */
   readonly code: string | undefined;
 }
 
-/** What a request is signed with, where it is not the suite's own key and now. */
+/** The key and time of a signature, if they differ from the suite's key and the current time. */
 export interface Signing {
   readonly accessKeyId?: string;
   readonly secretAccessKey?: string;
@@ -37,13 +37,13 @@ export interface SignedRequest {
   readonly headers: Headers;
 }
 
-/** Now and then, `YYYYMMDDTHHMMSSZ`. */
+/** The time at an offset from now, as `YYYYMMDDTHHMMSSZ`. */
 export function signingDate(offsetSeconds: number): string {
   const time = new Date(Date.now() + offsetSeconds * 1000);
   return time.toISOString().replace(/[:-]|\.\d{3}/g, "");
 }
 
-/** SHA-256 in hex, as `x-amz-content-sha256` has it. */
+/** SHA-256 in hex, for `x-amz-content-sha256`. */
 export async function sha256Hex(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
   return new Uint8Array(await crypto.subtle.digest("SHA-256", bytes)).toHex();
 }
@@ -68,7 +68,7 @@ export async function signRequest(
   return { method: signed.method, url: signed.url, headers: signed.headers };
 }
 
-/** Sends a request as it is, once, and reads the whole answer. */
+/** Sends a request unchanged, once, and reads the complete response. */
 export async function send(request: SignedRequest, body?: BodyInit): Promise<Answer> {
   const { method, url, headers } = request;
   const response = await fetch(url, { method, headers, body, redirect: "manual" });

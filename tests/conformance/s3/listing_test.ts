@@ -9,7 +9,7 @@ import { type S3Context, s3Test } from "./context.ts";
 
 type Query = Omit<Partial<ListObjectsV2CommandInput>, "Bucket">;
 
-/** Lists below the test's own prefix; names are given without it. */
+/** Lists below the test's prefix; names are returned without it. */
 async function list(s3: S3Context, query: Query = {}) {
   const short = (name = "") => name.slice(s3.key("").length);
   const page: ListObjectsV2CommandOutput = await s3.client.send(
@@ -31,7 +31,7 @@ async function putAll(s3: S3Context, names: readonly string[]) {
   await Promise.all(names.map((name) => s3.put(name, name)));
 }
 
-s3Test("a listing tells key, size, tag and time", async (s3) => {
+s3Test("a listing contains key, size, ETag and time", async (s3) => {
   const key = await s3.put("object", "12345");
   const { page } = await list(s3);
   assert.equal(page.KeyCount, 1);
@@ -60,7 +60,7 @@ s3Test("a prefix and a delimiter make folders", async (s3) => {
   assert.deepEqual(everything.keys, ["b/1", "b/2", "b/c/3", "b0"]);
 });
 
-s3Test("pages go on where the last one ended, folders counted as keys", async (s3) => {
+s3Test("a page continues where the previous one ended, and folders count as keys", async (s3) => {
   const names = ["a", "b/1", "b/2", "b/3", "c", "d/1", "d/2", "e"];
   await putAll(s3, names);
   for (const Delimiter of [undefined, "/"]) {
@@ -82,14 +82,14 @@ s3Test("pages go on where the last one ended, folders counted as keys", async (s
   }
 });
 
-s3Test("start-after begins behind a key that need not exist", async (s3) => {
+s3Test("start-after begins after a key, which may be missing", async (s3) => {
   await putAll(s3, ["a", "b", "c", "d"]);
   assert.deepEqual((await list(s3, { StartAfter: "b" })).keys, ["c", "d"]);
   assert.deepEqual((await list(s3, { StartAfter: "bb" })).keys, ["c", "d"]);
   assert.deepEqual((await list(s3, { StartAfter: "d" })).keys, []);
 });
 
-s3Test("a page holds 1,000 keys at most, and none where none are wanted", async (s3) => {
+s3Test("a page has at most 1,000 keys, and none if none are requested", async (s3) => {
   const names = Array.from({ length: 1003 }, (_, index) => String(index).padStart(4, "0"));
   for (let start = 0; start < names.length; start += 100) {
     await putAll(s3, names.slice(start, start + 100));
@@ -103,7 +103,7 @@ s3Test("a page holds 1,000 keys at most, and none where none are wanted", async 
   assert.deepEqual([none.keys, none.page.IsTruncated], [[], false]);
 });
 
-s3Test("encoding-type=url carries names that XML cannot", async (s3) => {
+s3Test("encoding-type=url encodes names that XML cannot contain", async (s3) => {
   const names = ["a b", "a+b", "a&b<c>", "control\u0001", "ü", "new\nline"];
   await putAll(s3, names);
   const url = s3.url("", {
@@ -148,7 +148,7 @@ s3Test("a listing shows what was just put and not what was just deleted", async 
   assert.deepEqual((await list(s3)).keys, []);
 });
 
-s3Test("a page size that is no number is refused", async (s3) => {
+s3Test("a page size that is not a number is refused", async (s3) => {
   const answer = await s3.request(s3.url("", { "list-type": "2", "max-keys": "many" }));
   assert.deepEqual([answer.status, answer.code], [400, "InvalidArgument"]);
 });

@@ -21,7 +21,7 @@ s3Test("parts become one object, with the upload's metadata", async (s3) => {
     Metadata: { origin: "test" },
   });
   const bodies = [partBytes(1), partBytes(2), partBytes(3, 1234)];
-  // Sent in any order: only the numbers count.
+  // The order of sending does not matter, only the numbers.
   const third = await sendPart(s3, upload, 7, bodies[2]);
   const first = await sendPart(s3, upload, 1, bodies[0]);
   const second = await sendPart(s3, upload, 3, bodies[1]);
@@ -92,7 +92,7 @@ s3Test("parts are listed in the order of their numbers", async (s3) => {
   }
 });
 
-s3Test("only parts that are there can be listed", async (s3) => {
+s3Test("only existing parts can be listed", async (s3) => {
   const upload = await beginUpload(s3, "object");
   const first = await sendPart(s3, upload, 1, partBytes(1));
   const second = await sendPart(s3, upload, 2, partBytes(2, 5));
@@ -117,7 +117,7 @@ s3Test("a part that is not listed", async (s3) => {
   }
 });
 
-s3Test("part numbers go from 1 to 10,000", async (s3) => {
+s3Test("part numbers are from 1 to 10,000", async (s3) => {
   const upload = await beginUpload(s3, "highest");
   await complete(s3, upload, [await sendPart(s3, upload, 10_000, partBytes(1, 1))]);
   const other = await beginUpload(s3, "object");
@@ -128,7 +128,7 @@ s3Test("part numbers go from 1 to 10,000", async (s3) => {
   }
 });
 
-s3Test("an upload that ended or never was is not found", async (s3) => {
+s3Test("a completed, aborted or unknown upload is not found", async (s3) => {
   const completed = await beginUpload(s3, "completed");
   const part = await sendPart(s3, completed, 1, partBytes(1, 1));
   await complete(s3, completed, [part]);
@@ -148,16 +148,16 @@ s3Test("an upload that ended or never was is not found", async (s3) => {
   assert.equal(await s3.read(aborted.Key), undefined);
 });
 
-s3Test("an upload is found under its own key alone", async (s3) => {
+s3Test("an upload is found only under its own key", async (s3) => {
   const upload = await beginUpload(s3, "object");
-  const stray = { ...upload, Key: s3.key("other") };
-  await assert.rejects(sendPart(s3, stray, 1, partBytes(1, 1)), named("NoSuchUpload"));
-  const aborting = s3.client.send(new AbortMultipartUploadCommand(stray));
+  const otherKey = { ...upload, Key: s3.key("other") };
+  await assert.rejects(sendPart(s3, otherKey, 1, partBytes(1, 1)), named("NoSuchUpload"));
+  const aborting = s3.client.send(new AbortMultipartUploadCommand(otherKey));
   await assert.rejects(aborting, named("NoSuchUpload"));
   await complete(s3, upload, [await sendPart(s3, upload, 1, partBytes(1, 1))]);
 });
 
-s3Test("an upload completed again after its answer was lost leaves the object be", async (s3) => {
+s3Test("a repeated completion after a lost response does not change the object", async (s3) => {
   const upload = await beginUpload(s3, "object");
   const part = await sendPart(s3, upload, 1, partBytes(1, 10));
   await complete(s3, upload, [part]);
@@ -167,7 +167,7 @@ s3Test("an upload completed again after its answer was lost leaves the object be
   assert.deepEqual(await s3.read(upload.Key), partBytes(1, 10));
 });
 
-s3Test("an upload completed twice at once makes one object", async (s3) => {
+s3Test("two simultaneous completions of an upload create one object", async (s3) => {
   const upload = await beginUpload(s3, "object");
   const part = await sendPart(s3, upload, 1, partBytes(1, 10));
   const outcomes = await Promise.allSettled([1, 2, 3].map(() => complete(s3, upload, [part])));
@@ -175,7 +175,7 @@ s3Test("an upload completed twice at once makes one object", async (s3) => {
   assert.deepEqual(await s3.read(upload.Key), partBytes(1, 10));
 });
 
-s3Test("two uploads of a key do not know each other; the last completed stays", async (s3) => {
+s3Test("two uploads of a key are independent; the last completion wins", async (s3) => {
   const one = await beginUpload(s3, "object");
   const two = await beginUpload(s3, "object");
   const partOfOne = await sendPart(s3, one, 1, partBytes(1, 10));

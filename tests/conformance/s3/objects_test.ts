@@ -11,7 +11,7 @@ import { s3Test } from "./context.ts";
 const TEXT = "the quick brown fox";
 const MD5 = createHash("md5").update(TEXT).digest("hex");
 
-s3Test("an object comes back with its bytes, type and metadata", async (s3) => {
+s3Test("an object is read back with its bytes, type and metadata", async (s3) => {
   const place = { Bucket: s3.bucket, Key: s3.key("a/b.html") };
   const description = {
     ContentType: "text/html; charset=utf-8",
@@ -47,7 +47,7 @@ s3Test("an object without a type is binary/octet-stream", async (s3) => {
   assert.equal(answer.headers.get("cache-control"), null);
 });
 
-s3Test("the type of text/html stays, and a GET can ask for another", async (s3) => {
+s3Test("the type text/html is kept, and a GET can request another one", async (s3) => {
   const key = await s3.put("page", TEXT, { "content-type": "text/html" });
   const plain = await s3.request(s3.url(key));
   assert.equal(plain.headers.get("content-type"), "text/html");
@@ -60,7 +60,7 @@ s3Test("the type of text/html stays, and a GET can ask for another", async (s3) 
   assert.equal(headers.get("content-disposition"), "attachment");
 });
 
-s3Test("a put replaces bytes and metadata whole", async (s3) => {
+s3Test("a put replaces all bytes and metadata", async (s3) => {
   await s3.put("object", "old", { "x-amz-meta-old": "1", "cache-control": "no-store" });
   const key = await s3.put("object", TEXT);
   const { text, headers } = await s3.request(s3.url(key));
@@ -69,7 +69,7 @@ s3Test("a put replaces bytes and metadata whole", async (s3) => {
   assert.equal(headers.get("cache-control"), null);
 });
 
-s3Test("a delete is done once and answered alike twice", async (s3) => {
+s3Test("a repeated delete has the same response", async (s3) => {
   const Key = await s3.put("object", TEXT);
   const command = new DeleteObjectCommand({ Bucket: s3.bucket, Key });
   await s3.client.send(command);
@@ -78,7 +78,7 @@ s3Test("a delete is done once and answered alike twice", async (s3) => {
   assert.equal($metadata.httpStatusCode, 204);
 });
 
-s3Test("what is not there has a code of its own", async (s3) => {
+s3Test("missing objects and buckets have their own codes", async (s3) => {
   const key = s3.key("nothing");
   const get = await s3.request(s3.url(key));
   assert.deepEqual([get.status, get.code], [404, "NoSuchKey"]);
@@ -86,8 +86,8 @@ s3Test("what is not there has a code of its own", async (s3) => {
   assert.deepEqual([head.status, head.text], [404, ""]);
 
   const url = new URL(`/holdfast-no-such-bucket-${crypto.randomUUID()}/key`, s3.target.endpoint);
-  const elsewhere = await s3.request(url);
-  assert.deepEqual([elsewhere.status, elsewhere.code], [404, "NoSuchBucket"]);
+  const missingBucket = await s3.request(url);
+  assert.deepEqual([missingBucket.status, missingBucket.code], [404, "NoSuchBucket"]);
 });
 
 s3Test("an error names its code, its message and its request", async (s3) => {
@@ -98,7 +98,7 @@ s3Test("an error names its code, its message and its request", async (s3) => {
   assert.ok(headers.get("x-amz-request-id"));
 });
 
-/** Names that Supabase Storage allows, and some that only SQL can put there. */
+/** Names that Supabase Storage allows, and some that only SQL can create. */
 const NAMES = [
   "plain.txt",
   "with space.txt",
@@ -132,7 +132,7 @@ s3Test("a key has at most 1,024 bytes", async (s3) => {
   const longest = await s3.put("k".repeat(room), TEXT);
   assert.equal(longest.length, 1024);
   assert.ok(await s3.read(longest));
-  // Two bytes in place of the last one: it is bytes that count, not characters.
+  // The last character has two bytes: the limit counts bytes, not characters.
   const url = s3.url(s3.key(`${"k".repeat(room - 1)}ü`));
   const answer = await s3.request(url, { method: "PUT", body: TEXT });
   assert.equal(answer.status, 400);
@@ -145,7 +145,7 @@ s3Test("user metadata is limited", async (s3) => {
     s3.request(url, { method: "PUT", body: TEXT, headers: { "x-amz-meta-a": value } });
   assert.equal((await put("x".repeat(2000))).status, 200);
   const { metadataBytes } = s3.behaviour;
-  // Without a limit of its own, the server's limit of all headers still holds.
+  // Without this limit the server's limit of all headers applies.
   const large = await put("x".repeat(metadataBytes ?? 32_000));
   assert.equal(large.status, 400);
   assert.equal(large.code, metadataBytes === undefined ? undefined : "MetadataTooLarge");

@@ -8,7 +8,7 @@ import { sendRaw } from "./raw.ts";
 const BODY = new TextEncoder().encode("bytes that are on their way");
 const OTHER = new TextEncoder().encode("other bytes");
 
-s3Test("the body's SHA-256 is verified where it is signed", async (s3) => {
+s3Test("the body's SHA-256 is verified if it is signed", async (s3) => {
   const url = s3.url(s3.key("object"));
   const headers = { "x-amz-content-sha256": await sha256Hex(OTHER) };
   const wrong = await s3.request(url, { method: "PUT", body: BODY, headers });
@@ -23,7 +23,7 @@ s3Test("the body's SHA-256 is verified where it is signed", async (s3) => {
   assert.equal(right.status, 200);
 });
 
-s3Test("a body may be left unsigned, but not signed with nonsense", async (s3) => {
+s3Test("a body may be unsigned, but a malformed signature value is refused", async (s3) => {
   const url = s3.url(s3.key("object"));
   const unsigned = { "x-amz-content-sha256": "UNSIGNED-PAYLOAD" };
   assert.equal(
@@ -65,7 +65,7 @@ s3Test("Content-MD5 is verified", async (s3) => {
   assert.equal((await put(BODY, md5(BODY))).status, 200);
 });
 
-s3Test("a stream has no length and is refused, an empty one too", async (s3) => {
+s3Test("a stream has no length and is refused, even an empty one", async (s3) => {
   const url = s3.url(s3.key("object"));
   for (const bytes of [BODY, new Uint8Array(0)]) {
     const body = new Blob([bytes]).stream();
@@ -75,14 +75,14 @@ s3Test("a stream has no length and is refused, an empty one too", async (s3) => 
   assert.equal(await s3.read(s3.key("object")), undefined);
 });
 
-s3Test("a PUT that says nothing of a body is refused", async (s3) => {
+s3Test("a PUT without a stated length is refused", async (s3) => {
   const signed = await s3.sign(s3.url(s3.key("object")), { method: "PUT" });
   const answer = await sendRaw(signed, []);
   assert.match(answer, /^HTTP\/1\.1 411 /);
   assert.match(answer, /<Code>MissingContentLength<\/Code>/);
 });
 
-s3Test("fetch sends the length of a Uint8Array, a Blob and an untouched answer", async (s3) => {
+s3Test("fetch sends the length of a Uint8Array, a Blob and an unread response", async (s3) => {
   const source = await s3.put("source", BODY);
   const { method, url, headers } = await s3.sign(s3.url(source));
   const response = await fetch(url, { method, headers });
@@ -132,7 +132,7 @@ s3Test("a source that is cut short aborts a PUT that passes it through", async (
   assert.equal(await s3.read(key), undefined);
 });
 
-s3Test("a client that asks first whether to go on is told so", async (s3) => {
+s3Test("a request with Expect: 100-continue gets 100 Continue", async (s3) => {
   const headers = { expect: "100-continue", "content-length": String(BODY.byteLength) };
   const signed = await s3.sign(s3.url(s3.key("object")), { method: "PUT", headers });
   const answer = await sendRaw(signed, [BODY]);

@@ -38,7 +38,7 @@ s3Test("a range that makes no sense is the whole object", async (s3) => {
   assert.equal(reversed.status, s3.behaviour.reversedRangeStatus);
 });
 
-s3Test("a range can be held to a tag", async (s3) => {
+s3Test("a range can be conditional on an ETag", async (s3) => {
   const url = s3.url(await s3.put("object", DIGITS));
   const etag = (await s3.request(url, { method: "HEAD" })).headers.get("etag") ?? "";
   const range = "bytes=2-5";

@@ -2,9 +2,9 @@ import { readText, writeAll } from "../../support/raw_connection.ts";
 import type { SignedRequest } from "./http.ts";
 
 /**
- * Sends a request byte by byte, for what `fetch` would set right by itself, and gives the answer as
- * it came. `pieces` follow the head as they are; the connection is closed behind the last where
- * `hangUp` is set, else once the server ended it.
+ * Sends a raw request, which `fetch` would correct, and returns the raw response. `pieces` follow the
+ * head unchanged. With `hangUp` the client closes the connection after the last piece, else it waits
+ * for the server to close it.
  */
 export async function sendRaw(
   request: SignedRequest,

@@ -1,6 +1,6 @@
 /**
- * What servers do differently, each on purpose or by age. A test asserts what its server does,
- * either way: nothing is left unchecked because of an entry in this table.
+ * Differences between servers, by design or by age. A test asserts the behaviour of its server in
+ * both cases: an entry of this table disables no check.
  */
 export interface ServerBehaviour {
   /** Refuses a signature for another region. */
@@ -9,35 +9,35 @@ export interface ServerBehaviour {
   readonly checksUnsignedHeaders: boolean;
   /** The code for an Authorization header that cannot be read. */
   readonly malformedSignatureCode: string;
-  /** What a presigned request that holds longer than a week is answered. */
+  /** The response to a presigned request that is valid for more than a week. */
   readonly longPresigned: readonly [status: number, code: string];
-  /** `x-amz-checksum-crc32` is verified and kept; else it is ignored. */
+  /** `x-amz-checksum-crc32` is verified and stored; else it is ignored. */
   readonly checksums: boolean;
   /** The code for a key of more than 1,024 bytes. */
   readonly keyTooLongCode: string;
-  /** The most bytes of user metadata; undefined where only the size of all headers is limited. */
+  /** The most bytes of user metadata; undefined if only the size of all headers is limited. */
   readonly metadataBytes: number | undefined;
-  /** The status for a range that ends before it begins; 200 where that is ignored. */
+  /** The status for a range that ends before it begins; 200 if the range is ignored. */
   readonly reversedRangeStatus: number;
   /** CopyObject honours `x-amz-copy-source-if-match`. */
   readonly conditionalCopy: boolean;
-  /** CopyObject answers the ETag in quotes. */
+  /** CopyObject returns the ETag in quotes. */
   readonly quotedCopyEtag: boolean;
   /** DeleteObjects verifies Content-MD5. */
   readonly verifiesDeletion: boolean;
   /** CompleteMultipartUpload honours `If-None-Match: *`. */
   readonly conditionalComplete: boolean;
-  /** CompleteMultipartUpload answers the object's ETag; else an empty one. */
+  /** CompleteMultipartUpload returns the object's ETag; else an empty one. */
   readonly completeAnswersEtag: boolean;
   /** Parts that completing an upload does not list are left out; else it is InvalidPart. */
   readonly leavesOutParts: boolean;
   /** Parts must be listed in order; else they are sorted. */
   readonly checksPartOrder: boolean;
-  /** Part numbers are held to 1 and 10,000. */
+  /** Part numbers must be from 1 to 10,000. */
   readonly checksPartNumbers: boolean;
-  /** The code for completing an upload that is not there. */
+  /** The code for completing a missing upload. */
   readonly completeMissingCode: string;
-  /** The code for listing the parts of an upload that is not there. */
+  /** The code for listing the parts of a missing upload. */
   readonly listPartsMissingCode: string;
 }
 
@@ -85,7 +85,7 @@ const RADOSGW: ServerBehaviour = {
   listPartsMissingCode: "NoSuchKey",
 };
 
-/** Servers by the name that HOLDFAST_TEST_S3_SERVER gives; `aws` where it gives none. */
+/** Servers by the name in HOLDFAST_TEST_S3_SERVER; `aws` by default. */
 export const SERVERS = { aws: AMAZON, standin: AMAZON, radosgw: RADOSGW } as const;
 
 /** The names of servers that the suite knows. */

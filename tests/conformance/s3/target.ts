@@ -2,12 +2,12 @@ import { createWorkspace } from "../../../stack/process/workspace.ts";
 import { startS3 } from "../../../stack/s3/mod.ts";
 import { type ServerName, SERVERS } from "./servers.ts";
 
-/** Where the suite's server is and how to sign in. */
+/** The URL and the credentials of the suite's server. */
 export interface S3Target {
   readonly name: ServerName;
   readonly endpoint: string;
   readonly region: string;
-  /** Made already; the suite touches nothing in it but what it put there itself. */
+  /** An existing bucket. The suite changes only its own objects in it. */
   readonly bucket: string;
   readonly accessKeyId: string;
   readonly secretAccessKey: string;
@@ -46,7 +46,7 @@ function variable(name: string): string {
   return value;
 }
 
-/** Starts a stand-in, which ends after the last test of the file. */
+/** Starts a stand-in, which stops after the last test of the file. */
 async function startStandIn(): Promise<S3Target> {
   const workspace = await createWorkspace();
   const { region, bucket } = STANDIN;
@@ -61,5 +61,5 @@ async function startStandIn(): Promise<S3Target> {
 
 const endpoint = Deno.env.get("HOLDFAST_TEST_S3_ENDPOINT");
 
-/** The server that all tests of a file share: the named one, or a stand-in. */
+/** The server that all tests of a file share: the configured one, or a stand-in. */
 export const target: S3Target = endpoint ? namedTarget(endpoint) : await startStandIn();

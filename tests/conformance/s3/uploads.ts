@@ -8,17 +8,17 @@ import {
 } from "@aws-sdk/client-s3";
 import type { S3Context } from "./context.ts";
 
-/** The least that a part other than the last may have. */
+/** The least size of a part other than the last, in bytes. */
 export const SMALLEST_PART_BYTES = 5 * 1024 * 1024;
 
-/** An upload that a test works on. */
+/** An upload of a test. */
 export interface TestUpload {
   readonly Bucket: string;
   readonly Key: string;
   readonly UploadId: string;
 }
 
-/** Begins an upload at a key of the test's own. */
+/** Begins an upload at a key of the test. */
 export async function beginUpload(
   s3: S3Context,
   name: string,
@@ -32,7 +32,7 @@ export async function beginUpload(
   return { ...place, UploadId };
 }
 
-/** Sends a part and gives what completing the upload needs of it. */
+/** Sends a part and returns its data for the completion. */
 export async function sendPart(
   s3: S3Context,
   upload: TestUpload,
@@ -51,7 +51,7 @@ export function complete(s3: S3Context, upload: TestUpload, Parts: readonly Comp
   return s3.client.send(new CompleteMultipartUploadCommand({ ...upload, ...parts }));
 }
 
-/** Bytes that differ from part to part. */
+/** Bytes that differ between parts. */
 export function partBytes(seed: number, bytes = SMALLEST_PART_BYTES): Uint8Array<ArrayBuffer> {
   const block = new Uint8Array(4096).map((_, index) => (index * 31 + seed * 17) & 0xff);
   const whole = new Uint8Array(bytes);

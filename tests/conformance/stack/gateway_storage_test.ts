@@ -53,7 +53,7 @@ Deno.test("a key of another project is refused at the gateway", async () => {
   assert.deepEqual((await project.storageRequests()).records, []);
 });
 
-Deno.test("a large body goes through in both directions with its length", async () => {
+Deno.test("a large body passes in both directions with its length", async () => {
   await using project = await createProject();
   await clientOf(project, project.info.secretKey).storage.createBucket("large");
   const url = `${project.url}/storage/v1/object/large/file`;
@@ -73,7 +73,7 @@ Deno.test("a large body goes through in both directions with its length", async 
   assert.equal(records.at(-2)!.requestBytes, bytes);
 });
 
-Deno.test("the CDN can be put before a project, and its clock moved", async () => {
+Deno.test("a project can have a CDN, and the test can advance its clock", async () => {
   await using project = await createProject({ cdn: true });
   const { storage } = clientOf(project, project.info.secretKey);
   await storage.createBucket("cached");
@@ -94,7 +94,7 @@ Deno.test("the CDN can be put before a project, and its clock moved", async () =
   assert.equal(await read(), "newer");
 });
 
-Deno.test("faults and lost bytes are had for the asking", async () => {
+Deno.test("tests can inject faults and delete bytes", async () => {
   await using project = await createProject();
   const { storage } = clientOf(project, project.info.secretKey);
   await storage.createBucket("bad");

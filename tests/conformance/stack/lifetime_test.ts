@@ -7,14 +7,14 @@ import { type LaunchedStack, launchStack } from "../../../stack/launch.ts";
 
 const FIXTURES = fileURLToPath(new URL("../../../stack/edge/fixtures", import.meta.url));
 
-/** What a stack consists of, seen from outside. */
+/** The folder, servers and process of a stack. */
 interface Traces {
   folder: string;
   servers: string[];
   functionPid: number;
 }
 
-/** Starts a stack with a project whose function has work to do, and notes where all of it is. */
+/** Starts a stack with a project whose function is busy, and returns what it consists of. */
 async function launchBusyStack(): Promise<{ stack: LaunchedStack; traces: Traces }> {
   const stack = await launchStack();
   const client = new StackClient(stack.url);
@@ -28,13 +28,13 @@ async function launchBusyStack(): Promise<{ stack: LaunchedStack; traces: Traces
   return { stack, traces: { folder, servers, functionPid: line!.pid } };
 }
 
-/** Waits until nothing of it is left. */
-async function untilGone({ folder, servers, functionPid }: Traces): Promise<void> {
+/** Waits until the servers, the process and the folder do not exist any more. */
+async function untilStopped({ folder, servers, functionPid }: Traces): Promise<void> {
   for (const server of servers) {
-    await eventually(`${server} is gone`, () => isRefused(Number(new URL(server).port)));
+    await eventually(`${server} has stopped`, () => isRefused(Number(new URL(server).port)));
   }
-  await eventually("the function's process is gone", () => isDead(functionPid));
-  await eventually(`${folder} is gone`, () => Deno.stat(folder).then(() => false, () => true));
+  await eventually("the function's process has ended", () => isDead(functionPid));
+  await eventually(`${folder} is deleted`, () => Deno.stat(folder).then(() => false, () => true));
 }
 
 async function isRefused(port: number): Promise<boolean> {
@@ -56,20 +56,20 @@ function isDead(pid: number): boolean {
   }
 }
 
-Deno.test("a stack that is stopped leaves nothing", async () => {
+Deno.test("a stopped stack removes its folder, servers and processes", async () => {
   const { stack, traces } = await launchBusyStack();
   await stack.stop();
-  await untilGone(traces);
+  await untilStopped(traces);
 });
 
 for (const signal of ["SIGKILL", "SIGINT", "SIGTERM"] as const) {
-  Deno.test(`a stack that gets ${signal} leaves nothing`, async () => {
+  Deno.test(`a stack that gets ${signal} removes its folder, servers and processes`, async () => {
     const { stack, traces } = await launchBusyStack();
     assert.equal(isDead(traces.functionPid), false);
     kill(stack.pid, signal);
     const { success } = await stack.ended;
     assert.equal(success, signal !== "SIGKILL");
-    await untilGone(traces);
+    await untilStopped(traces);
     await stack.stop();
   });
 }

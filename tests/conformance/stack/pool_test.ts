@@ -3,7 +3,7 @@ import { connectStack } from "../../../stack/client.ts";
 
 const stack = await connectStack();
 
-Deno.test("functions in the stack's process answer through the gateway and write to their own log", async () => {
+Deno.test("functions in the stack's process respond through the gateway and have their own log", async () => {
   const { secrets } = await stack.createRepositoryBucket();
   await using project = await stack.acquireProject({ secrets });
   await using other = await stack.acquireProject({ secrets });
@@ -21,7 +21,7 @@ Deno.test("functions in the stack's process answer through the gateway and write
   assert.deepEqual(await other.functionLogs(), []);
 });
 
-Deno.test("a project that comes back looks new to whoever borrows it next", async () => {
+Deno.test("a returned project is reset for the next borrower", async () => {
   const { secrets } = await stack.createRepositoryBucket();
   let name: string;
   {
@@ -41,7 +41,7 @@ Deno.test("a project that comes back looks new to whoever borrows it next", asyn
   assert.deepEqual((await again.storageRequests()).records, []);
 });
 
-Deno.test("a project whose schema was changed is lent to nobody else", async () => {
+Deno.test("a project whose schema was changed is not lent again", async () => {
   let name: string;
   {
     await using project = await stack.acquireProject({});

@@ -7,7 +7,7 @@ import { connect } from "../../../stack/postgres/connection.ts";
 const FIXTURES = fileURLToPath(new URL("../../../stack/edge/fixtures", import.meta.url));
 const stack = await connectStack();
 
-/** A project of the fixtures, with one function and nothing of Holdfast. */
+/** A project of the fixtures, with one function and without Holdfast. */
 function createProject(options: Parameters<typeof stack.createProject>[0] = {}) {
   return stack.createProject({ directory: FIXTURES, functions: ["sample"], ...options });
 }
@@ -37,7 +37,7 @@ Deno.test("migrations are applied in order as postgres, recorded, and not applie
   assert.equal(owner.tableowner, "postgres");
 });
 
-Deno.test("a text of SQL gives the rows of its last statement", async () => {
+Deno.test("several SQL statements return the rows of the last one", async () => {
   await using project = await createProject({ migrate: false });
   assert.deepEqual(await project.applySql("select 1 as one, null as nothing"), [
     { one: 1, nothing: null },
@@ -49,7 +49,7 @@ Deno.test("a text of SQL gives the rows of its last statement", async () => {
   assert.deepEqual(await project.applySql("create table public.nothing ()"), []);
 });
 
-Deno.test("a failing statement comes back with PostgreSQL's code, and leaves nothing", async () => {
+Deno.test("a failing statement returns PostgreSQL's code and is rolled back", async () => {
   await using project = await createProject();
   await assert.rejects(
     project.applySql("create table public.half (); select 1 / 0;"),
@@ -89,7 +89,7 @@ Deno.test("functions get Supabase's secrets and the project's own", async () => 
   await project.setSecrets({ OTHER: "two", OWN: null });
   const { OWN, OTHER } = await read();
   assert.deepEqual([OWN, OTHER], [undefined, "two"]);
-  await assert.rejects(project.setSecrets({ SUPABASE_URL: "http://elsewhere" }), StackError);
+  await assert.rejects(project.setSecrets({ SUPABASE_URL: "http://other" }), StackError);
 });
 
 Deno.test("a statement's net.http_post reaches a function once it is committed", async () => {
@@ -119,7 +119,7 @@ Deno.test("a cron job runs when it is fired", async () => {
   assert.equal(row.fired, 1);
 });
 
-Deno.test("a killed function is started again, and its mode can be changed", async () => {
+Deno.test("a killed function is restarted, and its mode can be changed", async () => {
   await using project = await createProject();
   const isolate = async () => await (await project.callFunction("sample/isolate", POST)).text();
   const first = await isolate();
@@ -132,7 +132,7 @@ Deno.test("a killed function is started again, and its mode can be changed", asy
   await project.functionsIdle();
 });
 
-Deno.test("the real pg_cron is had where the server has it, and refused where not", async () => {
+Deno.test("the real pg_cron is used if the server has it, else refused", async () => {
   const { hasPgCron } = await stack.call("stackInfo", {});
   if (!hasPgCron) {
     await assert.rejects(createProject({ cron: "pg_cron" }), /HOLDFAST_POSTGRES_BIN/);
@@ -145,7 +145,7 @@ Deno.test("the real pg_cron is had where the server has it, and refused where no
   assert.equal(row.extname, "pg_cron");
 });
 
-Deno.test("projects are apart, and one that is deleted is gone", async () => {
+Deno.test("projects are isolated, and a deleted project is removed", async () => {
   await using one = await createProject();
   const other = await createProject();
   assert.notEqual(one.info.name, other.info.name);
@@ -159,7 +159,7 @@ Deno.test("projects are apart, and one that is deleted is gone", async () => {
   await assert.rejects(other.functionLogs(), /no project/);
 });
 
-Deno.test("a restarted server has what was committed, and the workers come back", async () => {
+Deno.test("a restarted server has all committed data, and the workers reconnect", async () => {
   // A stack of its own: a restart ends the connections of all tests that run meanwhile.
   await using launched = await launchStack();
   const ownStack = new StackClient(launched.url);
@@ -180,7 +180,7 @@ Deno.test("a restarted server has what was committed, and the workers come back"
   }
 });
 
-Deno.test("an operation's input is checked", async () => {
+Deno.test("the input of an operation is validated", async () => {
   await assert.rejects(
     stack.createProject({ name: "Not A Name" }),
     (error) => error instanceof StackError && /name/.test(error.message),

@@ -31,7 +31,7 @@ async function withClient(bucket: Bucket, body: (client: S3Client) => Promise<vo
   }
 }
 
-Deno.test("a repository's bucket is empty, its own, and reached by the secrets", async () => {
+Deno.test("a repository has its own empty bucket, and the secrets give access to it", async () => {
   const bucket = await stack.createRepositoryBucket({ prefix: "deep/prefix" });
   assert.notEqual(bucket.bucket, (await stack.createRepositoryBucket()).bucket);
   assert.equal(bucket.secrets.HOLDFAST_S3_PREFIX, "deep/prefix");
@@ -43,7 +43,7 @@ Deno.test("a repository's bucket is empty, its own, and reached by the secrets",
   assert.equal(records[0]!.key, "key");
 });
 
-Deno.test("the same bucket can be had with a key that only reads", async () => {
+Deno.test("the same bucket can be opened with a read-only key", async () => {
   const bucket = await stack.createRepositoryBucket();
   const reading = await stack.call("repositoryBucket", {
     bucket: bucket.bucket,
@@ -55,7 +55,7 @@ Deno.test("the same bucket can be had with a key that only reads", async () => {
   });
 });
 
-Deno.test("faults strike the requests that they are for, and no more", async () => {
+Deno.test("faults affect only the selected requests", async () => {
   const bucket = await stack.createRepositoryBucket();
   await stack.call("addS3Fault", {
     rule: {

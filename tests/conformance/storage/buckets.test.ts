@@ -18,7 +18,7 @@ interface ShownBucket {
   allowed_mime_types: string[] | null;
 }
 
-bucketTest("buckets: created with settings, told as they are, updated in part", {
+bucketTest("buckets: created with settings, read back, partly updated", {
   settings: { file_size_limit: 1000, allowed_mime_types: ["image/*", "text/plain"] },
 }, async ({ id }) => {
   const get = () => callJson<ShownBucket>("GET", `/bucket/${id}`);
@@ -38,7 +38,7 @@ bucketTest("buckets: created with settings, told as they are, updated in part", 
   assert.deepEqual(listed.filter((bucket) => bucket.id === id).map(({ name }) => name), [id]);
 });
 
-bucketTest("buckets: an id that is taken is BucketAlreadyExists", async ({ id }) => {
+bucketTest("buckets: an existing id is BucketAlreadyExists", async ({ id }) => {
   await assertRefused(call("POST", "/bucket", { json: { id, name: id } }), {
     statusCode: "409",
     error: "Duplicate",
@@ -89,7 +89,7 @@ bucketTest("buckets: one with objects cannot be deleted, an emptied one can", as
 });
 
 storageTest(
-  "buckets: odd ids work, impossible ones and impossible limits are refused",
+  "buckets: unusual ids work, invalid ids and invalid limits are refused",
   [],
   async () => {
     for (const id of [randomName("a b"), randomName("d.o.t"), randomName("(x)'*!&$@=;:+,?")]) {
@@ -125,7 +125,7 @@ storageTest(
   },
 );
 
-bucketTest("buckets: a public one serves anyone, a private one nobody without a token", {
+bucketTest("buckets: a public one serves anyone, a private one requires a token", {
   settings: { public: true },
 }, async (bucket) => {
   await bucket.put("a", "public");
@@ -150,7 +150,7 @@ bucketTest("buckets: versioning is switched off by a check", { needs: ["sql"] },
       select from information_schema.columns
       where table_schema = 'storage' and table_name = 'buckets'
         and column_name = 'versioning_status'`;
-  // Older projects do not have it yet.
+  // Older projects do not have this column.
   if (!column) return;
   await assert.rejects(
     sqlOf()`update storage.buckets set versioning_status = 'ENABLED' where id = ${id}`

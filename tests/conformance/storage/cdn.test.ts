@@ -1,4 +1,4 @@
-/** A hosted project's CDN: what it serves stale, and how to get past it. */
+/** A hosted project's CDN: stale responses, and how to bypass it. */
 import assert from "node:assert/strict";
 import {
   assertRefused,
@@ -12,7 +12,7 @@ import {
   withBucket,
 } from "./support.ts";
 
-/** Registers a test with the CDN turned on, and a clock of it that the test moves on. */
+/** Registers a test with the CDN and a clock of the CDN that the test advances. */
 function cdnTest(
   name: string,
   test: (bucket: Bucket, clock: { ahead: number }) => Promise<void>,
@@ -36,7 +36,7 @@ async function withCdn(
   }
 }
 
-/** What a GET answers: the cache's word and the text. */
+/** The cache status and the text of a GET. */
 async function read(path: string, headers: Record<string, string> = {}): Promise<string> {
   const response = await call("GET", path, { headers });
   return `${response.headers.get("cf-cache-status")} ${response.status} ${await response.text()}`;
@@ -59,7 +59,7 @@ for (const route of ["/authenticated", "/public"]) {
     },
   );
 
-  cdnTest(`cdn: object${route} of what is deleted is still served`, async (bucket, clock) => {
+  cdnTest(`cdn: object${route} of a deleted object is still served`, async (bucket, clock) => {
     await bucket.put("a", "old");
     const path = bucket.path("a", route);
     assert.equal(await read(path), "MISS 200 old");
@@ -70,7 +70,7 @@ for (const route of ["/authenticated", "/public"]) {
   });
 }
 
-cdnTest("cdn: a distinct cacheNonce goes to the origin, the same one does not", async (bucket) => {
+cdnTest("cdn: a new cacheNonce reaches the origin, a repeated one does not", async (bucket) => {
   await bucket.put("a", "old");
   const path = bucket.path("a", "/authenticated");
   assert.equal(await read(path), "MISS 200 old");
@@ -98,7 +98,7 @@ cdnTest("cdn: DELETE cdn purges an object or a bucket", async (bucket) => {
   await assertRefused(call("DELETE", `/cdn/${bucket.id}`, { key: tokenFor("anon") }), denied);
 });
 
-cdnTest("cdn: ranges are stale too, and their etag tells", async (bucket) => {
+cdnTest("cdn: ranges are stale, too, and their etag shows it", async (bucket) => {
   await bucket.put("a", "0123456789");
   const old = await bucket.info("a");
   const path = bucket.path("a", "/authenticated");
@@ -110,11 +110,11 @@ cdnTest("cdn: ranges are stale too, and their etag tells", async (bucket) => {
   assert.equal(stale.headers.get("etag"), old.etag);
   assert.equal(await stale.text(), "234");
   assert.equal(await read(path), "MISS 200 abcdefghij");
-  // Of a whole that is kept, any range is served.
+  // The CDN serves any range of a cached object.
   assert.equal(await read(path, { range: "bytes=-2" }), "HIT 206 ij");
 });
 
-cdnTest("cdn: nothing else is cached, and refusals are not", async (bucket) => {
+cdnTest("cdn: other routes and refusals are not cached", async (bucket) => {
   const path = bucket.path("a", "/authenticated");
   assert.match(await read(path), /^MISS 400 /);
   await bucket.put("a", "new");
@@ -126,7 +126,7 @@ cdnTest("cdn: nothing else is cached, and refusals are not", async (bucket) => {
   assert.equal(head.headers.get("cf-cache-status"), "DYNAMIC");
 });
 
-cdnTest("cdn: one caller's answer is not another's", async (bucket) => {
+cdnTest("cdn: responses are cached per caller", async (bucket) => {
   await callJson("PUT", `/bucket/${bucket.id}`, { json: { public: false } });
   await bucket.put("a", "secret");
   const path = bucket.path("a", "/authenticated");
@@ -142,7 +142,7 @@ cdnTest("cdn: a bucket made private is purged", async (bucket) => {
   await assertRefused(call("GET", path), { code: "NoSuchBucket" });
 });
 
-cdnTest("cdn: large answers pass through", async (bucket) => {
+cdnTest("cdn: large responses are not cached", async (bucket) => {
   const bytes = randomBytes(17 * 1024 * 1024);
   await bucket.put("a", bytes);
   for (const _ of [1, 2]) {

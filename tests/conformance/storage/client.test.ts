@@ -17,7 +17,7 @@ const { storage } = createClient(project.url, project.serviceKey, {
   auth: { persistSession: false, autoRefreshToken: false, detectSessionInUrl: false },
 });
 
-/** The data of an answer that must be a success. */
+/** The data of a response that must be a success. */
 async function ok<Data>(
   answer: PromiseLike<{ data: Data; error: unknown }>,
 ): Promise<NonNullable<Data>> {
@@ -72,7 +72,7 @@ const BODIES: [string, () => Parameters<ReturnType<typeof storage.from>["upload"
 
 for (const [what, body] of BODIES) {
   bucketTest(
-    `supabase-js: uploads ${what}, with everything that can be said of it`,
+    `supabase-js: uploads ${what}, with all metadata`,
     async (bucket) => {
       const files = storage.from(bucket.id);
       const metadata = { who: "ü", list: [1, { two: null }] };
@@ -124,7 +124,7 @@ bucketTest("supabase-js: exists, list, listV2, remove", async (bucket) => {
 });
 
 storageTest(
-  "supabase-js: copy and move, to another bucket too",
+  "supabase-js: copy and move, also to another bucket",
   [],
   () =>
     withBucket((bucket) =>

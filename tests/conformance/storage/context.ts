@@ -4,17 +4,17 @@ import { startPostgres } from "../../../stack/postgres/cluster.ts";
 import { createWorkspace, type Workspace } from "../../../stack/process/workspace.ts";
 import { signToken, startStorage, type StorageServer } from "../../../stack/storage/mod.ts";
 
-/** The Storage under test and what else is known of its project. */
+/** The Storage under test and its project. */
 export interface Project {
   /** The project's URL; the API lies at `/storage/v1` below it. */
   readonly url: string;
-  /** A key for everything: a token of `service_role`, or a secret key where a gateway takes one. */
+  /** The service key: a token of `service_role`, or a secret key if the gateway accepts one. */
   readonly serviceKey: string;
-  /** The project's database as its role `postgres`; absent where only HTTP is given. */
+  /** The project's database as its role `postgres`; absent if only HTTP is configured. */
   readonly sql: postgres.Sql | undefined;
-  /** What its users' tokens are signed with; absent where that is not given. */
+  /** The secret that signs users' tokens; absent if it is not configured. */
   readonly jwtSecret: string | undefined;
-  /** The server itself, where it is the stand-in. */
+  /** The server itself, if it is the stand-in. */
   readonly standIn: StorageServer | undefined;
   readonly stop: () => Promise<void>;
 }
@@ -22,16 +22,16 @@ export interface Project {
 const environment = (name: string) => Deno.env.get(`HOLDFAST_TEST_STORAGE_${name}`) || undefined;
 
 /**
- * A project given by the environment, hosted, self-hosted or local:
+ * A project that the environment configures, hosted, self-hosted or local:
  *
  * - HOLDFAST_TEST_STORAGE_URL: its URL, without `/storage/v1`
  * - HOLDFAST_TEST_STORAGE_KEY: its service or secret key
  * - HOLDFAST_TEST_STORAGE_DB_URL (optional): its database, as `postgres`
  * - HOLDFAST_TEST_STORAGE_JWT_SECRET (optional): to sign tokens of users
  *
- * Tests that need what is not given are skipped. They use buckets of their own, which they remove.
+ * Tests that need a missing setting are skipped. Each test creates and removes its own buckets.
  */
-async function givenProject(url: string): Promise<Project> {
+async function configuredProject(url: string): Promise<Project> {
   const serviceKey = environment("KEY");
   if (!serviceKey) throw new Error("HOLDFAST_TEST_STORAGE_KEY is missing");
   const databaseUrl = environment("DB_URL");
@@ -46,7 +46,7 @@ async function givenProject(url: string): Promise<Project> {
   };
 }
 
-/** The stand-in, in this process, on a database of its own. */
+/** The stand-in, in this process, with its own database. */
 async function startedProject(): Promise<Project> {
   await using disposal = new AsyncDisposableStack();
   const workspace = disposal.use(await createWorkspace());
@@ -67,7 +67,7 @@ async function startedProject(): Promise<Project> {
   };
 }
 
-/** A project's database: of the running stack where there is one, else of a server of our own. */
+/** A project's database: of the running stack if there is one, else of a new server. */
 async function createDatabase(
   workspace: Workspace,
   disposal: AsyncDisposableStack,
@@ -82,7 +82,7 @@ async function createDatabase(
   return { databaseUrl: info.databaseUrl, adminUrl: info.adminDatabaseUrl };
 }
 
-/** Connects before the first test: else it would seem to leave the connections behind. */
+/** Connects before the first test, so that the sanitizer does not report the connections as leaked. */
 async function openDatabase(url: string): Promise<postgres.Sql> {
   const sql = postgres(url, { max: 2, onnotice: () => {} });
   await Promise.all([sql`select pg_sleep(0.02)`, sql`select pg_sleep(0.02)`]);
@@ -92,6 +92,6 @@ async function openDatabase(url: string): Promise<postgres.Sql> {
 const url = environment("URL");
 
 /** The project that all tests of a file share. */
-export const project: Project = url ? await givenProject(url) : await startedProject();
+export const project: Project = url ? await configuredProject(url) : await startedProject();
 
 Deno.test.afterAll(project.stop);

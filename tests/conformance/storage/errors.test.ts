@@ -23,7 +23,7 @@ const NO_KEY: Partial<Refusal> = {
   code: "NoSuchKey",
 };
 
-storageTest("errors: a bucket that is not there is NoSuchBucket, with HTTP 400", [], async () => {
+storageTest("errors: a missing bucket is NoSuchBucket, with HTTP 400", [], async () => {
   const id = randomName("none");
   await assertRefused(call("GET", `/bucket/${id}`), NO_BUCKET);
   await assertRefused(call("PUT", `/bucket/${id}`, { json: { public: true } }), NO_BUCKET);
@@ -51,7 +51,7 @@ bucketTest("errors: an object without a row is NoSuchKey, error not_found", asyn
   );
 });
 
-bucketTest("errors: HEAD of what is not there is HTTP 400 without a body", async (bucket) => {
+bucketTest("errors: HEAD of a missing object is HTTP 400 without a body", async (bucket) => {
   for (const route of ["", "/authenticated"]) {
     const response = await call("HEAD", bucket.path("a", route));
     assert.equal(response.status, 400);
@@ -59,7 +59,7 @@ bucketTest("errors: HEAD of what is not there is HTTP 400 without a body", async
   }
 });
 
-storageTest("errors: listing a bucket that is not there is 200 and empty", [], async () => {
+storageTest("errors: listing a missing bucket is 200 and empty", [], async () => {
   const id = randomName("none");
   assert.deepEqual(await callJson("POST", `/object/list/${id}`, { json: { prefix: "" } }), []);
   const page = await callJson<Record<string, unknown>>("POST", `/object/list-v2/${id}`, {
@@ -69,7 +69,7 @@ storageTest("errors: listing a bucket that is not there is 200 and empty", [], a
 });
 
 bucketTest(
-  "errors: deleting many tells what there was; a missing bucket has nothing",
+  "errors: deleting many returns the existing objects; a missing bucket has none",
   async (bucket) => {
     await bucket.put("a");
     const remove = (id: string, prefixes: string[]) =>
@@ -80,7 +80,7 @@ bucketTest(
   },
 );
 
-bucketTest("errors: a token is demanded, and a bad one refused", async (bucket) => {
+bucketTest("errors: a request needs a token, and a bad token is refused", async (bucket) => {
   const without = await refusalOf(
     call("GET", bucket.path("a", "/authenticated"), { key: null }),
   );
@@ -108,13 +108,13 @@ bucketTest(
       message: "headers must have required property 'authorization'",
       code: "InvalidRequest",
     });
-    // Where public buckets are served to anyone, a private one is not there.
+    // The public route reports a private bucket as missing.
     await assertRefused(call("GET", bucket.path("a"), { key: null }), { code: "NoSuchBucket" });
     await assertRefused(call("GET", bucket.path("a", "/public")), { code: "NoSuchBucket" });
   },
 );
 
-bucketTest("errors: malformed bodies are refused as such", async (bucket) => {
+bucketTest("errors: malformed bodies are refused with their own code", async (bucket) => {
   const cases: [string, string, unknown][] = [
     ["POST", "/object/move", { bucketId: bucket.id, sourceKey: "a" }],
     ["POST", "/object/copy", { sourceKey: "a", destinationKey: "b" }],
@@ -136,12 +136,12 @@ bucketTest("errors: malformed bodies are refused as such", async (bucket) => {
   assert.equal(refusal.statusCode, "400");
 });
 
-storageTest("errors: a route that is not there is 404", [], async () => {
+storageTest("errors: an unknown route is 404", [], async () => {
   const refusal = await refusalOf(call("GET", "/nowhere"));
   assert.equal(refusal.status, 404);
 });
 
-bucketTest("errors: copying or moving into a bucket that is not there", async (bucket) => {
+bucketTest("errors: copying or moving into a missing bucket", async (bucket) => {
   await bucket.put("a");
   for (const action of ["copy", "move"]) {
     const json = {

@@ -1,4 +1,4 @@
-/** What tests can make the stand-in do wrong, and its log. */
+/** The faults that tests can inject into the stand-in, and its log. */
 import assert from "node:assert/strict";
 import type { Fault, FaultRule } from "../../../stack/storage/mod.ts";
 import {
@@ -12,10 +12,10 @@ import {
 } from "./support.ts";
 
 const GET = "GET object/authenticated";
-/** Deno's fetch sends a request again, whatever its method, that a reused connection swallowed. */
+/** Deno's fetch repeats a request of any method if a reused connection was cut before a response. */
 const RESETS = 2;
 
-/** Registers a test with a bucket that holds an object `a`, and with a fault about to strike. */
+/** Registers a test with a bucket that holds an object `a`, and with an active fault. */
 function faultTest(name: string, rule: FaultRule, test: (bucket: Bucket) => Promise<void>): void {
   bucketTest(name, { needs: ["stand-in"] }, async (bucket) => {
     await bucket.put("a", "0123456789");
@@ -49,7 +49,7 @@ faultTest("faults: the next requests of a route get a status, with and without R
   assert.equal(response.headers.get("retry-after"), null);
 });
 
-faultTest("faults: a rule can let some pass and look at the path", {
+faultTest("faults: a rule can skip some requests and match the path", {
   pathContains: "/a?x",
   skip: 1,
   fault: { status: 500 },
@@ -76,7 +76,7 @@ faultTest("faults: a hook sees each request", { route: "none", fault: {} }, asyn
   assert.deepEqual([seen, response.status], [["GET object/info", GET], 500]);
 });
 
-faultTest("faults: a connection reset before a write leaves nothing", {
+faultTest("faults: a connection reset before a write stores nothing", {
   route: "POST object",
   count: RESETS,
   fault: { reset: "before" },
@@ -86,7 +86,7 @@ faultTest("faults: a connection reset before a write leaves nothing", {
   assert.equal((await response.json()).code, "NoSuchKey");
 });
 
-faultTest("faults: a connection reset after a write leaves it done", {
+faultTest("faults: a connection reset after a write keeps the write", {
   route: "POST object",
   count: RESETS,
   fault: { reset: "after" },
@@ -115,9 +115,9 @@ faultTest("faults: a wrong etag, a flipped byte", { route: GET, fault: WRONG }, 
   assert.equal(bytes[4], "4".charCodeAt(0));
 });
 
-const LATE: Fault = { delayMilliseconds: 100 };
+const DELAYED: Fault = { delayMilliseconds: 100 };
 
-faultTest("faults: a delayed request can be given up", { fault: LATE }, async (bucket) => {
+faultTest("faults: a delayed request can be aborted", { fault: DELAYED }, async (bucket) => {
   const giveUp = new AbortController();
   const reading = bucket.get("a", {}, giveUp.signal);
   await until(() => standInOf().requests.inFlight > 0);
@@ -126,11 +126,11 @@ faultTest("faults: a delayed request can be given up", { fault: LATE }, async (b
   await standInAtRest();
 });
 
-const VERY_LATE: Fault = { delayMilliseconds: 600_000 };
+const LONG_DELAYED: Fault = { delayMilliseconds: 600_000 };
 
 faultTest(
   "faults: a delay ends when the faults are cleared",
-  { fault: VERY_LATE },
+  { fault: LONG_DELAYED },
   async (bucket) => {
     const reading = bucket.get("a");
     await until(() => standInOf().requests.inFlight > 0);
@@ -141,7 +141,7 @@ faultTest(
   },
 );
 
-bucketTest("log: every request is recorded, with bytes and how many were under way", {
+bucketTest("log: every request is recorded, with its bytes and the number of concurrent requests", {
   needs: ["stand-in"],
 }, async (bucket) => {
   await standInAtRest();

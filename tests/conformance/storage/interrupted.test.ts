@@ -1,4 +1,4 @@
-/** Writes that do not reach their end, and what is left of them. */
+/** Writes that break off, and their effects. */
 import assert from "node:assert/strict";
 import { project } from "./context.ts";
 import {
@@ -21,7 +21,7 @@ bucketTest("interrupted: a body that breaks off stores nothing", async (bucket) 
   await assertRefused(call("GET", bucket.path("b")), { code: "NoSuchKey" });
 });
 
-/** Some bytes, and then nothing but an error. */
+/** Some bytes, and then an error. */
 function brokenBody(): ReadableStream<Uint8Array<ArrayBuffer>> {
   let sent = 0;
   return new ReadableStream({
@@ -52,7 +52,7 @@ bucketTest("interrupted: fewer bytes than content-length says", standInOnly, asy
   assert.equal(await standInOf().countStoredVersions(), stored);
 });
 
-bucketTest("interrupted: bytes that no row needs are removed", standInOnly, async (bucket) => {
+bucketTest("interrupted: bytes without a row are removed", standInOnly, async (bucket) => {
   const before = await standInOf().countStoredVersions();
   const stored = async () => await standInOf().countStoredVersions() - before;
   const transfer = (action: string, sourceKey: string, destinationKey: string) =>

@@ -17,7 +17,7 @@ const TOO_LARGE = {
   code: "EntityTooLarge",
 };
 
-/** An upload as supabase-js sends a Blob. */
+/** An upload in the form in which supabase-js sends a Blob. */
 function form(bytes: Uint8Array<ArrayBuffer>, type: string, fields: Record<string, string> = {}) {
   const form = new FormData();
   for (const [name, value] of Object.entries(fields)) form.append(name, value);
@@ -42,7 +42,7 @@ bucketTest("limits: a bucket's file_size_limit binds the service key", {
   assert.equal((await bucket.info("c")).size, 1000);
 });
 
-bucketTest("limits: a refused large body is read to its end, the answer arrives", {
+bucketTest("limits: a refused large body is read to its end, and the response arrives", {
   settings: { file_size_limit: 1000 },
 }, async (bucket) => {
   const body = randomBytes(8 * 1024 * 1024);
@@ -59,12 +59,12 @@ bucketTest("limits: a body without content-length escapes the size check", {
   assert.deepEqual(await bucket.bytes("a"), bytes);
 });
 
-/** The types that are let in, and those that are not, by each kind of list. */
+/** Each kind of list, with types that it accepts and types that it refuses. */
 const MIME_CASES: { allowed: string[]; fits: string[]; refused: string[] }[] = [
   {
     allowed: ["image/png", "text/plain"],
     fits: ["image/png", "text/plain"],
-    // Exact: neither parameters nor case are looked through.
+    // The comparison is exact, with parameters and letter case.
     refused: ["image/jpeg", "text/plain; charset=utf-8", "image/PNG", "image/*", "text"],
   },
   {
@@ -93,7 +93,7 @@ async function assertTypeRefused(bucket: Bucket, type: string): Promise<void> {
   });
 }
 
-bucketTest("limits: of a form it is the file's type that counts, without parameters", {
+bucketTest("limits: for a form the file's type counts, without parameters", {
   settings: { allowed_mime_types: ["image/png"] },
 }, async (bucket) => {
   const bytes = randomBytes(10);

@@ -64,21 +64,24 @@ listingTest("listing: version 1 pages by limit and offset, sorts and searches", 
   assert.deepEqual(names(created).filter((name) => name !== "deep"), ["2.txt", "1.txt"]);
 });
 
-listingTest("listing: version 2 lists all names below a prefix, by the bytes", async (bucket) => {
-  await bucket.put("B.txt");
-  const all = await page(bucket, {});
-  assert.deepEqual(names(all.objects), ["B.txt", ...NAMES]);
-  assert.deepEqual([all.folders, all.hasNext], [[], false]);
-  const below = await page(bucket, { prefix: "b/" });
-  assert.deepEqual(names(below.objects), ["b/1.txt", "b/2.txt", "b/deep/3.txt"]);
-  const descending = await page(bucket, {
-    prefix: "b/",
-    sortBy: { column: "name", order: "desc" },
-  });
-  assert.deepEqual(names(descending.objects), ["b/deep/3.txt", "b/2.txt", "b/1.txt"]);
-});
+listingTest(
+  "listing: version 2 lists all names below a prefix, sorted by bytes",
+  async (bucket) => {
+    await bucket.put("B.txt");
+    const all = await page(bucket, {});
+    assert.deepEqual(names(all.objects), ["B.txt", ...NAMES]);
+    assert.deepEqual([all.folders, all.hasNext], [[], false]);
+    const below = await page(bucket, { prefix: "b/" });
+    assert.deepEqual(names(below.objects), ["b/1.txt", "b/2.txt", "b/deep/3.txt"]);
+    const descending = await page(bucket, {
+      prefix: "b/",
+      sortBy: { column: "name", order: "desc" },
+    });
+    assert.deepEqual(names(descending.objects), ["b/deep/3.txt", "b/2.txt", "b/1.txt"]);
+  },
+);
 
-listingTest("listing: version 2 with a delimiter tells folders apart", async (bucket) => {
+listingTest("listing: version 2 with a delimiter lists folders separately", async (bucket) => {
   const top = await page(bucket, { with_delimiter: true });
   assert.deepEqual(names(top.objects), ["a.txt", "c.txt"]);
   assert.deepEqual(names(top.folders), ["b/", "d/"]);
@@ -91,7 +94,7 @@ for (const with_delimiter of [false, true]) {
   for (const column of ["name", "created_at"]) {
     const title = `by ${column}${with_delimiter ? ", with folders" : ""}`;
     listingTest(
-      `listing: version 2's cursor goes through every entry once, ${title}`,
+      `listing: version 2's cursor returns every entry once, ${title}`,
       async (bucket) => {
         const request = { with_delimiter, sortBy: { column, order: "asc" } };
         const whole = await page(bucket, request);

@@ -1,8 +1,8 @@
-/** Rows whose bytes are gone. */
+/** Rows whose bytes are missing. */
 import assert from "node:assert/strict";
 import { assertRefused, type Bucket, bucketTest, call, standInOf } from "./support.ts";
 
-bucketTest("missing bytes: a row without bytes: info and HEAD tell of it, only a GET does not", {
+bucketTest("missing bytes: info and HEAD of a row without bytes succeed, a GET fails", {
   needs: ["sql"],
 }, async (bucket) => {
   await bucket.insertRow("a");
@@ -12,16 +12,16 @@ bucketTest("missing bytes: a row without bytes: info and HEAD tell of it, only a
     assert.equal(head.status, 200);
     assert.equal(head.headers.get("etag"), '"0"');
   }
-  await assertBytesGone(bucket, "a");
+  await assertBytesMissing(bucket, "a");
 });
 
 bucketTest(
-  "missing bytes: bytes lost behind the row's back",
+  "missing bytes: bytes that are deleted while the row stays",
   { needs: ["stand-in"] },
   async (bucket) => {
     await bucket.put("a", "x");
     await standInOf().loseBytes(bucket.id, "a");
-    await assertBytesGone(bucket, "a");
+    await assertBytesMissing(bucket, "a");
     assert.equal((await bucket.info("a")).size, 1);
     for (const action of ["copy", "move"]) {
       const json = { bucketId: bucket.id, sourceKey: "a", destinationKey: "b" };
@@ -44,8 +44,8 @@ bucketTest(
   },
 );
 
-/** On an S3 backend `Not found`, where no row is `not_found`; a file backend says HTTP 500. */
-async function assertBytesGone(bucket: Bucket, name: string): Promise<void> {
+/** An S3 backend reports `Not found`; a missing row is `not_found`. A file backend reports HTTP 500. */
+async function assertBytesMissing(bucket: Bucket, name: string): Promise<void> {
   const response = await bucket.get(name);
   const answer = await response.json();
   if (answer.code === "InternalError") {

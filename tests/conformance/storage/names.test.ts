@@ -37,14 +37,14 @@ const ODD_NAMES = [
 ];
 
 bucketTest(
-  "names: the odd ones round-trip when each segment is percent-encoded",
+  "names: unusual names round-trip if each segment is percent-encoded",
   async (bucket) => {
     for (const name of ODD_NAMES) await assertRoundTrip(bucket, name);
   },
 );
 
 bucketTest(
-  "names: those that differ in a slash or a letter's case are different objects",
+  "names: names that differ in a slash or in letter case are different objects",
   async (bucket) => {
     const names = ["a/b", "a//b", "/a/b", "A/b", "a/B", "a/b "];
     for (const name of names) await bucket.put(name, name);
@@ -67,7 +67,7 @@ const ILLEGAL = [
   "a^b",
 ];
 
-bucketTest("names: others are refused with InvalidKey", async (bucket) => {
+bucketTest("names: illegal names are refused with InvalidKey", async (bucket) => {
   await bucket.put("legal");
   for (const name of [...ILLEGAL, "a`b", "a~b", "a\tb", "a\nb", "é", "\u{1F600}"]) {
     const expected = {
@@ -88,7 +88,7 @@ bucketTest("names: others are refused with InvalidKey", async (bucket) => {
   });
 });
 
-bucketTest("names: fetch takes `.` and `..` out silently, encoded or not", async (bucket) => {
+bucketTest("names: fetch silently removes `.` and `..`, encoded or not", async (bucket) => {
   for (const [sent, stored] of [["x/../a", "a"], ["./b", "b"], ["x/%2e%2E/c", "c"]]) {
     await callJson("POST", `/object/${bucket.id}/${sent}`, { body: stored });
     assert.equal(await bucket.text(stored), stored);
@@ -97,23 +97,30 @@ bucketTest("names: fetch takes `.` and `..` out silently, encoded or not", async
   assert.equal(pathname, "/b");
 });
 
-/** In segments below 255 bytes: a file backend takes no longer ones. */
+/** Segments have less than 255 bytes, the limit of a file backend. */
 const LONG_NAME = Array.from({ length: 9 }, () => "n".repeat(99)).join("/");
 
-bucketTest("names: some 900 bytes are fine", async (bucket) => {
+bucketTest("names: a name of 900 bytes is accepted", async (bucket) => {
   assert.equal(LONG_NAME.length, 899);
   await assertRoundTrip(bucket, LONG_NAME);
 });
 
-bucketTest("names: what S3 finds too long is refused", { needs: ["stand-in"] }, async (bucket) => {
-  await assertRefused(call("POST", bucket.path(`${LONG_NAME}/${"n".repeat(140)}`), { body: "x" }), {
-    statusCode: "400",
-    message: "KeyTooLongError",
-    code: "S3Error",
-  });
-});
+bucketTest(
+  "names: a name that is too long for S3 is refused",
+  { needs: ["stand-in"] },
+  async (bucket) => {
+    await assertRefused(
+      call("POST", bucket.path(`${LONG_NAME}/${"n".repeat(140)}`), { body: "x" }),
+      {
+        statusCode: "400",
+        message: "KeyTooLongError",
+        code: "S3Error",
+      },
+    );
+  },
+);
 
-bucketTest("names: rows put in by SQL may hold any name, and no request reads them", {
+bucketTest("names: rows inserted by SQL may have any name, and no request reads them", {
   needs: ["sql"],
 }, async (bucket) => {
   for (const name of [...ILLEGAL, "x".repeat(2000)]) {
@@ -123,7 +130,7 @@ bucketTest("names: rows put in by SQL may hold any name, and no request reads th
     await response.body?.cancel();
     assert.equal(response.ok, false);
   }
-  // But they can be deleted, by name.
+  // They can be deleted by name.
   const json = { prefixes: ILLEGAL };
   const deleted = await callJson<unknown[]>("DELETE", `/object/${bucket.id}`, { json });
   assert.equal(deleted.length, ILLEGAL.length);

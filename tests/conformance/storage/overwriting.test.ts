@@ -1,12 +1,12 @@
-/** Readers and writers of one object at a time. */
+/** Concurrent readers and writers of one object. */
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { type Bucket, bucketTest, call, callJson, randomBytes } from "./support.ts";
 
-/** More than the buffers of both connection ends hold: most of it is still to be read. */
+/** Larger than the buffers of both ends of a connection, so that most of it is unread. */
 const SIZE = 12 * 1024 * 1024;
 
-/** Begins to read and holds the rest back until told to go on. */
+/** Begins to read. The returned function reads the rest. */
 async function beginReading(bucket: Bucket, name: string) {
   const response = await bucket.get(name);
   assert.equal(response.status, 200);
@@ -66,7 +66,7 @@ bucketTest(
       while (writing || read === 0) {
         const response = await bucket.get("a");
         const bytes = await response.bytes();
-        // In the gap between row and bytes: re-read, the row has another version by now.
+        // The row's bytes were just replaced. The next read gets the row's new version.
         if (!response.ok) continue;
         const expected = etags.get(response.headers.get("etag") ?? "");
         assert(expected && equal(bytes, expected));
@@ -83,7 +83,7 @@ bucketTest(
   },
 );
 
-bucketTest("overwriting: a reader that gives up harms nobody", async (bucket) => {
+bucketTest("overwriting: an aborted reader does not affect other requests", async (bucket) => {
   await bucket.put("a", randomBytes(SIZE));
   const response = await bucket.get("a");
   await response.body?.cancel();

@@ -1,4 +1,4 @@
-/** What row level security lets users do. */
+/** The operations that row level security allows users. */
 import assert from "node:assert/strict";
 import {
   assertRefused,
@@ -20,7 +20,9 @@ const DENIED: Partial<Refusal> = {
 const ALICE = "a11ce000-0000-4000-8000-000000000001";
 const BOB = "b0b00000-0000-4000-8000-000000000002";
 
-/** Registers a test with a bucket in which users may do as they like below a folder of their own. */
+/**
+ * Registers a test with a bucket in which users may do as they like below a folder of their own.
+ */
 function folderTest(name: string, test: (bucket: Bucket) => Promise<void>): void {
   bucketTest(name, { needs: ["sql", "tokens"] }, async (bucket) => {
     const policy = `own folder ${bucket.id}`;
@@ -37,7 +39,7 @@ function folderTest(name: string, test: (bucket: Bucket) => Promise<void>): void
 }
 
 folderTest(
-  "policies: a user writes, reads, lists and deletes what a policy lets them",
+  "policies: a user writes, reads, lists and deletes what a policy allows",
   async (bucket) => {
     const key = tokenFor("authenticated", ALICE);
     const name = `${ALICE}/a`;
@@ -57,41 +59,44 @@ folderTest(
   },
 );
 
-folderTest("policies: what no policy lets one do is AccessDenied or not there", async (bucket) => {
-  const name = `${ALICE}/a`;
-  await bucket.put(name, "hers");
-  for (const key of [tokenFor("authenticated", BOB), tokenFor("anon")]) {
-    const write = { body: "x", key };
-    await assertRefused(call("POST", bucket.path(`${ALICE}/b`), write), DENIED);
-    await assertRefused(
-      call("POST", bucket.path(name), { ...write, headers: { "x-upsert": "true" } }),
-      DENIED,
-    );
-    await assertRefused(call("PUT", bucket.path(name), write), DENIED);
-    await assertRefused(call("GET", bucket.path(name, "/authenticated"), { key }), {
-      code: "NoSuchKey",
-      error: "not_found",
-    });
-    await assertRefused(call("GET", bucket.path(name, "/info"), { key }), { code: "NoSuchKey" });
-    await assertRefused(call("DELETE", bucket.path(name), { key }), {
-      statusCode: "403",
-      error: "Unauthorized",
-      message: "Access denied",
-      code: "AccessDenied",
-    });
-    const prefixes = { json: { prefixes: [name] }, key };
-    assert.deepEqual(await callJson("DELETE", `/object/${bucket.id}`, prefixes), []);
-    const listing = { json: { prefix: ALICE }, key };
-    assert.deepEqual(await callJson("POST", `/object/list/${bucket.id}`, listing), []);
-    for (const action of ["copy", "move"]) {
-      const json = { bucketId: bucket.id, sourceKey: name, destinationKey: `${BOB}/a` };
-      await assertRefused(call("POST", `/object/${action}`, { json, key }), {
+folderTest(
+  "policies: an operation without a policy is AccessDenied or not found",
+  async (bucket) => {
+    const name = `${ALICE}/a`;
+    await bucket.put(name, "hers");
+    for (const key of [tokenFor("authenticated", BOB), tokenFor("anon")]) {
+      const write = { body: "x", key };
+      await assertRefused(call("POST", bucket.path(`${ALICE}/b`), write), DENIED);
+      await assertRefused(
+        call("POST", bucket.path(name), { ...write, headers: { "x-upsert": "true" } }),
+        DENIED,
+      );
+      await assertRefused(call("PUT", bucket.path(name), write), DENIED);
+      await assertRefused(call("GET", bucket.path(name, "/authenticated"), { key }), {
         code: "NoSuchKey",
+        error: "not_found",
       });
+      await assertRefused(call("GET", bucket.path(name, "/info"), { key }), { code: "NoSuchKey" });
+      await assertRefused(call("DELETE", bucket.path(name), { key }), {
+        statusCode: "403",
+        error: "Unauthorized",
+        message: "Access denied",
+        code: "AccessDenied",
+      });
+      const prefixes = { json: { prefixes: [name] }, key };
+      assert.deepEqual(await callJson("DELETE", `/object/${bucket.id}`, prefixes), []);
+      const listing = { json: { prefix: ALICE }, key };
+      assert.deepEqual(await callJson("POST", `/object/list/${bucket.id}`, listing), []);
+      for (const action of ["copy", "move"]) {
+        const json = { bucketId: bucket.id, sourceKey: name, destinationKey: `${BOB}/a` };
+        await assertRefused(call("POST", `/object/${action}`, { json, key }), {
+          code: "NoSuchKey",
+        });
+      }
     }
-  }
-  assert.equal(await bucket.text(name), "hers");
-});
+    assert.equal(await bucket.text(name), "hers");
+  },
+);
 
 bucketTest("policies: buckets are hidden from users, and only a service key empties one", {
   needs: ["tokens"],
@@ -110,18 +115,22 @@ bucketTest("policies: buckets are hidden from users, and only a service key empt
   });
 });
 
-bucketTest("policies: an overwrite by another user changes the owner, by the service key not", {
-  needs: ["sql", "tokens"],
-}, async (bucket) => {
-  await bucket.put("a", "x", {}, tokenFor("service_role", ALICE));
-  await bucket.put("a", "y");
-  assert.equal((await bucket.row("a"))?.owner_id, ALICE);
-  await bucket.put("a", "z", {}, tokenFor("service_role", BOB));
-  assert.equal((await bucket.row("a"))?.owner_id, BOB);
-});
+bucketTest(
+  "policies: an overwrite by another user changes the owner, one by the service key does not",
+  {
+    needs: ["sql", "tokens"],
+  },
+  async (bucket) => {
+    await bucket.put("a", "x", {}, tokenFor("service_role", ALICE));
+    await bucket.put("a", "y");
+    assert.equal((await bucket.row("a"))?.owner_id, ALICE);
+    await bucket.put("a", "z", {}, tokenFor("service_role", BOB));
+    assert.equal((await bucket.row("a"))?.owner_id, BOB);
+  },
+);
 
 bucketTest(
-  "policies: a token that has ended is refused",
+  "policies: an expired token is refused",
   { needs: ["stand-in"] },
   async (bucket) => {
     const { signToken } = await import("../../../stack/storage/mod.ts");

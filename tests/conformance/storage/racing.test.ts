@@ -5,7 +5,7 @@ import { bucketTest, call, randomBytes, sqlOf, until } from "./support.ts";
 bucketTest(
   "racing: x-upsert false is not atomic: racing creations all succeed",
   async (bucket) => {
-    // Big enough that each is admitted before another is committed; if not at once, then soon.
+    // Large bodies, so that each upload is admitted before another is committed, at least after some attempts.
     for (let attempt = 0; attempt < 20; attempt++) {
       const answers = await Promise.all([1, 2, 3].map(async (number) => {
         const body = randomBytes(256 * 1024).fill(number, 0, 1);
@@ -47,7 +47,7 @@ bucketTest("racing: a write waits for the object's advisory lock, a single bigin
   const key = lockKey(bucket.id, "a");
   let writing: Promise<string> | undefined;
   await sqlOf().begin(async (sql) => {
-    // The space of two integers is another one: nobody waits for this.
+    // Locks of two integers are in another key space, so nothing waits for this one.
     await sql`select pg_advisory_xact_lock(0, ${key & 0x7fffffff}::integer)`;
     await bucket.put("a", "not waiting");
     await sql`select pg_advisory_xact_lock(${key}::bigint)`;

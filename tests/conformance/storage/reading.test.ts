@@ -37,7 +37,7 @@ bucketTest(
 );
 
 bucketTest(
-  "reading: above 16 MiB the etag is that of an upload in parts",
+  "reading: above 16 MiB the etag is that of a multipart upload",
   { needs: ["stand-in"] },
   async (bucket) => {
     const bytes = randomBytes(16 * 1024 * 1024 + 1);
@@ -47,7 +47,7 @@ bucketTest(
     const response = await bucket.get("a");
     assert.equal(response.headers.get("etag"), etag);
     assert.deepEqual(quotedMd5(await response.bytes()), quotedMd5(bytes));
-    // S3's CopyObject makes one part of it.
+    // S3's CopyObject creates an object of one part.
     const json = { bucketId: bucket.id, sourceKey: "a", destinationKey: "b" };
     await callJson("POST", "/object/move", { json });
     assert.equal((await bucket.info("b")).etag, quotedMd5(bytes));
@@ -80,7 +80,7 @@ bucketTest("reading: an unknown query parameter is ignored", async (bucket) => {
 });
 
 bucketTest(
-  "reading: text/html is answered as text/plain; the row keeps the type",
+  "reading: text/html is served as text/plain; the row keeps the type",
   async (bucket) => {
     for (const type of ["text/html", "text/html; charset=utf-8"]) {
       await bucket.put("page", "<p>", { "content-type": type });
@@ -93,7 +93,7 @@ bucketTest(
 );
 
 bucketTest(
-  "reading: the type comes with the bytes, not from the row",
+  "reading: the type is stored with the bytes, not read from the row",
   { needs: ["sql"] },
   async (bucket) => {
     await bucket.put("a", "x", { "content-type": "text/css", "cache-control": "max-age=1" });
@@ -106,14 +106,14 @@ bucketTest(
     assert.equal(response.headers.get("content-type"), "text/css");
     assert.equal(response.headers.get("cache-control"), "max-age=1");
     assert.equal((await bucket.info("a")).content_type, "image/gif");
-    // A move writes the row anew from what is kept with the bytes.
+    // A move rewrites the row from the metadata that is stored with the bytes.
     const json = { bucketId: bucket.id, sourceKey: "a", destinationKey: "b" };
     await callJson("POST", "/object/move", { json });
     assert.equal((await bucket.info("b")).content_type, "text/css");
   },
 );
 
-bucketTest("reading: info says what the row says", async (bucket) => {
+bucketTest("reading: info returns the row's values", async (bucket) => {
   const id = await bucket.put("a", "12345", {
     "content-type": "text/css",
     "cache-control": "max-age=5",

@@ -1,4 +1,4 @@
-/** Every operation in Storage's reference and what it does to the rows. */
+/** The effect on the rows of every operation in Storage's reference. */
 import assert from "node:assert/strict";
 import {
   type Bucket,
@@ -15,16 +15,16 @@ import {
 const OWNER = "8f3f2e52-7b0b-4b5e-9a37-6f3c0a6f3d11";
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
-/** What an operation may do to a column: leave it, change it, or the value it must get. */
+/** The effect on a column: kept, changed, or the exact value. */
 type Effect = "kept" | "new" | { is: unknown };
 
 interface Operation {
   name: string;
   act: (bucket: Bucket) => Promise<unknown>;
-  /** Where the row lies afterwards; `null` where it is to be gone. */
+  /** The row's path afterwards; `null` if it must be deleted. */
   at: string | null;
   effects?: Record<"id" | "version" | "created_at" | "owner_id" | "user_metadata", Effect>;
-  /** Parts of the row's metadata that must then be so. */
+  /** Fields that the row's metadata must have afterwards. */
   metadata?: Record<string, unknown>;
 }
 
@@ -185,7 +185,7 @@ for (const operation of OPERATIONS) {
   });
 }
 
-/** An object with everything that can be lost: an owner, user metadata, a type, a cache control. */
+/** An object with all metadata: an owner, user metadata, a type, a cache control. */
 async function seed(bucket: Bucket): Promise<Row> {
   await bucket.put("a", "old", {
     "cache-control": "max-age=60",
@@ -207,7 +207,7 @@ function assertEffect(column: keyof Row, effect: Effect, before: Row, after: Row
   else assert.deepEqual(after[column], effect.is, what);
 }
 
-bucketTest("rows: an upload enters the row whole", { needs: ["sql"] }, async (bucket) => {
+bucketTest("rows: an upload sets all columns of the row", { needs: ["sql"] }, async (bucket) => {
   await bucket.put("new", "hello", {
     "content-type": "text/css; charset=utf-8",
     "cache-control": "public, max-age=7",
@@ -233,7 +233,7 @@ bucketTest("rows: an upload enters the row whole", { needs: ["sql"] }, async (bu
 });
 
 bucketTest(
-  "rows: the owner comes from the token's sub alone",
+  "rows: the owner comes only from the token's sub",
   { needs: ["sql", "tokens"] },
   async (bucket) => {
     await bucket.put("uuid", "x", {}, tokenFor("service_role", OWNER));

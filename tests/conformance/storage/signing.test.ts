@@ -43,7 +43,7 @@ bucketTest("signing: a signed URL reads one object without a key", async (bucket
   await assertRefused(call("GET", bucket.path("other", "/sign")), { code: "InvalidRequest" });
 });
 
-bucketTest("signing: many at once tells which are not there", async (bucket) => {
+bucketTest("signing: signing many reports the missing objects", async (bucket) => {
   await bucket.put("a", "a");
   await bucket.put("b", "b");
   const signed = await callJson<
@@ -107,7 +107,7 @@ bucketTest("signing: with x-upsert a signed upload overwrites; it keeps the sign
 });
 
 bucketTest(
-  "signing: a token for reading does not write, nor the other way round",
+  "signing: a token for reading does not write, and a token for writing does not read",
   async (bucket) => {
     await bucket.put("a");
     const read = await callJson<{ signedURL: string }>("POST", bucket.path("a", "/sign"), {
@@ -126,7 +126,7 @@ bucketTest(
   },
 );
 
-bucketTest("signing: a lifetime must be a whole number of seconds from one up", async (bucket) => {
+bucketTest("signing: a lifetime must be an integer of at least one second", async (bucket) => {
   await bucket.put("a");
   for (const expiresIn of [0, -1, 1.5, "soon", null]) {
     const refusal = await refusalOf(

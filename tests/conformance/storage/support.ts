@@ -4,9 +4,11 @@ import type postgres from "postgres";
 import { signToken, type StorageServer } from "../../../stack/storage/mod.ts";
 import { project } from "./context.ts";
 
-/** A request's options beyond its method and path. */
+/** The options of a request besides its method and path. */
 export interface CallOptions {
-  /** The Bearer token; the service key by default, which goes along as `apikey`. Null for neither. */
+  /**
+   * The Bearer token; the service key by default, which goes along as `apikey`. Null for neither.
+   */
   key?: string | null;
   headers?: Record<string, string>;
   body?: BodyInit;
@@ -36,7 +38,7 @@ export async function call(
   });
 }
 
-/** The same, for an answer that must be a success; its JSON. */
+/** The same for a request that must succeed. Returns the JSON. */
 export async function callJson<Value>(
   method: string,
   path: string,
@@ -48,7 +50,7 @@ export async function callJson<Value>(
   return JSON.parse(text);
 }
 
-/** What a refusal says, with the HTTP status it came with. */
+/** The body and the HTTP status of a refusal. */
 export interface Refusal {
   status: number;
   statusCode: string;
@@ -57,7 +59,7 @@ export interface Refusal {
   code: string;
 }
 
-/** Reads an answer that must be a refusal. */
+/** Reads a response that must be a refusal. */
 export async function refusalOf(answer: Response | Promise<Response>): Promise<Refusal> {
   const response = await answer;
   const text = await response.text();
@@ -65,7 +67,7 @@ export async function refusalOf(answer: Response | Promise<Response>): Promise<R
   return { status: response.status, ...JSON.parse(text) };
 }
 
-/** Holds a refusal against what the body must say; the HTTP status is 400 where it is not named. */
+/** Compares a refusal's body with the expected one; the HTTP status is 400 by default. */
 export async function assertRefused(
   answer: Response | Promise<Response>,
   expected: Partial<Refusal>,
@@ -88,7 +90,7 @@ export interface Row {
   version: string | null;
   metadata: Record<string, unknown> | null;
   user_metadata: Record<string, unknown> | null;
-  /** As Postgres writes it, to the microsecond; texts of one session compare as times do. */
+  /** In Postgres's format, to the microsecond; texts of one session sort like times. */
   created_at: string;
   updated_at: string;
 }
@@ -98,16 +100,16 @@ export function encodeName(name: string): string {
   return name.split("/").map(encodeURIComponent).join("/");
 }
 
-/** What a test does to a bucket of its own. */
+/** The operations of a test on its own bucket. */
 export class Bucket {
   constructor(readonly id: string) {}
 
-  /** `/object…/<bucket>/<name>`; `route` is what stands between. */
+  /** The path `/object<route>/<bucket>/<name>`. */
   path(name: string, route = ""): string {
     return `/object${route}/${encodeURIComponent(this.id)}/${encodeName(name)}`;
   }
 
-  /** Uploads, overwriting what is there; must succeed. Answers the object's id. */
+  /** Uploads an object and overwrites an existing one; must succeed. Returns the object's id. */
   async put(
     name: string,
     body: BodyInit = "x",
@@ -123,7 +125,7 @@ export class Bucket {
     return answer.Id;
   }
 
-  /** Past a CDN, which may be there and not know yet what a test just wrote. */
+  /** A GET that bypasses a CDN, which may not have the newest bytes. */
   async get(
     name: string,
     headers: Record<string, string> = {},
@@ -133,7 +135,7 @@ export class Bucket {
     return await call("GET", path, { headers, signal });
   }
 
-  /** The object's bytes, which must be there. */
+  /** The object's bytes, which must exist. */
   async bytes(name: string): Promise<Uint8Array> {
     const response = await this.get(name);
     const bytes = await response.bytes();
@@ -145,7 +147,7 @@ export class Bucket {
     return new TextDecoder().decode(await this.bytes(name));
   }
 
-  /** What object/info says. */
+  /** The response of object/info. */
   async info(name: string): Promise<Record<string, unknown>> {
     return await callJson("GET", this.path(name, "/info"));
   }
@@ -158,7 +160,7 @@ export class Bucket {
     return row;
   }
 
-  /** Puts a row in by SQL: no bytes come with it. */
+  /** Inserts a row by SQL, without bytes. */
   async insertRow(name: string, version: string | null = crypto.randomUUID()): Promise<void> {
     const metadata = { eTag: '"0"', size: 3, mimetype: "text/plain", cacheControl: "no-cache" };
     await sqlOf()`
@@ -167,19 +169,19 @@ export class Bucket {
   }
 }
 
-/** The database of the project; only for tests that say they need it. */
+/** The database of the project; only for tests that need `sql`. */
 export function sqlOf(): postgres.Sql {
   assert(project.sql, "the test must say that it needs sql");
   return project.sql;
 }
 
-/** The stand-in; only for tests that say they need it. */
+/** The stand-in; only for tests that need `stand-in`. */
 export function standInOf(): StorageServer {
   assert(project.standIn, "the test must say that it needs the stand-in");
   return project.standIn;
 }
 
-/** Waits for what will be so. */
+/** Waits until a condition is true. */
 export async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
   const deadline = Date.now() + 60_000;
   while (!await condition()) {
@@ -188,12 +190,12 @@ export async function until(condition: () => boolean | Promise<boolean>): Promis
   }
 }
 
-/** Waits until the stand-in has nothing under way; any other Storage cannot be asked. */
+/** Waits until the stand-in has no running request; another Storage cannot report that. */
 export async function standInAtRest(): Promise<void> {
   await until(() => !project.standIn || project.standIn.requests.inFlight === 0);
 }
 
-/** A token for a user, or for nobody. */
+/** A token for a user, or without a user. */
 export function tokenFor(
   role: "authenticated" | "anon" | "service_role",
   sub?: string,
@@ -207,7 +209,7 @@ export function tokenFor(
   );
 }
 
-/** What a test needs besides HTTP; where it is not given the test is skipped. */
+/** The requirements of a test besides HTTP. Without them the test is skipped. */
 export type Need = "sql" | "tokens" | "stand-in";
 
 /** Registers a test. */
@@ -220,16 +222,16 @@ export function storageTest(name: string, needs: Need[], test: () => Promise<voi
   Deno.test({ name, fn: test, ignore: needs.some((need) => given[need] === undefined) });
 }
 
-/** What a test does with a bucket of its own. */
+/** The body of a test with its own bucket. */
 type BucketTest = (bucket: Bucket) => Promise<void>;
 
-/** What it needs, and the settings of its bucket. */
+/** The requirements of a test, and the settings of its bucket. */
 interface BucketTestOptions {
   needs?: Need[];
   settings?: Record<string, unknown>;
 }
 
-/** Registers a test with a bucket of its own. */
+/** Registers a test with its own bucket. */
 export function bucketTest(name: string, test: BucketTest): void;
 export function bucketTest(name: string, options: BucketTestOptions, test: BucketTest): void;
 export function bucketTest(
@@ -240,7 +242,7 @@ export function bucketTest(
   storageTest(name, options.needs ?? [], () => withBucket(test, options.settings));
 }
 
-/** Gives a test a bucket with a random name and removes it, whatever came of the test. */
+/** Creates a bucket with a random name for a test and removes it after the test. */
 export async function withBucket(
   test: (bucket: Bucket) => Promise<void>,
   settings: Record<string, unknown> = {},
@@ -258,7 +260,7 @@ export function randomName(prefix: string): string {
   return `${prefix}-${crypto.randomUUID().slice(0, 12)}`;
 }
 
-/** Empties a bucket, for which a hosted project takes its time, and deletes it. */
+/** Empties a bucket, which is slow in a hosted project, and deletes it. */
 export async function removeBucket(id: string): Promise<void> {
   const path = `/bucket/${encodeURIComponent(id)}`;
   const deadline = Date.now() + 120_000;
@@ -275,12 +277,12 @@ export async function removeBucket(id: string): Promise<void> {
   }
 }
 
-/** User metadata as the x-metadata header takes it. */
+/** User metadata in the encoding of the x-metadata header. */
 export function encodeMetadata(metadata: unknown): string {
   return Buffer.from(JSON.stringify(metadata)).toString("base64");
 }
 
-/** Bytes that no compression shrinks and that differ from place to place. */
+/** Incompressible bytes in which all parts differ. */
 export function randomBytes(length: number): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(length);
   for (let at = 0; at < length; at += 65536) {

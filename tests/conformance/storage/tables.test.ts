@@ -1,4 +1,4 @@
-/** The tables as any project's role `postgres` finds them. */
+/** The tables as the role `postgres` of a project sees them. */
 import assert from "node:assert/strict";
 import { bucketTest, sqlOf, storageTest } from "./support.ts";
 
@@ -14,22 +14,26 @@ async function columnsOf(table: string): Promise<Set<string>> {
   return new Set(rows.map(({ column_name }) => column_name));
 }
 
-storageTest("tables: the columns are there; those of versioning all or none", ["sql"], async () => {
-  const objects = await columnsOf("objects");
-  const expected = [
-    ...["id", "bucket_id", "name", "owner", "owner_id", "version", "metadata", "user_metadata"],
-    ...["created_at", "updated_at", "last_accessed_at", "path_tokens"],
-  ];
-  assert.deepEqual(expected.filter((column) => !objects.has(column)), []);
-  const versioning = ["archived_at", "is_delete_marker", "is_versioned"];
-  assert([0, 3].includes(versioning.filter((column) => objects.has(column)).length));
-  const buckets = await columnsOf("buckets");
-  const wanted = [
-    ...["id", "name", "public", "file_size_limit", "allowed_mime_types", "avif_autodetection"],
-    ...["owner_id", "type", "created_at", "updated_at"],
-  ];
-  assert.deepEqual(wanted.filter((column) => !buckets.has(column)), []);
-});
+storageTest(
+  "tables: the columns exist; the columns of versioning exist all or none",
+  ["sql"],
+  async () => {
+    const objects = await columnsOf("objects");
+    const expected = [
+      ...["id", "bucket_id", "name", "owner", "owner_id", "version", "metadata", "user_metadata"],
+      ...["created_at", "updated_at", "last_accessed_at", "path_tokens"],
+    ];
+    assert.deepEqual(expected.filter((column) => !objects.has(column)), []);
+    const versioning = ["archived_at", "is_delete_marker", "is_versioned"];
+    assert([0, 3].includes(versioning.filter((column) => objects.has(column)).length));
+    const buckets = await columnsOf("buckets");
+    const wanted = [
+      ...["id", "name", "public", "file_size_limit", "allowed_mime_types", "avif_autodetection"],
+      ...["owner_id", "type", "created_at", "updated_at"],
+    ];
+    assert.deepEqual(wanted.filter((column) => !buckets.has(column)), []);
+  },
+);
 
 storageTest("tables: two indexes serve a scan, one of them by collate C", ["sql"], async () => {
   const rows = await sqlOf()<{ indexdef: string }[]>`
@@ -59,23 +63,23 @@ bucketTest(
   "tables: updated_at is the transaction's start, not its commit",
   { needs: ["sql"] },
   async (bucket) => {
-    await bucket.insertRow("early");
-    await bucket.insertRow("late");
+    await bucket.insertRow("first");
+    await bucket.insertRow("second");
     await sqlOf().begin(async (outer) => {
       await outer`select now()`;
-      await sqlOf()`update storage.objects set metadata = '{}' where name = 'late'
+      await sqlOf()`update storage.objects set metadata = '{}' where name = 'second'
         and bucket_id = ${bucket.id}`;
-      await outer`update storage.objects set metadata = '{}' where name = 'early'
+      await outer`update storage.objects set metadata = '{}' where name = 'first'
         and bucket_id = ${bucket.id}`;
     });
-    // Committed last, and yet the earlier time.
-    const [early, late] = [await bucket.row("early"), await bucket.row("late")];
-    assert(early && late && early.updated_at < late.updated_at);
+    // The first transaction commits last and has the earlier time.
+    const [first, second] = [await bucket.row("first"), await bucket.row("second")];
+    assert(first && second && first.updated_at < second.updated_at);
   },
 );
 
 bucketTest(
-  "tables: postgres reads and patches every row, and may not do more",
+  "tables: postgres only reads and patches rows",
   { needs: ["sql"] },
   async (bucket) => {
     await bucket.put("a");

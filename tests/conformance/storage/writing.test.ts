@@ -33,22 +33,25 @@ bucketTest("writing: an upload without headers gets the defaults", async (bucket
   assert.deepEqual(info.metadata, {});
 });
 
-bucketTest("writing: x-metadata is base64 of JSON; what is not becomes {}", async (bucket) => {
-  const metadata = { text: "ünï", number: 1.5, nested: { list: [null, true] } };
-  const cases: [string, unknown][] = [
-    [encodeMetadata(metadata), metadata],
-    ["%%%", {}],
-    [btoa("{"), {}],
-    [JSON.stringify({ plain: "JSON" }), {}],
-    ["", {}],
-  ];
-  for (const [header, stored] of cases) {
-    await bucket.put("a", "x", { "x-metadata": header });
-    assert.deepEqual((await bucket.info("a")).metadata, stored, header);
-  }
-});
+bucketTest(
+  "writing: x-metadata is base64 of JSON; a malformed value becomes {}",
+  async (bucket) => {
+    const metadata = { text: "ünï", number: 1.5, nested: { list: [null, true] } };
+    const cases: [string, unknown][] = [
+      [encodeMetadata(metadata), metadata],
+      ["%%%", {}],
+      [btoa("{"), {}],
+      [JSON.stringify({ plain: "JSON" }), {}],
+      ["", {}],
+    ];
+    for (const [header, stored] of cases) {
+      await bucket.put("a", "x", { "x-metadata": header });
+      assert.deepEqual((await bucket.info("a")).metadata, stored, header);
+    }
+  },
+);
 
-bucketTest("writing: above about 16 KB of headers the answer is 431", async (bucket) => {
+bucketTest("writing: headers above about 16 KB are refused with 431", async (bucket) => {
   const metadata = encodeMetadata({ long: "x".repeat(14_000) });
   assert(metadata.length > 16 * 1024);
   const response = await call("POST", bucket.path("a"), {
@@ -56,7 +59,7 @@ bucketTest("writing: above about 16 KB of headers the answer is 431", async (buc
     headers: { "x-metadata": metadata },
   });
   await response.body?.cancel();
-  // A gateway before Storage may have a word of its own for it.
+  // A gateway before Storage may respond with another status.
   if (project.standIn) assert.equal(response.status, 431);
   assert.equal(response.ok, false);
   await assertRefused(call("GET", bucket.path("a")), { code: "NoSuchKey" });
@@ -66,7 +69,7 @@ bucketTest("writing: above about 16 KB of headers the answer is 431", async (buc
 });
 
 bucketTest(
-  "writing: an overwrite replaces everything that is said of the object",
+  "writing: an overwrite replaces all metadata of the object",
   async (bucket) => {
     await bucket.put("a", "x", {
       "content-type": "text/css",
@@ -82,7 +85,7 @@ bucketTest(
   },
 );
 
-bucketTest("writing: x-upsert false, or absent, refuses a name that is taken", async (bucket) => {
+bucketTest("writing: x-upsert false, or absent, refuses an existing name", async (bucket) => {
   await bucket.put("a", "first");
   const wanted: Record<string, string>[] = [{ "x-upsert": "false" }, {}, {
     "x-upsert": "TRUE",
@@ -98,12 +101,12 @@ bucketTest("writing: x-upsert false, or absent, refuses a name that is taken", a
   assert.equal(await bucket.text("a"), "first");
 });
 
-bucketTest("writing: PUT creates what is not there", async (bucket) => {
+bucketTest("writing: PUT creates a missing object", async (bucket) => {
   await callJson("PUT", bucket.path("a"), { body: "x" });
   assert.equal(await bucket.text("a"), "x");
 });
 
-bucketTest("writing: a body of unknown length is taken", async (bucket) => {
+bucketTest("writing: a body of unknown length is accepted", async (bucket) => {
   const bytes = randomBytes(300_000);
   await callJson("POST", bucket.path("a"), { body: new Blob([bytes]).stream() });
   assert.deepEqual(await bucket.bytes("a"), bytes);
@@ -126,7 +129,7 @@ bucketTest("writing: the empty object and the placeholder of an empty folder", a
   );
 });
 
-bucketTest("writing: a move onto a name that is taken is 409", async (bucket) => {
+bucketTest("writing: a move to an existing name is 409", async (bucket) => {
   await bucket.put("a", "a");
   await bucket.put("b", "b");
   const json = { bucketId: bucket.id, sourceKey: "a", destinationKey: "b" };
@@ -139,7 +142,7 @@ bucketTest("writing: a move onto a name that is taken is 409", async (bucket) =>
 });
 
 bucketTest(
-  "writing: triggers fire twice, on the trial and on the write",
+  "writing: triggers fire twice, for the permission check and for the write",
   { needs: ["sql"] },
   async (bucket) => {
     await withInsertTrigger(bucket.id, async (fired) => {
@@ -150,7 +153,7 @@ bucketTest(
 );
 
 bucketTest(
-  "writing: a trigger that raises breaks the upload",
+  "writing: a trigger that raises fails the upload",
   { needs: ["sql"] },
   async (bucket) => {
     await withInsertTrigger(bucket.id, async () => {
@@ -162,14 +165,14 @@ bucketTest(
   },
 );
 
-/** Puts a trigger on one bucket's inserts that counts them and raises for the name `forbidden`. */
+/** Creates a trigger that counts the inserts of one bucket and raises for the name `forbidden`. */
 async function withInsertTrigger(
   bucketId: string,
   test: (fired: () => Promise<number>) => Promise<void>,
 ): Promise<void> {
   const sql = sqlOf();
   const name = `t_${bucketId.replaceAll("-", "_")}`;
-  // A sequence, for what it counts is not rolled back.
+  // A sequence, because its value is not rolled back.
   await sql.unsafe(`
     create sequence public.${name};
     grant usage on sequence public.${name} to public;

@@ -2,7 +2,9 @@ import assert from "node:assert/strict";
 import type { Snapshot } from "../../../stack/repository_reader.ts";
 import type { SimulatedProject } from "../environment/project.ts";
 
-/** Compares a project's catalog with the repository: the same snapshots, each with the same entries. */
+/**
+ * Compares a project's catalog with the repository: the same snapshots, each with the same entries.
+ */
 export async function assertCatalog(
   project: Pick<SimulatedProject, "sql">,
   snapshots: readonly Snapshot[],

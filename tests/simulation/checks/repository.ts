@@ -46,7 +46,9 @@ export function assertWrittenOnce(exchanges: readonly Exchange[], conditional: b
   }
 }
 
-/** Reads every sealed snapshot with all bytes that it names. Returns the snapshots, oldest first. */
+/**
+ * Reads every sealed snapshot with all bytes that it names. Returns the snapshots, oldest first.
+ */
 export async function readSnapshots(reader: RepositoryReader): Promise<Snapshot[]> {
   return await assertInvariant("no_missing_bytes", async () => {
     const snapshots: Snapshot[] = [];

@@ -9,7 +9,10 @@ export type Searched = Pick<
   "secretKey" | "keys" | "settings" | "sql" | "reader" | "bucket"
 >;
 
-/** Searches for every secret in everything that a project's functions wrote: rows, logs, the repository. */
+/**
+ * Searches for every secret in everything that a project's functions wrote: rows, logs, the
+ * repository.
+ */
 export async function assertNoSecrets(
   servers: Pick<Servers, "credentials">,
   project: Searched,

@@ -29,7 +29,9 @@ export interface Restart {
   readonly away: number;
 }
 
-/** The project into which only checks restore. No fault is injected there, so it needs no processes. */
+/**
+ * The project into which only checks restore. No fault is injected there, so it needs no processes.
+ */
 export const RESTORE_TARGET = "fresh";
 
 /** The options of an environment. */
@@ -170,7 +172,10 @@ export class Environment implements AsyncDisposable {
     return { project, workers, scheduler: new Scheduler(project, proxy, workers) };
   }
 
-  /** Restores a project's database to the state in which the environment opened, as a database backup would. */
+  /**
+   * Restores a project's database to the state in which the environment opened, as a database
+   * backup would.
+   */
   async rewind(name: string): Promise<void> {
     const { project } = await this.participant(name);
     await project.restoreRows(this.state);

@@ -3,7 +3,9 @@ import type { FaultProxy } from "../proxy/fault_proxy.ts";
 import type { SimulatedProject } from "./project.ts";
 import type { Post, Start, Workers } from "./workers.ts";
 
-/** The most minutes of a run after one crash: two until the lease expires, the others to continue. */
+/**
+ * The most minutes of a run after one crash: two until the lease expires, the others to continue.
+ */
 const MAX_MINUTES = 30;
 /** Random faults end after so many minutes. */
 const LAST_FAULTY_MINUTE = 40;
@@ -12,7 +14,10 @@ const MAX_STARTS = 5;
 const MAX_STARTS_UNDER_FAULTS = 15;
 /** Further attempts, because planned faults may also hit the start of a run. */
 const PLANNED_FAULTS = 2;
-/** The most runs that may fail because of a server's fault. The next one must succeed, without faults. */
+/**
+ * The most runs that may fail because of a server's fault. The next one must succeed, without
+ * faults.
+ */
 const MAX_FAILED = 2;
 /** The same with random faults; then the servers recover. */
 const MAX_FAILED_UNDER_FAULTS = 15;
@@ -27,7 +32,10 @@ export interface RunRow {
   readonly result: Record<string, unknown> | null;
 }
 
-/** Simulates what pg_cron and pg_net do in a project: minutes pass, posts are delivered, leases expire. */
+/**
+ * Simulates what pg_cron and pg_net do in a project: minutes pass, posts are delivered, leases
+ * expire.
+ */
 export class Scheduler {
   constructor(
     readonly project: SimulatedProject,

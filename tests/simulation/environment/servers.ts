@@ -16,7 +16,10 @@ const MIGRATIONS = fileURLToPath(new URL("../../../supabase/migrations", import.
 export const BUCKET = "repository";
 export const REGION = "eu-central-1";
 
-/** What all runs of a process share: a PostgreSQL server, the projects, the address of the S3 server. */
+/**
+ * What all runs of a process share: a PostgreSQL server, the projects, the address of the S3
+ * server.
+ */
 export class Servers implements AsyncDisposable {
   readonly credentials = {
     accessKeyId: randomBytes(10).toString("hex").toUpperCase(),

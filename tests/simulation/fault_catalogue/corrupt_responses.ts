@@ -62,7 +62,8 @@ function flipped(
 ): Response | undefined {
   const ofSource = injected.kind === "storage GET";
   if (bytes.length === 0 || (ofSource && injected.request.headers.has("range"))) return undefined;
-  // Different bits at each step: a backup that reads the same bytes twice takes the etag for no MD5.
+  // Different bits at each step: a backup that reads the same bytes twice takes the etag for no
+  // MD5.
   const bits = ofSource ? 1 + injected.step % 254 : FLIPPED.back;
   return new Response(flip(bytes, bits), { status, headers });
 }
@@ -121,10 +122,10 @@ export async function drip(injected: FaultContext): Promise<Response> {
   const { clock, signal } = injected;
   const response = await injected.send();
   const bytes = await response.bytes();
-  const late = () => signal?.reason ?? new TypeError("the connection timed out");
+  const timeoutError = () => signal?.reason ?? new TypeError("the connection timed out");
   if (bytes.length < 2) {
     await clock.passUntil(signal, () => signal?.aborted ?? false);
-    throw late();
+    throw timeoutError();
   }
   let sent = 0;
   let cancelled = false;
@@ -132,7 +133,7 @@ export async function drip(injected: FaultContext): Promise<Response> {
     async pull(controller) {
       if (sent < 2) return controller.enqueue(bytes.slice(sent, ++sent));
       await clock.passUntil(signal, () => cancelled || (signal?.aborted ?? false));
-      controller.error(late());
+      controller.error(timeoutError());
     },
     cancel() {
       cancelled = true;

@@ -8,7 +8,9 @@ export interface Message {
 
 const HEAD_BYTES = 5;
 
-/** Cuts a stream into messages: a type, a length and a body. Start-up messages have another form. */
+/**
+ * Cuts a stream into messages: a type, a length and a body. Start-up messages have another form.
+ */
 export class MessageCutter {
   #rest: Buffer = Buffer.alloc(0);
 

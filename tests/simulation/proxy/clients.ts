@@ -51,7 +51,10 @@ export interface HttpClientOptions {
 /** The origin recorded for a request that followed an injected redirect. */
 export const REDIRECT_TARGET = "http://redirected.invalid";
 
-/** A worker's client for Storage and S3, behind the fault proxy. Responses are read completely first. */
+/**
+ * A worker's client for Storage and S3, behind the fault proxy. Responses are read completely
+ * first.
+ */
 export function httpClient(
   proxy: FaultProxy,
   worker: WorkerState,
@@ -64,7 +67,8 @@ export function httpClient(
     const party = origin === options.s3Origin ? "s3" : "storage";
     const action = actionOf(party, method, path, query);
     const range = request.headers.get("range");
-    // A request that is delayed before it is sent counts as made at this step: the worker decided on it
+    // A request that is delayed before it is sent counts as made at this step: the worker decided
+    // on it
     // with what it knew then.
     const asked = proxy.steps.length + 1;
     const exchanged = (to: string, status: number) =>

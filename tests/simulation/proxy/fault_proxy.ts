@@ -56,7 +56,9 @@ export interface Request<Result> {
   readonly lost: () => Error;
 }
 
-/** Whether a planned fault applies to a step. A server's fault waits for a request that can meet it. */
+/**
+ * Whether a planned fault applies to a step. A server's fault waits for a request that can meet it.
+ */
 function isFor(fault: Fault, { number, kind }: Step): boolean {
   const faultName = RANDOM_FAULTS.find((known) => known === fault.faultName);
   if (faultName === undefined || isWorkerFault(faultName)) return fault.step === number;
@@ -94,7 +96,10 @@ export class FaultProxy {
 
   constructor(private readonly queue = new RequestQueue()) {}
 
-  /** Begins a worker. `quiet` waits for a worker in this process; the host of processes knows its own. */
+  /**
+   * Begins a worker. `quiet` waits for a worker in this process; the host of processes knows its
+   * own.
+   */
   openWorker(where: "processes" | "here" = "here"): WorkerState {
     const worker = new WorkerState(++this.#opened);
     if (where === "here") this.#workers.push(worker);
@@ -187,7 +192,7 @@ export class FaultProxy {
     step: Step,
     worker: WorkerState,
     request: Request<Result>,
-    endTurn: () => void,
+    endRequest: () => void,
   ): Promise<Result> {
     switch (fault.faultName) {
       case "die_before":
@@ -201,11 +206,11 @@ export class FaultProxy {
       case "flip_byte":
         return await (request.sendFlipped ?? request.send)();
       case "sleep_before":
-        await this.#delay(fault, worker, step, endTurn);
+        await this.#delay(fault, worker, step, endRequest);
         return await this.#sendDelayed(request.send);
       case "sleep_after": {
         const result = await request.send();
-        await this.#delay(fault, worker, step, endTurn);
+        await this.#delay(fault, worker, step, endRequest);
         return result;
       }
       default:
@@ -223,7 +228,12 @@ export class FaultProxy {
   }
 
   /** Delays a worker. Other workers' requests go on meanwhile. */
-  async #delay(fault: Fault, worker: WorkerState, step: Step, endTurn: () => void): Promise<void> {
+  async #delay(
+    fault: Fault,
+    worker: WorkerState,
+    step: Step,
+    endRequest: () => void,
+  ): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
     // The worker counts as active from here: `quiet` must wait for it.
     const wake = () => {
@@ -233,7 +243,7 @@ export class FaultProxy {
     this.#delayed.push({ wakeAt: step.number + (fault.wakeAfter ?? Infinity), wake });
     worker.sleep();
     await this.afterWorkerFault(step);
-    endTurn();
+    endRequest();
     await promise;
   }
 

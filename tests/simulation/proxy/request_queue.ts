@@ -11,7 +11,9 @@ export class RequestQueue {
 
   constructor(private readonly chance?: Random) {}
 
-  /** Waits until the request may pass. The caller calls the returned function once when it is done. */
+  /**
+   * Waits until the request may pass. The caller calls the returned function once when it is done.
+   */
   async take(): Promise<() => void> {
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#waiting.push(resolve);
@@ -30,7 +32,8 @@ export class RequestQueue {
     if (this.#taken || this.#waiting.length === 0) return;
     this.#taken = true;
     if (!this.chance) return this.#waiting.shift()!();
-    // A worker that just got a response sends its next request in a moment; without this wait the others
+    // A worker that just got a response sends its next request in a moment; without this wait the
+    // others
     // would always pass first.
     setImmediate(() => setImmediate(() => this.#letOneGo(this.chance!)));
   }

@@ -6,7 +6,9 @@ export const MIN_MEETINGS = 20;
 /** With so many unsteered seeds (`--seeds`) every pair is expected to reach MIN_MEETINGS. */
 export const SEEDS_FOR_MIN_MEETINGS = 300;
 
-/** A steered run (`--each-pair`) gives up after so many seeds a process and reports what is missing. */
+/**
+ * A steered run (`--each-pair`) gives up after so many seeds a process and reports what is missing.
+ */
 export const MAX_STEERED_SEEDS = 150;
 
 /** `task test --nightly` runs so many unsteered seeds, from a first seed that is new each time. */

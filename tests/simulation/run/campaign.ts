@@ -12,7 +12,9 @@ import { type RunPlan, runScenario, type ScenarioResult } from "./run_scenario.t
 import { prepare, type Prepared } from "./prepare.ts";
 import { WantedPairs } from "./wanted_pairs.ts";
 
-/** The faults of `--every-step`. A delayed worker resumes while others work, or after all are done. */
+/**
+ * The faults of `--every-step`. A delayed worker resumes while others work, or after all are done.
+ */
 const EVERY_FAULT: readonly { readonly faultName: FaultName; readonly wakeAfter?: number }[] = [
   { faultName: "die_before" },
   { faultName: "die_after" },

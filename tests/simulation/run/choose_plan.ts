@@ -62,7 +62,7 @@ export function chooseOptions(seed: number): EnvironmentOptions {
   };
 }
 
-/** One party's clock is wrong, or all but the database's: then it is as if the database's were. */
+/** The clock of one party is wrong, or all clocks except the database's, as if that one were wrong. */
 function chooseClocks(random: Random): EnvironmentOptions["aheadMs"] {
   const aheadMs = random.one([TEN_MINUTES_MS, -TEN_MINUTES_MS]);
   const right = { functions: 0, storage: 0, s3: 0 };

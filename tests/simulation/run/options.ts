@@ -11,13 +11,15 @@ export interface SimulateOptions {
   readonly scenarios: readonly Scenario[];
   /** Every step of each with every fault, instead of seeds. */
   readonly everyStep: boolean;
-  /** Whether the functions run in processes of their own, which are killed where a worker crashes. */
+  /**
+   * Whether the functions run in processes of their own, which are killed where a worker crashes.
+   */
   readonly processes: boolean;
   /** One given fault instead of a seed's. */
   readonly fault: Fault | undefined;
   /** Shows each step of a violated scenario. */
   readonly verbose: boolean;
-  /** Deliberate bugs to apply to a copy of the tree. Each must be caught. */
+  /** Mutants to apply to a copy of the tree. Each must be caught. */
   readonly mutants: readonly string[];
   /** Stops at the first violation. */
   readonly failFast: boolean;
@@ -143,5 +145,5 @@ function faultOf(step: string | undefined, faultName: string | undefined): Fault
 
 function number(name: string, text: string): number {
   if (/^\d{1,9}$/.test(text)) return Number(text);
-  throw new TypeError(`--${name} takes a whole number, not ${text}`);
+  throw new TypeError(`--${name} takes an integer, not ${text}`);
 }

@@ -5,7 +5,7 @@ import type { FaultName, Party, Step } from "../proxy/step.ts";
 import { Random } from "./random.ts";
 import type { WantedPairs } from "./wanted_pairs.ts";
 
-/** Which share of the requests of a kind meets a fault, and how many of them at most in one run. */
+/** The share of the requests of a kind that meet a fault, and the most of them in one run. */
 interface Rate {
   readonly share: number;
   readonly most: number;
@@ -15,7 +15,7 @@ interface Rate {
 const FOCUS: Rate = { share: 0.8, most: 16 };
 /** The same in a steered run, which goes on until its wanted pairs have met. */
 const STEERED_FOCUS: Rate = { share: 0.8, most: 64 };
-/** The same for kinds of which a run makes one request: it is to fail as often as it is retried. */
+/** The same for kinds with one request per run: each of its attempts may fail. */
 const STEERED_RARE: Rate = { share: 0.95, most: 64 };
 const RARE_KINDS: readonly Kind[] = ["storage DELETE bucket", "s3 create upload"];
 /** For all other kinds. */

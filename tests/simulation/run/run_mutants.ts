@@ -19,7 +19,10 @@ export interface MutantRun {
   readonly output: string;
 }
 
-/** Applies mutants, one after the other, each to its own copy of the tree. Returns whether all were caught. */
+/**
+ * Applies mutants, one after the other, each to its own copy of the tree. Returns whether all were
+ * caught.
+ */
 export async function runMutants(names: readonly string[]): Promise<boolean> {
   let caught = 0;
   for (const name of names) {

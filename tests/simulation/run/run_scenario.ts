@@ -72,7 +72,7 @@ export function runScenario(
       };
       await assertInvariant(
         "makes_progress",
-        () => withinPatience(act(environment, scenario, point, endRound)),
+        () => withTimeout(act(environment, scenario, point, endRound)),
       );
       steps = [...environment.proxy.steps];
       await endRound();
@@ -90,13 +90,13 @@ export function runScenario(
 }
 
 /** The longest duration of a run: a hundred times what it takes on an idle machine. */
-const PATIENCE_MS = 120_000;
+const TIMEOUT_MS = 120_000;
 
-async function withinPatience(act: Promise<void>): Promise<void> {
-  const { promise: late, reject } = Promise.withResolvers<never>();
-  const timer = setTimeout(() => reject(new Error(`not done in ${PATIENCE_MS} ms`)), PATIENCE_MS);
+async function withTimeout(act: Promise<void>): Promise<void> {
+  const { promise: expired, reject } = Promise.withResolvers<never>();
+  const timer = setTimeout(() => reject(new Error(`not done in ${TIMEOUT_MS} ms`)), TIMEOUT_MS);
   try {
-    await Promise.race([act, late]);
+    await Promise.race([act, expired]);
   } finally {
     clearTimeout(timer);
   }
@@ -108,7 +108,10 @@ interface Held {
   readonly objectPaths: ReadonlySet<string>;
 }
 
-/** Checks the committed rows whenever a worker crashes or is delayed, and each snapshot once it is sealed. */
+/**
+ * Checks the committed rows whenever a worker crashes or is delayed, and each snapshot once it is
+ * sealed.
+ */
 function watchCrashes(environment: Environment): Held[] {
   const held: Held[] = [];
   const look = async (check: () => Promise<unknown>) => {

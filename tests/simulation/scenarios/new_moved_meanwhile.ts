@@ -3,7 +3,9 @@ import { fillSource } from "./first_backup.ts";
 import { movedMeanwhile } from "./moved_meanwhile.ts";
 import type { Scenario } from "./scenario.ts";
 
-/** The same with an object that is in no snapshot yet, so that none of its names is found missing. */
+/**
+ * The same with an object that is in no snapshot yet, so that none of its names is found missing.
+ */
 export const newMovedMeanwhile: Scenario = {
   ...movedMeanwhile,
   name: "new_moved_meanwhile",

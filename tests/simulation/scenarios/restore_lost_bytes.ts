@@ -6,7 +6,9 @@ import { assertInvariant } from "../invariants.ts";
 import { incremental } from "./incremental.ts";
 import type { Scenario } from "./scenario.ts";
 
-/** The objects whose bytes are lost: overwritten, moved, edited, empty, and with an unusual name. */
+/**
+ * The objects whose bytes are lost: overwritten, moved, edited, empty, and with an unusual name.
+ */
 const LOST = [["one", "folder/0"], ["two", "moved"], ["one", "folder/2"], ["two", "empty"], [
   "two",
   "a b?c",
@@ -43,7 +45,8 @@ export const restoreLostBytes: Scenario = {
       if (!corrupted) assert.deepEqual([...reported], []);
       return assertRestored(project, initial!, reported);
     });
-    // The catalog knows the restored bytes, except those of a delayed write. Processes reach S3 at another
+    // The catalog knows the restored bytes, except those of a delayed write. Processes reach S3 at
+    // another
     // address than the saved state, so that the catalog drops what no snapshot holds yet.
     if (corrupted || met("sleep_before", "sleep_after") || options.processes) return;
     await assertInvariant("no_work_lost", () => {

@@ -9,10 +9,16 @@ import type { Environment } from "../environment/environment.ts";
 import { incremental } from "./incremental.ts";
 import type { Scenario } from "./scenario.ts";
 
-/** What the other project has already: an object of the snapshot with other bytes, and one of its own. */
+/**
+ * What the other project has already: an object of the snapshot with other bytes, and one of its
+ * own.
+ */
 const EXISTING = ["one/folder/2", "one/own"];
 
-/** A restore into another project, which does not know the repository yet and has objects of its own. */
+/**
+ * A restore into another project, which does not know the repository yet and has objects of its
+ * own.
+ */
 export const restoreOtherProject: Scenario = {
   name: "restore_other_project",
   restores: true,

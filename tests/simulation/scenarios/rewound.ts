@@ -24,7 +24,9 @@ export const rewound: Scenario = {
   repeatAct: backUpDespiteDelays,
 };
 
-/** Runs backups, despite servers' faults, until one is refused because the catalog lacks records. */
+/**
+ * Runs backups, despite servers' faults, until one is refused because the catalog lacks records.
+ */
 async function refused(environment: Environment): Promise<void> {
   const { scheduler } = await environment.source;
   const { proxy } = environment;
@@ -51,7 +53,10 @@ async function refused(environment: Environment): Promise<void> {
 const MISLEADING: ReadonlySet<FaultName> = new Set(["stale_list", "flipped_answer"]);
 /** The most attempts of a run; before the last one the servers recover. */
 const MAX_ATTEMPTS = 5;
-/** A snapshot's name contains seconds: a backup in the same second would get the name of the lost one. */
+/**
+ * A snapshot's name contains seconds: a backup in the same second would get the name of the lost
+ * one.
+ */
 const NEXT_SECOND_MS = 1000;
 
 /**

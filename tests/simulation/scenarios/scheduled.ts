@@ -19,7 +19,8 @@ export const scheduled: Scenario = {
     await scheduler.drive();
     await scheduler.tick();
     await scheduler.drive();
-    // If the repository is unavailable, the run fails at its start and the next due backup succeeds.
+    // If the repository is unavailable, the run fails at its start and the next due backup
+    // succeeds.
     if (await failedByServer(environment)) await scheduler.succeed({ kind: "backup" });
   },
 };

@@ -48,7 +48,10 @@ export interface DoneRestore {
   readonly overwrite: "never" | "if_changed";
   readonly before: ReadonlyMap<string, ObjectRow>;
   readonly after: ReadonlyMap<string, ObjectRow>;
-  /** The paths of rows whose bytes Storage had lost. A restore brings these back, whatever it may overwrite. */
+  /**
+   * The paths of rows whose bytes Storage had lost. A restore writes these bytes for every value of
+   * `overwrite`.
+   */
   readonly lost?: readonly string[];
 }
 

@@ -19,7 +19,10 @@ export interface FaultHandler {
 /** The delay of a slow response. */
 const SLOW_MILLISECONDS = 1_500;
 
-/** A proxy before an HTTP server that injects faults. It forwards requests unchanged, because they are signed. */
+/**
+ * A proxy before an HTTP server that injects faults. It forwards requests unchanged, because they
+ * are signed.
+ */
 export function openFaultProxy(
   upstreamPort: () => number,
   handler: FaultHandler,

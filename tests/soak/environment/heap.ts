@@ -3,7 +3,9 @@ import type { SoakProject } from "./soak_project.ts";
 const MB = 1_000_000;
 /** The largest relative change of the level from one period to the next. */
 const STEADY_SHARE = 0.1;
-/** In standard deviations: periods of the same level differ by more in one comparison of a hundred. */
+/**
+ * In standard deviations: periods of the same level differ by more in one comparison of a hundred.
+ */
 const CHANCE = 2.58;
 
 /** The memory of the isolates of one period, each at its peak. */
@@ -18,7 +20,10 @@ export interface HeapLevel {
 /** Samples the memory of V8's heap and buffers in the functions' processes. */
 export class HeapWatch {
   readonly levels: HeapLevel[] = [];
-  /** The peak in MB by isolate. A peak does not depend on when it is sampled, as a current value would. */
+  /**
+   * The peak in MB by isolate. A peak does not depend on when it is sampled, as a current value
+   * would.
+   */
   readonly #peaks = new Map<string, number>();
 
   /** Samples all running isolates. */
@@ -58,7 +63,10 @@ export function isSteady(levels: readonly Pick<HeapLevel, "median" | "peaks">[])
   });
 }
 
-/** The Mann-Whitney test: whether values of one set exceed those of the other more often than by chance. */
+/**
+ * The Mann-Whitney test: whether values of one set exceed those of the other more often than by
+ * chance.
+ */
 function differ(these: readonly number[], others: readonly number[]): boolean {
   const pairs = these.length * others.length;
   let above = 0;

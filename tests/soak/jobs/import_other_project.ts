@@ -10,7 +10,9 @@ import { succeed } from "./runs.ts";
 /** The number of snapshots of a catalog that are compared line by line. */
 const COMPARED_SNAPSHOTS = 5;
 
-/** Imports the repository's log into another project and compares its catalog with the repository. */
+/**
+ * Imports the repository's log into another project and compares its catalog with the repository.
+ */
 export async function importOtherProject(
   other: SoakProject,
   checks: SnapshotChecks,

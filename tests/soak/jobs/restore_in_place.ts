@@ -11,7 +11,10 @@ import type { Users } from "../users/users.ts";
 import type { SoakProject } from "../environment/soak_project.ts";
 import { noneOpen, succeed } from "./runs.ts";
 
-/** Only so many of the newest snapshots are restored: older ones would undo everything that users did. */
+/**
+ * Only so many of the newest snapshots are restored: older ones would undo everything that users
+ * did.
+ */
 const RECENT_SNAPSHOTS = 10;
 
 /**

@@ -15,7 +15,10 @@ export function intervalOf({ started_at, sealed_at }: SnapshotDocument): Interva
   return { start: Date.parse(started_at), end: Date.parse(sealed_at) };
 }
 
-/** Whether a state that lasted from one moment to another may have existed at some time of an interval. */
+/**
+ * Whether a state that lasted from one moment to another may have existed at some time of an
+ * interval.
+ */
 export function mayTouch(interval: Interval, from: Moment, to: Moment | undefined): boolean {
   return from.after - ROUNDING_MILLISECONDS <= interval.end &&
     (to === undefined || to.before + ROUNDING_MILLISECONDS >= interval.start);

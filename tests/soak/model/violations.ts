@@ -78,7 +78,9 @@ function violationOf(
     notRead(objectPath, entry, model);
 }
 
-/** Checks an entry that could not be read: both the wanted version and the one held instead existed. */
+/**
+ * Checks an entry that could not be read: both the wanted version and the one held instead existed.
+ */
 function violationOfMarked(
   objectPath: string,
   entry: Entry,
@@ -115,7 +117,10 @@ function unreadIds({ entries }: Snapshot, model: ReferenceModel): ReadonlySet<st
   return new Set(marked.flatMap(([objectPath, entry]) => idsOf(objectPath, entry, model)));
 }
 
-/** The ids of the objects of an entry. If an object was recreated, the held bytes may be of the former one. */
+/**
+ * The ids of the objects of an entry. If an object was recreated, the held bytes may be of the
+ * former one.
+ */
 function idsOf(objectPath: string, entry: Entry, model: ReferenceModel): string[] {
   if (entry.wanted_version === undefined) return entry.id === null ? [] : [entry.id];
   return statesAt(objectPath, model).filter(({ row }) => row.version === entry.wanted_version)

@@ -32,7 +32,7 @@ export function fullness(model: ReferenceModel): number {
 }
 
 /** Chooses a path, free or not. */
-export function choosePlace(
+export function choosePath(
   random: Random,
   model: ReferenceModel,
 ): { bucket: string; name: string } {

@@ -14,7 +14,7 @@ import {
   chooseBytes,
   chooseObject,
   chooseOptions,
-  choosePlace,
+  choosePath,
   LASTING_BUCKETS,
   openBuckets,
 } from "./choices.ts";
@@ -33,7 +33,7 @@ export type Operation = (environment: UserContext) => Promise<boolean>;
 
 /** Uploads new bytes to a path, free or not. */
 export const put: Operation = (environment) => {
-  const { bucket, name } = choosePlace(environment.random, environment.model);
+  const { bucket, name } = choosePath(environment.random, environment.model);
   return withLocks(environment, [`${bucket}/${name}`], () => putAt(environment, bucket, name));
 };
 
@@ -49,8 +49,8 @@ export const copy: Operation = (environment) => relocate(environment, "copy");
 
 function relocate(environment: UserContext, how: "move" | "copy"): Promise<boolean> {
   const state = chooseObject(environment.random, environment.model);
-  const to = choosePlace(environment.random, environment.model);
-  return toFreePlace(environment, state, to, async ({ row, sha256 }) => {
+  const to = choosePath(environment.random, environment.model);
+  return toFreePath(environment, state, to, async ({ row, sha256 }) => {
     const files = environment.project.storage.from(row.bucket_id);
     const options = { destinationBucket: to.bucket };
     const { at } = await timed<unknown>(() =>
@@ -90,8 +90,8 @@ export const recreate: Operation = (environment) =>
 /** Moves an object and uploads another one to its old path. */
 export const replace: Operation = (environment) => {
   const state = chooseObject(environment.random, environment.model);
-  const to = choosePlace(environment.random, environment.model);
-  return toFreePlace(environment, state, to, async ({ row, sha256 }) => {
+  const to = choosePath(environment.random, environment.model);
+  return toFreePath(environment, state, to, async ({ row, sha256 }) => {
     const { at } = await timed(() =>
       ok(
         environment.project.storage.from(row.bucket_id).move(row.name, to.name, {
@@ -182,7 +182,7 @@ async function withObject(
   return state !== undefined && await withLocks(environment, [pathOf(state.row)], () => act(state));
 }
 
-async function toFreePlace(
+async function toFreePath(
   environment: UserContext,
   state: ObjectState | undefined,
   to: { bucket: string; name: string },

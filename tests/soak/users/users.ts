@@ -30,7 +30,7 @@ export class Users {
   /** The number of operations so far. */
   operations = 0;
   readonly locks = new Locks();
-  readonly #underWay = new Set<Promise<unknown>>();
+  readonly #running = new Set<Promise<unknown>>();
   #going = Promise.resolve();
   #resume = () => {};
 
@@ -71,17 +71,17 @@ export class Users {
 
   /** Tracks a change of the project, which records itself in the reference model before it ends. */
   async track<Result>(change: Promise<Result>): Promise<Result> {
-    this.#underWay.add(change);
+    this.#running.add(change);
     try {
       return await change;
     } finally {
-      this.#underWay.delete(change);
+      this.#running.delete(change);
     }
   }
 
   /** Resolves when the reference model contains all changes that have begun. */
   async recorded(): Promise<void> {
-    await Promise.allSettled([...this.#underWay]);
+    await Promise.allSettled([...this.#running]);
   }
 
   /** Starts no further operations; resolves when all current ones have ended. */

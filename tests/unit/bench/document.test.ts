@@ -4,7 +4,7 @@ import { replaceBetweenMarks } from "../../bench/document.ts";
 
 const DOCUMENT = fileURLToPath(new URL("../../../docs/PERFORMANCE.md", import.meta.url));
 
-Deno.test("a new table takes the place of the old one, and nothing else's", async () => {
+Deno.test("a new table replaces the old one and nothing else", async () => {
   const document = await Deno.readTextFile(DOCUMENT);
   const once = replaceBetweenMarks(document, "what was measured first");
   const twice = replaceBetweenMarks(once, "what was measured second");
@@ -14,6 +14,6 @@ Deno.test("a new table takes the place of the old one, and nothing else's", asyn
   assert.ok(document.startsWith(before!.trimEnd()));
 });
 
-Deno.test("a document without a place for it is left alone", () => {
+Deno.test("a document without the table's marks is not changed", () => {
   assert.throws(() => replaceBetweenMarks("# Performance\n", "table"), /begin/);
 });

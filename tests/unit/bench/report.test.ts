@@ -1,21 +1,21 @@
 import assert from "node:assert/strict";
 import { formatJson, formatTable } from "../../bench/report.ts";
-import { type Measure, overTurns, reached } from "../../bench/row.ts";
+import { type Measure, medianWithSpread, reached } from "../../bench/row.ts";
 
 const CPU: Measure = {
   name: "CPU",
-  ...overTurns([2.5, 1.5, 2]),
+  ...medianWithSpread([2.5, 1.5, 2]),
   unit: "times",
   target: { atMost: 2.2 },
 };
 
-Deno.test("a measure's value is the median of its turns, its spread their ends", () => {
+Deno.test("a measure has the median of its iterations and their least and greatest value", () => {
   assert.equal(CPU.value, 2);
   assert.deepEqual(CPU.spread, { least: 1.5, greatest: 2.5 });
-  assert.deepEqual(overTurns([3]), { value: 3 });
+  assert.deepEqual(medianWithSpread([3]), { value: 3 });
 });
 
-Deno.test("a target is reached on its own side, and by nothing that was not measured", () => {
+Deno.test("a target is an upper or a lower limit, and an unmeasured value does not reach it", () => {
   assert.equal(reached(CPU), true);
   assert.equal(reached({ ...CPU, value: 2.3 }), false);
   assert.equal(reached({ ...CPU, target: { atLeast: 2.2 } }), false);
@@ -43,7 +43,7 @@ Deno.test("a line of JSON has name, value, unit, target and ok", () => {
   });
 });
 
-Deno.test("the table says what was reached, missed, not measured and what broke off", () => {
+Deno.test("the table shows reached and missed targets, unmeasured values and failed rows", () => {
   const rows = formatTable([
     CPU,
     { ...CPU, value: 12345.6 },

@@ -6,7 +6,7 @@ import { findUnexpected, type Touched } from "../../../demo/touched.ts";
 
 const changes = planChanges(madeObjects());
 
-/** What a backup does that touches just what had changed. */
+/** The requests of a backup that touches only changed objects. */
 function ideal(): Touched {
   return {
     puts: changes.flatMap((change) => change.puts),
@@ -16,7 +16,7 @@ function ideal(): Touched {
   };
 }
 
-Deno.test("there is one change of each kind, each of another object that is there", () => {
+Deno.test("there is one change of each kind, each of another existing object", () => {
   assert.deepEqual(changes.map((change) => change.word), [
     "overwrite",
     "move",
@@ -32,11 +32,11 @@ Deno.test("there is one change of each kind, each of another object that is ther
   }
 });
 
-Deno.test("a backup that touched just the changes is found good", () => {
+Deno.test("a backup that touched only the changed objects passes", () => {
   assert.deepEqual(findUnexpected(ideal(), changes), []);
 });
 
-Deno.test("one that read, listed, forgot or wrote anything else is not, by name", () => {
+Deno.test("a backup with other reads, listings, writes or omissions fails, and each is named", () => {
   const good = ideal();
   const unexpected = (other: Partial<Touched>) => findUnexpected({ ...good, ...other }, changes);
   assert.deepEqual(unexpected({ reads: [...good.reads, "site/x"] }), [

@@ -22,7 +22,7 @@ async function withFolder(
   }
 }
 
-/** Expects a refusal of --files. */
+/** Asserts a refusal of --files. */
 async function assertRefused(folder: string, code: string, words: RegExp): Promise<void> {
   await assert.rejects(readFolderFiles(folder), (error) => {
     assert.ok(error instanceof DemoError);
@@ -33,7 +33,7 @@ async function assertRefused(folder: string, code: string, words: RegExp): Promi
   });
 }
 
-Deno.test("a folder's files are found at any depth, hidden ones too, in one order", () =>
+Deno.test("a folder's files are found at any depth, with hidden ones, in a fixed order", () =>
   withFolder(
     { "b/c.txt": "c", "a.txt": "a", "b/.hidden": "", "b/d/e.txt": "ee" },
     async (folder) => {
@@ -47,7 +47,7 @@ Deno.test("a folder's files are found at any depth, hidden ones too, in one orde
     },
   ));
 
-Deno.test("links are passed over and counted, so that none can lead round in circles", () =>
+Deno.test("links are skipped and counted, so that none causes a cycle", () =>
   withFolder({ "a.txt": "a" }, async (folder) => {
     await Deno.symlink(folder, join(folder, "loop"));
     const { files, special } = await readFolderFiles(folder);
@@ -55,10 +55,10 @@ Deno.test("links are passed over and counted, so that none can lead round in cir
     assert.equal(special, 1);
   }));
 
-Deno.test("a folder that is not there, is none or holds nothing is refused by name", () =>
+Deno.test("a missing path, a path that is not a folder and an empty folder are refused and named", () =>
   withFolder({ "file": "x", "empty/x": "" }, async (folder) => {
     await Deno.remove(join(folder, "empty/x"));
-    await assertRefused(join(folder, "gone"), "files_missing", /there is no folder .*gone/);
+    await assertRefused(join(folder, "missing"), "files_missing", /there is no folder .*missing/);
     await assertRefused(join(folder, "file"), "files_not_a_folder", /file is not a folder/);
     await assertRefused(join(folder, "file/x"), "files_not_a_folder", /is not a folder/);
     await assertRefused(join(folder, "empty"), "files_empty", /empty has no file/);
@@ -66,9 +66,9 @@ Deno.test("a folder that is not there, is none or holds nothing is refused by na
     await assertRefused(join(folder, "empty"), "files_empty", /only 1 that are links or no files/);
   }));
 
-// Nothing is closed to root, who could not see this.
+// Root can read every file, so the test is skipped for root.
 if (Deno.uid() !== 0) {
-  Deno.test("a folder that may not be read is refused, and a file that may not is passed over", () =>
+  Deno.test("an unreadable folder is refused, and an unreadable file is skipped", () =>
     withFolder({ "a.txt": "a", "shut.txt": "b", "shut/c.txt": "c" }, async (folder) => {
       await Deno.chmod(join(folder, "shut.txt"), 0);
       await Deno.chmod(join(folder, "shut"), 0);
@@ -78,7 +78,7 @@ if (Deno.uid() !== 0) {
     }));
 }
 
-Deno.test("files go to the bucket that takes them, and the remarks tell what was renamed", () =>
+Deno.test("files go to the bucket that accepts them, and the remarks name renamed files", () =>
   withFolder({ "a.json": "{}", "b.png": "png", "smörgås.txt": "s", "#1": "?" }, async (folder) => {
     const { objects, remarks } = await chooseObjects(folder);
     const at = (name: string) => objects.find((object) => object.name === name);
@@ -91,7 +91,7 @@ Deno.test("files go to the bucket that takes them, and the remarks tell what was
     assert.deepEqual(remarks.slice(1), ["2 files renamed: Storage refuses some characters"]);
   }));
 
-Deno.test("a checkout that is set up has 500 files of many kinds to show", async () => {
+Deno.test("a checkout has 500 files of many kinds for the demo", async () => {
   const files = await readOwnFiles(CHECKOUT);
   assert.ok(files.length >= 500, `${files.length}`);
   const endings = new Set(files.map(({ name }) => name.slice(name.lastIndexOf("."))));

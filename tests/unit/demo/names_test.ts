@@ -2,12 +2,12 @@ import assert from "node:assert/strict";
 import { Namer, storageName } from "../../../demo/names.ts";
 import { madeObjects, ODD_CHARACTERS } from "../../../demo/generated_objects.ts";
 
-Deno.test("a name of legal characters stays, and each other character becomes an underscore", () => {
+Deno.test("a name with legal characters is kept, and each other character becomes an underscore", () => {
   assert.equal(storageName(`a/b c/${ODD_CHARACTERS}.txt`), `a/b c/${ODD_CHARACTERS}.txt`);
   assert.equal(storageName("Über/日本 😀#%~.png"), "_ber/__ ____.png");
 });
 
-Deno.test("two files never get one name, and what was changed is counted", () => {
+Deno.test("two files never get the same name, and changed names are counted", () => {
   const namer = new Namer(["taken.txt"]);
   assert.equal(namer.name("a#.txt"), "a_.txt");
   assert.equal(namer.name("a_.txt"), "a_-2.txt");
@@ -27,7 +27,7 @@ Deno.test("a name that is too long for Storage is refused and counted", () => {
   assert.equal(namer.renamed, 0);
 });
 
-Deno.test("the made objects have legal names, every odd character, and what real files have not", () => {
+Deno.test("the generated objects have legal names, every special character, and cases that real files lack", () => {
   const objects = madeObjects();
   const names = objects.map((object) => object.name);
   for (const name of names) assert.equal(storageName(name), name);
@@ -42,7 +42,7 @@ Deno.test("the made objects have legal names, every odd character, and what real
   assert.ok(objects.some((object) => object.userMetadata !== undefined));
 });
 
-Deno.test("the made objects are as large as they say", async () => {
+Deno.test("the generated objects have their stated size", async () => {
   for (const object of madeObjects()) {
     assert.equal((await object.read()).length, object.size, object.name);
   }

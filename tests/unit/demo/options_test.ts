@@ -10,7 +10,7 @@ Deno.test("the command line is read", () => {
 });
 
 for (const args of [["--file", "x"], ["--files"], ["--files="], ["folder"], ["--files", " "]]) {
-  Deno.test(`a wrong command line says so and where help is: ${JSON.stringify(args)}`, () => {
+  Deno.test(`a malformed command line is refused with a pointer to --help: ${JSON.stringify(args)}`, () => {
     assert.throws(() => parseOptions(args), (error) => {
       assert.ok(error instanceof DemoError);
       assert.equal(error.exitStatus, 2);

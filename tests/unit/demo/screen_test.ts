@@ -4,7 +4,7 @@ import { kindsInWords } from "../../../demo/requests.ts";
 import { Screen } from "../../../demo/screen.ts";
 import { bytesInWords, countOf, listInWords, shorten, wrap } from "../../../demo/words.ts";
 
-/** A screen whose text is kept; without columns it is no terminal. */
+/** A screen whose text is captured; without columns it is not a terminal. */
 function keptScreen(columns?: number) {
   const kept = { text: "" };
   const output = {
@@ -31,7 +31,7 @@ Deno.test("without a terminal a phase is one plain line", async () => {
   assert.equal(kept.text, "Upload     10 objects\n");
 });
 
-Deno.test("on a terminal the bar is drawn over and at the end full, on a line of its own", async () => {
+Deno.test("on a terminal the bar is redrawn, and at the end it is full and on its own line", async () => {
   const { kept, screen } = keptScreen(80);
   await showPhase(screen);
   const drawn = kept.text.split("\r\x1b[2K");
@@ -40,7 +40,7 @@ Deno.test("on a terminal the bar is drawn over and at the end full, on a line of
 });
 
 for (const columns of [1, 12, 30, 45, 80]) {
-  Deno.test(`no line that is drawn over is as wide as a terminal of ${columns} columns`, async () => {
+  Deno.test(`every redrawn line is narrower than a terminal of ${columns} columns`, async () => {
     const { kept, screen } = keptScreen(columns);
     await showPhase(screen);
     for (const line of kept.text.trimEnd().split("\r\x1b[2K")) {
@@ -49,7 +49,7 @@ for (const columns of [1, 12, 30, 45, 80]) {
   });
 }
 
-Deno.test("a phase that fails leaves a line that says how far it came", async () => {
+Deno.test("a failed phase leaves a line with its progress", async () => {
   const { kept, screen } = keptScreen();
   const work = screen.during("Restore", (progress) => {
     progress.expect(3);
@@ -60,7 +60,7 @@ Deno.test("a phase that fails leaves a line that says how far it came", async ()
   assert.match(kept.text, /^Restore {4}1 of 3, 0\.\d s\n$/);
 });
 
-Deno.test("progress never goes back, nor past what there is", async () => {
+Deno.test("progress never decreases and never exceeds the total", async () => {
   const { kept, screen } = keptScreen();
   const work = screen.during("Restore", (progress) => {
     progress.expect(3);
@@ -72,10 +72,10 @@ Deno.test("progress never goes back, nor past what there is", async () => {
   assert.match(kept.text, /2 of 3/);
 });
 
-Deno.test("a closed screen says one thing more and then nothing", () => {
+Deno.test("a closed screen prints one last message and then nothing", () => {
   const { kept, screen } = keptScreen();
   screen.close("Interrupted.");
-  screen.line("late");
+  screen.line("after the end");
   assert.equal(kept.text, "\nInterrupted.\n");
 });
 
@@ -89,7 +89,7 @@ Deno.test("texts are wrapped and pairs shortened to the width", () => {
   assert.match(lines.at(-1)!, /^ {11}move {7}a\/ve\.\.\..*\.txt$/);
 });
 
-Deno.test("numbers read well", () => {
+Deno.test("numbers are formatted for readers", () => {
   assert.equal(countOf(1, "object"), "1 object");
   assert.equal(countOf(0, "object"), "0 objects");
   assert.deepEqual([0, 999, 1000, 999_949, 999_950, 20_800_000, 5e12].map(bytesInWords), [
@@ -106,13 +106,13 @@ Deno.test("numbers read well", () => {
   assert.deepEqual(wrap("a b\u00a0c longer-than-that d", 5), ["a b c", "longer-than-that", "d"]);
 });
 
-Deno.test("kinds of requests are told most frequent first, each on one line", () => {
+Deno.test("kinds of requests are listed by frequency, each on one line", () => {
   const words = kindsInWords({ ListObjectsV2: 1, PutObject: 20 });
   assert.equal(words, "20\u00a0PutObject, 1\u00a0ListObjectsV2");
   assert.equal(kindsInWords({}), "none");
 });
 
-Deno.test("the table has a line for each phase and the seconds in all", () => {
+Deno.test("the table has a line for each phase and the total seconds", () => {
   const record = (name: string, milliseconds: number, objects?: number): PhaseRecord => ({
     name,
     milliseconds,

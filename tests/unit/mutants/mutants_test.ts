@@ -8,7 +8,7 @@ import { MUTANTS } from "../../mutants/mod.ts";
 const ROOT = fileURLToPath(new URL("../../../", import.meta.url));
 
 for (const [name, mutant] of Object.entries(MUTANTS)) {
-  Deno.test(`the deliberate bug ${name} fits the tree as it is`, async () => {
+  Deno.test(`the mutant ${name} applies to the current files`, async () => {
     const texts = new Map<string, string>();
     for (const edit of mutant.edits) {
       const path = await findFile(ROOT, edit.file);
@@ -19,7 +19,7 @@ for (const [name, mutant] of Object.entries(MUTANTS)) {
   });
 }
 
-Deno.test("an edit whose text is not there, or there twice, is refused", () => {
+Deno.test("an edit whose text is missing or occurs twice is refused", () => {
   const edit = { file: "a.ts", find: "one", replace: "$& two" };
   assert.equal(edited("one", edit), "$& two");
   assert.throws(() => edited("none at all", { ...edit, find: "two" }), MutantError);

@@ -10,7 +10,7 @@ const REPORT = `<?xml version="1.0" encoding="UTF-8"?>
     </testsuite>
 </testsuites>`;
 
-Deno.test("a report's suites are added up", () => {
+Deno.test("the counts of a report's suites are summed", () => {
   assert.deepEqual(countsOfReport(REPORT), { passed: 5, failed: 2, skipped: 2 });
 });
 

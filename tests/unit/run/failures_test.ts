@@ -20,7 +20,7 @@ const REPORT = `<?xml version="1.0" encoding="UTF-8"?>
     </testsuite>
 </testsuites>`;
 
-Deno.test("a report's failed tests are named, with what they said", () => {
+Deno.test("a report's failed tests are named, with their messages", () => {
   assert.deepEqual(failuresOfReport(REPORT), [
     { test: "./a_test.ts: is <wrong>", text: "Error: 1 < 0\n    at file:///a_test.ts:1:46" },
     { test: "./a_test.ts: steps", text: "1 test step failed." },
@@ -28,10 +28,10 @@ Deno.test("a report's failed tests are named, with what they said", () => {
   assert.deepEqual(failuresOfReport("<testsuites></testsuites>"), []);
 });
 
-Deno.test("a run ends with what failed, and says nothing where nothing did", () => {
+Deno.test("the output ends with the failed tests, and is empty without failures", () => {
   const text = Array.from({ length: 42 }, (_, line) => `line ${line}`).join("\n");
-  const told = formatFailures(new Map([["unit", []], ["e2e", [{ test: "a: b", text }]]]));
-  assert.ok(told.startsWith("\nFailed:\n\ne2e: a: b\n  line 0\n"));
-  assert.ok(told.endsWith("\n  line 39\n  … 2 more lines\n"));
+  const shown = formatFailures(new Map([["unit", []], ["e2e", [{ test: "a: b", text }]]]));
+  assert.ok(shown.startsWith("\nFailed:\n\ne2e: a: b\n  line 0\n"));
+  assert.ok(shown.endsWith("\n  line 39\n  … 2 more lines\n"));
   assert.equal(formatFailures(new Map([["unit", []]])), "");
 });

@@ -10,7 +10,7 @@ Deno.test("each group has a line, and the last line is their sum", () => {
   assert.match(text, /^ {2}all +112 s +171 s CPU$/m);
 });
 
-Deno.test("where the system tells no CPU, the time stands alone", () => {
+Deno.test("if the system reports no CPU, only the time is shown", () => {
   const text = formatFigures([{ name: "unit", wallSeconds: 12, cpuSeconds: undefined }]);
   assert.match(text, /^ {2}all +12 s$/m);
 });

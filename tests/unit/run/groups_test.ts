@@ -9,7 +9,7 @@ function names(...words: string[]): string[] {
   return selectGroups(words).map((group) => group.name);
 }
 
-Deno.test("without a word every group is selected but the nightly ones", () => {
+Deno.test("without arguments every group except the nightly ones is selected", () => {
   assert.deepEqual(names(), GROUPS.filter(({ nightly }) => !nightly).map(({ name }) => name));
   assert.ok(names().length < GROUPS.length);
 });
@@ -18,7 +18,7 @@ Deno.test("for a nightly run every group is selected", () => {
   assert.deepEqual(selectGroups([], { nightly: true }), GROUPS);
 });
 
-Deno.test("a nightly group is selected by its whole name", () => {
+Deno.test("a nightly group is selected by its full name", () => {
   assert.deepEqual(names("processes-hosted-per_post"), ["processes-hosted-per_post"]);
   assert.throws(() => selectGroups(["processes-hosted"]), RangeError);
 });
@@ -34,7 +34,7 @@ Deno.test("a word selects the groups whose names begin with it, in their own ord
   assert.deepEqual(names("logic"), ["logic"]);
 });
 
-Deno.test("a word that selects none is refused, and the groups are named", () => {
+Deno.test("a word that matches no group is refused, and the groups are listed", () => {
   assert.throws(() => selectGroups(["unti"]), /unti.*unit.*conformance/);
 });
 

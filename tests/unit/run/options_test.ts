@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { GROUPS } from "../../run/groups.ts";
 import { readOptions, usage } from "../../run/options.ts";
 
-Deno.test("words and options are read, and what is behind -- is passed on", () => {
+Deno.test("words and options are read, and arguments after -- are passed on", () => {
   assert.deepEqual(readOptions(["unit", "--nightly", "logic", "--", "--filter", "a"]), {
     words: ["unit", "logic"],
     nightly: true,

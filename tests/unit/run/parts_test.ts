@@ -5,24 +5,24 @@ import { describeMissing, REQUIRE_VARIABLE, requiredParts } from "../../run/part
 
 const RUN = fileURLToPath(new URL("../../run.ts", import.meta.url));
 
-Deno.test("the parts that are required are read off a list", () => {
+Deno.test("the required parts are read from a list", () => {
   assert.deepEqual(requiredParts(""), []);
   assert.deepEqual(requiredParts("pg_cron,radosgw"), ["pg_cron", "radosgw"]);
   assert.deepEqual(requiredParts(" radosgw , "), ["radosgw"]);
 });
 
-Deno.test("a part that nobody knows is a mistake, not a part that is not needed", () => {
+Deno.test("an unknown part is an error", () => {
   assert.throws(() => requiredParts("pgcron"), /names pgcron; there are pg_cron, radosgw, awscli/);
 });
 
-Deno.test("each part has groups that are not run without it", () => {
+Deno.test("each part has groups that need it", () => {
   for (const part of ["pg_cron", "radosgw", "awscli"] as const) {
     assert.ok(GROUPS.some(({ needs }) => needs === part), part);
     assert.ok(describeMissing(part).startsWith(part));
   }
 });
 
-/** Runs a group on a machine that has no radosgw, for no program is to be found. */
+/** Runs a group on a machine without radosgw: PATH has no programs. */
 async function runWithoutRadosgw(environment: Record<string, string>) {
   const { PATH: _, [REQUIRE_VARIABLE]: __, ...inherited } = Deno.env.toObject();
   const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
@@ -35,7 +35,7 @@ async function runWithoutRadosgw(environment: Record<string, string>) {
   return { code, output: output!, errors: errors! };
 }
 
-Deno.test("a part that is not there is told, and its tests are left out", async () => {
+Deno.test("a missing part is reported, and its tests are skipped", async () => {
   const { code, output } = await runWithoutRadosgw({});
   assert.equal(code, 0);
   assert.match(
@@ -45,14 +45,14 @@ Deno.test("a part that is not there is told, and its tests are left out", async 
   assert.match(output, /\n0 passed, 0 failed\n$/);
 });
 
-Deno.test("a part that is required and not there is a failure", async () => {
+Deno.test("a missing required part is a failure", async () => {
   const { code, output, errors } = await runWithoutRadosgw({ [REQUIRE_VARIABLE]: "radosgw" });
   assert.equal(code, 1);
   assert.match(errors, /^radosgw is not on this machine .*, and it is required$/m);
   assert.match(output, /\n0 passed, 1 failed\n$/);
 });
 
-Deno.test("a mistake in what is required ends the run before it begins", async () => {
+Deno.test("an unknown required part ends the command before any test", async () => {
   const { code, errors } = await runWithoutRadosgw({ [REQUIRE_VARIABLE]: "rados" });
   assert.equal(code, 2);
   assert.match(errors, /HOLDFAST_TEST_REQUIRE names rados;/);

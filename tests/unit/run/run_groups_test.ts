@@ -14,7 +14,7 @@ function group(name: string, rest: Partial<Group> = {}): Group {
   };
 }
 
-Deno.test("groups run one after the other, and each has its figures", async () => {
+Deno.test("groups run one after the other, and each has its own counts", async () => {
   const groups = [group("first"), group("second")];
   const { runs, figures } = await runGroups(groups, {}, OPTIONS, new AbortController().signal);
   assert.deepEqual([...runs].map(([name, { counts }]) => [name, counts.passed, counts.failed]), [
@@ -41,7 +41,7 @@ Deno.test("a group whose servers can't start is one failure, and the others run"
   }
 });
 
-Deno.test("after an interruption no group begins", async () => {
+Deno.test("after an interruption no further group begins", async () => {
   const { runs } = await runGroups([group("first")], {}, OPTIONS, AbortSignal.abort());
   assert.equal(runs.size, 0);
 });

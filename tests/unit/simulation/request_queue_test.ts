@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { RequestQueue } from "../../simulation/proxy/request_queue.ts";
 import { Random } from "../../simulation/run/random.ts";
 
-/** Has everybody wait at once, and returns who went first, who second, and so on. */
+/** Lets several requests wait at once and returns the order in which they pass. */
 async function order(queue: RequestQueue, names: string): Promise<string> {
   let [order, under] = ["", 0];
   await Promise.all([...names].map(async (name) => {

@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { isSteady } from "../../soak/environment/heap.ts";
 
-/** Isolates whose peaks lie evenly, half of them within so much of the level. */
+/** Isolates with evenly distributed peaks, half of them within this distance of the level. */
 const ISOLATES = 30;
 const SPREAD = 0.2;
 
-Deno.test("a level within a tenth of the one before is steady; the first is warming up", () => {
+Deno.test("a level within 10% of the previous one is steady; the first one is the warm-up", () => {
   assert.ok(isSteady(levels(0)));
   assert.ok(isSteady(levels(0, 10, 20)));
   assert.ok(isSteady(levels(0, 10, 20, 21.9, 20)));
@@ -13,7 +13,7 @@ Deno.test("a level within a tenth of the one before is steady; the first is warm
   assert.ok(!isSteady(levels(0, 10, 20, 17.9)));
 });
 
-Deno.test("what chance does to a few isolates is no change of the level", () => {
+Deno.test("random variation of a few isolates is not a change of the level", () => {
   assert.ok(isSteady(levels(SPREAD, 10, 20, 22.1)));
   assert.ok(isSteady(levels(SPREAD, 10, 20, 17.9)));
   assert.ok(!isSteady(levels(SPREAD, 10, 20, 26)));

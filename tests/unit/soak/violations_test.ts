@@ -59,7 +59,7 @@ Deno.test("an object that existed during the complete run and is not listed is a
   const { model, snapshot } = make();
   snapshot.entries.delete("files/a");
   assertUntrue({ model, snapshot }, "snapshot_accurate", "is not listed");
-  // Not so where it went meanwhile.
+  // An object that was deleted during the run may be missing.
   model.deleted(A, at(19_000));
   assert.deepEqual(violations({ model, snapshot }), []);
 });
@@ -83,7 +83,7 @@ Deno.test("an object that could not be read at its new path may also be listed a
   list(snapshot, { ...unread, wanted_version: "v2", code: "bytes_missing" });
   snapshot.document.state = "partial";
   assert.deepEqual(violations({ model, snapshot }), []);
-  // Also where it moved before the run began.
+  // The same applies if it moved before the run began.
   const { model: earlier } = make();
   earlier.appeared(row(A, "files/moved", "v2"), "digest 1", at(9_000));
   assert.deepEqual(violations({ model: earlier, snapshot }), []);

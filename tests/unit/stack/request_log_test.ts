@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { RequestLog } from "../../../stack/request_log.ts";
 
-Deno.test("the log keeps the newest records and counts all", () => {
+Deno.test("the log keeps the newest records and counts all requests", () => {
   const log = new RequestLog();
   const total = 20_005;
   for (let number = 0; number < total; number++) {
@@ -13,7 +13,7 @@ Deno.test("the log keeps the newest records and counts all", () => {
   assert.deepEqual(log.counts(), { "route 0": 10_003, "route 1": 10_002 });
 });
 
-Deno.test("requests under way are counted once each, over a reset too", () => {
+Deno.test("running requests are counted once each, even across a reset", () => {
   const log = new RequestLog();
   const request = { method: "GET", route: "route", path: "/" };
   const first = log.begin(request);

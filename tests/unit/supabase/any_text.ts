@@ -1,6 +1,8 @@
 import fc from "fast-check";
 
-/** A code point of any plane, but no lone surrogate: a third each of ASCII, below them, and above. */
+/**
+ * A code point of any plane, but no lone surrogate: a third each of ASCII, below them, and above.
+ */
 const character = fc.oneof(
   fc.integer({ min: 0, max: 0x7f }),
   fc.integer({ min: 0x80, max: 0xd7ff }),

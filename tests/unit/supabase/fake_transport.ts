@@ -9,7 +9,7 @@ export interface SentRequest {
   body: Uint8Array | undefined;
 }
 
-/** What is answered to one request; an error is what fetch itself throws. */
+/** The response to one request; fetch throws an Error. */
 export type Answer = Response | Error | ((request: SentRequest) => Response);
 
 /**

@@ -5,15 +5,15 @@ import type {
   UploadPage,
 } from "../../../supabase/functions/_holdfast/destinations/store.ts";
 
-/** A repository in memory, for what reads and writes whole objects. */
+/** A repository in memory, for code that reads and writes complete objects. */
 export class MemoryStore implements RepositoryStore {
   readonly objects = new Map<string, Uint8Array<ArrayBuffer>>();
-  /** Keys that one listing answers. */
+  /** The number of keys in one page of a listing. */
   pageKeys = 1_000;
-  /** Whether a put to a key that is taken is refused. */
+  /** Whether a put to an existing key is refused. */
   conditional = true;
 
-  /** Writes a text, over what is there. */
+  /** Writes a text and overwrites an existing object. */
   write(key: string, text: string): void {
     this.objects.set(key, new TextEncoder().encode(text));
   }
@@ -25,7 +25,7 @@ export class MemoryStore implements RepositoryStore {
   }
 
   get(key: string, _maxBytes: number): Promise<Uint8Array<ArrayBuffer> | undefined> {
-    // Whoever reads bytes may free them.
+    // A reader may transfer the buffer, so each reader gets a copy.
     return Promise.resolve(this.objects.get(key)?.slice());
   }
 

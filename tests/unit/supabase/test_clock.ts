@@ -11,7 +11,7 @@ interface Alarm {
  * shortest wait. A deadline (`timeout`, `after`) passes only when a wait or `advance` reaches it.
  */
 export class TestClock implements Clock {
-  /** Each wait that was asked for, in milliseconds. */
+  /** Each requested wait, in milliseconds. */
   readonly waits: number[] = [];
   #now = 123_456;
   readonly #alarms = new Set<Alarm>();

@@ -21,7 +21,7 @@ verify_jwt = false
 verify_jwt = false
 `;
 
-Deno.test("sections are appended to what is there", () => {
+Deno.test("sections are appended to the existing file", () => {
   assert.equal(edit('project_id = "a" # mine\n'), `project_id = "a" # mine\n\n${ADDED}`);
   assert.equal(edit(""), ADDED);
 });
@@ -30,19 +30,19 @@ Deno.test("a last line without an end gets one", () => {
   assert.equal(edit("[db]\nport = 1"), `[db]\nport = 1\n\n${ADDED}`);
 });
 
-Deno.test("CR LF line ends and a byte order mark stay, and are taken up", () => {
+Deno.test("CR LF line ends and a byte order mark are kept, and added lines use them", () => {
   const text = '\uFEFFproject_id = "a"\r\n\r\n[db]\r\nport = 1\r\n';
   assert.equal(edit(text), `${text}\r\n${ADDED.replaceAll("\n", "\r\n")}`);
 });
 
-Deno.test("what is there already is not added again", () => {
+Deno.test("existing sections are not added again", () => {
   const once = edit('project_id = "a"\n');
   assert.equal(edit(once), once);
   const own = "[functions.holdfast-backup] # ours\nverify_jwt = false\n";
   assert.equal(edit(own, ["holdfast-backup"]), own);
 });
 
-Deno.test("a section that does not say it gets the line, however its header is written", () => {
+Deno.test("a section without the setting gets the line, for every spelling of its header", () => {
   const headers = [
     "[functions.holdfast-backup]",
     '[functions."holdfast-backup"] # off-site',
@@ -60,14 +60,14 @@ Deno.test("a section that does not say it gets the line, however its header is w
   }
 });
 
-Deno.test("what the CLI's own scaffold writes is accepted", () => {
+Deno.test("the config of the CLI's scaffold is accepted", () => {
   const text = "[functions.holdfast-backup]\nenabled = true\nverify_jwt = false\n" +
     'import_map = "./functions/holdfast-backup/deno.json"\n' +
     'entrypoint = "./functions/holdfast-backup/index.ts"\n';
   assert.equal(edit(text, ["holdfast-backup"]), text);
 });
 
-Deno.test("a section that says otherwise is refused, with the line", () => {
+Deno.test("a section with another value is refused, with the line", () => {
   const section = (line: string) =>
     `[db]\nverify_jwt = 1\n[functions.holdfast-backup]\n\n${line}\n`;
   const refused = (line: string, message: RegExp) =>
@@ -82,7 +82,7 @@ Deno.test("a section that says otherwise is refused, with the line", () => {
   );
 });
 
-Deno.test("a form that text cannot be added to is refused, with what to add by hand", () => {
+Deno.test("a form that cannot be extended is refused, with the text to add by hand", () => {
   const forms = [
     "functions = { mine = { verify_jwt = true } }\n",
     "[functions]\nholdfast-backup = { enabled = true }\n",
@@ -98,14 +98,14 @@ Deno.test("a form that text cannot be added to is refused, with what to add by h
   }
 });
 
-Deno.test("a header inside of a string is none", () => {
+Deno.test("a header inside a string is ignored", () => {
   const text = 'a = """\n[functions.holdfast-backup]\n"""\n[functions.holdfast-backup]\n';
   assert.throws(() => edit(text, ["holdfast-backup"]), refusal("config_needs_hand"));
   const unrelated = 'a = """\n[functions.holdfast-backup]\n"""\n';
   assert.ok(edit(unrelated, ["holdfast-backup"]).startsWith(unrelated));
 });
 
-Deno.test("what is no TOML, or no UTF-8, is refused with the place", () => {
+Deno.test("malformed TOML or UTF-8 is refused with its location", () => {
   assert.throws(() => edit("[db]\nport = \n"), refusal("config_malformed", /2: {2}port =/));
   assert.throws(() => edit("a = 1\na = 2\n"), refusal("config_malformed"));
   assert.throws(
@@ -126,7 +126,7 @@ const line = fc.oneof(
   ),
 );
 
-Deno.test("whatever is there stays byte for byte, and the result says what it must", () => {
+Deno.test("the existing text is kept byte for byte, and the result has the required settings", () => {
   let edited = 0;
   fc.assert(
     fc.property(

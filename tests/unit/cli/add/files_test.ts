@@ -22,7 +22,7 @@ async function withFolder(test: (folder: string) => Promise<void>) {
   }
 }
 
-Deno.test("a hash is that of the text with LF line ends, and nothing else is read away", () => {
+Deno.test("a hash is that of the text with LF line ends, without other normalization", () => {
   const text = fc.array(fc.constantFrom("a", "\r", "\n", "\r\n", "é"), { maxLength: 20 });
   fc.assert(fc.property(text, (parts) => {
     const joined = parts.join("");
@@ -32,7 +32,7 @@ Deno.test("a hash is that of the text with LF line ends, and nothing else is rea
   assert.notEqual(hashText(bytes("a\rb")), hashText(bytes("ab")));
 });
 
-Deno.test("bytes are the same or not, and nothing is the same as nothing only", () => {
+Deno.test("equal bytes are the same, and a missing file equals only a missing file", () => {
   assert.ok(sameBytes(bytes("a"), bytes("a")));
   assert.ok(!sameBytes(bytes("a"), bytes("b")));
   assert.ok(!sameBytes(bytes("a"), bytes("ab")));
@@ -40,7 +40,7 @@ Deno.test("bytes are the same or not, and nothing is the same as nothing only", 
   assert.ok(!sameBytes(undefined, bytes("")));
 });
 
-Deno.test("a file is replaced whole: mode and symbolic links stay, nothing else is left", async () => {
+Deno.test("a file is replaced atomically: mode and symbolic links are kept, no temporary file remains", async () => {
   await withFolder(async (folder) => {
     const file = join(folder, "a/b/file");
     await replaceFile(file, bytes("one"));
@@ -56,7 +56,7 @@ Deno.test("a file is replaced whole: mode and symbolic links stay, nothing else 
   });
 });
 
-Deno.test("a write that fails leaves the file as it was, and nothing beside it", async () => {
+Deno.test("a failed write leaves the file unchanged and no temporary file", async () => {
   await withFolder(async (folder) => {
     const taken = join(folder, "taken");
     await Deno.mkdir(join(taken, "not empty"), { recursive: true });
@@ -66,12 +66,12 @@ Deno.test("a write that fails leaves the file as it was, and nothing beside it",
   });
 });
 
-Deno.test("removing takes the folders that it leaves empty, but not the top or what is used", async () => {
+Deno.test("removing a file removes its empty folders, but not the top folder or folders with files", async () => {
   await withFolder(async (folder) => {
     const top = join(folder, "functions");
-    await replaceFile(join(top, "x/y/gone"), bytes(""));
+    await replaceFile(join(top, "x/y/removed"), bytes(""));
     await replaceFile(join(top, "x/kept"), bytes(""));
-    await removeFile(join(top, "x/y/gone"), top);
+    await removeFile(join(top, "x/y/removed"), top);
     const left = await Array.fromAsync(Deno.readDir(join(top, "x")));
     assert.deepEqual(left.map((entry) => entry.name), ["kept"]);
     await removeFile(join(top, "x/kept"), top);
@@ -79,13 +79,13 @@ Deno.test("removing takes the folders that it leaves empty, but not the top or w
   });
 });
 
-Deno.test("what is not there reads as nothing; what is something else is refused", async () => {
+Deno.test("a missing file reads as undefined; a path that is not a file is refused", async () => {
   await withFolder(async (folder) => {
     await Deno.writeTextFile(join(folder, "file"), "x");
     assert.equal(await readIfPresent(join(folder, "none/at/all")), undefined);
-    const pathOccupied = (error: unknown) =>
+    const isNotAFileError = (error: unknown) =>
       error instanceof AddError && error.code === "path_occupied";
-    await assert.rejects(readIfPresent(folder), pathOccupied);
-    await assert.rejects(readIfPresent(join(folder, "file/below")), pathOccupied);
+    await assert.rejects(readIfPresent(folder), isNotAFileError);
+    await assert.rejects(readIfPresent(join(folder, "file/below")), isNotAFileError);
   });
 });

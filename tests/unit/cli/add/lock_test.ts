@@ -38,7 +38,7 @@ Deno.test("a lock file is read as it was written, and written sorted", () => {
   }));
 });
 
-Deno.test("what is no lock file is refused with every fault and the way on", () => {
+Deno.test("a malformed lock file is refused with every fault and the remedy", () => {
   parseRefusal("<<<<<<< HEAD\n{", "lock_malformed", /Restore it from version control/);
   parseRefusal("null", "lock_malformed");
   parseRefusal("[]", "lock_malformed");
@@ -50,11 +50,11 @@ Deno.test("what is no lock file is refused with every fault and the way on", () 
   );
 });
 
-Deno.test("a lock file of a later format says to update", () => {
+Deno.test("a lock file of a later format is refused with the advice to update", () => {
   parseRefusal(JSON.stringify({ format: 2 }), "lock_newer", /git pull/);
 });
 
-Deno.test("a path that leads out of Holdfast's folders is refused: an upgrade could remove it", () => {
+Deno.test("a path outside Holdfast's folders is refused: an upgrade could remove that file", () => {
   const paths = [
     "config.toml",
     "functions/mine/index.ts",

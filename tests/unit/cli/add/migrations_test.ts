@@ -25,7 +25,7 @@ const files = (plan: MigrationPlan) => plan.add.map((one) => one.file);
 const refusal = (code: string, message = /./) => (error: unknown) =>
   error instanceof AddError && error.code === code && message.test(error.message);
 
-Deno.test("into an empty folder all go, in order, and are recorded", () => {
+Deno.test("all migrations are copied to an empty folder in order and recorded", () => {
   const plan = planMigrations(shipped("holdfast_b", "holdfast_a"), {}, [], NOW);
   assert.deepEqual(files(plan), ["20261121115960_holdfast_b.sql", "20261121115961_holdfast_a.sql"]);
   assert.deepEqual(plan.recorded, {
@@ -35,7 +35,7 @@ Deno.test("into an empty folder all go, in order, and are recorded", () => {
   assert.deepEqual(plan.notes, []);
 });
 
-Deno.test("an upgrade adds only what is new, after the newest of all", () => {
+Deno.test("an upgrade adds only new migrations, after the newest existing one", () => {
   const first = planMigrations(shipped("holdfast_a"), {}, [], NOW);
   const there = [present("20261121115960", "holdfast_a"), present("20270101000000", "theirs")];
   const plan = planMigrations(shipped("holdfast_a", "holdfast_b"), first.recorded, there, NOW);
@@ -44,7 +44,7 @@ Deno.test("an upgrade adds only what is new, after the newest of all", () => {
   assert.match(plan.notes.join(), /20270101000000_theirs.sql has a time in the future/);
 });
 
-Deno.test("without a lock file, what was copied is recognised by name and content", () => {
+Deno.test("without a lock file, copied migrations are recognised by name and content", () => {
   const there = [present("20261121110000", "holdfast_a")];
   const plan = planMigrations(shipped("holdfast_a", "holdfast_b"), {}, there, NOW);
   assert.deepEqual(files(plan), ["20261121115960_holdfast_b.sql"]);
@@ -55,7 +55,7 @@ Deno.test("without a lock file, what was copied is recognised by name and conten
   );
 });
 
-Deno.test("one that was given another time is followed, one that was edited is left", () => {
+Deno.test("a renamed migration is recognised, and an edited one is kept", () => {
   const recorded = { holdfast_a: { time: "20260101000000", sha256: "sha of holdfast_a" } };
   const there = [present("20260202000000", "holdfast_a", "edited")];
   const plan = planMigrations(shipped("holdfast_a"), recorded, there, NOW);
@@ -64,7 +64,7 @@ Deno.test("one that was given another time is followed, one that was edited is l
   assert.match(plan.notes.join(), /20260202000000_holdfast_a.sql was edited/);
 });
 
-Deno.test("one that landed and is gone, as after a squash, is not copied again", () => {
+Deno.test("a recorded migration that was removed, as after a squash, is not copied again", () => {
   const recorded = { holdfast_a: { time: "20260101000000", sha256: "sha of holdfast_a" } };
   const plan = planMigrations(shipped("holdfast_a"), recorded, [present("2", "squashed")], NOW);
   assert.deepEqual(files(plan), []);
@@ -72,7 +72,7 @@ Deno.test("one that landed and is gone, as after a squash, is not copied again",
   assert.match(plan.notes.join(), /20260101000000_holdfast_a.sql is recorded .* not there/);
 });
 
-Deno.test("a shipped migration that differs from the one that landed is refused", () => {
+Deno.test("a shipped migration that differs from the recorded one is refused", () => {
   const recorded = { holdfast_a: { time: "20260101000000", sha256: "another" } };
   const there = [present("20260101000000", "holdfast_a")];
   assert.throws(
@@ -81,7 +81,7 @@ Deno.test("a shipped migration that differs from the one that landed is refused"
   );
 });
 
-Deno.test("a checkout that does not know what landed is too old", () => {
+Deno.test("a checkout that lacks a recorded migration is too old", () => {
   const recorded = { holdfast_new: { time: "20260101000000", sha256: "x" } };
   assert.throws(
     () => planMigrations(shipped("holdfast_a"), recorded, [], NOW),
@@ -89,7 +89,7 @@ Deno.test("a checkout that does not know what landed is too old", () => {
   );
 });
 
-Deno.test("of two with one name the recorded one counts; without a record both are named", () => {
+Deno.test("of two migrations with one name the recorded one counts; without a record both are named", () => {
   const there = [present("20260101000000", "holdfast_a"), present("20260102000000", "holdfast_a")];
   const recorded = { holdfast_a: { time: "20260102000000", sha256: "sha of holdfast_a" } };
   const plan = planMigrations(shipped("holdfast_a"), recorded, there, NOW);
@@ -100,7 +100,7 @@ Deno.test("of two with one name the recorded one counts; without a record both a
   );
 });
 
-Deno.test("however versions and the user's own migrations follow each other, each lands once", () => {
+Deno.test("each migration is copied once, in every order of versions and the user's own migrations", () => {
   const steps = fc.array(
     fc.record({
       grown: fc.integer({ min: 0, max: 3 }),

@@ -4,7 +4,7 @@ import { parseOptions } from "../../../../cli/add/options.ts";
 
 const install = { kind: "install", path: "app", dry_run: false, yes: false, force: false };
 
-Deno.test("a path is enough, and each switch is one", () => {
+Deno.test("only the path is required, and each flag is read", () => {
   assert.deepEqual(parseOptions(["app"]), install);
   assert.deepEqual(parseOptions(["--dry-run", "app"]), { ...install, dry_run: true });
   assert.deepEqual(parseOptions(["app", "-y", "--force"]), { ...install, yes: true, force: true });
@@ -12,7 +12,7 @@ Deno.test("a path is enough, and each switch is one", () => {
   assert.deepEqual(parseOptions(["--help", "app"]), { kind: "help" });
 });
 
-Deno.test("--sql has a file, or none for stdout", () => {
+Deno.test("--sql takes a file, or writes to stdout", () => {
   assert.deepEqual(parseOptions(["--sql"]), { kind: "sql", file: undefined, force: false });
   assert.deepEqual(parseOptions(["--sql", "-"]), { kind: "sql", file: undefined, force: false });
   const file = { kind: "sql", file: "a.sql", force: false };
@@ -25,7 +25,7 @@ Deno.test("--sql has a file, or none for stdout", () => {
   });
 });
 
-Deno.test("a wrong command line is refused with the fault, and status 2", () => {
+Deno.test("a malformed command line is refused with the fault and status 2", () => {
   const wrong: [string[], RegExp][] = [
     [[], /path of a Supabase project is missing/],
     [[""], /path of a Supabase project is missing/],

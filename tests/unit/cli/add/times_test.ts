@@ -5,7 +5,7 @@ import { allocateTimes, areInFuture } from "../../../../cli/add/times.ts";
 
 const NOW = new Date("2026-11-21T23:59:58.900Z");
 
-Deno.test("times are of the minute that has passed, with seconds that no clock shows", () => {
+Deno.test("times are of the previous minute, with seconds above 59", () => {
   const times = ["20261121235860", "20261121235861", "20261121235862"];
   assert.deepEqual(allocateTimes([], 3, NOW), times);
   assert.deepEqual(allocateTimes(["20200101000000", "20261121235859"], 3, NOW), times);
@@ -21,12 +21,12 @@ Deno.test("times follow the newest migration, also one from the future", () => {
   assert.deepEqual(allocateTimes(["20261121235899"], 1, NOW), ["20261121235960"]);
 });
 
-Deno.test("what a project makes next comes after them, unless it had one of this very minute", () => {
+Deno.test("the project's next migration is later, unless it has one of the current minute", () => {
   const own = "20261121235958";
   for (const time of allocateTimes(["20261121235859"], 6, NOW)) assert.ok(time < own);
 });
 
-Deno.test("versions of another length or without meaning are followed too", () => {
+Deno.test("versions of another length or without a valid time are also counted", () => {
   const after = (version: string) => allocateTimes([version], 1, NOW)[0]!;
   assert.equal(after("0001"), "20261121235860");
   assert.equal(after("20270101"), "20270105043960", "a day sorts after each of its times");
@@ -35,13 +35,13 @@ Deno.test("versions of another length or without meaning are followed too", () =
   assert.equal(after("20270000000000"), "20270101000060");
 });
 
-Deno.test("only what the clock has not reached is in the future", () => {
+Deno.test("a version is in the future only if it is later than the clock", () => {
   assert.equal(areInFuture(["20261121235958", "1"], NOW), false);
   assert.equal(areInFuture(["20261121235959", "1"], NOW), true);
   assert.equal(areInFuture([], NOW), false);
 });
 
-Deno.test("a version that leaves no later time is refused by name", () => {
+Deno.test("a version after which no time exists is refused and named", () => {
   for (const version of ["99999999999999", "9", "99991231235999"]) {
     assert.throws(
       () => allocateTimes([version], 1, NOW),
@@ -50,14 +50,14 @@ Deno.test("a version that leaves no later time is refused by name", () => {
   }
 });
 
-/** Versions as people write them: full times, days, counters, nonsense. */
+/** Versions of real projects: full times, days, counters, arbitrary digits. */
 const version = fc.oneof(
   fc.date({ min: new Date(0), max: new Date("9000-01-01"), noInvalidDate: true })
     .map((date) => date.toISOString().replace(/\D/g, "").slice(0, 14)),
   fc.stringMatching(/^[0-8][0-9]{0,19}$/),
 );
 
-Deno.test("whatever is there, new times are nobody's, ascending, and after it in both orders", () => {
+Deno.test("new times are unused, ascending, and after all existing ones in both orders", () => {
   fc.assert(
     fc.property(
       fc.array(version, { maxLength: 50 }),
@@ -89,7 +89,7 @@ Deno.test("whatever is there, new times are nobody's, ascending, and after it in
   );
 });
 
-/** The minute that a time is of. */
+/** The minute of a time. */
 function toIso(time: string): string {
   const part = (from: number, length = 2) => time.slice(from, from + length);
   return `${part(0, 4)}-${part(4)}-${part(6)}T${part(8)}:${part(10)}:00.000Z`;

@@ -19,7 +19,7 @@ function authorization(check: KeyCheck): string | undefined {
   return check.head.get("authorization");
 }
 
-Deno.test("a secret key becomes a token of role service_role, wherever it stands", () => {
+Deno.test("a secret key in any header becomes a token of role service_role", () => {
   for (
     const fields of [
       { apikey: keys.secretKey, authorization: `Bearer ${keys.secretKey}` },
@@ -32,7 +32,7 @@ Deno.test("a secret key becomes a token of role service_role, wherever it stands
   }
 });
 
-Deno.test("a publishable key becomes a token of role anon, and yields to a user's token", () => {
+Deno.test("a publishable key becomes a token of role anon, unless there is a user's token", () => {
   const apikey = keys.publishableKey;
   assert.equal(
     authorization(translateKey(request({ apikey, authorization: `Bearer ${apikey}` }), keys)),
@@ -44,7 +44,7 @@ Deno.test("a publishable key becomes a token of role anon, and yields to a user'
   );
 });
 
-Deno.test("legacy keys, and requests without a key, are passed on", () => {
+Deno.test("legacy keys and requests without a key are forwarded", () => {
   for (
     const fields of [
       {},
@@ -59,7 +59,7 @@ Deno.test("legacy keys, and requests without a key, are passed on", () => {
   }
 });
 
-Deno.test("a key of another project, or of none, is refused", () => {
+Deno.test("a key of another project and an unknown key are refused", () => {
   const foreign = createApiKeys("other");
   for (
     const apikey of [foreign.secretKey, foreign.publishableKey, foreign.serviceRoleKey, "nonsense"]
@@ -70,7 +70,7 @@ Deno.test("a key of another project, or of none, is refused", () => {
   }
 });
 
-Deno.test("functions get every key but an unknown one of Supabase's form", () => {
+Deno.test("functions get every key except an unknown one in Supabase's format", () => {
   const foreign = createApiKeys("other");
   assert.equal(checkFunctionKey(request({ apikey: foreign.secretKey }), keys)?.status, 401);
   for (const apikey of [keys.secretKey, "hf_of_the_functions_own", USER_TOKEN]) {

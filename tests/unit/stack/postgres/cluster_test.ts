@@ -5,18 +5,18 @@ import { createWorkspace } from "../../../../stack/process/workspace.ts";
 import { eventually } from "../../../conformance/postgres/support.ts";
 import { exists } from "../process/support.ts";
 
-Deno.test("a cluster makes, drops and keeps projects' databases", async (t) => {
+Deno.test("a cluster creates, drops and keeps projects' databases", async (t) => {
   await using workspace = await createWorkspace();
   await using cluster = await startPostgres({ workspace });
 
-  await t.step("it listens on this machine alone, and nowhere in the file system", async () => {
+  await t.step("it listens only on this machine and has no Unix socket", async () => {
     await using sql = connect(cluster.adminUrl("postgres"));
     const [row] = await sql`select current_setting('listen_addresses') as addresses,
       current_setting('unix_socket_directories') as sockets, current_setting('fsync') as fsync`;
     assert.deepEqual({ ...row }, { addresses: "127.0.0.1", sockets: "", fsync: "off" });
   });
 
-  await t.step("several databases are made at once and hold nothing of each other", async () => {
+  await t.step("several databases are created at once and are independent", async () => {
     const names = ["one", "two", "Three-3"];
     const databases = await Promise.all(names.map((name) => cluster.createProjectDatabase(name)));
     for (const { databaseUrl, name } of databases) {
@@ -29,7 +29,7 @@ Deno.test("a cluster makes, drops and keeps projects' databases", async (t) => {
     await assert.rejects(cluster.createProjectDatabase("o/ne"), TypeError);
   });
 
-  await t.step("a database is dropped under its users", async () => {
+  await t.step("a database is dropped while it has connections", async () => {
     const { databaseUrl } = await cluster.createProjectDatabase("short-lived");
     await using sql = connect(databaseUrl);
     await sql`select 1`;
@@ -39,9 +39,12 @@ Deno.test("a cluster makes, drops and keeps projects' databases", async (t) => {
     await cluster.createProjectDatabase("short-lived");
   });
 
-  await t.step("cron, net and vault are left out when asked", async () => {
+  await t.step("cron, net and vault can be omitted", async () => {
     const options = { cron: false, net: false, vault: false };
-    const { databaseUrl, cron } = await cluster.createProjectDatabase("bare", options);
+    const { databaseUrl, cron } = await cluster.createProjectDatabase(
+      "without_extensions",
+      options,
+    );
     assert.equal(cron, "none");
     await using sql = connect(databaseUrl);
     const [row] = await sql`
@@ -52,7 +55,7 @@ Deno.test("a cluster makes, drops and keeps projects' databases", async (t) => {
   });
 
   for (const mode of ["fast", "immediate"] as const) {
-    await t.step(`a ${mode} restart ends connections and keeps what was committed`, async () => {
+    await t.step(`a ${mode} restart ends connections and keeps committed data`, async () => {
       const { databaseUrl } = await cluster.createProjectDatabase(mode);
       const port = cluster.port;
       await using sql = connect(databaseUrl);
@@ -66,7 +69,7 @@ Deno.test("a cluster makes, drops and keeps projects' databases", async (t) => {
   }
 });
 
-Deno.test("a folder without PostgreSQL is refused by name", async () => {
+Deno.test("a folder without PostgreSQL is refused and named", async () => {
   await using workspace = await createWorkspace();
   await assert.rejects(
     startPostgres({ workspace, binDirectory: "/nonexistent" }),
@@ -74,7 +77,7 @@ Deno.test("a folder without PostgreSQL is refused by name", async () => {
   );
 });
 
-Deno.test("a durable server with other settings leaves no shared memory behind when its owner is killed", async () => {
+Deno.test("the shared memory of a durable server is removed when its owner is killed", async () => {
   const owner = new Deno.Command(Deno.execPath(), {
     args: ["run", "--allow-all", new URL("./owner.ts", import.meta.url).pathname],
     stdin: "null",

@@ -7,7 +7,7 @@ function isDue(schedule: string, at: string): boolean {
   return parsed.isDue(new Date(at));
 }
 
-Deno.test("a schedule is due in its minutes, in GMT", () => {
+Deno.test("a schedule is due in its minutes in GMT", () => {
   const cases: [schedule: string, at: string, due: boolean][] = [
     ["* * * * *", "2026-03-01T00:00:00Z", true],
     ["0 2 * * *", "2026-03-01T02:00:59Z", true],
@@ -29,7 +29,7 @@ Deno.test("a schedule is due in its minutes, in GMT", () => {
   }
 });
 
-Deno.test("either day is enough where both are given, both are needed where one has a star", () => {
+Deno.test("with two day fields either matches; with a star in one, both must match", () => {
   const monday = "2026-03-02T00:00:00Z";
   const fifteenth = "2026-03-15T00:00:00Z";
   const oddMonday = "2026-03-09T00:00:00Z";
@@ -37,7 +37,7 @@ Deno.test("either day is enough where both are given, both are needed where one 
   assert.deepEqual([monday, oddMonday].map((at) => isDue("0 0 */2 * 1", at)), [false, true]);
 });
 
-Deno.test("intervals of seconds are no minutes", () => {
+Deno.test("an interval of seconds is not a minute schedule", () => {
   assert.deepEqual(parseSchedule("30 seconds"), { kind: "seconds", seconds: 30 });
   assert.deepEqual(parseSchedule("1 second"), { kind: "seconds", seconds: 1 });
   for (const schedule of ["60 seconds", "* * * *", "0 0 2 * * *", ""]) {

@@ -5,13 +5,13 @@ import { startCron } from "../../../../stack/postgres/cron.ts";
 import { createWorkspace } from "../../../../stack/process/workspace.ts";
 import { eventually } from "../../../conformance/postgres/support.ts";
 
-Deno.test("the stand-in for pg_cron runs what is due", async (t) => {
+Deno.test("the stand-in for pg_cron runs due jobs", async (t) => {
   await using workspace = await createWorkspace();
   await using cluster = await startPostgres({ workspace });
   const database = await cluster.createProjectDatabase("project");
   await using sql = connect(database.databaseUrl);
 
-  await t.step("fire runs one job by its name, or all that are due then", async () => {
+  await t.step("fire runs one job by its name, or all due jobs", async () => {
     await using cron = await startCron({ adminUrl: database.adminUrl, automatic: false });
     await sql`select cron.schedule('nightly', '0 2 * * *', 'select 1')`;
     await sql`select cron.schedule('tick', '* * * * *', 'select 1')`;
@@ -28,7 +28,7 @@ Deno.test("the stand-in for pg_cron runs what is due", async (t) => {
     await unscheduleAll(sql);
   });
 
-  await t.step("what a run returns is told as pg_cron tells it", async () => {
+  await t.step("the result of a run is recorded as pg_cron records it", async () => {
     await using cron = await startCron({ adminUrl: database.adminUrl, automatic: false });
     await sql`create table notes (note text)`;
     const cases: [command: string, status: string, message: string][] = [
@@ -69,7 +69,7 @@ Deno.test("the stand-in for pg_cron runs what is due", async (t) => {
 
   await t.step("runs of one job never overlap, those of two jobs do", async () => {
     await using cron = await startCron({ adminUrl: database.adminUrl, automatic: false });
-    // Each run waits for the other job's: they end only if they run at once.
+    // Each run waits for the other job, so they end only if they overlap.
     await sql`create table met (job text)`;
     const meet = (mine: string, other: string) =>
       `do $$ begin insert into met values ('${mine}'); commit;
@@ -86,7 +86,7 @@ Deno.test("the stand-in for pg_cron runs what is due", async (t) => {
     await unscheduleAll(sql);
   });
 
-  await t.step("it runs by itself, and through a restart of the server", async () => {
+  await t.step("it runs jobs on schedule, also after a restart of the server", async () => {
     await using _cron = await startCron({ adminUrl: database.adminUrl });
     await sql`select cron.schedule('often', '1 second', 'select 1')`;
     await eventually(10, () => anyRun(sql));
@@ -95,7 +95,7 @@ Deno.test("the stand-in for pg_cron runs what is due", async (t) => {
     await sql`select cron.unschedule('often')`;
   });
 
-  await t.step("stopping cancels what runs and records it", async () => {
+  await t.step("stopping cancels running jobs and records that", async () => {
     const cron = await startCron({ adminUrl: database.adminUrl, automatic: false });
     await sql`select cron.schedule('slow', '* * * * *', 'select pg_sleep(600)')`;
     const fired = cron.fire("slow");
@@ -112,7 +112,7 @@ Deno.test("the stand-in for pg_cron runs what is due", async (t) => {
   });
 });
 
-/** The names of the jobs that ran, once each run; they are forgotten. */
+/** Returns the names of the jobs that ran, one per run, and deletes the records. */
 async function takeRuns(sql: Connection): Promise<string[]> {
   const rows = await sql<{ jobname: string }[]>`
     with taken as (delete from cron.job_run_details returning jobid)

@@ -22,5 +22,5 @@ const [settings] = await sql`select current_setting('fsync') as fsync,
 const lock = (await Deno.readTextFile(join(folder, "postmaster.pid"))).split("\n");
 const segment = lock[6].trim().split(/\s+/)[1];
 console.log(workspace.path, segment, cluster.port, JSON.stringify(settings));
-// A loop that never looks up: it would not notice by itself that its server is gone.
+// A busy loop, which does not notice that its server has stopped.
 await sql`do ${sql.unsafe("$$ begin loop perform sqrt(2); end loop; end $$")}`;

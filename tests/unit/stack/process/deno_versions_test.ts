@@ -23,7 +23,7 @@ Deno.test("each platform has its npm package", () => {
   ]);
 });
 
-Deno.test("a platform without a package is named", () => {
+Deno.test("a platform without a package is an error that names it", () => {
   for (
     const platform of [
       { os: "linux", arch: "x86_64", env: "musl" },
@@ -44,7 +44,7 @@ Deno.test("the running version is the running binary", async () => {
   assert.equal(await denoBinary(Deno.version.deno), Deno.execPath());
 });
 
-Deno.test("two that want the same version get one whole installation", async () => {
+Deno.test("two concurrent requests for a version share one complete installation", async () => {
   const cacheDirectory = await Deno.makeTempDir();
   try {
     const [first, second] = await Promise.all([
@@ -65,7 +65,7 @@ Deno.test("two that want the same version get one whole installation", async () 
   }
 });
 
-Deno.test("a version that npm does not have is an error that says so", async () => {
+Deno.test("a version that npm does not have is an error that names it", async () => {
   const cacheDirectory = await Deno.makeTempDir();
   try {
     await assert.rejects(

@@ -1,4 +1,4 @@
-/** What a process of this test carries in its command line, and no other process does. */
+/** A unique text in the command lines of this test's processes. */
 export function tokenOf(name: string): string {
   return `holdfast-test-${name}-${crypto.randomUUID()}`;
 }
@@ -8,7 +8,7 @@ export async function livesWith(text: string): Promise<boolean> {
   return (await processesWith(text)).length > 0;
 }
 
-/** The numbers of the processes that have `text` in their command line; zombies have none. */
+/** The ids of the processes that have `text` in their command line; zombies have no command line. */
 export async function processesWith(text: string): Promise<number[]> {
   const found: number[] = [];
   for (const { pid, command } of await commandLines()) {
@@ -17,7 +17,7 @@ export async function processesWith(text: string): Promise<number[]> {
   return found;
 }
 
-/** From /proc where there is one, for slim images have no `ps`. */
+/** Reads /proc if it exists, because slim images have no `ps`. */
 async function commandLines(): Promise<{ pid: number; command: string }[]> {
   if (Deno.build.os !== "linux") return await commandLinesByPs();
   const lines: { pid: number; command: string }[] = [];
@@ -48,8 +48,8 @@ export async function exists(path: string): Promise<boolean> {
   }
 }
 
-/** Waits until `present` answers false, for twenty seconds at most. */
-export async function gone(present: () => Promise<boolean>): Promise<void> {
+/** Waits until `present` returns false, for twenty seconds at most. */
+export async function untilAbsent(present: () => Promise<boolean>): Promise<void> {
   const deadline = Date.now() + 20_000;
   while (await present()) {
     if (Date.now() > deadline) throw new Error("it is still there after 20 s");

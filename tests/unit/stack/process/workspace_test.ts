@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { createWorkspace } from "../../../../stack/process/workspace.ts";
-import { exists, gone, livesWith, processesWith, tokenOf } from "./support.ts";
+import { exists, livesWith, processesWith, tokenOf, untilAbsent } from "./support.ts";
 
 const ownerScript = new URL("./owner.ts", import.meta.url).pathname;
 
-Deno.test("a disposed workspace leaves neither folder nor process, however deep", async () => {
+Deno.test("a disposed workspace removes its folder and ends all descendants", async () => {
   const token = tokenOf("depth");
   const workspace = await createWorkspace();
   await workspace.makeFolder("a/b");
@@ -21,10 +21,10 @@ Deno.test("a disposed workspace leaves neither folder nor process, however deep"
   assert.equal((await process.status).signal, "SIGKILL");
 });
 
-Deno.test("a process that left its group and its parent's death behind is ended too", async () => {
+Deno.test("a detached process that outlives its parent is also ended", async () => {
   const token = tokenOf("session");
   await using workspace = await createWorkspace();
-  // What a Postgres backend is to its postmaster: a child in a session of its own.
+  // Like a Postgres backend: a child process in its own session.
   const process = workspace.spawn("session", {
     command: Deno.execPath(),
     args: ["eval", DETACHED_CHILD, token],
@@ -34,7 +34,7 @@ Deno.test("a process that left its group and its parent's death behind is ended 
   assert.equal(await livesWith(token), false);
 });
 
-Deno.test("output is collected, lines are waited for, and an end without them is told", async () => {
+Deno.test("output is collected, a wait for a line ends with it, and an exit before the line is an error", async () => {
   await using workspace = await createWorkspace();
   const heard: string[] = [];
   const process = workspace.spawn("talker", {
@@ -49,7 +49,7 @@ Deno.test("output is collected, lines are waited for, and an end without them is
   await assert.rejects(process.waitForLine(/four/), /talker ended \(status 3\) without/);
 });
 
-Deno.test("a process is asked to end by its stop signal first", async () => {
+Deno.test("a process first gets its stop signal", async () => {
   await using workspace = await createWorkspace();
   const stopped = workspace.spawn("polite", politeOptions("stopped"));
   await stopped.waitForLine(/^up$/);
@@ -63,7 +63,7 @@ Deno.test("a process is asked to end by its stop signal first", async () => {
   await Deno.remove(path);
 });
 
-Deno.test("a folder that lost its permissions is removed all the same", async () => {
+Deno.test("a folder without permissions is also removed", async () => {
   const workspace = await createWorkspace();
   const folder = await workspace.makeFolder("closed/inner");
   await Deno.chmod(`${folder}/..`, 0o000);
@@ -77,21 +77,21 @@ Deno.test("a workspace whose watchdog was killed is still cleaned", async () => 
   const watchdogs = await processesWith(`watchdog ${workspace.path}`);
   assert.equal(watchdogs.length, 1);
   Deno.kill(watchdogs[0], "SIGKILL");
-  await gone(() => livesWith(`watchdog ${workspace.path}`));
+  await untilAbsent(() => livesWith(`watchdog ${workspace.path}`));
   await process.stop();
   await workspace.dispose();
   assert.equal(await exists(workspace.path), false);
 });
 
 for (const signal of ["SIGKILL", "SIGTERM", "SIGINT", "SIGHUP"] as const) {
-  // Ctrl-C and a closed terminal reach the whole group of the owner; a supervisor, the owner alone.
-  Deno.test(`nothing is left when the owner, or its whole group, gets ${signal}`, async () => {
-    await Promise.all([false, true].map((wholeGroup) => killOwner(signal, wholeGroup)));
+  // Ctrl-C and a closed terminal signal the owner's process group; a supervisor signals only the owner.
+  Deno.test(`${signal} to the owner or its process group removes the workspace`, async () => {
+    await Promise.all([false, true].map((toGroup) => killOwner(signal, toGroup)));
   });
 }
 
-/** Starts the owner of a workspace, sends it a signal, and waits until nothing of it is left. */
-async function killOwner(signal: Deno.Signal, wholeGroup: boolean): Promise<void> {
+/** Starts the owner of a workspace, sends it a signal, and waits until the workspace is removed. */
+async function killOwner(signal: Deno.Signal, toGroup: boolean): Promise<void> {
   const token = tokenOf(signal);
   const owner = new Deno.Command(Deno.execPath(), {
     args: ["run", "--allow-all", "--no-lock", ownerScript, token],
@@ -102,10 +102,10 @@ async function killOwner(signal: Deno.Signal, wholeGroup: boolean): Promise<void
   const path = await firstLine(owner.stdout);
   assert.equal(await livesWith(token), true);
   assert.equal(await exists(path), true);
-  Deno.kill(wholeGroup ? -owner.pid : owner.pid, signal);
+  Deno.kill(toGroup ? -owner.pid : owner.pid, signal);
   assert.equal((await owner.status).signal, signal);
-  await gone(() => exists(path));
-  await gone(() => livesWith(`watchdog ${path}`));
+  await untilAbsent(() => exists(path));
+  await untilAbsent(() => livesWith(`watchdog ${path}`));
   assert.equal(await livesWith(token), false);
 }
 

@@ -1,4 +1,4 @@
-/** A certificate for 127.0.0.1 that signs itself, good until 2126, and its key: for tests alone. */
+/** A self-signed certificate for 127.0.0.1, valid until 2126, and its key, only for tests. */
 export const CERTIFICATE = {
   cert: `-----BEGIN CERTIFICATE-----
 MIIBlzCCAT6gAwIBAgIUNfZBRgXUfxGhN/lS55HjbUGgQVowCgYIKoZIzj0EAwIw

@@ -5,8 +5,8 @@ import { bodyFiles, startTestServer, type TestServer, until } from "./support.ts
 const put = (s3: TestServer) => s3.request("object", { method: "PUT", body: "text" });
 
 /**
- * Runs something while all requests fail so. Not only the next one: where a connection that it used
- * before is cut, Deno 2.9's fetch sends a request once more by itself, a PUT or POST too.
+ * Runs something while all requests fail with a fault. One fault is not enough: if a reused
+ * connection is cut, Deno 2.9's fetch sends the request again, even a PUT or POST.
  */
 async function failing<Result>(
   s3: TestServer,
@@ -42,7 +42,7 @@ Deno.test("S3 stand-in: a connection can be cut before and after the body", asyn
   assert.equal((await s3.request("object")).status, 404);
 });
 
-Deno.test("S3 stand-in: an answer can be lost though the request was served", async () => {
+Deno.test("S3 stand-in: a response can be lost after the request was executed", async () => {
   await using s3 = await startTestServer();
   await failing(s3, { kind: "lose_reply" }, () => assert.rejects(put(s3)));
   assert.equal((await s3.request("object")).text, "text");
@@ -51,7 +51,7 @@ Deno.test("S3 stand-in: an answer can be lost though the request was served", as
   await until(async () => (await bodyFiles(s3)).length === 0);
 });
 
-Deno.test("S3 stand-in: an answer can be cut short", async () => {
+Deno.test("S3 stand-in: a response can be truncated", async () => {
   await using s3 = await startTestServer();
   const body = "0123456789".repeat(100_000);
   await s3.request("object", { method: "PUT", body });

@@ -11,7 +11,7 @@ const MINIMAL: Credential = { accessKeyId: "M", secretAccessKey: "m", permission
 const start = () => startTestServer({ credentials: [OWNER, READER, APPENDER, MINIMAL] });
 const NEW = { "if-none-match": "*" };
 
-Deno.test("S3 stand-in: a reader looks and lists, and does nothing else", async () => {
+Deno.test("S3 stand-in: a reader may only read and list", async () => {
   await using s3 = await start();
   await s3.request("object", { method: "PUT", body: "text" });
   for (const path of ["object", "?list-type=2", "?uploads=", "?versioning="]) {
@@ -30,7 +30,7 @@ Deno.test("S3 stand-in: a reader looks and lists, and does nothing else", async 
   assert.equal((await s3.request("object")).text, "text");
 });
 
-Deno.test("S3 stand-in: an appender puts what is new and changes nothing", async () => {
+Deno.test("S3 stand-in: an appender may create objects and not change them", async () => {
   await using s3 = await start();
   await s3.request("object", { method: "PUT", body: "text" });
   const put = async (path: string, headers: Record<string, string> = {}) => {
@@ -57,12 +57,12 @@ Deno.test("S3 stand-in: a minimal key neither lists uploads nor aborts them", as
   assert.equal((await s3.request("?list-type=2", {}, MINIMAL)).status, 200);
 });
 
-Deno.test("S3 stand-in: a locked bucket takes no bytes without a digest, and gives none up", async () => {
+Deno.test("S3 stand-in: a locked bucket refuses uploads without a digest, and deletions", async () => {
   await using s3 = await start();
   s3.server.locked.add(BUCKET);
-  const bare = await s3.request("object", { method: "PUT", body: "text" });
-  assert.deepEqual([bare.status, bare.code], [400, "InvalidRequest"]);
-  assert.match(bare.text, /Content-MD5/);
+  const withoutDigest = await s3.request("object", { method: "PUT", body: "text" });
+  assert.deepEqual([withoutDigest.status, withoutDigest.code], [400, "InvalidRequest"]);
+  assert.match(withoutDigest.text, /Content-MD5/);
   const put = (digest: string) =>
     s3.request("object", { method: "PUT", body: "text", headers: { "content-md5": digest } });
   assert.equal((await put("zQO15B5DU4XT+anQ4uyv5g==")).code, "BadDigest");

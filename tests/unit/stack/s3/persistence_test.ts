@@ -10,20 +10,20 @@ import {
   until,
 } from "./support.ts";
 
-Deno.test("S3 stand-in: objects, uploads and buckets outlive the server", async () => {
+Deno.test("S3 stand-in: objects, uploads and buckets persist after a restart", async () => {
   await using s3 = await startTestServer();
   await s3.request("kept", {
     method: "PUT",
     body: "text",
     headers: { "content-type": "text/plain", "x-amz-meta-a": "1" },
   });
-  await s3.request("deleted", { method: "PUT", body: "gone" });
+  await s3.request("deleted", { method: "PUT", body: "deleted" });
   await s3.request("deleted", { method: "DELETE" });
   const uploadId = await beginUpload(s3, "upload");
   const part = await sendPart(s3, "upload", uploadId, 1, "part");
   await s3.server.createBucket("another");
 
-  // Twice: the second start reads what the first one wrote down anew.
+  // Twice: the second start reads the journal that the first start rewrote.
   for (let round = 0; round < 2; round++) await s3.restart();
 
   const { text, headers } = await s3.request("kept");
@@ -36,7 +36,7 @@ Deno.test("S3 stand-in: objects, uploads and buckets outlive the server", async 
   assert.equal((await s3.request("../another")).status, 200);
 });
 
-Deno.test("S3 stand-in: a change that was cut off in the journal never was", async () => {
+Deno.test("S3 stand-in: a truncated change in the journal is ignored", async () => {
   await using s3 = await startTestServer();
   await s3.request("whole", { method: "PUT", body: "1" });
   await s3.server.stop();
@@ -47,7 +47,7 @@ Deno.test("S3 stand-in: a change that was cut off in the journal never was", asy
   assert.equal((await s3.request("torn")).status, 404);
 });
 
-Deno.test("S3 stand-in: bytes that nothing refers to are scanned at the start", async () => {
+Deno.test("S3 stand-in: unreferenced bytes are removed at the start", async () => {
   await using s3 = await startTestServer();
   await s3.request("object", { method: "PUT", body: "1" });
   await s3.server.stop();
@@ -59,7 +59,7 @@ Deno.test("S3 stand-in: bytes that nothing refers to are scanned at the start", 
   assert.deepEqual(await bodyFiles(s3), [known]);
 });
 
-Deno.test("S3 stand-in: bytes go when their last user does", async () => {
+Deno.test("S3 stand-in: bytes are deleted with their last reference", async () => {
   await using s3 = await startTestServer();
   const put = (key: string, headers: Record<string, string> = {}) =>
     s3.request(key, { method: "PUT", body: headers["x-amz-copy-source"] ? null : key, headers });
@@ -81,7 +81,7 @@ Deno.test("S3 stand-in: bytes go when their last user does", async () => {
   assert.equal((await bodyFiles(s3)).length, 1);
 });
 
-Deno.test("S3 stand-in: a refused body leaves no bytes", async () => {
+Deno.test("S3 stand-in: a refused body stores no bytes", async () => {
   await using s3 = await startTestServer();
   const headers = { "content-md5": "1B2M2Y8AsgTpgAmY7PhCfg==" };
   assert.equal(
@@ -91,9 +91,9 @@ Deno.test("S3 stand-in: a refused body leaves no bytes", async () => {
   assert.deepEqual(await bodyFiles(s3), []);
 });
 
-Deno.test("S3 stand-in: a reader gets all of the bytes it began with", async () => {
+Deno.test("S3 stand-in: a reader gets all bytes of the version that it opened", async () => {
   await using s3 = await startTestServer();
-  // More than the connection's buffers hold, so that most is still in the file.
+  // Larger than the connection's buffers, so that most bytes are still in the file.
   const old = Buffer.alloc(16 * 1024 * 1024, 7);
   await s3.request("object", { method: "PUT", body: old });
   const response = await s3.open("object");

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { beginUpload, startTestServer, until } from "./support.ts";
 
-Deno.test("S3 stand-in: the log tells what was asked, by whom and how it ended", async () => {
+Deno.test("S3 stand-in: the log has each request, its key and its outcome", async () => {
   await using s3 = await startTestServer();
   await s3.request("a%20b", { method: "PUT", body: "text" });
   await s3.request("a%20b");
@@ -25,7 +25,7 @@ Deno.test("S3 stand-in: the log tells what was asked, by whom and how it ended",
   assert.deepEqual([requests.counts(), requests.records()], [{}, []]);
 });
 
-Deno.test("S3 stand-in: the log counts requests under way", async () => {
+Deno.test("S3 stand-in: the log counts running requests", async () => {
   await using s3 = await startTestServer();
   s3.server.onRequest = () => ({ kind: "delay", delayMilliseconds: 3_600_000 });
   const waiting = [1, 2, 3].map(() => assert.rejects(s3.request("nothing")));
@@ -36,7 +36,7 @@ Deno.test("S3 stand-in: the log counts requests under way", async () => {
   assert.equal(s3.server.requests.inFlight, 0);
 });
 
-Deno.test("S3 stand-in: a request that is no request of S3 is logged as unknown", async () => {
+Deno.test("S3 stand-in: a request that is not an S3 operation is logged as unknown", async () => {
   await using s3 = await startTestServer();
   const key = `${"k".repeat(1025)}`;
   assert.equal((await s3.request(key, { method: "PUT", body: "" })).code, "KeyTooLongError");

@@ -4,7 +4,7 @@ import { CERTIFICATE } from "./certificate.ts";
 import { beginUpload, bodyFiles, complete, sendPart, startTestServer, until } from "./support.ts";
 import { readText, writeAll } from "../../../support/raw_connection.ts";
 
-Deno.test("S3 stand-in: it speaks https where it is given a certificate", async () => {
+Deno.test("S3 stand-in: it serves https with a certificate", async () => {
   await using s3 = await startTestServer({ tls: CERTIFICATE });
   const { url, headers } = await new AwsV4Signer({
     url: `${s3.server.endpoint}/unit?list-type=2`,
@@ -32,7 +32,7 @@ Deno.test("S3 stand-in: a bucket can be named by the host", async () => {
   });
   const { url, headers } = await signer.sign();
   const lines = [...headers].map(([name, value]) => `${name}: ${value}\r\n`).join("");
-  // Not by fetch, which would need a name server that knows the host.
+  // Without fetch, which needs a name server for the host.
   using connection = await Deno.connect({ hostname: "127.0.0.1", port: s3.server.port });
   const request = `GET ${url.pathname} HTTP/1.1\r\nhost: ${host}\r\n${lines}\r\n`;
   await writeAll(connection, request);
@@ -40,7 +40,7 @@ Deno.test("S3 stand-in: a bucket can be named by the host", async () => {
   assert.match(text, /^HTTP\/1\.1 200 .*\r\n\r\ntext$/s);
 });
 
-Deno.test("S3 stand-in: what it lacks it refuses by name", async () => {
+Deno.test("S3 stand-in: unsupported operations are refused and named", async () => {
   await using s3 = await startTestServer();
   await s3.request("object", { method: "PUT", body: "text" });
   for (
@@ -63,7 +63,7 @@ Deno.test("S3 stand-in: what it lacks it refuses by name", async () => {
   assert.equal((await s3.request("other")).status, 404);
 });
 
-Deno.test("S3 stand-in: it can stand in for servers that honour fewer conditions", async () => {
+Deno.test("S3 stand-in: it can simulate servers that support fewer conditions", async () => {
   await using s3 = await startTestServer();
   await s3.request("object", { method: "PUT", body: "first" });
   const headers = { "if-none-match": "*" };
@@ -81,7 +81,7 @@ Deno.test("S3 stand-in: it can stand in for servers that honour fewer conditions
   assert.deepEqual(await statuses(), [200, 200]);
 });
 
-Deno.test("S3 stand-in: a client that goes away in the middle is noticed", async () => {
+Deno.test("S3 stand-in: a client that disconnects during a request is detected", async () => {
   await using s3 = await startTestServer();
   const { url, headers } = await new AwsV4Signer({
     method: "PUT",

@@ -3,7 +3,7 @@ import { Buffer } from "node:buffer";
 import fc from "fast-check";
 import { compareUtf8, SortedKeys } from "../../../../stack/s3/sorted_keys.ts";
 
-/** Strings of few different characters, some of which UTF-16 puts in another order than UTF-8. */
+/** Strings of few characters, some of which UTF-16 and UTF-8 sort differently. */
 const key = fc.array(fc.constantFrom("a", "b", "/", "é", "～", "🦀", "\u{10000}"), { maxLength: 5 })
   .map((characters) => characters.join(""));
 
@@ -17,7 +17,7 @@ Deno.test("S3 stand-in: keys compare as their UTF-8 bytes do", () => {
   );
 });
 
-Deno.test("S3 stand-in: the index is a sorted set, whatever is done to it", () => {
+Deno.test("S3 stand-in: the index is a sorted set after any operations", () => {
   const change = fc.record({ key, adds: fc.boolean() });
   fc.assert(
     fc.property(fc.array(key), fc.array(change), key, (loaded, changes, start) => {
@@ -39,7 +39,7 @@ Deno.test("S3 stand-in: the index is a sorted set, whatever is done to it", () =
 Deno.test("S3 stand-in: the index splits and empties its chunks", () => {
   const index = new SortedKeys();
   const keys = Array.from({ length: 5000 }, (_, number) => String(number).padStart(4, "0"));
-  // In an order that hits all chunks in turn.
+  // The order of deletions cycles through all chunks.
   for (let step = 0; step < 7; step++) {
     for (let at = step; at < keys.length; at += 7) index.add(keys[at]);
   }

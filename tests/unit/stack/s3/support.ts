@@ -12,28 +12,28 @@ export const BUCKET = "unit";
 
 const OWNER: Credential = { accessKeyId: "OWNER", secretAccessKey: "owner's secret" };
 
-/** A server of a test's own, and requests to it. */
+/** A server of one test, and requests to it. */
 export interface TestServer extends AsyncDisposable {
   readonly server: S3Server;
   readonly directory: string;
   /** Sends a signed request for a path below the bucket, once. */
   request(path: string, init?: RequestInit, credential?: Credential): Promise<TestAnswer>;
-  /** The same, without reading the answer. */
+  /** The same, without reading the response. */
   open(path: string, init?: RequestInit, credential?: Credential): Promise<Response>;
-  /** Stops the server and starts another on the same folder. */
+  /** Stops the server and starts another one on the same folder. */
   restart(): Promise<void>;
 }
 
-/** An answer, read to its end. */
+/** A response, read to its end. */
 export interface TestAnswer {
   readonly status: number;
   readonly headers: Headers;
   readonly text: string;
-  /** The code of an error; undefined where there is none. */
+  /** The code of an error; undefined if there is none. */
   readonly code: string | undefined;
 }
 
-/** Starts a server in a folder of its own. */
+/** Starts a server in a new folder. */
 export async function startTestServer(options: Partial<S3Options> = {}): Promise<TestServer> {
   const workspace = await createWorkspace();
   const directory = workspace.path;
@@ -71,7 +71,7 @@ export async function startTestServer(options: Partial<S3Options> = {}): Promise
   };
 }
 
-/** Begins an upload below the bucket and gives its id. */
+/** Begins an upload below the bucket and returns its id. */
 export async function beginUpload(s3: TestServer, key: string): Promise<string> {
   const { text } = await s3.request(`${key}?uploads=`, { method: "POST" });
   const id = /<UploadId>([^<]+)<\/UploadId>/.exec(text)?.[1];
@@ -79,7 +79,7 @@ export async function beginUpload(s3: TestServer, key: string): Promise<string> 
   return id;
 }
 
-/** Sends a part and gives it as completing the upload names it. */
+/** Sends a part and returns its entry for the completion. */
 export async function sendPart(
   s3: TestServer,
   key: string,
@@ -106,7 +106,7 @@ export function complete(
   return s3.request(`${key}?uploadId=${uploadId}`, { method: "POST", body, ...init });
 }
 
-/** The names of all files of bytes that the bucket holds, whole or on their way. */
+/** The names of all files of bytes in the bucket, complete or being written. */
 export async function bodyFiles(s3: TestServer): Promise<string[]> {
   const names: string[] = [];
   for (const folder of ["whole", "incoming"]) {
@@ -116,7 +116,7 @@ export async function bodyFiles(s3: TestServer): Promise<string[]> {
   return names;
 }
 
-/** Waits until something is so; fails after ten seconds. */
+/** Waits until a condition is true; fails after ten seconds. */
 export async function until(isSo: () => boolean | Promise<boolean>): Promise<void> {
   const deadline = Date.now() + 10_000;
   while (!await isSo()) {

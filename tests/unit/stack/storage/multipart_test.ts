@@ -19,7 +19,7 @@ function bodyOf(bytes: Uint8Array, sizes: number[]): RequestBody {
   return new RequestBody(message, () => {});
 }
 
-/** What fetch would send for a form. */
+/** The body and content type that fetch sends for a form. */
 async function encode(form: FormData): Promise<{ contentType: string; bytes: Uint8Array }> {
   const response = new Response(form);
   const contentType = response.headers.get("content-type") ?? "";
@@ -32,10 +32,10 @@ async function read(bytes: Uint8Array, contentType: string, sizes: number[]) {
   return { fields: Object.fromEntries(form.fields), mimetype: form.mimetype, file };
 }
 
-Deno.test("a form is read the same however its bytes are cut into chunks", async () => {
+Deno.test("a form is read correctly at all chunk boundaries", async () => {
   const content = fc.oneof(
     fc.uint8Array({ maxLength: 200 }),
-    // What looks like a boundary, almost.
+    // Almost a boundary.
     fc.constantFrom("\r\n--", "\r\n\r\n", "--\r\n", "\r").map((text) => Buffer.from(text)),
   );
   const property = fc.asyncProperty(
@@ -58,11 +58,11 @@ Deno.test("a form is read the same however its bytes are cut into chunks", async
   await fc.assert(property, { numRuns: 100 });
 });
 
-Deno.test("what follows the file is read and left aside", async () => {
+Deno.test("fields after the file are read and ignored", async () => {
   const form = new FormData();
   form.append("cacheControl", "5");
   form.append("file", new Blob(["bytes"]));
-  form.append("late", "x".repeat(10_000));
+  form.append("afterFile", "x".repeat(10_000));
   const { bytes, contentType } = await encode(form);
   const { fields, file } = await read(bytes, contentType, [7]);
   assert.deepEqual(fields, { cacheControl: "5" });

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { runChecks } from "../../../../tools/check/check.ts";
 
-Deno.test("each check is one line, its faults stand below, and the last line counts", async () => {
+Deno.test("each check has one line with its faults below, and the last line has the counts", async () => {
   const lines: string[] = [];
   const checks = [
     { name: "good", run: () => Promise.resolve([]) },

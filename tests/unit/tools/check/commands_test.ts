@@ -3,7 +3,7 @@ import { findMissing, findUnknown } from "../../../../tools/check/cli_checks.ts"
 import { callOf, supabaseCommands } from "../../../../tools/check/commands.ts";
 import { NEXT_STEPS } from "../../../../cli/add/next_steps.ts";
 
-Deno.test("calls are found in shell blocks, with npx or without, over several lines", () => {
+Deno.test("calls are found in shell blocks, with or without npx, over several lines", () => {
   const markdown = "```sh\ncd x\n$ npx -y supabase@2.117.0 db push # now\n```\n" +
     "```sql\nsupabase login\n```\n```bash\nsupabase secrets set A=1 \\\n  --env-file 'a b'\necho\n```\n";
   assert.deepEqual(supabaseCommands("a.md", markdown), [
@@ -24,12 +24,12 @@ const HELP: Record<string, string> = {
   "login": "FLAGS\n  --token string  x\n",
 };
 
-Deno.test("commands and flags that the help does not know are named with their place", async () => {
+Deno.test("commands and flags that the help lacks are named with their location", async () => {
   const find = (...args: string[]) =>
     findUnknown([{ args, location: "a.md:1" }], (words) => Promise.resolve(HELP[words.join(" ")]));
   assert.deepEqual(await find("db", "push", "--dry-run", "-p", "x", "--yes"), []);
   assert.deepEqual(await find("--yes", "db", "push"), []);
-  assert.deepEqual(await find("login", "--token=x", "whatever"), []);
+  assert.deepEqual(await find("login", "--token=x", "anything"), []);
   assert.deepEqual(await find("db", "push", "--dry"), [
     "a.md:1: supabase db push has no flag --dry",
   ]);

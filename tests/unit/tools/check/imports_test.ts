@@ -6,7 +6,7 @@ const ROOT = {
   "@supabase/functions-js": "npm:@supabase/functions-js@2.1.0",
 };
 
-Deno.test("a version that is a range, or none, or not from npm, is no exact one", () => {
+Deno.test("a range, a missing version and a source other than npm are not exact versions", () => {
   const imports = {
     exact: "npm:exact@1.2.3",
     beta: "npm:@scope/beta@17.10.0-beta.17",

@@ -23,7 +23,7 @@ Deno.test("imports that go down the layers are allowed", () => {
   );
 });
 
-Deno.test("an import that climbs is named with both files", () => {
+Deno.test("an import of a higher layer is named with both files", () => {
   assert.deepEqual(checkLayers([file(`${SHARED}/project/a.ts`, "../jobs/backup/b.ts")]), [
     `${SHARED}/project/a.ts imports ${SHARED}/jobs/backup/b.ts: project may not import jobs`,
   ]);
@@ -39,26 +39,26 @@ Deno.test("siblings do not import each other, and a job imports no other job", (
   );
 });
 
-Deno.test("a function imports app alone, and _holdfast nothing outside of itself", () => {
+Deno.test("a function imports only app, and _holdfast imports nothing outside itself", () => {
   const index = "supabase/functions/holdfast-api/index.ts";
   assert.equal(checkLayers([file(index, "../_holdfast/engine/budget.ts")]).length, 1);
   assert.equal(checkLayers([file(`${SHARED}/lib/a.ts`, "../../../../stack/b.ts")]).length, 1);
 });
 
-Deno.test("no file lies loose at the root, or in a folder that the layout does not have", () => {
+Deno.test("files at the root or in an unknown folder are refused", () => {
   assert.deepEqual(checkLayers([file(`${SHARED}/errors.ts`), file(`${SHARED}/http/a.ts`)]), [
     `${SHARED}/errors.ts: no file lies at the root of _holdfast`,
     `${SHARED}/http/a.ts: http is no folder of the layout`,
   ]);
 });
 
-Deno.test("what ships imports nothing from tests", () => {
+Deno.test("shipped files import nothing from tests", () => {
   assert.equal(checkLayers([file("demo/a.ts", "../tests/support/b.ts")]).length, 1);
   assert.equal(checkLayers([file("demo/a.ts", "../stack/b.ts")]).length, 0);
   assert.equal(checkLayers([file("cli/add/a.ts", "../../stack/b.ts")]).length, 1);
 });
 
-Deno.test("a circle is found once and begins at its first file", () => {
+Deno.test("an import cycle is reported once and begins at its first file", () => {
   const imports = [["b", "c"], ["c", "a"], ["a", "b"], ["d", "a"]].map(([from, to]) => ({
     from: from!,
     to: to!,

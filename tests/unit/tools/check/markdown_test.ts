@@ -22,7 +22,7 @@ npx supabase login # [no](link.md)
 [ref]: docs/REF.md "Title"
 `;
 
-Deno.test("links are inline, images and references, and none in code", () => {
+Deno.test("links are found inline, in images and references, and not in code", () => {
   assert.deepEqual(links(TEXT), [
     { target: "docs/ONE.md", line: 3 },
     { target: "two.png", line: 3 },

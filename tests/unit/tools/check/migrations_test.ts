@@ -4,7 +4,7 @@ import { checkNames, checkText } from "../../../../tools/check/migrations.ts";
 const faultsOf = (sql: string) =>
   checkText("a.sql", sql).map((fault) => fault.replace("a.sql:", ""));
 
-Deno.test("names are 14 digits and holdfast_…, and neither part comes twice", () => {
+Deno.test("names are 14 digits and holdfast_…, and both parts are unique", () => {
   assert.deepEqual(
     checkNames(["20260101000000_holdfast_a.sql", "20260101000001_holdfast_b.sql"]),
     [],
@@ -39,7 +39,7 @@ Deno.test("upper case is found in code, and not in comments, strings or quoted n
   ]);
 });
 
-Deno.test("what would end or could not be in one transaction is found", () => {
+Deno.test("statements that end a transaction or cannot run in one are found", () => {
   assert.deepEqual(faultsOf("begin;\nselect 1;\ncommit;\n").map((fault) => fault.split(" ")[1]), [
     "begin",
     "commit",
@@ -49,7 +49,7 @@ Deno.test("what would end or could not be in one transaction is found", () => {
   assert.deepEqual(faultsOf("create trigger t after insert on t execute function f(begin);"), []);
 });
 
-Deno.test("the last statement must end, for another file follows it", () => {
+Deno.test("the last statement must be terminated, because another file follows", () => {
   assert.deepEqual(faultsOf("select 1"), [" its last statement does not end with ;"]);
   assert.deepEqual(faultsOf("select 1; -- the end"), []);
 });

@@ -10,7 +10,7 @@ Deno.test("files and schema_paths must name each other, each once", () => {
   ]);
 });
 
-Deno.test("what is defined twice, replaced or dropped is named with its place", () => {
+Deno.test("repeated, replaced and dropped definitions are named with their location", () => {
   const faults = checkSchemas([
     { path: "a.sql", text: "create table x.a (b text);\ncomment on table x.a is 'A.';\n" },
     { path: "b.sql", text: "create function x.f() returns text language sql as $$ select 1 $$;\n" },

@@ -6,7 +6,7 @@ import { readSchemaFiles } from "../../../../tools/migration/schema_files.ts";
 
 const REPOSITORY = fileURLToPath(new URL("../../../../", import.meta.url));
 
-Deno.test("the baseline holds each file of schemas once, in order, under few names", async () => {
+Deno.test("the baseline contains each schema file once, in order, in few migrations", async () => {
   const schemas = await readSchemaFiles(REPOSITORY);
   const files = makeBaseline(schemas);
   assert.ok(files.length >= 4 && files.length <= 8, `${files.length} files`);

@@ -52,7 +52,7 @@ revoke all on function holdfast.same(), holdfast.changed(integer), holdfast.rety
 grant execute on function holdfast.granted(), holdfast.fresh() to holdfast_worker;
 `;
 
-/** What a person makes of the stub. */
+/** The stub as a developer completes it. */
 const COMPLETED = `
 alter table holdfast.runs add column kind text not null;
 update holdfast_private.settings set value = '3' where name = 'workers';
@@ -61,11 +61,11 @@ update holdfast_private.settings set value = '3' where name = 'workers';
 const schemas = [{ path: "all.sql", text: AFTER }];
 const named = (text: string) => [{ name: "all.sql", text }];
 
-Deno.test("a migration takes what was migrated to what is declared", async (t) => {
+Deno.test("a migration changes the migrated schema into the declared one", async (t) => {
   const { migrated, declared } = await buildCatalogs(named(BEFORE), named(AFTER));
   const differences = compareCatalogs(migrated, declared);
 
-  await t.step("each difference is named with what differs", () => {
+  await t.step("each difference is named with its kind", () => {
     assert.deepEqual(differences.map(describeDifference), [
       "function holdfast.changed(integer): comment, definition differ",
       "function holdfast.fresh(): in schemas, in no migration",
@@ -99,7 +99,7 @@ Deno.test("a migration takes what was migrated to what is declared", async (t) =
     assert.doesNotMatch(text, /holdfast\.same/);
   });
 
-  await t.step("completed, it leaves no difference", async () => {
+  await t.step("after the completed migration there is no difference", async () => {
     const after = await buildCatalogs(named(BEFORE + COMPLETED + text), named(AFTER));
     assert.deepEqual(compareCatalogs(after.migrated, after.declared).map(describeDifference), []);
   });

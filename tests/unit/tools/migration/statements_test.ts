@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { splitStatements } from "../../../../tools/migration/statements.ts";
 
-Deno.test("a text is split at the semicolons that end statements, and at no others", () => {
+Deno.test("a text is split only at semicolons that end statements", () => {
   const text = `-- Of the file.
 
 -- Of the table; and no more.
@@ -30,7 +30,7 @@ select "odd;name"; -- done;
   assert.match(splitStatements(text)[3]!.sql, /^create function a\.g[^]*end;$/);
 });
 
-Deno.test("subjects are named alike whether they are made or replaced", () => {
+Deno.test("created and replaced subjects have the same name", () => {
   const subjects = (text: string) => splitStatements(text).map(({ subject }) => subject);
   assert.deepEqual(subjects("create or replace view a.v as select 1;"), ["view a.v"]);
   assert.deepEqual(subjects("create unique index i on a.b (c);"), ["index a.i"]);
@@ -38,7 +38,7 @@ Deno.test("subjects are named alike whether they are made or replaced", () => {
   assert.deepEqual(subjects("comment on column a.b.c is 'C';"), ["comment column a.b.c"]);
 });
 
-Deno.test("a statement without its end is refused", () => {
+Deno.test("an unterminated statement is refused", () => {
   assert.deepEqual(splitStatements("-- Nothing but a comment.\n"), []);
   assert.throws(() => splitStatements("select 1"), /does not end with ;: select 1/);
 });

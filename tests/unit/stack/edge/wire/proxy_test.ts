@@ -3,19 +3,19 @@ import { Head } from "../../../../../stack/edge/wire/head.ts";
 import { type Route, serveProxy } from "../../../../../stack/edge/wire/proxy.ts";
 import { decodeBytes, encodeBytes, writeAll } from "../../../../../stack/edge/wire/reader.ts";
 
-/** What a server saw of one connection, and what it does with it. */
+/** One side of a raw connection, as a test uses it. */
 interface Visit {
-  /** All that has come so far, one character a byte. */
+  /** All received bytes, one character per byte. */
   received(): string;
-  /** Waits until what has come matches; rejects where the connection ends before. */
+  /** Waits until the received bytes match; rejects if the connection ends before. */
   until(pattern: RegExp): Promise<void>;
   send(text: string): Promise<void>;
-  /** Resolves when the other side hangs up. */
-  gone: Promise<void>;
+  /** Resolves when the other side disconnects. */
+  disconnected: Promise<void>;
   close(): void;
 }
 
-/** A side of a raw connection. */
+/** Wraps one side of a raw connection. */
 function visit(connection: Deno.TcpConn): Visit {
   let received = "";
   let ended = false;
@@ -32,7 +32,7 @@ function visit(connection: Deno.TcpConn): Visit {
     ended = true;
     wake.resolve();
   }
-  const gone = readAll();
+  const disconnected = readAll();
   let closed = false;
   return {
     received: () => received,
@@ -43,7 +43,7 @@ function visit(connection: Deno.TcpConn): Visit {
       }
     },
     send: (text) => writeAll(connection, encodeBytes(text)),
-    gone,
+    disconnected,
     close() {
       if (!closed) connection.close();
       closed = true;
@@ -51,8 +51,8 @@ function visit(connection: Deno.TcpConn): Visit {
   };
 }
 
-/** After so long a test's connections are closed, so that it fails instead of waiting for ever. */
-const PATIENCE_SECONDS = 30;
+/** A test's connections are closed after this time, so that it fails instead of waiting forever. */
+const TIMEOUT_SECONDS = 30;
 
 const DOWN = { status: 502, body: { message: "down" } };
 
@@ -77,11 +77,11 @@ async function withProxy(
     route?.(listener.addr.port) ??
       { port: listener.addr.port, head, refused: () => DOWN, hungUp: () => DOWN }
   );
-  let impatient = false;
-  const impatience = setTimeout(() => {
-    impatient = true;
+  let timedOut = false;
+  const timeout = setTimeout(() => {
+    timedOut = true;
     for (const side of open) side.close();
-  }, PATIENCE_SECONDS * 1000);
+  }, TIMEOUT_SECONDS * 1000);
   try {
     await body(async () => {
       const client = visit(await Deno.connect({ hostname: "127.0.0.1", port: proxy.port }));
@@ -89,20 +89,20 @@ async function withProxy(
       return client;
     });
     await Promise.all(serving);
-    assert.equal(impatient, false, "the test waited in vain");
+    assert.equal(timedOut, false, "the test timed out");
   } finally {
-    clearTimeout(impatience);
+    clearTimeout(timeout);
     await proxy.stop();
     listener.close();
     await accepting;
     for (const side of open) side.close();
-    await Promise.all(open.map((side) => side.gone));
+    await Promise.all(open.map((side) => side.disconnected));
   }
 }
 
 const OK = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
 
-Deno.test("a body of known length keeps its length and its path keeps its spelling", async () => {
+Deno.test("a body of known length keeps its length, and the path is forwarded unchanged", async () => {
   await withProxy(async (server) => {
     await server.until(/hello$/);
     assert.match(server.received(), /^PUT \/a\/\/b'%2E%20\(x\)\?q=%41 HTTP\/1\.1\r\n/);
@@ -120,7 +120,7 @@ Deno.test("a body of known length keeps its length and its path keeps its spelli
   });
 });
 
-Deno.test("chunks go through as they are, trailers too, in both directions", async () => {
+Deno.test("chunks and trailers are forwarded unchanged in both directions", async () => {
   const chunks = "5\r\nhello\r\n3;x=y\r\n\r\n!\r\n0\r\nX-Sum: 1\r\n\r\n";
   await withProxy(async (server) => {
     await server.until(/X-Sum: 1\r\n\r\n$/);
@@ -147,12 +147,12 @@ Deno.test("a connection serves one request after the other", async () => {
       await client.until(new RegExp(`(ok[^]*){${turn}}$`));
     }
     await client.send("GET / HTTP/1.1\r\nConnection: close\r\n\r\n");
-    await client.gone;
+    await client.disconnected;
     assert.equal(client.received().match(/ok/g)?.length, 4);
   });
 });
 
-Deno.test("an encoded body is passed on as it is", async () => {
+Deno.test("an encoded body is forwarded unchanged", async () => {
   const bytes = "\x1f\x8b\x08\x00\xff\xfe\x80";
   await withProxy(async (server) => {
     await server.until(/\r\n\r\n/);
@@ -172,7 +172,7 @@ Deno.test("an encoded body is passed on as it is", async () => {
 const BODILESS = [["HEAD", "200 OK"], ["GET", "304 Not Modified"], ["DELETE", "204 No Content"]];
 
 for (const [method, status] of BODILESS) {
-  Deno.test(`${method} answered by ${status} has no body, whatever length it tells`, async () => {
+  Deno.test(`${method} answered by ${status} has no body, even with a Content-Length`, async () => {
     await withProxy(async (server) => {
       await server.until(/\r\n\r\n/);
       await server.send(`HTTP/1.1 ${status}\r\nContent-Length: 1000\r\n\r\n`);
@@ -195,12 +195,12 @@ Deno.test("a body without length ends with the connection", async () => {
   }, async (connect) => {
     const client = await connect();
     await client.send("GET / HTTP/1.1\r\n\r\n");
-    await client.gone;
+    await client.disconnected;
     assert.match(client.received(), /connection: close\r\n\r\nuntil the end$/i);
   });
 });
 
-Deno.test("a response that is cut short is cut short for the client", async () => {
+Deno.test("a truncated response is truncated for the client", async () => {
   for (
     const framing of ["Content-Length: 1000\r\n\r\n", "Transfer-Encoding: chunked\r\n\r\n3\r\n"]
   ) {
@@ -211,18 +211,18 @@ Deno.test("a response that is cut short is cut short for the client", async () =
     }, async (connect) => {
       const client = await connect();
       await client.send("GET / HTTP/1.1\r\n\r\n");
-      await client.gone;
+      await client.disconnected;
       assert.ok(client.received().endsWith("abc"));
     });
   }
 });
 
-Deno.test("a request that is cut short is cut short for the server", async () => {
+Deno.test("a truncated request is truncated for the server", async () => {
   const begun = Promise.withResolvers<void>();
   await withProxy(async (server) => {
     await server.until(/abc$/);
     begun.resolve();
-    await server.gone;
+    await server.disconnected;
     assert.ok(server.received().endsWith("\r\n\r\nabc"));
     server.close();
   }, async (connect) => {
@@ -233,12 +233,12 @@ Deno.test("a request that is cut short is cut short for the server", async () =>
   });
 });
 
-Deno.test("a client that hangs up while it waits is hung up on the server", async () => {
+Deno.test("a client that disconnects while it waits is disconnected from the server", async () => {
   const asked = Promise.withResolvers<void>();
   await withProxy(async (server) => {
     await server.until(/\r\n\r\n/);
     asked.resolve();
-    await server.gone;
+    await server.disconnected;
     server.close();
   }, async (connect) => {
     const client = await connect();
@@ -248,7 +248,7 @@ Deno.test("a client that hangs up while it waits is hung up on the server", asyn
   });
 });
 
-Deno.test("an answer before the end of the request reaches the client", async () => {
+Deno.test("a response before the end of the request reaches the client", async () => {
   const size = 4_000_000;
   await withProxy(async (server) => {
     await server.until(/\r\n\r\n/);
@@ -261,7 +261,7 @@ Deno.test("an answer before the end of the request reaches the client", async ()
   });
 });
 
-Deno.test("100 Continue is passed on", async () => {
+Deno.test("100 Continue is forwarded", async () => {
   await withProxy(async (server) => {
     await server.until(/\r\n\r\n/);
     await server.send("HTTP/1.1 100 Continue\r\n\r\n");
@@ -277,7 +277,7 @@ Deno.test("100 Continue is passed on", async () => {
   });
 });
 
-Deno.test("a server that is not there, or hangs up, is answered for", async () => {
+Deno.test("the proxy responds for a server that is down or disconnects", async () => {
   const notFound = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const deadPort = notFound.addr.port;
   notFound.close();
@@ -299,7 +299,7 @@ Deno.test("a server that is not there, or hangs up, is answered for", async () =
   }
 });
 
-Deno.test("a request that no server took goes to the next one", async () => {
+Deno.test("a request that a server did not accept goes to the next server", async () => {
   const notFound = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const deadPort = notFound.addr.port;
   notFound.close();
@@ -325,7 +325,7 @@ Deno.test("a request that no server took goes to the next one", async () => {
   assert.equal(done, 2);
 });
 
-Deno.test("the proxy's own answer leaves the connection usable", async () => {
+Deno.test("the connection is usable after the proxy's own response", async () => {
   await withProxy(
     () => Promise.resolve(),
     async (connect) => {
@@ -339,7 +339,7 @@ Deno.test("the proxy's own answer leaves the connection usable", async () => {
   );
 });
 
-Deno.test("a head without end is refused", async () => {
+Deno.test("an endless head is refused", async () => {
   await withProxy(() => Promise.resolve(), async (connect) => {
     const client = await connect();
     await client.send(`GET / HTTP/1.1\r\nX: ${"x".repeat(140_000)}`);

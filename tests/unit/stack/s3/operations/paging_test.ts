@@ -6,8 +6,8 @@ import { compareUtf8, SortedKeys } from "../../../../../stack/s3/sorted_keys.ts"
 const key = fc.array(fc.constantFrom("a", "b", "c", "/", "🦀"), { minLength: 1, maxLength: 6 })
   .map((characters) => characters.join(""));
 
-/** The listing in one piece, done the simple way. */
-function wholeListing(keys: Iterable<string>, prefix: string, delimiter: string): string[] {
+/** The complete listing, from a simple implementation. */
+function completeListing(keys: Iterable<string>, prefix: string, delimiter: string): string[] {
   const entries = new Set<string>();
   for (const key of [...keys].sort(compareUtf8)) {
     if (!key.startsWith(prefix)) continue;
@@ -17,7 +17,7 @@ function wholeListing(keys: Iterable<string>, prefix: string, delimiter: string)
   return [...entries];
 }
 
-Deno.test("S3 stand-in: pages put together are the whole listing", () => {
+Deno.test("S3 stand-in: all pages together are the complete listing", () => {
   const prefix = fc.constantFrom("", "a", "a/", "b/", "ab");
   const delimiter = fc.constantFrom("", "/", "b");
   fc.assert(
@@ -40,7 +40,7 @@ Deno.test("S3 stand-in: pages put together are the whole listing", () => {
           found.push(...entries.sort(compareUtf8));
           ({ truncated, last: after } = page);
         }
-        assert.deepEqual(found.sort(), wholeListing(keys, prefix, delimiter).sort());
+        assert.deepEqual(found.sort(), completeListing(keys, prefix, delimiter).sort());
       },
     ),
   );

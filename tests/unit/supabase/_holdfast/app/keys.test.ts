@@ -9,7 +9,7 @@ import type { Database } from "../../../../../supabase/functions/_holdfast/lib/d
 const ID = "0123456789ab";
 const KEY = `hf_operate_${ID}_${"c".repeat(64)}`;
 
-/** A database that knows KEY, and remembers what it was asked. */
+/** A database that knows KEY and records its calls. */
 class KeyTable implements Database {
   readonly asked: unknown[] = [];
 
@@ -41,13 +41,13 @@ async function codeOf(headers: HeadersInit, scope?: Scope, table?: KeyTable): Pr
   return typeof answer === "string" ? answer : answer.code;
 }
 
-Deno.test("a live key is taken as apikey and as Bearer", async () => {
+Deno.test("a live key is accepted as apikey and as Bearer", async () => {
   assert.equal(await ask({ apikey: KEY }), "ci");
   assert.equal(await ask({ authorization: `Bearer ${KEY}` }), "ci");
   assert.equal(await ask({ authorization: `bearer  ${KEY}` }), "ci");
 });
 
-Deno.test("the project's own key beside it, in either place, is passed over", async () => {
+Deno.test("the project's own key in the other header is ignored", async () => {
   const own = "sb_publishable_1";
   assert.equal(await ask({ apikey: own, authorization: `Bearer ${KEY}` }), "ci");
   assert.equal(await ask({ apikey: KEY, authorization: `Bearer ${own}` }), "ci");
@@ -70,7 +70,7 @@ const MALFORMED = [
   `hf_operate_${ID}_${"g".repeat(64)}`,
 ];
 for (const key of MALFORMED) {
-  Deno.test(`refused before the database is asked: ${key}`, async () => {
+  Deno.test(`refused before a query to the database: ${key}`, async () => {
     const table = new KeyTable();
     assert.equal(await codeOf({ apikey: key }, "operate", table), "key_refused");
     assert.equal(await codeOf({ authorization: `Bearer ${key}` }, "operate", table), "key_refused");
@@ -78,7 +78,7 @@ for (const key of MALFORMED) {
   });
 }
 
-Deno.test("whatever is malformed is refused before the database is asked", async () => {
+Deno.test("every malformed key is refused before a query to the database", async () => {
   const part = fc.oneof(
     fc.string({ unit: "grapheme-ascii" }),
     fc.constantFrom("hf_", "operate", "_", ID, "c".repeat(64), KEY, KEY.slice(0, 40)),
@@ -98,23 +98,23 @@ Deno.test("whatever is malformed is refused before the database is asked", async
   );
 });
 
-Deno.test("an unknown key and one with another secret are refused", async () => {
+Deno.test("an unknown key and a key with a wrong secret are refused", async () => {
   assert.equal(await codeOf({ apikey: KEY.replace(ID, "ffffffffffff") }), "key_refused");
   assert.equal(await codeOf({ apikey: `${KEY.slice(0, -1)}d` }), "key_refused");
-  // The digest is over the whole key: another scope in it makes another key.
+  // The digest is over the complete key, including the scope.
   assert.equal(
     await codeOf({ apikey: KEY.replace("operate", "restore") }, "restore"),
     "key_refused",
   );
 });
 
-Deno.test("a key opens the routes of its own scope and of no other", async () => {
+Deno.test("a key is accepted only by routes of its own scope", async () => {
   for (const scope of ["worker", "read", "restore"] as const) {
     assert.equal(await codeOf({ apikey: KEY }, scope), "scope_refused");
   }
 });
 
-Deno.test("every refusal has the same body, whatever the reason", async () => {
+Deno.test("every refusal has the same body, for all reasons", async () => {
   const refusals = await Promise.all([
     {},
     { apikey: "sb_secret_1" },

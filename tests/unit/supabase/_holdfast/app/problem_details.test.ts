@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { HoldfastError } from "../../../../../supabase/functions/_holdfast/config/errors.ts";
 import { problemResponse } from "../../../../../supabase/functions/_holdfast/app/problem_details.ts";
 
-/** Answers an error, and gives what was logged beside it. */
+/** The response to an error, and the log lines. */
 async function answer(error: unknown) {
   const logged: string[] = [];
   const log = console.error;
@@ -15,7 +15,7 @@ async function answer(error: unknown) {
   }
 }
 
-Deno.test("an expected error says what happened, what to do, and every fault", async () => {
+Deno.test("an expected error states what happened, the remedy and every fault", async () => {
   const faults = [{ path: "dry_run", message: "must be true or false" }];
   const error = new HoldfastError("request_invalid", "dry_run: …", {
     faults,
@@ -37,13 +37,13 @@ Deno.test("an expected error says what happened, what to do, and every fault", a
   assert.deepEqual(logged, []);
 });
 
-Deno.test("facts never take the place of what the body itself says", async () => {
+Deno.test("facts do not replace the body's own fields", async () => {
   const facts = { status: 200, code: "fine", detail: "", title: "" };
   const { body } = await answer(new HoldfastError("run_unknown", "There is no run.", { facts }));
   assert.deepEqual([body.status, body.code, body.detail], [404, "run_unknown", "There is no run."]);
 });
 
-Deno.test("an unexpected error is logged whole and answered without its words", async () => {
+Deno.test("an unexpected error is logged in full and its message is not in the response", async () => {
   const { response, body, logged } = await answer(new TypeError("password is hunter2"));
   assert.equal(response.status, 500);
   assert.equal(body.code, "internal");
@@ -57,13 +57,13 @@ Deno.test("an unexpected error is logged whole and answered without its words", 
   assert.match(line.stack, /problem_details\.test/);
 });
 
-Deno.test("what is thrown and is no error is answered all the same", async () => {
+Deno.test("a thrown value that is not an Error has a response, too", async () => {
   for (const thrown of [undefined, null, "text", { code: "key_refused" }]) {
     assert.equal((await answer(thrown)).body.code, "internal");
   }
 });
 
-Deno.test("who is not known is asked for a key", async () => {
+Deno.test("a request with a refused key gets a WWW-Authenticate header", async () => {
   const { response } = await answer(new HoldfastError("key_refused", ""));
   assert.equal(response.headers.get("www-authenticate"), "Bearer");
 });

@@ -33,13 +33,13 @@ async function refused(body: BodyInit): Promise<string[]> {
 
 const DEFAULTS = { snapshot: "latest", dry_run: true };
 
-Deno.test("no body, an empty one and an empty object are the same", async () => {
+Deno.test("no body, an empty body and an empty object are read alike", async () => {
   for (const body of [null, "", " \r\n\t", "{}", " {} "]) {
     assert.deepEqual(await read(body), DEFAULTS);
   }
 });
 
-Deno.test("the content type that curl sends by itself is no obstacle", async () => {
+Deno.test("curl's default content type is accepted", async () => {
   const headers = { "content-type": "application/x-www-form-urlencoded" };
   assert.deepEqual(await read('{"dry_run": false}', headers), { ...DEFAULTS, dry_run: false });
 });
@@ -49,13 +49,13 @@ Deno.test("a body in UTF-8 is read with and without a byte order mark", async ()
   assert.deepEqual(await read(bytes), { ...DEFAULTS, snapshot: "é\u{1f600}" });
 });
 
-Deno.test("a character cut in two by the network is one character", async () => {
+Deno.test("a character split between two chunks is read as one character", async () => {
   const bytes = new TextEncoder().encode('{"snapshot": "é"}');
   const pieces = [...bytes].map((byte) => new Uint8Array([byte]));
   assert.deepEqual(await read(ReadableStream.from(pieces)), { ...DEFAULTS, snapshot: "é" });
 });
 
-Deno.test("a body that drips, and one that breaks off, are told, and not waited for", async () => {
+Deno.test("a body that arrives slowly or breaks off is refused without waiting", async () => {
   const clock = new TestClock();
   let cancelled = false;
   const dripping = new ReadableStream({
@@ -80,21 +80,21 @@ Deno.test("a body that drips, and one that breaks off, are told, and not waited 
   assert.deepEqual(await refused(broken), ["body: broke off"]);
 });
 
-Deno.test("what is no JSON is told", async () => {
+Deno.test("a body that is not JSON is refused", async () => {
   for (const body of ["{", "latest", "{'a': 1}", "\0", '{"a": 1,}', "NaN"]) {
     assert.deepEqual(await refused(body), ["body: is not JSON"]);
   }
 });
 
-Deno.test("UTF-16 and bytes that are no text are told", async () => {
+Deno.test("UTF-16 and binary bodies are refused", async () => {
   const utf16 = new Uint8Array([0xff, 0xfe, 0x7b, 0, 0x7d, 0]);
   assert.deepEqual(await refused(utf16), ["body: is not UTF-8"]);
-  // Not replaced by a mark: another snapshot would be looked for than the one that was meant.
+  // A replacement character would select another snapshot than the caller meant.
   const broken = new Uint8Array([...new TextEncoder().encode('{"snapshot": "'), 0xff, 0x22, 0x7d]);
   assert.deepEqual(await refused(broken), ["body: is not UTF-8"]);
 });
 
-Deno.test("JSON that is no object is told", async () => {
+Deno.test("JSON other than an object is refused", async () => {
   for (const body of ["null", "[]", "1", '"{}"', "true"]) {
     const [fault, ...more] = await refused(body);
     assert.match(fault!, /^body: .*object/);
@@ -102,7 +102,7 @@ Deno.test("JSON that is no object is told", async () => {
   }
 });
 
-Deno.test("every fault is named, and every field that is unknown", async () => {
+Deno.test("every fault and every unknown field is named", async () => {
   const faults = await refused('{"snapshot": 1, "dry_run": "no", "dryrun": false, "x": 1}');
   assert.deepEqual(faults.map((fault) => fault.split(":")[0]).sort(), [
     "dry_run",
@@ -118,7 +118,7 @@ Deno.test("a body of up to 64 KiB is read, and one byte more is refused", async 
   assert.deepEqual(await refused(`${most} `), [tooLarge]);
 });
 
-Deno.test("an endless body is left after 64 KiB", async () => {
+Deno.test("an endless body is cancelled after 64 KiB", async () => {
   let sent = 0;
   let left = false;
   const endless = new ReadableStream<Uint8Array>({
@@ -135,7 +135,7 @@ Deno.test("an endless body is left after 64 KiB", async () => {
   assert.ok(sent <= 2 * MAX_BODY_BYTES, `${sent} bytes were taken`);
 });
 
-Deno.test("nothing in a body reaches the prototype of anything", async () => {
+Deno.test("a body cannot change a prototype", async () => {
   for (const name of ["__proto__", "constructor", "prototype"]) {
     const body = `{"${name}": {"dry_run": false, "polluted": true}}`;
     const value = await read(body).catch((error) => {
@@ -148,7 +148,7 @@ Deno.test("nothing in a body reaches the prototype of anything", async () => {
   }
 });
 
-Deno.test("whatever the body is, it is read or refused with a typed error", async () => {
+Deno.test("every body is read or refused with a typed error", async () => {
   const body = fc.oneof(anyText(), fc.json(), fc.uint8Array());
   await fc.assert(fc.asyncProperty(body, async (given) => {
     try {
@@ -160,7 +160,7 @@ Deno.test("whatever the body is, it is read or refused with a typed error", asyn
   }));
 });
 
-Deno.test("a run's id is a UUID, and anything else is no run", () => {
+Deno.test("a run's id is a UUID, and other ids are unknown runs", () => {
   const id = crypto.randomUUID();
   assert.equal(readRunId(id), id);
   for (const text of ["", "1", "latest", `${id} `, `${id}'--`, "../runs", "0".repeat(36)]) {

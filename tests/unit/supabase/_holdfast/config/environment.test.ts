@@ -36,7 +36,7 @@ const project = (changes: Variables = {}) => {
   return readProjectSettings((name) => variables[name]);
 };
 
-/** The names that a refusal gives, each with what is wrong. */
+/** The variables that a refusal names, each with its fault. */
 function faults(read: () => unknown): Record<string, string> {
   try {
     read();
@@ -61,7 +61,7 @@ Deno.test("the repository's settings are read", () => {
   });
 });
 
-Deno.test("what is not needed has its default, also where it is set to nothing", () => {
+Deno.test("optional variables have their default, also if they are set to an empty value", () => {
   for (const nothing of [undefined, "", "  "]) {
     const { region, prefix, forcePathStyle } = repository({
       HOLDFAST_S3_REGION: nothing,
@@ -76,7 +76,7 @@ Deno.test("what is not needed has its default, also where it is set to nothing",
   }
 });
 
-Deno.test("only Amazon has the bucket in the host name unless told otherwise", () => {
+Deno.test("only Amazon has the bucket in the host name, unless the setting says otherwise", () => {
   const style = (HOLDFAST_S3_ENDPOINT: string, HOLDFAST_S3_FORCE_PATH_STYLE?: string) =>
     repository({ HOLDFAST_S3_ENDPOINT, HOLDFAST_S3_FORCE_PATH_STYLE }).forcePathStyle;
   assert.equal(style("https://s3.us-east-1.amazonaws.com"), false);
@@ -86,14 +86,14 @@ Deno.test("only Amazon has the bucket in the host name unless told otherwise", (
   assert.equal(style("http://127.0.0.1:9000", "false"), false);
 });
 
-Deno.test("space around a value, as it comes off a clipboard, is no part of it", () => {
+Deno.test("whitespace around a value, as from a clipboard, is removed", () => {
   const given = Object.fromEntries(
     Object.entries(REPOSITORY).map(([name, value]) => [name, `\t ${value}\r\n`]),
   );
   assert.deepEqual(repository(given), repository());
 });
 
-Deno.test("every variable that is missing is named at once", () => {
+Deno.test("one error names every missing variable", () => {
   const none = Object.fromEntries(Object.keys(REPOSITORY).map((name) => [name, undefined]));
   const missing = "is not set";
   assert.deepEqual(faults(() => repository(none)), {
@@ -134,14 +134,14 @@ const WRONG: [name: string, values: string[]][] = [
   ["HOLDFAST_S3_FORCE_PATH_STYLE", ["yes", "TRUE", "1"]],
 ];
 for (const [name, values] of WRONG) {
-  Deno.test(`a wrong ${name} is named alone`, () => {
+  Deno.test(`an invalid ${name} is the only one named`, () => {
     for (const value of values) {
       assert.deepEqual(Object.keys(faults(() => repository({ [name]: value }))), [name], value);
     }
   });
 }
 
-Deno.test("a bucket's name makes no link-local address of a host's", () => {
+Deno.test("a bucket name cannot turn the host into a link-local address", () => {
   const settings = {
     HOLDFAST_S3_ENDPOINT: "http://google.internal",
     HOLDFAST_S3_BUCKET: "Metadata",
@@ -151,7 +151,7 @@ Deno.test("a bucket's name makes no link-local address of a host's", () => {
   repository({ ...settings, HOLDFAST_S3_FORCE_PATH_STYLE: "true" });
 });
 
-Deno.test("a project's URL is a place and nothing beside it", () => {
+Deno.test("a project's URL has an origin and a path and nothing else", () => {
   for (
     const url of ["http://169.254.169.254", "https://a:b@project.test", "https://project.test/?a"]
   ) {
@@ -167,12 +167,12 @@ Deno.test("a project's URL is a place and nothing beside it", () => {
   }
 });
 
-Deno.test("everything that is wrong is named at once", () => {
+Deno.test("one error names every invalid variable", () => {
   const wrong = Object.fromEntries(WRONG.map(([name, values]) => [name, values[0]]));
   assert.deepEqual(Object.keys(faults(() => repository(wrong))).sort(), Object.keys(wrong).sort());
 });
 
-Deno.test("the project's key is the default one, else the first, else the legacy one", () => {
+Deno.test("the project's key is the default key, else the first key, else the legacy key", () => {
   const key = (keys: string | undefined, legacy?: string) =>
     project({ SUPABASE_SECRET_KEYS: keys, SUPABASE_SERVICE_ROLE_KEY: legacy }).secretKey;
   assert.equal(key('{"a":"1","default":"2"}', "3"), "2");
@@ -182,7 +182,7 @@ Deno.test("the project's key is the default one, else the first, else the legacy
   assert.equal(key('{"default":""}', "3"), "3");
 });
 
-Deno.test("a project without a key, or with keys that are none, is told so", () => {
+Deno.test("a project without a key, or with malformed keys, is refused with that reason", () => {
   for (const keys of [undefined, "{}", "sb_secret_1", "[]", '"a"', '{"default":1}', "null", "{"]) {
     assert.deepEqual(Object.keys(faults(() => project({ SUPABASE_SECRET_KEYS: keys }))), [
       "SUPABASE_SECRET_KEYS",
@@ -190,11 +190,11 @@ Deno.test("a project without a key, or with keys that are none, is told so", () 
   }
 });
 
-Deno.test("a slash at the end of the project's URL is no part of it", () => {
+Deno.test("slashes at the end of the project's URL are removed", () => {
   assert.equal(project({ SUPABASE_URL: "https://abc.supabase.co//" }).url, PROJECT.SUPABASE_URL);
 });
 
-Deno.test("no secret is ever in what an error says", () => {
+Deno.test("no error contains a secret", () => {
   const SECRET = "wJalrXUtnFEMIplanted";
   const names = [...Object.keys(REPOSITORY), ...Object.keys(PROJECT), "SUPABASE_SERVICE_ROLE_KEY"];
   const around = fc.oneof(
@@ -227,8 +227,8 @@ Deno.test("no secret is ever in what an error says", () => {
           assert.ok(error instanceof HoldfastError, String(error));
           refused++;
           const { message, remedy, faults: named, facts, stack } = error;
-          const told = JSON.stringify({ message, remedy, named, facts, stack }) + inspect(error);
-          assert.ok(!told.includes(SECRET), told);
+          const text = JSON.stringify({ message, remedy, named, facts, stack }) + inspect(error);
+          assert.ok(!text.includes(SECRET), text);
         }
       }
     }),
@@ -237,7 +237,7 @@ Deno.test("no secret is ever in what an error says", () => {
   assert.ok(refused > 500, "most of them are refused");
 });
 
-Deno.test("the CPU of an isolate may be set, within reason", () => {
+Deno.test("the CPU budget of an isolate can be set within limits", () => {
   const read = (value?: string) =>
     readBudgetSettings((name) => name === "HOLDFAST_CPU_MILLISECONDS" ? value : undefined);
   assert.deepEqual(read(), { cpuMilliseconds: undefined });

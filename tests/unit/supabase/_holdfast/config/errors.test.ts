@@ -5,7 +5,7 @@ import {
   isErrorCode,
 } from "../../../../../supabase/functions/_holdfast/config/errors.ts";
 
-Deno.test("every code is stable to look at: snake_case, a status of an error, words", () => {
+Deno.test("every code is in snake_case and has an error status and texts", () => {
   for (const [code, { status, title, remedy }] of Object.entries(ERRORS)) {
     assert.match(code, /^[a-z]+(_[a-z]+)*$/);
     assert.ok(status >= 400 && status < 600, code);
@@ -14,14 +14,14 @@ Deno.test("every code is stable to look at: snake_case, a status of an error, wo
   }
 });
 
-Deno.test("only what the catalogue has is a code", () => {
+Deno.test("only codes of the catalogue are error codes", () => {
   assert.equal(isErrorCode("key_refused"), true);
   for (const text of ["", "constructor", "__proto__", "toString", "KEY_REFUSED"]) {
     assert.equal(isErrorCode(text), false, text);
   }
 });
 
-Deno.test("an error has its catalogue's remedy unless it knows a nearer one", () => {
+Deno.test("an error has the catalogue's remedy unless it states its own", () => {
   const plain = new HoldfastError("run_unknown", "There is no run 1.");
   assert.equal(plain.remedy, ERRORS.run_unknown.remedy);
   assert.deepEqual([plain.faults, plain.facts], [[], {}]);

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { HoldfastError } from "../../../../../supabase/functions/_holdfast/config/errors.ts";
 import { checkBackupSettings } from "../../../../../supabase/functions/_holdfast/config/settings.ts";
 
-/** The names that a refusal gives, each with what is wrong. */
+/** The settings that a refusal names, each with its fault. */
 function faults(read: () => unknown): Record<string, string> {
   try {
     read();
@@ -28,7 +28,7 @@ const BACKUP = {
   max_egress_bytes_per_month: null,
 };
 
-Deno.test("what is to be backed up is checked, and every wrong setting named", () => {
+Deno.test("the backup settings are checked, and every invalid setting is named", () => {
   checkBackupSettings(BACKUP);
   checkBackupSettings({ ...BACKUP, buckets: ["a"], max_object_bytes: 1, maximum_age_hours: null });
   checkBackupSettings({

@@ -10,33 +10,33 @@ import {
 } from "../../../../../supabase/functions/_holdfast/engine/budget.ts";
 import { TestClock } from "../../test_clock.ts";
 
-/** An isolate whose time and CPU a test sets. */
+/** An isolate whose time and CPU the test controls. */
 function measured() {
   const clock = new TestClock();
   const cpu = { ms: 123_456 };
   return { budget: createBudget({ clock, cpu: () => cpu.ms }), clock, cpu };
 }
 
-/** An isolate whose CPU can't be measured. */
+/** An isolate without measured CPU. */
 const estimated = () => createBudget({ clock: new TestClock() });
 
-/** Loading took some of the CPU before anything could measure it. */
+/** The CPU of loading, which cannot be measured. */
 const LOADING_MS = 100;
 
-/** The platform sends no more requests to an isolate that has used so much. */
+/** The platform sends no more requests to an isolate above this CPU. */
 const SOFT_LIMIT_MS = 1_000;
 
-/** Copying so many bytes is reckoned to take a millisecond of CPU. */
+/** The estimate of bytes that are copied per millisecond of CPU. */
 const MILLISECOND_BYTES = 125_000;
 
-/** Charges work, millisecond by millisecond, until the budget is spent; answers how many. */
+/** Charges work, millisecond by millisecond, until the budget is spent. Returns the milliseconds. */
 function millisecondsUntilSpent(budget: Budget): number {
   let milliseconds = 0;
   for (; !budget.exhausted(); milliseconds++) budget.charge(0, MILLISECOND_BYTES);
   return milliseconds;
 }
 
-Deno.test("40 s after its load an isolate leases no more", () => {
+Deno.test("40 s after its load an isolate leases no more cursors", () => {
   const { budget, clock } = measured();
   clock.advance(39_999);
   assert.equal(budget.exhausted(), false);
@@ -44,7 +44,7 @@ Deno.test("40 s after its load an isolate leases no more", () => {
   assert.equal(budget.exhausted(), true);
 });
 
-Deno.test("it leases as long as others were seen to live, and never less than is sure", () => {
+Deno.test("an isolate leases for the lifetime that other isolates reached, and at least for the guaranteed time", () => {
   const { budget, clock } = measured();
   assert.equal(budget.ageSeconds(), 0);
   budget.setLifetime(60);
@@ -64,7 +64,7 @@ Deno.test("it leases as long as others were seen to live, and never less than is
   assert.equal(young.budget.exhausted(), false);
 });
 
-Deno.test("a request that reaches an isolate proves that it has not lived half of its life", () => {
+Deno.test("a request that reaches an isolate proves that its age is below half of its lifetime", () => {
   const { budget, clock } = measured();
   clock.advance(60_000);
   assert.equal(budget.exhausted(), true);
@@ -90,13 +90,13 @@ Deno.test("measured CPU ends leasing between the platform's soft and hard limits
   assert.ok(CPU_MS > SOFT_LIMIT_MS && CPU_MS < 2 * SOFT_LIMIT_MS);
 });
 
-Deno.test("what is measured counts, whatever was charged", () => {
+Deno.test("measured CPU replaces the charged estimate", () => {
   const { budget } = measured();
   budget.charge(100_000, 1e12);
   assert.equal(budget.exhausted(), false);
 });
 
-Deno.test("where CPU can't be measured, objects and bytes are charged", () => {
+Deno.test("if CPU cannot be measured, it is estimated from objects and bytes", () => {
   assert.equal(millisecondsUntilSpent(estimated()), CPU_MS - LOADING_MS);
   const objects = estimated();
   objects.charge(4_000, 0);
@@ -105,7 +105,7 @@ Deno.test("where CPU can't be measured, objects and bytes are charged", () => {
   assert.equal(objects.exhausted(), true);
 });
 
-Deno.test("what would take more than is left is for another isolate", () => {
+Deno.test("work beyond the remaining budget is left to another isolate", () => {
   for (const make of [() => measured().budget, estimated]) {
     const budget = make();
     const left = (CPU_MS - LOADING_MS) * MILLISECOND_BYTES;
@@ -135,7 +135,7 @@ Deno.test("a request that reaches an isolate proves that its CPU is below the so
   assert.equal(millisecondsUntilSpent(fresh), CPU_MS - LOADING_MS, "it takes none from others");
 });
 
-Deno.test("the CPU that is allowed can be set", () => {
+Deno.test("the CPU budget can be set", () => {
   const { budget, cpu } = measured();
   budget.allowCpu(1_900);
   cpu.ms += 1_900 - LOADING_MS - 1;
@@ -144,7 +144,7 @@ Deno.test("the CPU that is allowed can be set", () => {
   assert.equal(budget.exhausted(), true);
 });
 
-Deno.test("where less CPU is allowed, the soft limit is taken to be lower, too", () => {
+Deno.test("a lower CPU budget also lowers the assumed soft limit", () => {
   const budget = estimated();
   budget.allowCpu(300);
   assert.equal(millisecondsUntilSpent(budget), 300 - LOADING_MS);
@@ -152,7 +152,7 @@ Deno.test("where less CPU is allowed, the soft limit is taken to be lower, too",
   assert.equal(millisecondsUntilSpent(budget), 100);
 });
 
-Deno.test("an isolate that is about to end is spent for good", () => {
+Deno.test("an isolate that is about to end has no budget any more", () => {
   const { budget } = measured();
   budget.close();
   assert.equal(budget.exhausted(), true);
@@ -160,7 +160,7 @@ Deno.test("an isolate that is about to end is spent for good", () => {
   assert.equal(budget.exhausted(), true);
 });
 
-Deno.test("a page's clock is up after its time", () => {
+Deno.test("a page's time limit ends the page", () => {
   const clock = new TestClock();
   const up = pageClock(clock);
   clock.advance(PAGE_MS - 1);
@@ -169,7 +169,7 @@ Deno.test("a page's clock is up after its time", () => {
   assert.equal(up(), true);
 });
 
-Deno.test("a careful worker has pages of one object", () => {
+Deno.test("a worker in careful mode has pages of one object", () => {
   assert.equal(pageObjects({ isolation_mode: false }), PAGE_OBJECTS);
   assert.equal(pageObjects({ isolation_mode: true }), 1);
 });

@@ -6,7 +6,7 @@ import { HoldfastError } from "../../../../../supabase/functions/_holdfast/confi
 import type { Database, Fence } from "../../../../../supabase/functions/_holdfast/lib/database.ts";
 import { TestClock } from "../../test_clock.ts";
 
-Deno.test("calls go one after the other, each behind what the one before it left", async () => {
+Deno.test("calls run one after the other, each with the fence that the previous one returned", async () => {
   const fences: (string | null | undefined)[] = [];
   let [under, commits] = [0, 0];
   const database: Database = {
@@ -24,7 +24,7 @@ Deno.test("calls go one after the other, each behind what the one before it left
   const commit = committer(database, "the worker", createBudget({ clock: new TestClock() }));
   const lease = { cursor: 7 } as Lease;
   await Promise.all([commit("first", lease), commit("second", lease)]);
-  // Whether it was committed or not: what was, still is.
+  // The call fails with an unknown result, so the fence stays the same.
   await assert.rejects(commit("lost", lease), { code: "database_unreachable" });
   await commit("third", lease);
   await commit("of another lease", { cursor: 8 } as Lease);

@@ -28,12 +28,12 @@ function lease(changes: Partial<Lease> = {}): Lease {
   };
 }
 
-/** A database that leases these cursors, one after the other, and remembers what it was asked. */
+/** A database that leases these cursors, one after the other, and records its calls. */
 class Cursors implements Database {
   readonly calls: { name: string; parameters: Record<string, unknown> }[] = [];
-  /** What a call answers, by its name. */
+  /** The result of a call, by its name. */
   readonly answers = new Map<string, unknown>();
-  /** What a call throws, by its name. */
+  /** The error of a call, by its name. */
   readonly refuse = new Map<string, Error>();
   readonly #leases: Lease[];
 
@@ -60,7 +60,7 @@ class Cursors implements Database {
   }
 }
 
-/** Runs a slice whose one stage is this, with the log kept from the terminal. */
+/** Runs a slice with this single stage and captures the log. */
 async function slice(
   cursors: Cursors,
   stage: Stage,
@@ -80,7 +80,7 @@ async function slice(
 
 const fails = (error: Error): Stage => () => Promise.reject(error);
 
-Deno.test("cursor after cursor is worked on until none is free, under one name", async () => {
+Deno.test("an invocation works on one cursor after another until none is free, under one worker name", async () => {
   const cursors = new Cursors(lease(), lease({ cursor: 8 }));
   const seen: number[] = [];
   await slice(cursors, (leased) => {
@@ -92,27 +92,27 @@ Deno.test("cursor after cursor is worked on until none is free, under one name",
   assert.equal(new Set(cursors.calls.map(({ parameters }) => parameters.owner)).size, 1);
 });
 
-Deno.test("work that is left is handed on, and nothing more is leased", async () => {
+Deno.test("remaining work is handed to another invocation, and no further cursor is leased", async () => {
   const cursors = new Cursors(lease(), lease({ cursor: 8 }));
   await slice(cursors, () => Promise.resolve("more"));
   assert.deepEqual(cursors.names, ["lease_cursor", "release_cursor"]);
   assert.equal(cursors.calls[1]!.parameters.cursor_id, 7);
 });
 
-Deno.test("a slice whose cursor is gone still asks for the next one", async () => {
+Deno.test("a slice whose cursor was deleted leases the next one", async () => {
   const cursors = new Cursors(lease());
   cursors.refuse.set("release_cursor", new HoldfastError("lease_lost", ""));
   await slice(cursors, () => Promise.resolve("more"));
   assert.deepEqual(cursors.names, ["lease_cursor", "release_cursor", "post_slice"]);
 });
 
-Deno.test("a slice that lost its lease writes nothing of it and goes on with another", async () => {
+Deno.test("a slice that lost its lease commits nothing for it and continues with another cursor", async () => {
   const cursors = new Cursors(lease(), lease({ cursor: 8 }));
   await slice(cursors, fails(new HoldfastError("lease_lost", "")));
   assert.deepEqual(cursors.names, ["lease_cursor", "lease_cursor", "lease_cursor"]);
 });
 
-Deno.test("what another try will not repair ends the run at once, with what to do", async () => {
+Deno.test("an error that a retry cannot fix ends the run at once with a remedy", async () => {
   const codes = [
     "settings_invalid",
     "storage_key_refused",
@@ -126,13 +126,13 @@ Deno.test("what another try will not repair ends the run at once, with what to d
     const error = new HoldfastError(code, "why");
     const [line] = await slice(cursors, fails(error));
     assert.deepEqual(cursors.names, ["lease_cursor", "fail_run"]);
-    const { cursor_id, code: told, message, remedy } = cursors.calls[1]!.parameters;
-    assert.deepEqual([cursor_id, told, message, remedy], [7, code, "why", error.remedy]);
+    const { cursor_id, code: recorded, message, remedy } = cursors.calls[1]!.parameters;
+    assert.deepEqual([cursor_id, recorded, message, remedy], [7, code, "why", error.remedy]);
     assert.equal(JSON.parse(line!).code, code);
   }
 });
 
-Deno.test("what may pass is left to the next tick, five times", async () => {
+Deno.test("a temporary error is retried by the next tick, up to five times", async () => {
   const error = new HoldfastError("storage_failed", "busy");
   for (const [attempts, ends] of [[1, false], [4, false], [5, true]] as const) {
     const cursors = new Cursors(lease({ attempts }));
@@ -141,7 +141,7 @@ Deno.test("what may pass is left to the next tick, five times", async () => {
   }
 });
 
-Deno.test("an outage is waited out, however often it is met", async () => {
+Deno.test("an outage does not end the run after any number of attempts", async () => {
   for (const code of ["storage_unreachable", "repository_unreachable"] as const) {
     const cursors = new Cursors(lease({ attempts: 300 }));
     await slice(cursors, fails(new HoldfastError(code, "")));
@@ -149,13 +149,13 @@ Deno.test("an outage is waited out, however often it is met", async () => {
   }
 });
 
-Deno.test("a run that can't even begin ends with its reason", async () => {
+Deno.test("a run that cannot begin ends with the reason", async () => {
   const cursors = new Cursors(lease({ stage: "prepare" }));
   await slice(cursors, fails(new HoldfastError("repository_unreachable", "no answer")));
   assert.deepEqual(cursors.names, ["lease_cursor", "fail_run"]);
 });
 
-Deno.test("where the database takes nothing, the run is not ended", async () => {
+Deno.test("if the database accepts no writes, the run is not ended", async () => {
   for (const code of ["database_read_only", "database_unreachable"] as const) {
     const cursors = new Cursors(lease({ attempts: 9, stage: "prepare" }));
     const error = new HoldfastError(code, "");
@@ -166,7 +166,7 @@ Deno.test("where the database takes nothing, the run is not ended", async () => 
   }
 });
 
-Deno.test("the unexpected is logged with its stack, and ends the run after five tries", async () => {
+Deno.test("an unexpected error is logged with its stack and ends the run after five attempts", async () => {
   const first = new Cursors(lease());
   const [line] = await slice(first, fails(new TypeError("x is undefined")));
   assert.match(JSON.parse(line!).stack, /TypeError: x is undefined\n/);
@@ -177,13 +177,13 @@ Deno.test("the unexpected is logged with its stack, and ends the run after five 
   assert.deepEqual([code, remedy], ["internal", null]);
 });
 
-Deno.test("a stage that this version does not know is such a surprise", async () => {
+Deno.test("a stage that this version does not know is an unexpected error", async () => {
   const cursors = new Cursors(lease({ stage: "of tomorrow", attempts: 5 }));
   await slice(cursors, () => Promise.resolve("finished"));
   assert.match(String(cursors.calls[1]!.parameters.message), /no stage backup\.of tomorrow/);
 });
 
-Deno.test("a server that wants to be left alone is left alone by the whole run", async () => {
+Deno.test("a server's Retry-After is recorded for all workers of the run", async () => {
   const cursors = new Cursors(lease());
   const extras = { retryAfterMs: 90_000 };
   await slice(cursors, fails(new HoldfastError("storage_unreachable", "busy", extras)));
@@ -195,7 +195,7 @@ Deno.test("a server that wants to be left alone is left alone by the whole run",
   assert.ok(!("retry_seconds" in silent.calls.at(-1)!.parameters));
 });
 
-Deno.test("the slice says how old its isolate is, and is told how old it may become", async () => {
+Deno.test("the slice reports the age of its isolate and receives the age limit", async () => {
   const cursors = new Cursors(lease({ slice_seconds: 60 }));
   const clock = new TestClock();
   const budget = createBudget({ clock });
@@ -210,7 +210,7 @@ Deno.test("the slice says how old its isolate is, and is told how old it may bec
 
 const LIMITED = { bytes_per_second: null, requests_per_second: null, egress: true };
 
-Deno.test("where egress is limited, the database is asked before each page, and says so once", async () => {
+Deno.test("with an egress limit, the database is queried before each page, and the wait is logged once", async () => {
   const cursors = new Cursors(lease({ limits: LIMITED }));
   cursors.answers.set("may_read", true);
   let pages = 0;
@@ -232,7 +232,7 @@ Deno.test("where egress is limited, the database is asked before each page, and 
   }]);
 });
 
-Deno.test("where egress is not limited, nobody is asked", async () => {
+Deno.test("without an egress limit, the database is not queried", async () => {
   const cursors = new Cursors(lease());
   await slice(cursors, async (_, { budget }) => {
     await budget.ready();
@@ -242,7 +242,7 @@ Deno.test("where egress is not limited, nobody is asked", async () => {
   assert.equal(cursors.calls[1]!.parameters.rest_seconds, 0);
 });
 
-Deno.test("a worker that read too fast rests, and keeps its place meanwhile", async () => {
+Deno.test("a worker that reads too fast releases its cursor with a rest time", async () => {
   const limits = { bytes_per_second: 100, requests_per_second: null, egress: false };
   const cursors = new Cursors(lease({ limits }));
   await slice(cursors, async (leased, { budget }) => {
@@ -258,7 +258,7 @@ Deno.test("a worker that read too fast rests, and keeps its place meanwhile", as
   assert.ok(rest > 25 && rest <= 30.1, `${rest} s`);
 });
 
-Deno.test("what was read is committed once, with the counters of whatever commits next", async () => {
+Deno.test("the bytes read are committed once, with the counters of the next commit", async () => {
   const cursors = new Cursors(lease());
   cursors.refuse.set("backup_commit", new HoldfastError("database_unreachable", ""));
   await slice(cursors, async (leased, { budget, commit }) => {
@@ -270,9 +270,9 @@ Deno.test("what was read is committed once, with the counters of whatever commit
     await commit("finish_cursor", leased, { done: {} });
     return "finished";
   });
-  const told = cursors.calls.filter(({ parameters }) => "done" in parameters)
+  const committed = cursors.calls.filter(({ parameters }) => "done" in parameters)
     .map(({ name, parameters }) => [name, parameters.done]);
-  assert.deepEqual(told, [
+  assert.deepEqual(committed, [
     ["backup_commit", { objects_copied: 2, bytes_read: 17 }],
     ["missing_commit", { objects_copied: 2, bytes_read: 17 }],
     ["finish_cursor", {}],

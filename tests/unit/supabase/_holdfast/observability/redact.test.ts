@@ -16,7 +16,7 @@ const TOKEN = "eyJhbGciOiJIUzI1NiJ9.eyJyb2xlIjoic2VydmljZV9yb2xlIn0.abcdefghijkl
 
 const base64 = (text: string) => btoa(String.fromCharCode(...new TextEncoder().encode(text)));
 
-Deno.test("a secret is hidden in every form in which it may come back", () => {
+Deno.test("a secret is redacted in every encoding", () => {
   registerSecrets(SECRET);
   const forms = [
     SECRET,
@@ -32,7 +32,7 @@ Deno.test("a secret is hidden in every form in which it may come back", () => {
   }
 });
 
-Deno.test("of a secret in base64 no character is left that is its own, wherever it begins", () => {
+Deno.test("a secret in base64 is redacted completely at every offset", () => {
   registerSecrets(SECRET);
   for (const before of ["", "a", "ab", "abc", "Bearer ", "user:"]) {
     for (const behind of ["", "z", "zz", "zzz"]) {
@@ -52,7 +52,7 @@ Deno.test("of a secret in base64 no character is left that is its own, wherever 
   }
 });
 
-Deno.test("keys, tokens and signatures are known by their form", () => {
+Deno.test("keys, tokens and signatures are recognized by their form", () => {
   const signature = `Signature=${"ab".repeat(32)}`;
   for (const secret of [HOLDFAST_KEY, TOKEN, "sb_secret_abcdefghijklmnopqrstuv_12345678"]) {
     assert.equal(redact(`sent: ${secret}.`), "sent: (hidden).");
@@ -60,13 +60,13 @@ Deno.test("keys, tokens and signatures are known by their form", () => {
   assert.equal(redact(`${signature}, more`), "Signature=(hidden), more");
 });
 
-Deno.test("what is no secret stays: ids, digests, short words", () => {
+Deno.test("ids, digests and short words are not redacted", () => {
   registerSecrets("postgres", "short", undefined, "");
   const text = `the role "postgres" is short of ${crypto.randomUUID()} and ${"ab".repeat(32)}`;
   assert.equal(redact(text), text);
 });
 
-Deno.test("what leaves by an error, a log line or an answer has passed", async () => {
+Deno.test("errors, log lines and responses are redacted", async () => {
   registerSecrets(SECRET);
   const error = new HoldfastError("storage_failed", `it said ${SECRET}`, {
     faults: [{ path: HOLDFAST_KEY, message: "is not a field" }],
@@ -87,7 +87,7 @@ Deno.test("what leaves by an error, a log line or an answer has passed", async (
   assert.deepEqual(lines, ['{"level":"error","message":"(hidden)","stack":"at (hidden)"}']);
 });
 
-Deno.test("a log line is one line of plain characters, whatever a name holds", () => {
+Deno.test("a log line is one line of plain characters for every name", () => {
   const lines: string[] = [];
   const { error: print } = console;
   console.error = (line: string) => lines.push(line);

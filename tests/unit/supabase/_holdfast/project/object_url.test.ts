@@ -11,7 +11,7 @@ const BASE = "https://abc.supabase.co";
 const urlOf = (bucket: string, name: string, base = BASE) =>
   objectUrl(base, "object/authenticated", bucket, name)?.href;
 
-Deno.test("each segment is percent-encoded, and slashes stay", () => {
+Deno.test("each segment is percent-encoded, and slashes are kept", () => {
   const name = "nested/a b+c?d&e;f,g:h@i=j$k%2e#l/_!.*'()-";
   assert.equal(
     urlOf("my bucket", name),
@@ -20,13 +20,13 @@ Deno.test("each segment is percent-encoded, and slashes stay", () => {
   );
 });
 
-Deno.test("slashes that stand alone are part of the name", () => {
+Deno.test("empty segments are part of the name", () => {
   for (const name of ["a//b", "/a", "a/", "//", "a///"]) {
     assert.equal(urlOf("b", name), `${BASE}/storage/v1/object/authenticated/b/${name}`);
   }
 });
 
-Deno.test("a project behind a path keeps it", () => {
+Deno.test("a project URL with a path keeps the path", () => {
   const base = "http://api.supabase.internal:8000/below";
   assert.equal(urlOf("b", "n", base), `${base}/storage/v1/object/authenticated/b/n`);
 });
@@ -37,18 +37,18 @@ for (
   Deno.test(`no URL can name ${name}`, () => assert.equal(urlOf("b", name), undefined));
 }
 
-Deno.test("no URL can name an object in a bucket that is a dot or two", () => {
+Deno.test("no URL can name an object in the buckets . and ..", () => {
   assert.equal(urlOf(".", "n"), undefined);
   assert.equal(urlOf("..", "n"), undefined);
 });
 
-Deno.test("dots that are no path have their URL", () => {
+Deno.test("names with dots that are not path segments have a URL", () => {
   for (const name of ["...", ".hidden", "a..b", "..a/b..", "%2e%2e/x", "..%2f"]) {
     assert.ok(urlOf("b", name), name);
   }
 });
 
-Deno.test("no URL can name half a character", () => {
+Deno.test("no URL can name a lone surrogate", () => {
   assert.equal(urlOf("b", "a\ud800"), undefined);
   assert.equal(urlOf("b\udfff", "a"), undefined);
   assert.ok(urlOf("b", "\u{1f600}"));
@@ -59,7 +59,7 @@ const path = fc.array(
   { minLength: 1, maxLength: 6 },
 ).map((segments) => segments.join("/"));
 
-Deno.test("a URL names its object and no other, or there is none", () => {
+Deno.test("each URL names exactly its object, or there is no URL", () => {
   fc.assert(
     fc.property(path, path, (bucket, name) => {
       const url = objectUrl(BASE, "object/authenticated", bucket, name);

@@ -14,16 +14,16 @@ function open(...answers: Answer[]) {
   return { reader: createObjectReader(PROJECT, transport), sent: transport.sent };
 }
 
-/** Storage's way to tell of an error: nearly always HTTP 400, and what it is in the body. */
+/** An error response of Storage: usually HTTP 400, with the actual status in the body. */
 const error = (body: Record<string, unknown>, status = 400, headers: Record<string, string> = {}) =>
   Response.json(body, { status, headers });
 
-/** What Storage answers with all bytes. */
+/** Headers of a response with all bytes. */
 const ETAG = { etag: '"e"' };
 
 const read = (...answers: Answer[]) => open(...answers).reader.read("b", "n");
 
-Deno.test("an object is asked for as supabase-js does, and past every cache", async () => {
+Deno.test("an object is requested as supabase-js does and bypasses every cache", async () => {
   const { reader, sent } = open(new Response("x", { headers: ETAG }));
   for (const name of ["a b/c", "a b/c"]) {
     const answer = await reader.read("my bucket", name);
@@ -39,7 +39,7 @@ Deno.test("an object is asked for as supabase-js does, and past every cache", as
   assert.notEqual(nonces[0], nonces[1]);
 });
 
-Deno.test("bytes come with their etag, and whether they came from a cache", async () => {
+Deno.test("a response has the etag and states whether it came from a cache", async () => {
   const headers = { etag: 'W/"e-2"', "cf-cache-status": "HIT" };
   for (const [cache, fresh] of [["HIT", false], ["MISS", true], ["DYNAMIC", true]] as const) {
     const answer = await read(
@@ -51,7 +51,7 @@ Deno.test("bytes come with their etag, and whether they came from a cache", asyn
   }
 });
 
-Deno.test("a range must be answered as one", async () => {
+Deno.test("a range request needs a 206 response", async () => {
   const part = () => open(new Response("xy", { status: 206, headers: ETAG }));
   const { reader, sent } = part();
   const answer = await reader.read("b", "n", { first: 8, last: 9 });
@@ -97,10 +97,10 @@ const ANSWERS: [what: string, answer: () => Answer, kind: string][] = [
     "failed",
   ],
   ["a proxy's page", () => new Response("<html>Bad Gateway</html>", { status: 502 }), "failed"],
-  // Storage answers with JSON: a bare 404 is somebody else's.
+  // Storage answers with JSON: a 404 without JSON comes from another server.
   ["a proxy's 404", () => new Response("not here", { status: 404 }), "failed"],
   ["too many requests", () => new Response("", { status: 429 }), "failed"],
-  // It would pass for an empty object.
+  // Otherwise it would count as an empty object.
   ["a proxy's empty 200", () => new Response("", { status: 200 }), "failed"],
   ["no content", () => new Response(null, { status: 204 }), "failed"],
   ["a connection that breaks", () => new TypeError("connection reset"), "failed"],
@@ -109,7 +109,7 @@ for (const [what, answer, kind] of ANSWERS) {
   Deno.test(`${what} is ${kind}`, async () => assert.equal((await read(answer())).kind, kind));
 }
 
-Deno.test("a key that is refused ends it all: no object could be read", async () => {
+Deno.test("a refused key is an error for the run: no object can be read", async () => {
   const refused: Answer[] = [
     error({ statusCode: "403", error: "Unauthorized", code: "AccessDenied", message: "jwt" }),
     error({ statusCode: 403, error: "Unauthorized", code: "InvalidJWT" }),
@@ -120,7 +120,7 @@ Deno.test("a key that is refused ends it all: no object could be read", async ()
   }
 });
 
-Deno.test("a refusal that may be of the key is, where buckets are refused to it, too", async () => {
+Deno.test("a refusal is of the key if the key cannot list buckets either", async () => {
   for (const statusCode of ["401", "403", 403]) {
     const refusal = () => error({ statusCode, error: "Unauthorized", message: "jwt malformed" });
     for (const buckets of [refusal(), new Response("", { status: 401 })]) {
@@ -140,7 +140,7 @@ Deno.test("a refusal that may be of the key is, where buckets are refused to it,
   }
 });
 
-Deno.test("what Storage's backend refuses is refused for this object alone", async () => {
+Deno.test("a refusal by Storage's backend concerns this object only", async () => {
   for (const statusCode of ["401", "403"]) {
     const { reader, sent } = open(
       error({ statusCode, error: "archived", message: "InvalidObjectState", code: "S3Error" }),
@@ -151,43 +151,46 @@ Deno.test("what Storage's backend refuses is refused for this object alone", asy
   }
 });
 
-Deno.test("a name that no URL can have is not asked for", async () => {
+Deno.test("a name that no URL can express is not requested", async () => {
   const { reader, sent } = open(new Response("x", { headers: ETAG }));
   assert.equal((await reader.read("b", "../b/other")).kind, "unfetchable");
   assert.deepEqual(sent, []);
 });
 
-Deno.test("a server that is busy says when to come again", async () => {
+Deno.test("a busy server's Retry-After is returned", async () => {
   const answer = await read(error({ statusCode: "503" }, 503, { "retry-after": "3" }));
   assert.ok(answer.kind === "failed");
   assert.equal(answer.retryAfterMs, 3_000);
 });
 
-Deno.test("what Storage says of the object is told from what may be an outage", async () => {
-  const told = async (answer: Answer) => {
+Deno.test("errors about the object are classified apart from possible outages", async () => {
+  const classify = async (answer: Answer) => {
     const { kind, ofObject, busy } = await read(answer) as
       & { kind: string }
       & Record<string, unknown>;
     assert.equal(kind, "failed");
     return [ofObject ?? false, busy ?? false];
   };
-  assert.deepEqual(await told(error({ statusCode: "416", error: "InvalidRange" })), [true, false]);
-  assert.deepEqual(await told(error({ statusCode: "500", error: "Internal" }, 500)), [
+  assert.deepEqual(await classify(error({ statusCode: "416", error: "InvalidRange" })), [
+    true,
+    false,
+  ]);
+  assert.deepEqual(await classify(error({ statusCode: "500", error: "Internal" }, 500)), [
     false,
     false,
   ]);
-  assert.deepEqual(await told(error({ statusCode: "503", error: "SlowDown" })), [false, true]);
-  assert.deepEqual(await told(error({ statusCode: "429", error: "Busy" }, 429)), [false, true]);
-  assert.deepEqual(await told(error({ statusCode: "408", error: "Timeout" })), [false, false]);
+  assert.deepEqual(await classify(error({ statusCode: "503", error: "SlowDown" })), [false, true]);
+  assert.deepEqual(await classify(error({ statusCode: "429", error: "Busy" }, 429)), [false, true]);
+  assert.deepEqual(await classify(error({ statusCode: "408", error: "Timeout" })), [false, false]);
   const page = (status: number) => new Response("<html>sorry</html>", { status });
-  assert.deepEqual(await told(page(503)), [false, true]);
+  assert.deepEqual(await classify(page(503)), [false, true]);
   for (const status of [400, 404, 500, 502, 504]) {
-    assert.deepEqual(await told(page(status)), [false, false], `${status}`);
+    assert.deepEqual(await classify(page(status)), [false, false], `${status}`);
   }
-  assert.deepEqual(await told(new TypeError("connection refused")), [false, false]);
+  assert.deepEqual(await classify(new TypeError("connection refused")), [false, false]);
 });
 
-Deno.test("what is read is counted: the answer's length, and nothing where nobody reads it", async () => {
+Deno.test("bytes read are counted by the response's length, and an unread body counts nothing", async () => {
   const bytes = () => new Response("12345", { headers: { ...ETAG, "content-length": "5" } });
   const transport = new FakeTransport(bytes(), error({ statusCode: "503" }, 503), bytes(), bytes());
   const rateLimiter = createRateLimiter(32, transport.clock);
@@ -203,13 +206,13 @@ Deno.test("what is read is counted: the answer's length, and nothing where nobod
   assert.equal(rateLimiter.concurrency.limit(), 16, "a busy server is asked for less at once");
   await discardBody((await take())!);
   assert.equal(rateLimiter.takeBytesRead(), 0);
-  // What was expected of a request that failed holds nobody back.
+  // The expected bytes of a failed request do not delay later requests.
   rateLimiter.setRates({ bytes_per_second: 1, requests_per_second: null });
   await reader.read("b", "../n", undefined, 1e9);
   assert.equal(rateLimiter.waitMs(), 0);
 });
 
-Deno.test("Storage answers, or it does not", async () => {
+Deno.test("the probe reports whether Storage responds", async () => {
   const ask = async (answer: Answer) => {
     const transport = new FakeTransport(answer);
     const answers = await storageAnswers(PROJECT, transport);

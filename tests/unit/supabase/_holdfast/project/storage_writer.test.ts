@@ -12,13 +12,13 @@ const DUPLICATE = { statusCode: "409", error: "Duplicate", message: "The resourc
 /** A transport with this fetch, whose waits take no time. */
 const transport = (fetch: Transport["fetch"]): Transport => ({ fetch, clock: new TestClock() });
 
-/** Makes the bucket where each try is answered so in turn; tells what was sent. */
+/** Creates the bucket with these responses, one for each attempt. Returns the outcome and the requests. */
 async function create(...answers: (() => Response)[]) {
   const bodies: unknown[] = [];
   const writer = createObjectWriter(
     PROJECT,
     transport((_input, init) => {
-      // A list of the buckets has no body.
+      // A request for the list of buckets has no body.
       bodies.push(init?.body === undefined ? "list" : JSON.parse(String(init.body)));
       const answer = answers[bodies.length - 1];
       assert.ok(answer, "it was asked once too often");
@@ -35,22 +35,22 @@ const reset = () => {
   throw new TypeError("connection reset");
 };
 
-Deno.test("a bucket is made with its settings", async () => {
+Deno.test("a bucket is created with its settings", async () => {
   const { outcome, bodies } = await create(made);
   assert.deepEqual(outcome, { kind: "done" });
   assert.deepEqual(bodies, [{ ...BUCKET, name: "b" }]);
 });
 
-Deno.test("a bucket that is there is left as it is", async () => {
+Deno.test("an existing bucket is kept as it is", async () => {
   assert.deepEqual((await create(duplicate)).outcome, { kind: "exists" });
 });
 
-Deno.test("a connection that is cut, and a server that is busy, are tried again", async () => {
+Deno.test("a request is retried after a cut connection and by a busy server", async () => {
   const busy = () => new Response("busy", { status: 503 });
   assert.deepEqual((await create(reset, busy, made)).outcome, { kind: "done" });
 });
 
-Deno.test("a success that is not Storage's own word is none", async () => {
+Deno.test("a success without Storage's own body is a failure", async () => {
   const empty = () => new Response("");
   const page = () => new Response("<html>Welcome</html>");
   assert.deepEqual((await create(empty, page, made)).outcome, { kind: "done" });
@@ -59,23 +59,23 @@ Deno.test("a success that is not Storage's own word is none", async () => {
   assert.equal(outcome.code, "storage_unreachable");
 });
 
-Deno.test("what a second try finds may have been made by the first one, whose answer was lost", async () => {
+Deno.test("a bucket found at the second attempt may come from the first, whose response was lost", async () => {
   assert.deepEqual((await create(reset, duplicate)).outcome, { kind: "unsure" });
 });
 
-Deno.test("a Storage that does not answer is no refusal of the bucket", async () => {
+Deno.test("a Storage without a response is not a refusal of the bucket", async () => {
   const { outcome } = await create(reset, reset, reset, reset);
   assert.ok(outcome instanceof HoldfastError);
   assert.equal(outcome.code, "storage_unreachable");
 });
 
-Deno.test("a 403 is of the key where it may not list buckets, either", async () => {
+Deno.test("a 403 refuses the key if the key cannot list buckets either", async () => {
   const { outcome } = await create(forbidden, forbidden);
   assert.ok(outcome instanceof HoldfastError);
   assert.equal(outcome.code, "storage_key_refused");
 });
 
-Deno.test("a 403 of a key that may list buckets is of this request, if it comes again", async () => {
+Deno.test("a repeated 403 refuses the request if the key can list buckets", async () => {
   const list = () => Response.json([]);
   const twice = await create(forbidden, list, forbidden, list);
   assert.deepEqual(twice.outcome, { kind: "refused", message: "Storage answered 403: no" });
@@ -83,13 +83,13 @@ Deno.test("a 403 of a key that may list buckets is of this request, if it comes 
   assert.deepEqual([outcome, bodies[1]], [{ kind: "done" }, "list"]);
 });
 
-Deno.test("supabase-js, too, is given a deadline and follows no redirect with the key", async () => {
+Deno.test("supabase-js has a deadline and does not follow a redirect with the key", async () => {
   const sent: RequestInit[] = [];
   const writer = createObjectWriter(
     PROJECT,
     transport((_input, init) => {
       sent.push(init ?? {});
-      return Promise.resolve(Response.redirect("https://elsewhere.example", 302));
+      return Promise.resolve(Response.redirect("https://other.example", 302));
     }),
   );
   await assert.rejects(writer.dropBucket("scratch"), { code: "storage_unreachable" });

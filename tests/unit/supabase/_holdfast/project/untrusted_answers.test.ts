@@ -13,12 +13,12 @@ Deno.test("a firewall that blocks one name does not mean that the key is refused
   assert.equal(await kindOf(new Response(page, { status: 403 })), "failed");
 });
 
-Deno.test("a gateway that knows no route to Storage does not mean that the bytes are gone", async () => {
+Deno.test("a gateway without a route to Storage does not mean that the bytes are missing", async () => {
   const body = { message: "no Route matched with those values" };
   assert.equal(await kindOf(Response.json(body, { status: 404 })), "failed");
 });
 
-Deno.test("a redirect is not followed: the key would go along", async () => {
+Deno.test("a redirect is not followed: it would send the key to another server", async () => {
   const options = { hostname: "127.0.0.1", port: 0, onListen: () => {} };
   const keys: (string | null)[] = [];
   const other = Deno.serve(options, ({ headers }) => {

@@ -14,7 +14,7 @@ const sha256 = (...pieces: Uint8Array[]) => {
   return hash;
 };
 
-/** A blob's digest, made here again from docs/FORMAT.md. */
+/** A blob's digest, implemented independently from docs/FORMAT.md. */
 function expected(bytes: Uint8Array, partSize: number | null): string {
   if (partSize === null) return sha256(bytes).digest("hex");
   const digests: Uint8Array[] = [];
@@ -25,7 +25,7 @@ function expected(bytes: Uint8Array, partSize: number | null): string {
   return sha256(...digests).digest("hex");
 }
 
-/** The bytes as a stream, cut where the numbers (0 to 1, in any order) say. */
+/** The bytes as a stream, cut at these fractions (0 to 1, in any order) of the length. */
 function cut(bytes: Uint8Array, locations: readonly number[]): ReadableStream<Uint8Array> {
   const ends = [...locations.map((location) => Math.floor(location * bytes.length)), bytes.length]
     .sort((one, other) => one - other);
@@ -34,7 +34,7 @@ function cut(bytes: Uint8Array, locations: readonly number[]): ReadableStream<Ui
 
 const locations = fc.array(fc.double({ min: 0, max: 1, noNaN: true }), { maxLength: 12 });
 
-Deno.test("a stream's digest is that of its bytes, however it comes in pieces", async () => {
+Deno.test("a stream's digest does not depend on the chunk boundaries", async () => {
   const partSize = fc.option(fc.integer({ min: 1, max: 40 }));
   await fc.assert(
     fc.asyncProperty(
@@ -50,7 +50,7 @@ Deno.test("a stream's digest is that of its bytes, however it comes in pieces", 
   );
 });
 
-Deno.test("a stream that is not the blob never has its digest and its size", async () => {
+Deno.test("a stream that differs from the blob differs in digest or size", async () => {
   await fc.assert(
     fc.asyncProperty(
       fc.uint8Array({ minLength: 1, maxLength: 100 }),
@@ -68,13 +68,13 @@ Deno.test("a stream that is not the blob never has its digest and its size", asy
   );
 });
 
-Deno.test("no bytes at all have the digest of nothing", async () => {
+Deno.test("an empty stream has the digest of empty bytes", async () => {
   const empty = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
   const digest = await digestStream(ReadableStream.from([]), { size: 0, part_size: null });
   assert.deepEqual(digest, { size: 0, sha256: empty });
 });
 
-Deno.test("a listing that states an absurd size takes no memory for it", async () => {
+Deno.test("a listing that states a huge size allocates no memory for it", async () => {
   for (const shape of [{ size: 2 ** 50, part_size: null }, { size: 9, part_size: 2 ** 52 }]) {
     const bytes = new TextEncoder().encode("some bytes");
     const digest = await digestStream(ReadableStream.from([bytes]), shape);
@@ -82,8 +82,8 @@ Deno.test("a listing that states an absurd size takes no memory for it", async (
   }
 });
 
-Deno.test("a large part is hashed as it comes, and no differently", async () => {
-  // Above what is buffered; two parts, so that both ways of an end are taken.
+Deno.test("a large part is hashed as a stream, with the same result", async () => {
+  // Larger than the buffer. Two parts cover the end of a part and the end of the stream.
   const part = 16 * 1024 * 1024 + 1;
   const bytes = new Uint8Array(part + 5).fill(7);
   bytes[part] = 1;
@@ -96,7 +96,7 @@ Deno.test("a large part is hashed as it comes, and no differently", async () => 
   }
 });
 
-Deno.test("a composite digest is made of the parts' digests as bytes, in order", async () => {
+Deno.test("a composite digest is the digest of the parts' digests as bytes, in order", async () => {
   const parts = ["one", "two", "three"].map((part) => sha256(new TextEncoder().encode(part)));
   const digests = parts.map((part) => part.digest());
   const hex = digests.map((digest) => digest.toString("hex"));
@@ -104,7 +104,7 @@ Deno.test("a composite digest is made of the parts' digests as bytes, in order",
   assert.notEqual(await compositeDigest(hex.toReversed()), await compositeDigest(hex));
 });
 
-Deno.test("the error of a stream that breaks off is the caller's", async () => {
+Deno.test("the error of a stream that breaks off is thrown to the caller", async () => {
   const broken = new ReadableStream<Uint8Array>({
     pull(controller) {
       controller.error(new Error("cut short"));
@@ -113,7 +113,7 @@ Deno.test("the error of a stream that breaks off is the caller's", async () => {
   await assert.rejects(digestStream(broken, { size: 5, part_size: null }), /cut short/);
 });
 
-Deno.test("FORMAT.md's example of a composite digest is right, by its own command and by ours", async () => {
+Deno.test("the composite digest in FORMAT.md matches its shell command and our function", async () => {
   const format = await Deno.readTextFile(
     new URL("../../../../../docs/FORMAT.md", import.meta.url),
   );
@@ -144,7 +144,7 @@ Deno.test("FORMAT.md's example of a composite digest is right, by its own comman
   assert.equal(text.decode(stdout).slice(0, 64), example);
 });
 
-Deno.test("the etag of an object of parts is made of its parts' etags, as S3 makes it", () => {
+Deno.test("the etag of a multipart object is made of its parts' etags, as in S3", () => {
   const parts = ["one", "two"].map((text) => createHash("md5").update(text).digest());
   const expected = createHash("md5").update(Buffer.concat(parts)).digest("hex");
   const etags = parts.map((digest) => digest.toString("hex"));

@@ -6,7 +6,7 @@ import {
 } from "../../../../../supabase/functions/_holdfast/repository/documents.ts";
 import { MemoryStore } from "../../memory_store.ts";
 
-Deno.test("a document is put, and put again with the same bytes after a lost reply", async () => {
+Deno.test("a document is written, and written again with the same bytes after a lost response", async () => {
   const store = new MemoryStore();
   assert.equal(await putDocument(store, "a.json", "{}\n"), true);
   assert.equal(await putDocument(store, "a.json", "{}\n"), true);
@@ -14,7 +14,7 @@ Deno.test("a document is put, and put again with the same bytes after a lost rep
   assert.equal(store.read("a.json"), "{}\n");
 });
 
-Deno.test("a document that is there with other bytes is left alone, and told", async () => {
+Deno.test("an existing document with other bytes is kept and reported", async () => {
   const store = new MemoryStore();
   for (const there of ["theirs", "{", "{} \n", ""]) {
     store.write("a.json", there);
@@ -24,13 +24,13 @@ Deno.test("a document that is there with other bytes is left alone, and told", a
   }
 });
 
-Deno.test("a document that vanished between the two requests is not taken for put", async () => {
+Deno.test("a document that disappears between the two requests does not count as written", async () => {
   const store = new MemoryStore();
   store.put = () => Promise.resolve("exists");
   assert.equal(await putDocument(store, "a.json", "{}\n"), false);
 });
 
-Deno.test("a record that is there is left alone, whatever the server honours", async () => {
+Deno.test("an existing record is kept whether or not the server supports conditional writes", async () => {
   const store = new MemoryStore();
   store.conditional = false;
   assert.ok(await putIfAbsent(store, "log/1", "mine"));

@@ -54,7 +54,7 @@ const RECORD = {
 
 type Schema = typeof identitySchema | typeof snapshotSchema | typeof recordSchema;
 
-/** Expects a refusal by its code. */
+/** Asserts a refusal with this code. */
 function refused(value: unknown, schema: Schema, code: string, message?: RegExp) {
   const bytes = value instanceof Uint8Array ? new Uint8Array(value) : encode(value);
   assert.throws(() => parseDocument("the.json", bytes, schema), (error) => {
@@ -74,12 +74,12 @@ Deno.test("documents of docs/FORMAT.md are read", () => {
   assert.deepEqual(parseDocument("r.json", encode(owner), recordSchema), owner);
 });
 
-Deno.test("fields that nobody here knows are passed over", () => {
+Deno.test("unknown fields are ignored", () => {
   const read = parseDocument("holdfast.json", encode({ ...IDENTITY, later: 1 }), identitySchema);
   assert.deepEqual(read, IDENTITY);
 });
 
-Deno.test("a newer format is refused as such, whatever else is in the document", () => {
+Deno.test("a newer format is refused as unsupported, even if the document has other faults", () => {
   const code = "repository_format_unsupported";
   refused({ ...IDENTITY, format: 2 }, identitySchema, code, /format 2; .* reads up to 1/);
   refused({ format: 7 }, snapshotSchema, code);
@@ -87,7 +87,7 @@ Deno.test("a newer format is refused as such, whatever else is in the document",
   refused({ format: 2, kind: "unheard of" }, recordSchema, code);
 });
 
-Deno.test("an unknown requirement is refused by its name", () => {
+Deno.test("an unknown requirement is refused and named", () => {
   const code = "repository_format_unsupported";
   refused({ ...IDENTITY, requires: ["zstd", "age"] }, identitySchema, code, /zstd, age/);
   refused({ ...SNAPSHOT, requires: ["__proto__"] }, snapshotSchema, code, /__proto__/);
@@ -153,7 +153,7 @@ Deno.test("every fault of a damaged document is named", () => {
   );
 });
 
-Deno.test("no JSON makes it throw anything but a typed error", () => {
+Deno.test("every JSON value is read or refused with a typed error", () => {
   fc.assert(
     fc.property(
       fc.jsonValue(),
@@ -169,7 +169,7 @@ Deno.test("no JSON makes it throw anything but a typed error", () => {
   );
 });
 
-Deno.test("a document that was written is the one that is read", () => {
+Deno.test("a document is read as it was written", () => {
   const text = formatDocument(SNAPSHOT);
   assert.ok(text.endsWith("}\n"));
   assert.deepEqual(parseDocument("s", new TextEncoder().encode(text), snapshotSchema), SNAPSHOT);

@@ -18,18 +18,18 @@ async function refused(bytes: Uint8Array<ArrayBuffer>, message: RegExp): Promise
   });
 }
 
-Deno.test("a part is unpacked as it was packed, whatever its pieces cut in two", async () => {
+Deno.test("a part is decompressed correctly at all chunk boundaries", async () => {
   const text = Array.from({ length: 30_000 }, (_, n) => `{"n":${n},"é€😀":"${n * n}"}\n`).join("");
   assert.equal(await gunzipText("lists/a", packed(text)), text);
   assert.equal(await gunzipText("lists/a", packed("")), "");
 });
 
-Deno.test("what unpacks to more than any part is refused, before it is all unpacked", async () => {
+Deno.test("a part that is too large after decompression is refused before it is fully decompressed", async () => {
   await refused(packed(new Uint8Array(200 * MIB)), /^lists\/a can't be unpacked: .* more than/);
   assert.equal((await gunzipText("lists/a", packed(" ".repeat(32 * MIB)))).length, 32 * MIB);
 });
 
-Deno.test("what is no gzip, was cut short, or is no UTF-8 is refused", async () => {
+Deno.test("bytes that are not gzip, are truncated or are not UTF-8 are refused", async () => {
   const whole = packed("some text ".repeat(1_000));
   await refused(whole.subarray(0, whole.length - 5), /can't be unpacked/);
   await refused(new TextEncoder().encode("no gzip"), /can't be unpacked/);

@@ -15,7 +15,7 @@ const VERSION = "0b9c4cf4-7f43-4a0a-8d3c-0c2b6a6d6f5e";
 
 const digestOf = (text: string) => createHash("sha256").update(text).digest("hex");
 
-/** The key of what can't be a plain one, made here again from docs/FORMAT.md. */
+/** The digest key of an object, implemented independently from docs/FORMAT.md. */
 const byDigest = (bucket: string, name: string, version: string) =>
   `data/~/${digestOf(`${bucket}\0${name}\0${version}`)}`;
 
@@ -69,12 +69,12 @@ Deno.test("the data key is plain up to 1,000 bytes", async () => {
   assert.equal(await dataKey("b", `${longest}x`, VERSION), byDigest("b", `${longest}x`, VERSION));
 });
 
-Deno.test("a further copy of a version has its number behind its key", async () => {
+Deno.test("a further copy of a version has its number at the end of its key", async () => {
   assert.equal(await dataKey("b", "n", VERSION, 2), `data/b/n/${VERSION}~2`);
   assert.equal(await dataKey("b", "..", VERSION, 3), `${byDigest("b", "..", VERSION)}~3`);
 });
 
-/** Texts as Postgres can hold them, with many that are nearly paths, keys or versions. */
+/** Texts that Postgres can store, many of them similar to paths, keys or versions. */
 const text = fc.oneof(
   {
     weight: 3,
@@ -93,7 +93,7 @@ const object = fc.record({
   copy: fc.integer({ min: 1, max: 9 }),
 });
 
-Deno.test("no two of (bucket, name, version, copy) have one key", async () => {
+Deno.test("each (bucket, name, version, copy) has its own key", async () => {
   await fc.assert(
     fc.asyncProperty(object, object, async (one, other) => {
       const [key, otherKey] = await Promise.all(
@@ -106,7 +106,7 @@ Deno.test("no two of (bucket, name, version, copy) have one key", async () => {
   );
 });
 
-Deno.test("moving a slash or a version between the parts gives another key", async () => {
+Deno.test("moving a slash or a version to another part of the name changes the key", async () => {
   const [first, second] = [randomUUID(), randomUUID()];
   const keys = await Promise.all([
     dataKey("a", `b/${first}`, second),
@@ -120,7 +120,7 @@ Deno.test("moving a slash or a version between the parts gives another key", asy
   assert.equal(new Set(keys).size, keys.length);
 });
 
-Deno.test("no data key leaves its place, whatever the name", async () => {
+Deno.test("the data key stays in the data folder for every name", async () => {
   await fc.assert(
     fc.asyncProperty(object, async ({ bucket, name, version, copy }) => {
       const key = await dataKey(bucket, name, version, copy);
@@ -134,7 +134,7 @@ Deno.test("no data key leaves its place, whatever the name", async () => {
   );
 });
 
-Deno.test("keys of the log are in the order of their sequences, and tell them", () => {
+Deno.test("keys of the log sort by sequence and contain it", () => {
   assert.equal(logKey(42), "log/0000000000000042.json");
   const sequence = fc.integer({ min: 1, max: Number.MAX_SAFE_INTEGER });
   fc.assert(fc.property(sequence, sequence, (one, other) => {
@@ -143,7 +143,7 @@ Deno.test("keys of the log are in the order of their sequences, and tell them", 
   }));
 });
 
-Deno.test("a key that is no log record's has no sequence", () => {
+Deno.test("a key of another kind has no sequence", () => {
   for (
     const key of [
       "log/1.json",
@@ -158,7 +158,7 @@ Deno.test("a key that is no log record's has no sequence", () => {
   }
 });
 
-Deno.test("a snapshot's id is its time to the second and its sequence", () => {
+Deno.test("a snapshot's id is its time in seconds and its sequence", () => {
   assert.equal(snapshotId("2026-11-21T02:00:07.123456Z", 12), "20261121T020007Z-12");
   assert.equal(snapshotId("2026-11-21T02:00:07Z", 1), "20261121T020007Z-1");
   assert.equal(snapshotKey("20261121T020007Z-2"), "snapshots/20261121T020007Z-2.json");

@@ -13,7 +13,7 @@ async function sequences(store: MemoryStore, last: number): Promise<number[]> {
 
 const damaged = { code: "repository_damaged" };
 
-Deno.test("the records past the last known one are read, in order", async () => {
+Deno.test("the records after the last known one are read in order", async () => {
   const store = storeWithLog(1, 2, 5, 10, 11);
   assert.deepEqual(await sequences(store, 0), [1, 2, 5, 10, 11]);
   assert.deepEqual(await sequences(store, 2), [5, 10, 11]);
@@ -21,7 +21,7 @@ Deno.test("the records past the last known one are read, in order", async () => 
   assert.deepEqual(await sequences(storeWithLog(), 0), []);
 });
 
-Deno.test("a log of several pages is read whole", async () => {
+Deno.test("a log of several pages is read completely", async () => {
   const all = Array.from({ length: 25 }, (_, index) => index + 1);
   const store = storeWithLog(...all);
   store.pageKeys = 10;
@@ -35,7 +35,7 @@ Deno.test("a log that lacks the last known record was rolled back", async () => 
   }
 });
 
-Deno.test("other keys in the log's folder stand in nobody's way, a page full of them included", async () => {
+Deno.test("other keys in the log's folder are ignored, even a full page of them", async () => {
   const store = storeWithLog(1, 2, 3);
   for (let index = 0; index < 10; index++) store.write(`log/!${index}`, "orphaned");
   store.write(`${logKey(2)}.bak`, "orphaned");
@@ -45,33 +45,33 @@ Deno.test("other keys in the log's folder stand in nobody's way, a page full of 
   assert.deepEqual(await sequences(store, 2), [3]);
 });
 
-Deno.test("a record that says another sequence than its key is damage", async () => {
+Deno.test("a record whose sequence differs from its key is damage", async () => {
   const store = storeWithLog(1);
   store.write(logKey(2), record(3));
   await assert.rejects(readRecords(store, 0), damaged);
 });
 
-Deno.test("a record that is listed and gone is damage", async () => {
+Deno.test("a record that is listed and missing is damage", async () => {
   const store = storeWithLog(1, 2);
   store.get = () => Promise.resolve(undefined);
   await assert.rejects(readRecords(store, 0), damaged);
 });
 
-Deno.test("a long log is not read all at once", async () => {
+Deno.test("a long log is read with limited concurrency", async () => {
   const store = storeWithLog(...Array.from({ length: 200 }, (_, index) => index + 1));
-  let [underWay, most] = [0, 0];
+  let [inFlight, most] = [0, 0];
   const get = store.get.bind(store);
   store.get = async (key, maxBytes) => {
-    most = Math.max(most, ++underWay);
+    most = Math.max(most, ++inFlight);
     await Promise.resolve();
-    underWay--;
+    inFlight--;
     return await get(key, maxBytes);
   };
   assert.equal((await readRecords(store, 0)).length, 200);
   assert.ok(most > 1 && most <= 32, `${most} at once`);
 });
 
-Deno.test("a record that nobody answered for is found by its key where no listing has it yet", async () => {
+Deno.test("a record whose response was lost is found by its key before a listing has it", async () => {
   const news = async (store: MemoryStore, ...unanswered: number[]) => {
     const known = { last_record: 2, unconfirmed_records: unanswered };
     return (await readNewRecords(withoutNewest(store, 2), known)).map(({ sequence }) => sequence);
@@ -80,7 +80,7 @@ Deno.test("a record that nobody answered for is found by its key where no listin
   assert.deepEqual(await news(storeWithLog(1, 2, 3), 3), [3]);
   assert.deepEqual(await news(storeWithLog(1, 2, 3, 5), 3, 4, 5), [3, 5]);
   assert.deepEqual(await news(storeWithLog(1, 2), 3), []);
-  // What is listed is not read twice, and comes in its place.
+  // A listed record is read once and keeps its position.
   const known = { last_record: 2, unconfirmed_records: [3, 5] };
   const all = await readNewRecords(withoutNewest(storeWithLog(1, 2, 3, 4, 5), 4), known);
   assert.deepEqual(all.map(({ sequence }) => sequence), [3, 4, 5]);

@@ -8,11 +8,11 @@ export function storeWithLog(...sequences: number[]): MemoryStore {
   return store;
 }
 
-/** An owner's record, as it lies in the log. */
+/** An owner record of the log. */
 export const record = (sequence: number) =>
   JSON.stringify({ kind: "owner", sequence, at: "then", project_url: "https://a" });
 
-/** The same store, whose listings know of no record after one: they are stale. */
+/** The same store with stale listings, which lack all records after one. */
 export function withoutNewest(store: MemoryStore, last: number): MemoryStore {
   const list = store.list.bind(store);
   store.list = async (prefix, startAfter) => {

@@ -23,14 +23,14 @@ const SETTINGS = {
   forcePathStyle: true,
 };
 
-/** The run that makes the repository. */
+/** The run that creates the repository. */
 const WRITER = {
   projectUrl: "https://a",
   run: "6f2d3a4e-8f0e-4d55-9a3e-0a4b5c6d7e8f",
   startedAt: "2026-11-21T00:00:00.000000Z",
 };
 
-/** A database that knows no repository. */
+/** A database without a repository. */
 const nothingKnown: Database = {
   call: <Result>() => Promise.resolve(null as Result),
   close: () => Promise.resolve(),
@@ -38,7 +38,7 @@ const nothingKnown: Database = {
 
 for (const conditional of [true, false]) {
   const server = conditional ? "honours" : "ignores";
-  Deno.test(`a repository that was made tells that its server ${server} conditions`, async () => {
+  Deno.test(`a new repository records that its server ${server} conditions`, async () => {
     const store = new MemoryStore();
     store.conditional = conditional;
     const facts = await openForWriting(store, nothingKnown, SETTINGS, WRITER);
@@ -46,12 +46,12 @@ for (const conditional of [true, false]) {
   });
 }
 
-Deno.test("a worker that slept before it made the repository makes no other one of it", async () => {
+Deno.test("a worker that was delayed before it creates the repository does not create a second one", async () => {
   const store = new MemoryStore();
   store.conditional = false;
   await openForWriting(store, nothingKnown, SETTINGS, WRITER);
   const made = [HOLDFAST_KEY, logKey(1)].map((key) => store.read(key));
-  // As it was before it slept: there is nothing yet.
+  // The delayed worker read the bucket when it was still empty.
   const get = store.get.bind(store);
   store.get = (key, maxBytes) => {
     store.get = get;
@@ -61,7 +61,7 @@ Deno.test("a worker that slept before it made the repository makes no other one 
   assert.deepEqual([HOLDFAST_KEY, logKey(1)].map((key) => store.read(key)), made);
 });
 
-Deno.test("an identity that was corrupted on its way here does not take the right one's place", async () => {
+Deno.test("an identity that was corrupted in transit does not replace the stored one", async () => {
   const store = new MemoryStore();
   store.conditional = false;
   await openForWriting(store, nothingKnown, SETTINGS, WRITER);
@@ -77,7 +77,7 @@ Deno.test("an identity that was corrupted on its way here does not take the righ
   assert.equal(store.read(HOLDFAST_KEY), right);
 });
 
-Deno.test("of a snapshot's own sequence only its very own record is no news", async () => {
+Deno.test("at a snapshot's own sequence, only the snapshot's own record is not new", async () => {
   const own: LogRecord = {
     kind: "snapshot",
     sequence: 3,
@@ -107,7 +107,7 @@ Deno.test("of a snapshot's own sequence only its very own record is no news", as
   }
 });
 
-/** Opens a repository whose log has these records past the second, listed or not yet. */
+/** Opens a repository whose log has these records after the second, listed or not yet listed. */
 function openWithNews(
   { answer, news, listed = true }: { answer: unknown; news: LogRecord[]; listed?: boolean },
 ) {
@@ -149,7 +149,7 @@ const [THIRD, FOURTH] = [3, 4].map((sequence): LogRecord => ({
   snapshot: `20261121T000000Z-${sequence}`,
 })) as [LogRecord, LogRecord];
 
-Deno.test("one snapshot that the database knows as its own is no news, and nothing else is asked about", async () => {
+Deno.test("a snapshot that the database knows as its own is not new, and no other request is made", async () => {
   const adopted = await openWithNews({ answer: true, news: [THIRD] }).writing();
   assert.equal(adopted.last_record, 3);
   const behind = { code: "catalog_behind" };
@@ -159,7 +159,7 @@ Deno.test("one snapshot that the database knows as its own is no news, and nothi
   await assert.rejects(openWithNews({ answer: true, news: [THIRD, FOURTH] }).writing(), behind);
 });
 
-Deno.test("a record that no listing has yet is found all the same where a run left it in doubt", async () => {
+Deno.test("a record in doubt after a run is found before a listing has it", async () => {
   const there = { news: [THIRD], listed: false };
   const adopted = await openWithNews({ answer: true, ...there }).writing();
   assert.equal(adopted.last_record, 3);

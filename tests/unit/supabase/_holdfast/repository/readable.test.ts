@@ -3,7 +3,7 @@ import { assertReadable } from "../../../../../supabase/functions/_holdfast/repo
 
 const tooLarge = { code: "snapshot_too_large" };
 
-Deno.test("a document that would be refused when it is read is not written", () => {
+Deno.test("a document that a reader would refuse is not written", () => {
   const write = (value: object) => assertReadable(JSON.stringify(value), value);
   write({ buckets: Array(100_000).fill({ id: "a" }) });
   assert.throws(() => write({ buckets: Array(100_001).fill({}) }), tooLarge);

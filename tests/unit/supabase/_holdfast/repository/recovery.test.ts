@@ -14,7 +14,7 @@ const LOCATION = {
   forcePathStyle: true,
 };
 
-Deno.test("the script has the place filled in, as words that a shell does not read", () => {
+Deno.test("the script contains the location, quoted so that a shell does not interpret it", () => {
   const script = recoveryScript(LOCATION);
   assert.match(script, /^endpoint='https:\/\/s3\.example\.com'$/m);
   assert.match(script, /^region='eu-central-1'$/m);
@@ -24,7 +24,7 @@ Deno.test("the script has the place filled in, as words that a shell does not re
   assert.doesNotMatch(script, /@[A-Z]+@|\\\$\{/);
 });
 
-Deno.test("the guide has it too, and no key", () => {
+Deno.test("the guide contains the location and no key", () => {
   const settings = { ...LOCATION, accessKeyId: "AKIAEXAMPLE", secretAccessKey: "secret-example" };
   for (const text of [recoveryGuide(settings), recoveryScript(settings)]) {
     assert.match(text, /https:\/\/s3\.example\.com/);
@@ -32,10 +32,10 @@ Deno.test("the guide has it too, and no key", () => {
   }
 });
 
-Deno.test("what is there already is left as it is", async () => {
+Deno.test("existing recovery files are kept as they are", async () => {
   const store = new MemoryStore();
   await putRecovery(store, LOCATION);
   const first = store.read("RECOVERY-v1.md");
-  await putRecovery(store, { ...LOCATION, endpoint: "https://elsewhere.example.com" });
+  await putRecovery(store, { ...LOCATION, endpoint: "https://other.example.com" });
   assert.deepEqual(store.read("RECOVERY-v1.md"), first);
 });

@@ -9,7 +9,7 @@ const BUSY: PossibleOutage = { busy: true, retryAfterMs: 0 };
 const A = { bucket_id: "b", name: "a" };
 const B = { bucket_id: "b", name: "b" };
 
-/** What is so when failures are judged; by default nothing speaks for anything. */
+/** The observations from which an outage is detected; empty by default. */
 interface World {
   doubts?: (PossibleOutage | undefined)[];
   read?: { bucket_id: string; name: string }[];
@@ -49,35 +49,35 @@ async function judge(world: World) {
 
 const out = async (world: World) => (await judge(world)).outage?.code === "storage_unreachable";
 
-Deno.test("what Storage says of an object is the object's own, and nobody is asked", async () => {
+Deno.test("an error about the object is the object's own and needs no probe", async () => {
   assert.deepEqual(await judge({ doubts: [undefined] }), { outage: undefined, asked: [] });
 });
 
-Deno.test("while another object can be read again, failures are the objects' own", async () => {
+Deno.test("while another object can be read again, failures belong to the objects", async () => {
   assert.equal(await out({ read: [A], readable: ["a"] }), false);
   assert.equal(await out({ read: [A, B], readable: ["b"] }), false);
   assert.equal(await out({ held: [A, B], readable: ["b"] }), false);
 });
 
-Deno.test("where nothing that was readable can be read, Storage is out, however long", async () => {
+Deno.test("if no object that was readable can be read, Storage has an outage of any length", async () => {
   assert.equal(await out({ read: [A, B] }), true);
   assert.equal(await out({ held: [A], attempts: 300, lists: true, doubted: true }), true);
 });
 
-Deno.test("of many that were read, three are asked at most", async () => {
+Deno.test("at most three of the objects read before are probed", async () => {
   const read = Array.from({ length: 400 }, (_, index) => ({ bucket_id: "b", name: `${index}` }));
   const { asked } = await judge({ read });
   assert.deepEqual(asked, ["397", "398", "399"]);
 });
 
-Deno.test("a Storage that is too busy is waited for, but not for ever for one object", async () => {
+Deno.test("a busy Storage is waited for, with a limit for one object", async () => {
   const world = { doubts: [BROKEN, BUSY], read: [A], readable: ["a"] };
   assert.equal(await out({ ...world, attempts: 4 }), true);
   assert.equal(await out({ ...world, attempts: 5 }), false);
   assert.equal(await out({ ...world, attempts: 5, readable: [] }), true);
 });
 
-Deno.test("where nothing was ever readable, it is waited for some minutes, unless nothing answers", async () => {
+Deno.test("if no object was readable yet, the wait lasts some minutes, or longer without any response", async () => {
   assert.equal(await out({ attempts: 4, lists: true }), true);
   assert.equal(await out({ attempts: 5, lists: true }), false);
   assert.equal(await out({ attempts: 300, lists: false }), true);
@@ -85,7 +85,7 @@ Deno.test("where nothing was ever readable, it is waited for some minutes, unles
   assert.equal(await out({ attempts: 1, lists: false, doubted: true }), true);
 });
 
-Deno.test("an outage lasts as long as the longest time that was asked for", async () => {
+Deno.test("an outage lasts as long as the longest Retry-After", async () => {
   const doubts = [BUSY, { busy: true, retryAfterMs: 90_000 }, { busy: true, retryAfterMs: 7 }];
   const { outage } = await judge({ doubts });
   assert.equal(outage?.retryAfterMs, 90_000);

@@ -7,7 +7,7 @@ import {
 } from "../../../../../supabase/functions/_holdfast/transfer/parts.ts";
 
 const MAX_PARTS = 10_000;
-/** The largest object that S3 takes. */
+/** The largest object that S3 accepts. */
 const MAX_OBJECT_BYTES = 50 * 2 ** 40;
 
 const size = fc.oneof(
@@ -17,7 +17,7 @@ const size = fc.oneof(
   ),
 );
 
-Deno.test("a part is the least multiple of 8 MiB with which 10,000 parts are enough", () => {
+Deno.test("the part size is the least multiple of 8 MiB that needs at most 10,000 parts", () => {
   fc.assert(fc.property(size, (bytes) => {
     const part = partSizeFor(bytes);
     assert.equal(part % PART_BYTES, 0);
@@ -29,7 +29,7 @@ Deno.test("a part is the least multiple of 8 MiB with which 10,000 parts are eno
   assert.equal(partSizeFor(PART_BYTES * MAX_PARTS + 1), 2 * PART_BYTES);
 });
 
-Deno.test("the parts of an object tile it", () => {
+Deno.test("the parts of an object cover it without gap or overlap", () => {
   const cut = fc.integer({ min: 1, max: 1_000 });
   fc.assert(fc.property(fc.nat(50_000), cut, (bytes, partSize) => {
     const ranges = partRanges(bytes, partSize);
@@ -46,7 +46,7 @@ Deno.test("the parts of an object tile it", () => {
   }));
 });
 
-Deno.test("an object of exactly two parts has two", () => {
+Deno.test("an object of exactly two part sizes has two parts", () => {
   assert.deepEqual(partRanges(2 * PART_BYTES, PART_BYTES), [
     { number: 1, first: 0, last: PART_BYTES - 1 },
     { number: 2, first: PART_BYTES, last: 2 * PART_BYTES - 1 },

@@ -19,7 +19,7 @@ const SIZE = 20 * MIB + 3;
 
 const sha256 = (bytes: Uint8Array) => createHash("sha256").update(bytes).digest();
 
-/** A blob of these bytes, as an item of a restore. */
+/** A blob with these bytes, as an item of a restore. */
 function itemOf(bytes: Uint8Array, partSize: number | null): HeldItem {
   let digest = sha256(bytes);
   if (partSize !== null) {
@@ -32,14 +32,14 @@ function itemOf(bytes: Uint8Array, partSize: number | null): HeldItem {
   return heldItem(bytes, { sha256: digest.toString("hex"), part_size: partSize });
 }
 
-/** Bytes of which no two pieces are alike. */
+/** Bytes in which all pieces differ. */
 function bytesOf(size: number): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(size);
   for (let at = 0; at < size; at += 4096) bytes[at] = at / 4096 + at / MIB;
   return bytes;
 }
 
-/** Answers ranges of an object; `corrupt` changes the answer to the nth of all reads, from 1. */
+/** Serves ranges of an object; `corrupt` changes the response to the nth read, from 1. */
 class Target implements ObjectReader {
   readonly ranges: (ByteRange | undefined)[] = [];
 
@@ -62,7 +62,7 @@ class Target implements ObjectReader {
 }
 
 const LOCATION = { bucket: "b", name: "n" };
-/** Leases after which Storage is no longer waited for. */
+/** The number of leases after which the restore no longer waits for Storage. */
 const PATIENCE = 5;
 
 async function compareWith(
@@ -96,7 +96,7 @@ Deno.test("an object of another size is not read to its end", async () => {
   }
 });
 
-Deno.test("a range that is cut off, cached or refused is read again, and no other", async () => {
+Deno.test("only a range that is cut off, cached or refused is read again", async () => {
   const bytes = bytesOf(SIZE);
   const cut = () =>
     new ReadableStream({ pull: (controller) => controller.error(new TypeError("cut")) });
@@ -121,7 +121,7 @@ Deno.test("a range that is cut off, cached or refused is read again, and no othe
   }
 });
 
-Deno.test("an object that is overwritten between two ranges is not taken for the blob", async () => {
+Deno.test("an object that is overwritten between two ranges does not match the blob", async () => {
   const bytes = bytesOf(SIZE);
   const target = new Target(
     bytes,
@@ -131,7 +131,7 @@ Deno.test("an object that is overwritten between two ranges is not taken for the
   assert.equal(await compareWith(target, itemOf(bytes, 8 * MIB)), "different");
 });
 
-Deno.test("what was just put is taken for another thing only after several reads", async () => {
+Deno.test("a new upload counts as different only after several reads", async () => {
   const bytes = bytesOf(5);
   const item = itemOf(bytes, null);
   const flipped = (answer: StorageRead): StorageRead =>
@@ -146,7 +146,7 @@ Deno.test("what was just put is taken for another thing only after several reads
   }
 });
 
-Deno.test("Storage is waited for while it may be out, and not for ever", async () => {
+Deno.test("the read waits for Storage during a possible outage, for a limited time", async () => {
   const item = itemOf(bytesOf(5), null);
   const out = new Target(bytesOf(5), () => ({ kind: "failed", message: "HTTP 502" }));
   await assert.rejects(compareWith(out, item, { attempts: 1 }), { code: "storage_unreachable" });

@@ -28,19 +28,23 @@ function bytes(text: string, etag = "e1", headers: Record<string, string> = {}):
 
 const busy: StorageRead = { kind: "failed", message: "Storage answered 503: busy" };
 
-/** Reads with these answers of Storage, one after the other, and these rows as they are asked. */
+/** Reads an object with these responses of Storage, in order, and these rows of the database. */
 async function read(
   answers: StorageRead[],
   rows: (BackupItem | null)[] = [],
   item = ITEM,
   range?: { first: number; last: number },
 ) {
-  const [left, rowsLeft] = [[...answers], [...rows]];
+  const [remainingAnswers, remainingRows] = [[...answers], [...rows]];
   const reader: ObjectReader = {
-    read: () => Promise.resolve(left.length > 1 ? left.shift()! : left[0]!),
+    read: () =>
+      Promise.resolve(
+        remainingAnswers.length > 1 ? remainingAnswers.shift()! : remainingAnswers[0]!,
+      ),
   };
   const database: Database = {
-    call: <Result>() => Promise.resolve((rowsLeft.length > 0 ? rowsLeft.shift() : item) as Result),
+    call: <Result>() =>
+      Promise.resolve((remainingRows.length > 0 ? remainingRows.shift() : item) as Result),
     close: () => Promise.resolve(),
   };
   const requests = { storage: 0 };
@@ -62,7 +66,7 @@ async function failure(answers: StorageRead[], rows?: (BackupItem | null)[], ite
   return { ...failure, possibleOutage, requests, waits };
 }
 
-Deno.test("bytes that are as the row says are read with one request", async () => {
+Deno.test("bytes that match the row are read with one request", async () => {
   const { outcome, requests } = await read([bytes("1234")]);
   assert.equal(outcome.kind, "read");
   assert.equal(requests, 1);
@@ -73,13 +77,13 @@ function part(text: string, contentRange?: string): StorageRead {
   return bytes(text, "e1", contentRange === undefined ? {} : { "content-range": contentRange });
 }
 
-Deno.test("a part is read, of an object as large as its row says", async () => {
+Deno.test("a part is read if the object has the row's size", async () => {
   const range = { first: 2, last: 3 };
   const { outcome } = await read([part("34", "bytes 2-3/4")], [], ITEM, range);
   assert.equal(outcome.kind, "read");
 });
 
-Deno.test("a part of a larger or smaller object than the row says is unavailable", async () => {
+Deno.test("a part is unavailable if the object is larger or smaller than the row's size", async () => {
   for (const total of [3, 5, 30_000_000]) {
     const { outcome } = await read([part("12", `bytes 0-1/${total}`)], [], ITEM, {
       first: 0,
@@ -93,7 +97,7 @@ Deno.test("a part of a larger or smaller object than the row says is unavailable
   }
 });
 
-Deno.test("other bytes than were asked for are no part", async () => {
+Deno.test("a response with another range is refused", async () => {
   for (const stated of ["bytes 0-1/4", "bytes 2-2/4", "bytes 2-3/*", undefined]) {
     const { outcome, requests } = await read([part("34", stated)], [], ITEM, {
       first: 2,
@@ -104,7 +108,7 @@ Deno.test("other bytes than were asked for are no part", async () => {
   }
 });
 
-Deno.test("where a row states no etag, its version tells whose bytes were read", async () => {
+Deno.test("if a row has no etag, its version identifies the bytes that were read", async () => {
   const item = { ...ITEM, etag: null };
   const now = { ...ITEM, version: "v2", etag: "e2" };
   const whole = await read([bytes("old!", "e1"), bytes("new!", "e2")], [now], item);
@@ -122,18 +126,18 @@ Deno.test("where a row states no etag, its version tells whose bytes were read",
   assert.deepEqual((await read([bytes("1234")], [null], item)).outcome, { kind: "missing" });
 });
 
-Deno.test("a row that states neither size nor etag is believed of any bytes", async () => {
+Deno.test("a row without size and etag matches any bytes", async () => {
   const { outcome } = await read([bytes("12", "x")], [], { ...ITEM, size: null, etag: null });
   assert.equal(outcome.kind, "read");
 });
 
-Deno.test("a stale answer of a cache is read again", async () => {
+Deno.test("after a stale response of a cache the object is read again", async () => {
   const { outcome, requests } = await read([bytes("old!", "e0"), bytes("1234")]);
   assert.equal(outcome.kind, "read");
   assert.equal(requests, 2);
 });
 
-Deno.test("an object that was overwritten under the read is read as it is now", async () => {
+Deno.test("an object that is overwritten during the read is read in its new version", async () => {
   const now = { ...ITEM, version: "v2", etag: "e2", size: 2 };
   const { outcome } = await read([bytes("12", "e2"), bytes("12", "e2")], [now]);
   assert.deepEqual(outcome, { kind: "read", item: now, bytes: new TextEncoder().encode("12") });
@@ -146,7 +150,7 @@ Deno.test("a part of an object that was overwritten is not mixed with the other 
   assert.deepEqual(outcome, { kind: "changed", item: now });
 });
 
-Deno.test("an object whose row is gone is gone", async () => {
+Deno.test("an object whose row is missing counts as deleted", async () => {
   const { outcome } = await read([{ kind: "missing" }], [null]);
   assert.deepEqual(outcome, { kind: "missing" });
 });
@@ -156,7 +160,7 @@ Deno.test("bytes that stay missing are unavailable", async () => {
   assert.deepEqual([kind, code, requests], ["unavailable", "bytes_missing", 2]);
 });
 
-Deno.test("bytes that stay others than the row's are unavailable, by etag and by length", async () => {
+Deno.test("bytes that keep differing from the row in etag or length are unavailable", async () => {
   const etag = await failure([
     bytes("1234", "e9"),
     bytes("1234", "e9"),
@@ -181,27 +185,27 @@ Deno.test("a body that is cut short is a failure, not bytes", async () => {
 /** The MD5 of 1234. */
 const MD5 = "81dc9bdb52d04dc20036dbd8313ed055";
 
-Deno.test("bytes that are not what their etag says are read again", async () => {
+Deno.test("bytes that do not match their etag are read again", async () => {
   const item = { ...ITEM, etag: MD5 };
   const { outcome, requests } = await read([bytes("1235", MD5), bytes("1234", MD5)], [], item);
   assert.deepEqual(outcome, { kind: "read", item, bytes: new TextEncoder().encode("1234") });
   assert.equal(requests, 2);
 });
 
-Deno.test("bytes that are corrupted each time in another way are no object's", async () => {
+Deno.test("bytes that are corrupted differently each time are unavailable", async () => {
   const corrupted = ["1235", "1236", "1237", "1238"].map((text) => bytes(text, MD5));
   const { code, possibleOutage } = await failure(corrupted, [], { ...ITEM, etag: MD5 });
   assert.deepEqual([code, possibleOutage], ["storage_failed", { busy: false, retryAfterMs: 0 }]);
 });
 
-Deno.test("a part is not held to the etag of the whole", async () => {
+Deno.test("a part is not verified against the etag of the object", async () => {
   const answer = bytes("34", MD5, { "content-range": "bytes 2-3/4" });
   const range = { first: 2, last: 3 };
   const { requests } = await read([answer], [], { ...ITEM, etag: MD5 }, range);
   assert.equal(requests, 1);
 });
 
-Deno.test("a name that cannot be fetched is not tried again", async () => {
+Deno.test("a name that cannot be requested is not retried", async () => {
   const answer = await failure([{ kind: "unfetchable", message: "no" }]);
   assert.deepEqual([answer.class, answer.code, answer.requests], [
     "unavailable",
@@ -210,19 +214,19 @@ Deno.test("a name that cannot be fetched is not tried again", async () => {
   ]);
 });
 
-Deno.test("a Storage that stays busy fails the object after four tries", async () => {
+Deno.test("if Storage stays busy, the object fails after four attempts", async () => {
   const answer = await failure([busy]);
   assert.deepEqual([answer.class, answer.code, answer.requests], ["failed", "storage_failed", 4]);
 });
 
-Deno.test("a server that asks for an hour is not asked again, and whoever has the time is told", async () => {
+Deno.test("a Retry-After of an hour ends the retries and is reported to the caller", async () => {
   const asked = { ...busy, busy: true, retryAfterMs: 3_600_000 } as StorageRead;
   const { waits, requests, possibleOutage } = await failure([asked]);
   assert.deepEqual([waits, requests], [[], 1]);
   assert.deepEqual(possibleOutage, { busy: true, retryAfterMs: 3_600_000 });
 });
 
-Deno.test("a server that asks for seconds gets them", async () => {
+Deno.test("a retry waits for a Retry-After of seconds", async () => {
   const { waits } = await failure([{ ...busy, retryAfterMs: 2_000 } as StorageRead]);
   assert.equal(waits.length, 3);
   for (const [index, wait] of waits.entries()) {
@@ -230,7 +234,7 @@ Deno.test("a server that asks for seconds gets them", async () => {
   }
 });
 
-Deno.test("what may be an outage is told from what Storage says of the object", async () => {
+Deno.test("possible outages are classified apart from errors about the object", async () => {
   const none = { busy: false, retryAfterMs: 0 };
   assert.deepEqual((await failure([busy])).possibleOutage, none);
   const cut = (): StorageRead => {
@@ -243,7 +247,7 @@ Deno.test("what may be an outage is told from what Storage says of the object", 
   }
 });
 
-Deno.test("an object that changes under every read is left to the next run", async () => {
+Deno.test("an object that changes during every read is postponed to the next run", async () => {
   const rows = Array.from({ length: 9 }, (_, index) => ({ ...ITEM, version: `v${index + 2}` }));
   const { code, requests } = await failure([{ kind: "missing" }], rows);
   assert.equal(code, "storage_failed");

@@ -39,13 +39,13 @@ for (const [status, code, meaning] of MEANINGS) {
   });
 }
 
-Deno.test("a code that is a property of every object means nothing special", () => {
+Deno.test("a code that is a property of Object.prototype is an unknown code", () => {
   for (const code of ["constructor", "toString", "__proto__"]) {
     assert.equal(s3Error("GET a", 400, code, "").code, "repository_refused");
   }
 });
 
-Deno.test("what may pass is tried again, and a refusal is not", () => {
+Deno.test("temporary errors are retried, and refusals are not", () => {
   for (const [status, code, meaning] of MEANINGS) {
     assert.equal(
       isRetryable(status, code),
@@ -55,14 +55,14 @@ Deno.test("what may pass is tried again, and a refusal is not", () => {
   }
 });
 
-Deno.test("what was corrupted on its way is told apart from what is refused", () => {
+Deno.test("corruption in transit is classified apart from a refusal", () => {
   for (const code of ["XAmzContentSHA256Mismatch", "BadDigest"]) {
     assert.ok(isChecksumMismatch(code));
   }
   for (const code of ["AccessDenied", "InvalidPart", ""]) assert.ok(!isChecksumMismatch(code));
 });
 
-Deno.test("an error body is read, and another body is none", () => {
+Deno.test("an error body is parsed, and other bodies have no code", () => {
   const body = '<?xml version="1.0"?>\n<Error><Code>AccessDenied</Code>' +
     "<Message>Access Denied</Message><RequestId>1</RequestId></Error>";
   assert.deepEqual(parseS3Error(body), { code: "AccessDenied", message: "Access Denied" });
@@ -73,16 +73,16 @@ Deno.test("an error body is read, and another body is none", () => {
   assert.deepEqual(parseS3Error(`<Code>${"x".repeat(501)}</Code>`), none);
 });
 
-Deno.test("the key is hidden, as it is and as XML and URLs have it", () => {
-  const [accessKeyId, secretAccessKey] = ["AKIA&PLANTED", "planted/<secret>"];
+Deno.test("the key is redacted in plain, XML and URL form", () => {
+  const [accessKeyId, secretAccessKey] = ["AKIA&EXAMPLE", "example/<secret>"];
   const hide = createHideKey({ accessKeyId, secretAccessKey });
   const forms = [
     accessKeyId,
-    "AKIA&amp;PLANTED",
+    "AKIA&amp;EXAMPLE",
     secretAccessKey,
-    "planted/&lt;secret&gt;",
-    "AKIA%26PLANTED",
-    "planted%2F%3Csecret%3E",
+    "example/&lt;secret&gt;",
+    "AKIA%26EXAMPLE",
+    "example%2F%3Csecret%3E",
   ];
   for (const form of forms) {
     assert.equal(hide(`Key '${form}', again ${form}.`), "Key '(hidden)', again (hidden).");

@@ -20,7 +20,7 @@ const ANSWER = (keys: string[], truncated: string) =>
   ${keys.map((key) => `<Contents><Key>${key}</Key><Size>3</Size></Contents>`).join("\n  ")}
 </ListBucketResult>`;
 
-Deno.test("keys come in the server's order, with whether there are more", () => {
+Deno.test("keys keep the server's order, and the result states whether there are more", () => {
   assert.deepEqual(parseKeys(ANSWER(["p/log/2", "p/log/1"], "true")), {
     keys: ["p/log/2", "p/log/1"],
     more: true,
@@ -28,7 +28,7 @@ Deno.test("keys come in the server's order, with whether there are more", () => 
   assert.deepEqual(parseKeys(ANSWER([], "false")), { keys: [], more: false });
 });
 
-Deno.test("entities and character references in keys are what they name", () => {
+Deno.test("entities and character references in keys are decoded", () => {
   const { keys } = parseKeys(
     ANSWER(
       ["a&amp;b&lt;c&gt;d&quot;e&apos;f", "&#233;&#xE9;&#X1F600;", "&amp;lt;", "&nbsp;"],

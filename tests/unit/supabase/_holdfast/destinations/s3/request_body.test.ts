@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { requestBody } from "../../../../../../supabase/functions/_holdfast/destinations/s3/request_body.ts";
 
-/** Answers what reached it: the stated length, and the bytes' SHA-256. */
+/** Responds with the stated length and the SHA-256 of the received bytes. */
 function startServer(): Deno.HttpServer<Deno.NetAddr> {
   return Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, async (request) => {
     const bytes = await request.arrayBuffer();
@@ -18,7 +18,7 @@ async function digestOf(bytes: BufferSource): Promise<number[]> {
 }
 
 for (const size of [0, 1, 100_000, 128 * 1024, 9_000_000]) {
-  Deno.test(`${size} bytes are sent with their length, and again`, async () => {
+  Deno.test(`${size} bytes are sent with their length, and can be sent again`, async () => {
     await using server = startServer();
     const bytes = new Uint8Array(size).map((_, index) => index % 251);
     const sent = { length: String(size), type: null, digest: await digestOf(bytes) };
@@ -33,7 +33,7 @@ for (const size of [0, 1, 100_000, 128 * 1024, 9_000_000]) {
   });
 }
 
-Deno.test("large bytes are given as they are, not as a copy", async () => {
+Deno.test("large bytes are passed without a copy", async () => {
   const bytes = new Uint8Array(1_000_000);
   const body = await requestBody(bytes);
   assert.ok(body instanceof Blob);

@@ -4,7 +4,7 @@ import { createS3Store } from "../../../../../../supabase/functions/_holdfast/de
 import type { RepositorySettings } from "../../../../../../supabase/functions/_holdfast/config/environment.ts";
 import { type Answer, FakeTransport } from "../../../fake_transport.ts";
 
-/** Of a bucket on a server that answers what a test says. */
+/** The settings of a bucket on a server with the test's responses. */
 export const SETTINGS: RepositorySettings = {
   endpoint: "https://s3.example.com",
   region: "eu-central-1",
@@ -15,20 +15,20 @@ export const SETTINGS: RepositorySettings = {
   forcePathStyle: true,
 };
 
-/** A store whose server gives these answers, one after the other; its clock, and what was sent. */
+/** A store whose server gives these responses in order, with its clock and the sent requests. */
 export function open(settings: Partial<RepositorySettings>, ...answers: Answer[]) {
   const transport = new FakeTransport(...answers);
   const { clock, sent } = transport;
   return { store: createS3Store({ ...SETTINGS, ...settings }, transport), clock, sent };
 }
 
-/** S3's way to say no. */
+/** An error response of S3. */
 export function xml(status: number, code: string, headers: Record<string, string> = {}): Response {
   const body = `<?xml version="1.0"?>\n<Error><Code>${code}</Code><Message>why</Message></Error>`;
   return new Response(body, { status, headers });
 }
 
-/** Expects an error by its code, which must not tell the secret. */
+/** Asserts an error with this code, which must not contain the secret. */
 export async function refused(
   act: () => Promise<unknown>,
   code: string,

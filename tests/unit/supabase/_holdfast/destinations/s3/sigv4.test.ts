@@ -90,15 +90,15 @@ Deno.test("encodes a key as AWS signs it", () => {
   equal(encodeKey("a b/+&=é(1)*'!~_-./$"), "a%20b/%2B%26%3D%C3%A9%281%29%2A%27%21~_-./%24");
 });
 
-/** Printable ASCII, as keys of S3 servers are. */
+/** Printable ASCII, the alphabet of S3's access keys. */
 const secret = fc.string({ unit: "grapheme-ascii", minLength: 1, maxLength: 60 });
 const segment = anyText({ maxLength: 20 })
-  // A URL can't name these; Holdfast gives such names a key by digest.
+  // A URL cannot name these; Holdfast uses a digest key for such names.
   .map((text) => text.replaceAll("\0", "").toWellFormed())
   .filter((text) => text !== "." && text !== "..");
 const headerValue = fc.string({ unit: fc.constantFrom(..."abcXYZ019-_=/;+*") });
 
-/** What was signed, and the signature. The two write the header with and without spaces. */
+/** The signed headers and the signature. One implementation writes spaces in the header. */
 function signatureOf(authorization: string | null | undefined): string[] {
   const found = /SignedHeaders=(\S+), ?Signature=([0-9a-f]{64})$/.exec(authorization ?? "");
   return found ? found.slice(1) : [`no signature: ${authorization}`];
@@ -154,7 +154,7 @@ Deno.test("signs what Holdfast sends as aws4fetch does", async () => {
   );
 });
 
-Deno.test("a key's path is one that URL parsers leave as it is", () => {
+Deno.test("URL parsers do not change a key's path", () => {
   fc.assert(fc.property(fc.array(segment, { minLength: 1 }), (segments) => {
     const path = `/${encodeKey(segments.join("/"))}`;
     equal(new URL(`https://h${path}`).pathname, path);

@@ -10,7 +10,7 @@ import { open, refused, SETTINGS, xml } from "./s3_fixture.ts";
 
 const BYTES = new TextEncoder().encode("some bytes");
 const SHA256 = "1".repeat(64);
-/** Longer than any request may take. */
+/** Longer than the time limit of a request, in milliseconds. */
 const HOUR_MS = 3_600_000;
 
 const empty = (status: number, headers: Record<string, string> = {}) =>
@@ -32,14 +32,14 @@ const LOCATIONS: [what: string, settings: Partial<RepositorySettings>, url: stri
   ],
 ];
 for (const [what, settings, url] of LOCATIONS) {
-  Deno.test(`the bucket is ${what}, and the key below the prefix`, async () => {
+  Deno.test(`the bucket is ${what}, and the key is below the prefix`, async () => {
     const { store, sent } = open(settings, ok());
     await store.get("data/a b/é+", 100);
     assert.equal(sent[0]!.url.href, url);
   });
 }
 
-Deno.test("every request is signed for its place and its bytes", async () => {
+Deno.test("every request is signed for its URL and its bytes", async () => {
   const { store, sent } = open({}, stored());
   await store.put("a", BYTES, { sha256: SHA256 });
   const { headers } = sent[0]!;
@@ -51,7 +51,7 @@ Deno.test("every request is signed for its place and its bytes", async () => {
   assert.equal(headers.get("x-amz-meta-sha256"), SHA256);
 });
 
-Deno.test("a whole object is read, and none is not an error", async () => {
+Deno.test("an object is read completely, and a missing one is not an error", async () => {
   assert.deepEqual(await open({}, ok()).store.get("a", 100), BYTES);
   for (const missing of [xml(404, "NoSuchKey"), empty(404)]) {
     assert.equal(await open({}, missing).store.get("a", 100), undefined);
@@ -60,7 +60,7 @@ Deno.test("a whole object is read, and none is not an error", async () => {
   }
 });
 
-Deno.test("a bucket that is gone is not an object that is missing", async () => {
+Deno.test("a missing bucket is not reported as a missing object", async () => {
   const missing = () => open({}, xml(404, "NoSuchBucket")).store;
   await refused(
     () => missing().get("a", 100),
@@ -71,7 +71,7 @@ Deno.test("a bucket that is gone is not an object that is missing", async () => 
   await refused(() => missing().put("a", BYTES, { sha256: SHA256 }), "repository_bucket_missing");
 });
 
-Deno.test("an object larger than it may be is refused, stated or not", async () => {
+Deno.test("an object over the size limit is refused, with and without a stated length", async () => {
   const stated = new Response(BYTES, { headers: { "content-length": "10" } });
   await refused(
     () => open({}, stated).store.get("a", 9),
@@ -81,18 +81,22 @@ Deno.test("an object larger than it may be is refused, stated or not", async () 
   await refused(() => open({}, ok()).store.get("a", 9), "repository_damaged");
 });
 
-Deno.test("what an object is, is told by its headers", async () => {
+Deno.test("an object's size, etag and digest are read from its headers", async () => {
   const answer = empty(200, {
     "content-length": "10",
     etag: '"e"',
     "x-amz-meta-sha256": SHA256,
   });
   assert.deepEqual(await open({}, answer).store.head("a"), { size: 10, etag: "e", sha256: SHA256 });
-  const bare = empty(200, { "content-length": "0" });
-  assert.deepEqual(await open({}, bare).store.head("a"), { size: 0, etag: "", sha256: undefined });
+  const withoutEtag = empty(200, { "content-length": "0" });
+  assert.deepEqual(await open({}, withoutEtag).store.head("a"), {
+    size: 0,
+    etag: "",
+    sha256: undefined,
+  });
 });
 
-Deno.test("a put says whether something is there already", async () => {
+Deno.test("a put reports whether the object already exists", async () => {
   const { store, sent } = open({}, stored(), xml(412, "PreconditionFailed"));
   assert.equal(await store.put("a", BYTES, { sha256: SHA256 }), "stored");
   assert.equal(await store.put("a", BYTES, { sha256: SHA256 }), "exists");
@@ -103,7 +107,7 @@ Deno.test("a put says whether something is there already", async () => {
   ]]);
 });
 
-Deno.test("a success that tells no etag is not S3's: nothing may have been stored", async () => {
+Deno.test("a success without an etag is an error: the object may not be stored", async () => {
   const { store, sent } = open({}, empty(200), stored());
   assert.equal(await store.put("a", BYTES, { sha256: SHA256 }), "stored");
   assert.equal(sent.length, 2);
@@ -111,19 +115,19 @@ Deno.test("a success that tells no etag is not S3's: nothing may have been store
   await refused(() => never.put("a", BYTES, { sha256: SHA256 }), "repository_unreachable");
 });
 
-Deno.test("a server without conditional writes is asked for one once", async () => {
+Deno.test("a server without conditional writes gets one conditional request", async () => {
   const { store, sent } = open({}, xml(501, "NotImplemented"), stored(), stored());
   assert.equal(await store.put("a", BYTES, { sha256: SHA256 }), "stored");
   assert.equal(await store.put("b", BYTES, { sha256: SHA256 }), "stored");
   assert.deepEqual(sent.map(({ headers }) => headers.get("if-none-match")), ["*", null, null]);
 });
 
-Deno.test("a server that can't put at all is told", async () => {
+Deno.test("a server that cannot store objects is reported", async () => {
   const { store } = open({}, xml(501, "NotImplemented"));
   await refused(() => store.put("a", BYTES, { sha256: SHA256 }), "repository_unreachable");
 });
 
-Deno.test("a part goes by its number and its upload, and a lost upload is told", async () => {
+Deno.test("a part is sent with its number and upload id, and a missing upload is reported", async () => {
   const { store, sent } = open({}, empty(200, { etag: '"p"' }), xml(404, "NoSuchUpload"));
   assert.equal(await store.putPart("a", "2~x/y+z=&", 3, BYTES, SHA256), '"p"');
   assert.equal(sent[0]!.url.search, "?partNumber=3&uploadId=2~x%2Fy%2Bz%3D%26");
@@ -138,7 +142,7 @@ const PASSING: [what: string, answer: () => Answer][] = [
   ["cut off", () => new TypeError("connection reset")],
 ];
 for (const [what, answer] of PASSING) {
-  Deno.test(`a server that is ${what} is asked again, four times in all`, async () => {
+  Deno.test(`a request to a server that is ${what} is sent four times in all`, async () => {
     const passing = open({}, answer(), answer(), answer(), ok());
     assert.deepEqual(await passing.store.get("a", 100), BYTES);
     assert.equal(passing.clock.waits.length, 3);
@@ -148,7 +152,7 @@ for (const [what, answer] of PASSING) {
   });
 }
 
-Deno.test("a server is given the time that it asks for", async () => {
+Deno.test("a retry waits as long as Retry-After asks", async () => {
   const { store, clock } = open({}, xml(503, "SlowDown", { "retry-after": "2" }), ok());
   await store.get("a", 100);
   const [wait = 0, ...more] = clock.waits;
@@ -156,7 +160,7 @@ Deno.test("a server is given the time that it asks for", async () => {
   assert.deepEqual(more, []);
 });
 
-Deno.test("one that asks for more than a slice has is not asked again, and the time is told", async () => {
+Deno.test("a Retry-After beyond the slice's time ends the retries and is reported", async () => {
   const { store, sent } = open({}, xml(503, "SlowDown", { "retry-after": "120" }));
   await assert.rejects(store.get("a", 100), {
     code: "repository_unreachable",
@@ -168,7 +172,7 @@ Deno.test("one that asks for more than a slice has is not asked again, and the t
   await assert.rejects(other.store.get("a", 100), { retryAfterMs: HOUR_MS });
 });
 
-Deno.test("a refusal asks for no time", async () => {
+Deno.test("Retry-After of a refusal is ignored", async () => {
   const { store } = open({}, xml(403, "AccessDenied", { "retry-after": "120" }));
   await assert.rejects(store.get("a", 100), { code: "repository_access_denied", retryAfterMs: 0 });
 });
@@ -178,10 +182,10 @@ const FINAL: [answer: Response, code: string][] = [
   [xml(403, "AccessDenied"), "repository_access_denied"],
   [empty(403), "repository_access_denied"],
   [xml(400, "InvalidRequest"), "repository_refused"],
-  [empty(301, { location: "https://elsewhere" }), "repository_refused"],
+  [empty(301, { location: "https://other" }), "repository_refused"],
 ];
 for (const [answer, code] of FINAL) {
-  Deno.test(`${answer.status} is ${code}, and is not tried again`, async () => {
+  Deno.test(`${answer.status} is ${code} and is not retried`, async () => {
     const acts: ((store: RepositoryStore) => Promise<unknown>)[] = [
       (store) => store.get("a", 100),
       (store) => store.head("a"),
@@ -196,7 +200,7 @@ for (const [answer, code] of FINAL) {
   });
 }
 
-Deno.test("a body that is read as a stream has no time limit, its answer has one", async () => {
+Deno.test("the response has a time limit, and a body read as a stream has none", async () => {
   const clock = new TestClock();
   clock.timeout = () => assert.fail("a timeout that nothing ends");
   let signal: AbortSignal | null | undefined;
@@ -218,7 +222,7 @@ Deno.test("a body that is read as a stream has no time limit, its answer has one
   await assert.rejects(opening, { code: "repository_unreachable", message: /in time/ });
 });
 
-Deno.test("a body's MD5 is sent where a server asks for it, and then at once", async () => {
+Deno.test("a body's MD5 is sent after a server asks for it, and then with each request", async () => {
   const asks = new Response(
     "<Error><Code>InvalidRequest</Code><Message>Content-MD5 OR x-amz-checksum- HTTP header is " +
       "required for Put Object requests with Object Lock parameters</Message></Error>",
@@ -235,7 +239,7 @@ Deno.test("a body's MD5 is sent where a server asks for it, and then at once", a
   );
 });
 
-Deno.test("a refusal that repeats the key is told without it", async () => {
+Deno.test("a refusal that repeats the key is reported without the key", async () => {
   const { accessKeyId, secretAccessKey } = SETTINGS;
   const body = `<Error><Code>InvalidAccessKeyId</Code>
     <Message>The access key ${accessKeyId} with ${secretAccessKey} is not known.</Message>
@@ -257,7 +261,7 @@ Deno.test("a refusal that repeats the key is told without it", async () => {
   }
 });
 
-Deno.test("a document is held to the digest that its writer stated, and read again where it is another", async () => {
+Deno.test("a document is verified against its stated digest and read again if it differs", async () => {
   const digest = createHash("sha256").update("whole").digest("hex");
   const of = (body: string) => () =>
     new Response(body, { headers: { etag: '"e"', "x-amz-meta-sha256": digest } });
@@ -271,6 +275,6 @@ Deno.test("a document is held to the digest that its writer stated, and read aga
     "repository_damaged",
     /holdfast\.json/,
   );
-  // Who holds a digest itself asks for no second look.
+  // A caller that verifies the digest itself does not set `stated`.
   assert.ok(await open({}, of("whose")).store.get("data/a", 100));
 });

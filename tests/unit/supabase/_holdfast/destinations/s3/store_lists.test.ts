@@ -9,8 +9,8 @@ const listing = (keys: string[], truncated: boolean) =>
     }</ListBucketResult>`,
   );
 
-Deno.test("keys are listed below the prefix and told without it", async () => {
-  const keys = ["team/holdfast/log/2.json", "elsewhere/log/3.json"];
+Deno.test("keys are listed below the prefix and returned without it", async () => {
+  const keys = ["team/holdfast/log/2.json", "other/log/3.json"];
   const { store, sent } = open({}, listing(keys, true));
   assert.deepEqual(await store.list("log/", "log/1.json"), { keys: ["log/2.json"], more: true });
   assert.equal(
@@ -20,8 +20,8 @@ Deno.test("keys are listed below the prefix and told without it", async () => {
   );
 });
 
-Deno.test("what is no listing does not mean that there are no keys", async () => {
-  const page = new Response("<html>all is well</html>");
+Deno.test("a malformed listing is an error, not an empty listing", async () => {
+  const page = new Response("<html>hello</html>");
   const half = new Response("<ListBucketResult><Contents><Key>a</Key></Contents>");
   for (const answer of [new Response(null), page, half]) {
     const { store } = open({}, answer);
@@ -29,10 +29,10 @@ Deno.test("what is no listing does not mean that there are no keys", async () =>
   }
 });
 
-Deno.test("a listing that leads nowhere, or to itself, is no listing", async () => {
+Deno.test("a truncated listing without a later key below the prefix is malformed", async () => {
   const lies: [after: string | undefined, keys: string[]][] = [
     [undefined, []],
-    [undefined, ["elsewhere/a"]],
+    [undefined, ["other/a"]],
     ["log/2.json", ["team/holdfast/log/1.json", "team/holdfast/log/2.json"]],
   ];
   for (const [after, keys] of lies) {
@@ -41,13 +41,13 @@ Deno.test("a listing that leads nowhere, or to itself, is no listing", async () 
   }
 });
 
-Deno.test("listing in the host name asks the root, and a missing bucket is told", async () => {
+Deno.test("with the bucket in the host name the root is listed, and a missing bucket is reported", async () => {
   const { store, sent } = open({ forcePathStyle: false }, xml(404, "NoSuchBucket"));
   await refused(() => store.list("log/"), "repository_bucket_missing", /^list: /);
   assert.match(sent[0]?.url.href ?? "", /^https:\/\/backups\.s3\.example\.com\/\?list-type=2&/);
 });
 
-/** A body without a length that goes on as long as it is read. */
+/** An endless body without a length. */
 function endless(onRead: () => void): ReadableStream<Uint8Array> {
   return new ReadableStream({
     pull(controller) {
@@ -57,7 +57,7 @@ function endless(onRead: () => void): ReadableStream<Uint8Array> {
   });
 }
 
-Deno.test("an answer that has no end is let go at its bound", async () => {
+Deno.test("an endless response is cancelled at its size limit", async () => {
   for (
     const [what, answer, ask, code] of [
       ["bytes", 200, (store) => store.get("a", 1_000_000), "repository_damaged"],
@@ -72,7 +72,7 @@ Deno.test("an answer that has no end is let go at its bound", async () => {
   }
 });
 
-Deno.test("bytes that fetch unpacks are counted as they come", async () => {
+Deno.test("bytes are counted after fetch decompresses them", async () => {
   const packed = new Response(endless(() => {}), {
     headers: { "content-encoding": "gzip", "content-length": "1000" },
   });

@@ -21,7 +21,7 @@ const PARTS: UploadedPart[] = [
   { number: 2, size: 3, etag: '"d"', sha256: "2".repeat(64) },
 ];
 
-Deno.test("an upload begins with its type, and its id is what the server means", async () => {
+Deno.test("an upload begins with its type, and its id is decoded from XML", async () => {
   const { store, sent } = open({}, answer("<R><Key>k</Key><UploadId>a&amp;b</UploadId></R>"));
   assert.equal(await store.beginUpload("data/a b", "image/png"), "a&b");
   const { method, url, headers } = sent[0]!;
@@ -31,7 +31,7 @@ Deno.test("an upload begins with its type, and its id is what the server means",
   );
 });
 
-Deno.test("an upload without an id did not begin", async () => {
+Deno.test("a response without an upload id is an error", async () => {
   await refused(
     () => open({}, answer("<R></R>")).store.beginUpload("a", "b"),
     "repository_unreachable",
@@ -39,7 +39,7 @@ Deno.test("an upload without an id did not begin", async () => {
   await refused(() => open({}, cutShort).store.beginUpload("a", "b"), "repository_unreachable");
 });
 
-Deno.test("a completion lists the parts, signed with its digest, only where nothing is", async () => {
+Deno.test("a completion lists the parts, is signed with its digest and requires that no object exists", async () => {
   const { store, sent } = open({}, completed());
   assert.equal(await store.completeUpload("a", "u/1", PARTS), "stored");
   const { method, url, headers, body } = sent[0]!;
@@ -66,7 +66,7 @@ const ENDS: [what: string, response: () => Answer, outcome: string][] = [
   ["a part is not what it was", () => xml(400, "InvalidPart"), "missing"],
 ];
 for (const [what, response, outcome] of ENDS) {
-  Deno.test(`a completion where ${what} is told`, async () => {
+  Deno.test(`the outcome of a completion where ${what}`, async () => {
     assert.equal(await open({}, response()).store.completeUpload("a", "u", PARTS), outcome);
   });
 }
@@ -87,7 +87,7 @@ for (const [what, response, code] of REFUSALS) {
 }
 
 for (const code of ["MalformedXML", "InvalidPartOrder", "InvalidPart", "BadDigest"]) {
-  Deno.test(`a list of parts that is answered with ${code} may have been corrupted, and goes again`, async () => {
+  Deno.test(`a list of parts answered with ${code} may have been corrupted and is sent again`, async () => {
     const { store, sent } = open({}, xml(400, code), completed());
     assert.equal(await store.completeUpload("a", "u", PARTS), "stored");
     assert.deepEqual(sent[0]!.body, sent[1]!.body);
@@ -95,13 +95,13 @@ for (const code of ["MalformedXML", "InvalidPartOrder", "InvalidPart", "BadDiges
   });
 }
 
-Deno.test("a server without conditions on completions is asked without", async () => {
+Deno.test("a server without conditional completions gets a completion without a condition", async () => {
   const { store, sent } = open({}, xml(501, "NotImplemented"), completed());
   assert.equal(await store.completeUpload("a", "u", PARTS), "stored");
   assert.deepEqual(sent.map(({ headers }) => headers.get("if-none-match")), ["*", null]);
 });
 
-Deno.test("an upload that is gone counts as aborted; one that may not be aborted does not", async () => {
+Deno.test("a missing upload counts as aborted; an upload that may not be aborted does not", async () => {
   const { store, sent } = open({}, answer("", 200), xml(404, "NoSuchUpload"));
   await store.abortUpload("a", "u+");
   await store.abortUpload("a", "u+");
@@ -110,7 +110,7 @@ Deno.test("an upload that is gone counts as aborted; one that may not be aborted
   await refused(() => denied.abortUpload("a", "u"), "repository_access_denied");
 });
 
-Deno.test("uploads under way are listed below a prefix, from a marker on", async () => {
+Deno.test("unfinished uploads are listed below a prefix from a marker", async () => {
   const upload = (key: string, id: string) =>
     `<Upload><Key>${key}</Key><UploadId>${id}</UploadId><Initiator><ID>i</ID></Initiator>` +
     "<Initiated>2026-11-20T10:00:00.000Z</Initiated></Upload>";
@@ -118,7 +118,7 @@ Deno.test("uploads under way are listed below a prefix, from a marker on", async
     {},
     answer(
       "<R><Prefix>p</Prefix><IsTruncated>true</IsTruncated>" +
-        upload("team/holdfast/data/a&amp;b", "1") + upload("elsewhere/data/c", "2") + "</R>",
+        upload("team/holdfast/data/a&amp;b", "1") + upload("other/data/c", "2") + "</R>",
       200,
       { date: "Sat, 21 Nov 2026 10:00:00 GMT" },
     ),

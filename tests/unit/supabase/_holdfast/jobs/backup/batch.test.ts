@@ -21,7 +21,7 @@ function item(name: string, size: number | null, blob: number | null = null): Ba
   return { bucket_id, name, object_id, version, size, etag: null, metadata: {}, blob };
 }
 
-/** Bytes that copying takes: a held object and one that goes by parts take none here. */
+/** The bytes of a copy in memory. A held object and a multipart object take none. */
 const bytes = ({ blob, size }: BackupItem) =>
   blob || (size ?? 0) > PART_BYTES ? 0 : size ?? PART_BYTES;
 
@@ -33,7 +33,7 @@ const items = fc.array(
   { maxLength: 60 },
 ).map((all) => all.map(({ size, blob }, index) => item(`${index}`, size, blob)));
 
-Deno.test("pages follow one another without a gap, each within its number and bytes", () => {
+Deno.test("pages follow one another without a gap, each within the limits of objects and bytes", () => {
   fc.assert(fc.property(items, fc.integer({ min: 1, max: 30 }), (all, most) => {
     const pages: BackupItem[][] = [];
     for (let rest: readonly BackupItem[] = all; rest.length > 0;) {
@@ -54,12 +54,12 @@ Deno.test("pages follow one another without a gap, each within its number and by
   }));
 });
 
-Deno.test("no items make no page, and any items one", () => {
+Deno.test("no items give no page, and any items give at least one", () => {
   assert.deepEqual(cutPage([], 500), []);
   assert.equal(cutPage([item("a", 1), item("b", 1)], 0).length, 1, "and any items at least one");
 });
 
-Deno.test("an object of unknown size counts as a whole part, one that is held as nothing", () => {
+Deno.test("an object of unknown size counts as a full part, and an object already held as zero bytes", () => {
   const fit = PAGE_BYTES / PART_BYTES;
   const unknown = Array.from({ length: fit + 5 }, (_, index) => item(`${index}`, null));
   assert.equal(cutPage(unknown, 500).length, fit);
@@ -67,7 +67,7 @@ Deno.test("an object of unknown size counts as a whole part, one that is held as
   assert.equal(cutPage(held, 500).length, fit + 5);
 });
 
-/** What Storage answers for a name, and what a PUT to the repository comes to. */
+/** Storage's response for a name, and the outcome of a PUT to the repository. */
 interface World {
   read: (name: string) => StorageRead;
   put?: (key: string, bytes: Uint8Array) => Promise<"stored">;
@@ -80,7 +80,7 @@ const good = (text = "1234"): StorageRead => {
 };
 const bad: StorageRead = { kind: "failed", message: "HTTP 500" };
 
-/** Acts on a page of files of four bytes, named so. */
+/** Copies a page of files of four bytes with these names. */
 async function act(names: string[], { read, put, attempts = 1 }: World) {
   const page = names.map((name) => item(name, 4));
   const clock = new TestClock();
@@ -106,7 +106,7 @@ async function act(names: string[], { read, put, attempts = 1 }: World) {
   return { ...result, names: result.results.map(({ name }) => name) };
 }
 
-Deno.test("one object that fails for ever among others is recorded, and passed", async () => {
+Deno.test("an object that keeps failing while others succeed is recorded and skipped", async () => {
   const { taken, names, results, outage, counters } = await act(["a", "b", "c"], {
     read: (name) => name === "b" ? bad : good(),
   });
@@ -116,14 +116,17 @@ Deno.test("one object that fails for ever among others is recorded, and passed",
     code: "storage_failed",
     message: "HTTP 500",
   });
-  assert.ok(!("possibleOutage" in results[1]!), "the database is told nothing of it");
+  assert.ok(
+    !("possibleOutage" in results[1]!),
+    "the result for the database has no possibleOutage",
+  );
   assert.deepEqual([counters.objects_copied, counters.objects_failed], [2, 1]);
 });
 
-Deno.test("when Storage goes out, nothing is passed that was not copied, and nothing is recorded", async () => {
+Deno.test("during a Storage outage no object is skipped and no failure is recorded", async () => {
   let out = false;
   const { taken, names, outage, counters } = await act(["a", "b", "c", "d"], {
-    // The third answer is the last one.
+    // Storage goes down after the response for d.
     read: (name) => {
       if (name === "b" || out) return bad;
       out = name === "d";
@@ -136,7 +139,7 @@ Deno.test("when Storage goes out, nothing is passed that was not copied, and not
   assert.equal(counters.objects_failed, 0);
 });
 
-Deno.test("in an outage no more is begun than shows it", async () => {
+Deno.test("an outage stops new reads once it is detected", async () => {
   const asked = new Set<string>();
   const many = Array.from({ length: 400 }, (_, index) => `${index}`.padStart(3, "0"));
   const { taken, results, outage } = await act(many, {
@@ -149,7 +152,7 @@ Deno.test("in an outage no more is begun than shows it", async () => {
   assert.ok(asked.size <= 64, `${asked.size} objects were tried`);
 });
 
-Deno.test("when the repository goes out, what was copied before is committed", async () => {
+Deno.test("if the repository becomes unavailable, the objects copied before are committed", async () => {
   const error = new HoldfastError("repository_unreachable", "down", { retryAfterMs: 60_000 });
   const { taken, names, outage } = await act(["a", "b", "c"], {
     read: (name) => good(name.repeat(4)),
@@ -158,7 +161,7 @@ Deno.test("when the repository goes out, what was copied before is committed", a
   assert.deepEqual([taken, names, outage], [1, ["a", "c"], error]);
 });
 
-Deno.test("a lock of the database's is no object's own failure, and nothing is committed", async () => {
+Deno.test("a lock timeout of the database is not an object's failure, and nothing is committed", async () => {
   const error = new postgres.PostgresError("canceling statement due to lock timeout");
   const put = () => Promise.reject(error);
   await assert.rejects(act(["a"], { read: () => good(), put }), error);

@@ -14,7 +14,7 @@ import { MemoryStore } from "../../../memory_store.ts";
 const NOW = new Date("2026-11-21T12:00:00Z");
 const hoursAgo = (hours: number) => new Date(NOW.getTime() - hours * 60 * 60 * 1000);
 
-/** A repository with uploads under way, of so many hours each, `onPage` of them on a page. */
+/** A repository with unfinished uploads of these ages in hours, `onPage` of them per page. */
 class Uploads extends MemoryStore {
   readonly aborted: string[] = [];
   listings = 0;
@@ -58,8 +58,8 @@ class Uploads extends MemoryStore {
   }
 }
 
-/** Does it as a run that had uploads; these ids stand in rows. */
-async function abortLeft(store: Uploads, known: readonly string[] = []): Promise<void> {
+/** Aborts orphaned uploads as a run that had uploads; rows have the ids of `known`. */
+async function abortOrphaned(store: Uploads, known: readonly string[] = []): Promise<void> {
   const answers: Record<string, (parameters: Record<string, unknown>) => unknown> = {
     orphaned_uploads: () => ({ orphaned: [], began: true }),
     unknown_uploads: ({ ids }) => (ids as string[]).filter((id) => !known.includes(id)),
@@ -81,16 +81,16 @@ async function abortLeft(store: Uploads, known: readonly string[] = []): Promise
   await abortOrphanedUploads({ run: "the run" } as Lease, context, store);
 }
 
-Deno.test("old uploads that no row knows are found on all pages", async () => {
+Deno.test("old uploads without a row are found on all pages", async () => {
   const store = new Uploads([30, 1, 25, 23.9, 24.1, 48, 0], 2);
-  await abortLeft(store, ["5"]);
+  await abortOrphaned(store, ["5"]);
   assert.deepEqual(store.aborted.sort(), ["0", "2", "4"]);
   assert.equal(store.listings, 4);
 });
 
 Deno.test("one run lists ten pages and aborts a hundred uploads at most", async () => {
   const store = new Uploads(Array.from({ length: 300 }, () => 30), 20);
-  await abortLeft(store);
+  await abortOrphaned(store);
   assert.equal(store.listings, 10);
   assert.equal(store.aborted.length, 100);
 });
@@ -98,13 +98,13 @@ Deno.test("one run lists ten pages and aborts a hundred uploads at most", async 
 Deno.test("nothing is aborted in a repository that was taken over meanwhile", async () => {
   const store = new Uploads([30], 10);
   store.writeOwner(2);
-  await abortLeft(store);
+  await abortOrphaned(store);
   assert.deepEqual(store.aborted, []);
 });
 
-Deno.test("where no upload is old, nobody is asked whose they are", async () => {
+Deno.test("if no upload is old, the database is not queried", async () => {
   const store = new Uploads([1, 2], 10);
   store.get = () => assert.fail("the log was read");
-  await abortLeft(store);
+  await abortOrphaned(store);
   assert.deepEqual(store.aborted, []);
 });

@@ -37,7 +37,7 @@ function refused(line: unknown, message: RegExp = /^lists\/x, line 7: /) {
   });
 }
 
-Deno.test("a line of docs/FORMAT.md is taken", () => {
+Deno.test("the example line of docs/FORMAT.md is accepted", () => {
   assert.deepEqual(parse(PUT), {
     op: "put",
     bucket_id: "avatars",
@@ -60,19 +60,19 @@ Deno.test("a line of docs/FORMAT.md is taken", () => {
   assert.deepEqual(parse(remove), { op: "remove", bucket_id: "avatars", name: "a/b.png" });
 });
 
-Deno.test("an object that nothing is held of has no bytes, and says why", () => {
+Deno.test("an object without a blob has no bytes and states the reason", () => {
   const { key: _key, size: _size, sha256: _sha256, ...rest } = PUT;
   const line = parse({ ...rest, wanted_version: "v", code: "bytes_missing" });
   assert.equal("stored" in line, false);
   assert.deepEqual([line["wanted_version"], line["code"]], ["v", "bytes_missing"]);
 });
 
-Deno.test("a line that neither holds bytes nor wants any says nothing, and is not taken", () => {
+Deno.test("a line with neither a blob nor a wanted version is refused", () => {
   const { key: _key, size: _size, sha256: _sha256, ...rest } = PUT;
   refused(rest, /^lists\/x, line 7: key /);
 });
 
-Deno.test("a name stands once in a part, on whichever page of it", () => {
+Deno.test("a name occurs once in a part, across all pages of the part", () => {
   const lines = ["a", "b", "c", "b", "d"].map((name) => JSON.stringify({ ...PUT, name }));
   const again = {
     code: "repository_damaged",
@@ -86,14 +86,14 @@ Deno.test("a name stands once in a part, on whichever page of it", () => {
   assert.equal(parseLines("lists/x", [...lines.slice(0, 3), other], [0, 9], new Set()).length, 4);
 });
 
-Deno.test("a key without its size or digest can't be checked and is not taken", () => {
+Deno.test("a key without size or digest cannot be verified and is refused", () => {
   for (const field of ["size", "sha256"] as const) {
     const { [field]: _, ...line } = PUT;
     refused(line);
   }
 });
 
-Deno.test("fields that nobody here knows go no further", () => {
+Deno.test("unknown fields are dropped", () => {
   const line = parse({ ...PUT, removed_in: 1, blob: 7, bucket_id: "other", stored: {} });
   assert.equal(line.bucket_id, "avatars");
   assert.deepEqual(Object.keys(line).sort(), [
@@ -159,7 +159,7 @@ for (const [field, values] of WRONG) {
   });
 }
 
-Deno.test("what rows may hold that were put in by SQL is taken", () => {
+Deno.test("values of rows that were inserted by SQL are accepted", () => {
   for (
     const row of [
       { id: "11111111-1111-1111-1111-111111111111" },
@@ -176,22 +176,22 @@ Deno.test("what rows may hold that were put in by SQL is taken", () => {
   }
 });
 
-Deno.test("what is no line of JSON is damage", () => {
+Deno.test("a line that is not a JSON object is damage", () => {
   for (const line of ["", "{", "null", "1", "[]", '"put"', "\u0000", "{'op': 1}"]) refused(line);
 });
 
-Deno.test("a number of any length is refused, not rounded into another one", () => {
+Deno.test("a number with too many digits is refused, not rounded", () => {
   const line = JSON.stringify(PUT).replace("1234", "123456789012345678901234567890");
   refused(line, /size/);
   refused(JSON.stringify(PUT).replace("1234", "1e999"), /size/);
 });
 
-Deno.test("more parts than S3 takes are refused: they would be hashed one by one", () => {
+Deno.test("more parts than S3 allows are refused: each part would be hashed", () => {
   assert.ok(parse({ ...PUT, size: 10_000, part_size: 1 }));
   refused({ ...PUT, size: 10_001, part_size: 1 }, /part_size/);
 });
 
-Deno.test("text that Postgres can't hold is damage, wherever it is", () => {
+Deno.test("text that Postgres cannot store is damage in every field", () => {
   for (const text of ["a\0b", "\ud800", "\udc00x"]) {
     refused({ ...PUT, name: text });
     refused({ ...PUT, bucket: text });
@@ -207,15 +207,15 @@ Deno.test("text that Postgres can't hold is damage, wherever it is", () => {
   assert.ok(parse({ ...PUT, name: "\u{1f600} \\u0000 \u0001" }));
 });
 
-Deno.test("metadata nested beyond all measure is damage, not a crash", () => {
+Deno.test("metadata nested too deeply is damage, not a crash", () => {
   const deep = "[".repeat(100_000) + "]".repeat(100_000);
   refused(JSON.stringify(PUT).replace('"nested":[', `"nested":[${deep},`));
 });
 
-Deno.test("nothing in a line reaches the prototype of anything", () => {
+Deno.test("a line cannot change a prototype", () => {
   const line = JSON.stringify(PUT);
-  const planted = `{"__proto__":{"polluted":true,"op":"remove"},${line.slice(1)}`;
-  const taken = parse(planted);
+  const withPrototype = `{"__proto__":{"polluted":true,"op":"remove"},${line.slice(1)}`;
+  const taken = parse(withPrototype);
   assert.equal(taken.op, "put");
   assert.equal(Object.getPrototypeOf(taken), Object.prototype);
   assert.equal((taken as Record<string, unknown>)["polluted"], undefined);
@@ -223,12 +223,12 @@ Deno.test("nothing in a line reaches the prototype of anything", () => {
 
   const inside = line.replace('"n":1', '"__proto__":{"polluted":true}');
   const metadata = parse(inside)["metadata"] as { user_metadata: object };
-  // It is the user's field like any other, and goes through as it is.
+  // It is an ordinary field of the user's metadata and is kept.
   assert.deepEqual(Object.keys(metadata.user_metadata), ["__proto__", "nested"]);
   assert.equal("polluted" in {}, false);
 });
 
-Deno.test("whatever a line holds, it is taken or refused with a typed error", () => {
+Deno.test("every line is accepted or refused with a typed error", () => {
   const fields = Object.keys(PUT) as (keyof typeof PUT)[];
   const change = fc.tuple(fc.constantFrom(...fields, "part_size", "code"), fc.jsonValue());
   fc.assert(

@@ -12,11 +12,11 @@ const PARTS = [part("full", 5), part("full", 5), part("changes", 6), part("chang
 const keys = (base: number | null, parts = PARTS) =>
   partsToApply(parts, base).map(({ key }) => key);
 
-Deno.test("a catalog that knows nothing takes all parts", () => {
+Deno.test("an empty catalog applies all parts", () => {
   assert.deepEqual(keys(null), ["full 5", "full 5", "changes 6", "changes 9"]);
 });
 
-Deno.test("a catalog that knows the full listing takes the changes past what it knows", () => {
+Deno.test("a catalog that has the full listing applies only the later changes", () => {
   assert.deepEqual(keys(5), ["changes 6", "changes 9"]);
   assert.deepEqual(keys(6), ["changes 9"]);
   // Sequences have gaps: 7 and 8 were abandoned.
@@ -24,7 +24,7 @@ Deno.test("a catalog that knows the full listing takes the changes past what it 
   assert.deepEqual(keys(9), []);
 });
 
-Deno.test("a catalog from before the full listing starts over with it", () => {
+Deno.test("a catalog older than the full listing starts over with the full listing", () => {
   assert.deepEqual(keys(4), ["full 5", "full 5", "changes 6", "changes 9"]);
 });
 
@@ -33,7 +33,7 @@ Deno.test("an empty snapshot has no parts to apply", () => {
   assert.deepEqual(keys(3, []), []);
 });
 
-Deno.test("a catalog whose snapshot is none that this one builds on starts over", () => {
+Deno.test("a catalog of a snapshot outside this snapshot's history starts over", () => {
   const known = ["full 5", "full 5", "changes 6", "changes 7"];
   assert.deepEqual(partsToApply(PARTS, 7, known), PARTS);
   assert.deepEqual(partsToApply(PARTS, 5, ["full 5"]), PARTS);
@@ -43,7 +43,7 @@ Deno.test("a catalog whose snapshot is none that this one builds on starts over"
 
 type Lines = Map<string, number>;
 
-/** What a listing says after the parts: the names, each with the sequence that put it. */
+/** The listing after the parts: each name with the sequence that wrote it. */
 function apply(parts: readonly ListPart[], lines: Map<string, Lines>, from: Lines): Lines {
   const state = new Map(from);
   if (parts[0]?.kind === "full") state.clear();
@@ -68,20 +68,23 @@ const seals = fc.array(
     changes: fc.array(change, { maxLength: 4 }),
     full: fc.boolean(),
     gap: fc.nat(2),
-    /** Whether its record came when the one after it had been sealed, which so does not build on it. */
-    late: fc.boolean(),
+    /**
+     * Whether its record arrives after the next snapshot is sealed, which then does not build on
+     * it.
+     */
+    delayed: fc.boolean(),
   }),
   { minLength: 1, maxLength: 8 },
 );
 type Seals = typeof seals extends fc.Arbitrary<infer Values> ? Values : never;
 
-/** The snapshots of a log, and the lines of all their parts. */
+/** Returns the snapshots of a log, and the lines of all their parts. */
 function sealAll(sealed: Seals): { snapshots: Sealed[]; lines: Map<string, Lines> } {
   const lines = new Map<string, Lines>();
   const snapshots: Sealed[] = [];
   let known: Sealed | undefined;
   let sequence = 0;
-  for (const { changes, full, gap, late } of sealed) {
+  for (const { changes, full, gap, delayed } of sealed) {
     sequence += 1 + gap;
     const page: Lines = new Map(changes.map(([name, put]) => [name, put ? sequence : -1]));
     const pages = new Map([[`changes ${sequence}`, page]]);
@@ -91,12 +94,12 @@ function sealAll(sealed: Seals): { snapshots: Sealed[]; lines: Map<string, Lines
     const inherited = kind === "full" ? [] : known!.parts;
     const snapshot = { sequence, parts: [...inherited, part(kind, sequence)], state };
     snapshots.push(snapshot);
-    if (!late) known = snapshot;
+    if (!delayed) known = snapshot;
   }
   return { snapshots, lines };
 }
 
-Deno.test("from whichever snapshot a catalog starts, it arrives at the same listings", () => {
+Deno.test("a catalog ends at the same listings from every starting snapshot", () => {
   fc.assert(
     fc.property(seals, fc.nat(), (sealed, start) => {
       const { snapshots, lines } = sealAll(sealed);

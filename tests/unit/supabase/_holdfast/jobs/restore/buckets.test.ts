@@ -27,28 +27,28 @@ function takes(bucket: Partial<SnapshotBucket>, size: number | null, type: strin
   return limitsOf({ ...BUCKET, ...bucket }).take(item);
 }
 
-Deno.test("a bucket without limits takes everything, and so does one that nobody knows", () => {
+Deno.test("a bucket without limits accepts everything, and so does an unknown bucket", () => {
   assert.ok(takes({}, 10 ** 12, null));
   assert.ok(takes({ allowed_mime_types: [] }, 1, "any/thing"));
   assert.ok(limitsOf(undefined).take({ size: 1, metadata: { type: "x" } } as RestoreItem));
 });
 
-Deno.test("a size up to the limit is taken, and not a byte more", () => {
+Deno.test("a size up to the limit is accepted, and one byte more is refused", () => {
   assert.ok(takes({ file_size_limit: 10 }, 10, null));
   assert.ok(!takes({ file_size_limit: 10 }, 11, null));
   assert.ok(takes({ file_size_limit: 0 }, 0, null));
 });
 
-Deno.test("a type is taken where it is listed exactly, as Storage compares it", () => {
+Deno.test("a type is accepted if it is listed exactly, as Storage compares it", () => {
   const allowed_mime_types = ["image/png", "text/*"];
   assert.ok(takes({ allowed_mime_types }, 1, "image/png"));
   for (const type of ["image/PNG", "image/png; q=1", "text/html", null, ""]) {
-    // Through the scratch bucket it gets there all the same.
+    // Such an object is restored through the scratch bucket.
     assert.ok(!takes({ allowed_mime_types }, 1, type), String(type));
   }
 });
 
-Deno.test("a target that takes no scratch bucket says so; nobody waits for it as in an outage", async () => {
+Deno.test("a target that refuses the scratch bucket is reported and not treated as an outage", async () => {
   const message = "the project is read-only";
   const outside = {
     writer: { createBucket: () => Promise.resolve({ kind: "refused", message }) },
@@ -61,33 +61,33 @@ Deno.test("a target that takes no scratch bucket says so; nobody waits for it as
   });
 });
 
-/** What the stage says and asks for, in order, with an answer to each request for a bucket. */
+/** Runs the stage and returns the recorded intents and bucket requests in order. */
 async function makeBuckets(
   buckets: SnapshotBucket[],
   answer: (id: string) => BucketOutcome,
 ) {
-  const told: string[] = [];
+  const events: string[] = [];
   let begun: { id: string; made: string; direct: boolean }[] = [];
   const outside = {
     writer: {
       createBucket: ({ id }: { id: string }) => {
-        if (!id.startsWith("holdfast-scratch-")) told.push(`make ${id}`);
+        if (!id.startsWith("holdfast-scratch-")) events.push(`make ${id}`);
         return Promise.resolve(id.startsWith("holdfast-scratch-") ? { kind: "done" } : answer(id));
       },
     },
   } as unknown as RestoreContext;
   const commit = (name: string, _lease: Lease, parameters: Record<string, unknown>) => {
     const { made, asked, buckets: settled } = parameters ?? {};
-    if (name === "record_bucket_intent") told.push(`made ${made}, asked ${asked}`);
+    if (name === "record_bucket_intent") events.push(`made ${made}, asked ${asked}`);
     if (name === "restore_begin") begun = settled as typeof begun;
     return Promise.resolve(buckets);
   };
   const lease = { run: crypto.randomUUID() } as Lease;
   await bucketsStage(outside)(lease, { commit } as unknown as SliceContext);
-  return { told, begun: begun.map(({ id, made, direct }) => [id, made, direct]) };
+  return { events, begun: begun.map(({ id, made, direct }) => [id, made, direct]) };
 }
 
-Deno.test("what is asked for is said before, and only what is sure to be new is written to directly", async () => {
+Deno.test("the intent is recorded before a bucket is created, and only new buckets are written directly", async () => {
   const outcomes: Record<string, BucketOutcome> = {
     new: { kind: "done" },
     meanwhile: { kind: "exists" },
@@ -99,8 +99,8 @@ Deno.test("what is asked for is said before, and only what is sure to be new is 
     { ...BUCKET, id: "before", exists: true, made: "perhaps" },
   ];
   const missing = Object.keys(outcomes).map((id) => ({ ...BUCKET, id }));
-  const { told, begun } = await makeBuckets([...known, ...missing], (id) => outcomes[id]!);
-  assert.deepEqual(told, [
+  const { events, begun } = await makeBuckets([...known, ...missing], (id) => outcomes[id]!);
+  assert.deepEqual(events, [
     "made , asked before,new",
     "make new",
     "made new, asked before,meanwhile",
@@ -120,9 +120,9 @@ Deno.test("what is asked for is said before, and only what is sure to be new is 
   ]);
 });
 
-Deno.test("of thousands of buckets many are asked for at once", async () => {
+Deno.test("many of thousands of buckets are created in one batch", async () => {
   const buckets = Array.from({ length: 1_001 }, (_, each) => ({ ...BUCKET, id: `b${each}` }));
-  const { told, begun } = await makeBuckets(buckets, () => ({ kind: "done" }));
-  assert.equal(told.filter((each) => each.startsWith("made")).length, 167);
+  const { events, begun } = await makeBuckets(buckets, () => ({ kind: "done" }));
+  assert.equal(events.filter((each) => each.startsWith("made")).length, 167);
   assert.ok(begun.every(([, made]) => made === "yes"));
 });

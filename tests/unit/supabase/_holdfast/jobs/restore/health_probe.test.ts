@@ -10,7 +10,7 @@ const failing = () => Promise.reject(new HoldfastError("storage_unreachable", "H
 const OPTIONS = { contentType: null, cacheControl: null, upsert: false };
 const body = () => Promise.resolve(new Uint8Array(1));
 
-/** What a write of a Storage that fails at it comes to. */
+/** The outcome of a write that Storage fails at. */
 async function write(attempts: number, well: boolean, error?: HoldfastError) {
   const target = new Target();
   target.upload = error ? () => Promise.reject(error) : failing;
@@ -18,18 +18,18 @@ async function write(attempts: number, well: boolean, error?: HoldfastError) {
   return await writer.upload("b", "n", body, OPTIONS).catch((error: HoldfastError) => error.code);
 }
 
-Deno.test("what a Storage that is well fails at again is refused, and is else waited for", async () => {
+Deno.test("a repeated failure is a refusal if Storage is healthy, else the restore waits", async () => {
   assert.deepEqual(await write(2, true), { kind: "refused", message: "HTTP 500" });
   assert.equal(await write(1, true), "storage_unreachable");
   assert.equal(await write(2, false), "storage_unreachable");
 });
 
-Deno.test("a refused key is no object's own", async () => {
+Deno.test("a refused key is not a failure of one object", async () => {
   const refused = new HoldfastError("storage_key_refused", "no");
   assert.equal(await write(2, true, refused), "storage_key_refused");
 });
 
-Deno.test("Storage is well where it takes an object and gives it back", async () => {
+Deno.test("Storage is healthy if an object can be written and read back", async () => {
   const target = new Target();
   assert.equal(await createHealthProbe(target, target, "scratch")(), true);
   assert.deepEqual(target.writes, ["overwrite scratch/probe"]);

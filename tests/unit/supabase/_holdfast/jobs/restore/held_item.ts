@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import type { HeldItem } from "../../../../../../supabase/functions/_holdfast/jobs/restore/types.ts";
 
-/** An entry of these bytes, put in one PUT, for which the target has nothing. */
+/** An entry with these bytes, uploaded with one PUT, that the target does not have. */
 export function heldItem(bytes: string | Uint8Array, changes: Partial<HeldItem> = {}): HeldItem {
   return {
     bucket_id: "b",

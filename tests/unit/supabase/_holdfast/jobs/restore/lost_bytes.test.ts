@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { BLOB, type Case, INTERNAL, MISSING, restore, type Target } from "./restored_entry.ts";
 
-Deno.test("of what is known to be right one byte is asked for, and no more", async () => {
+Deno.test("the check of an unchanged object reads one byte", async () => {
   for (const same_metadata of [true, false]) {
     const given: Case = { there: "same", overwrite: "if_changed", held: true, direct: true };
     const { result, target } = await restore({ ...given, right: true, same_metadata });
@@ -20,7 +20,7 @@ const LOST: [what: string, given: Partial<Case>, comesBack: boolean][] = [
   ["another, that no snapshot holds", { of_this_run: true }, false],
 ];
 for (const [what, given, comesBack] of LOST) {
-  Deno.test(`where bytes are lost the object comes back over its row: ${what}`, async () => {
+  Deno.test(`an object with lost bytes is restored over its row: ${what}`, async () => {
     for (const overwrite of ["never", "if_changed"] as const) {
       for (const answer of given.right ? [MISSING, INTERNAL] : [MISSING]) {
         const { result, there } = await restore(
@@ -35,7 +35,7 @@ for (const [what, given, comesBack] of LOST) {
   });
 }
 
-Deno.test("bytes that Storage fails at are lost only where it is well", async () => {
+Deno.test("bytes that cannot be read are lost only if Storage is healthy", async () => {
   for (const well of [true, false]) {
     const given: Case = { there: "other", overwrite: "never", held: true, direct: false };
     const { result, target } = await restore(given, (target) => {
@@ -47,7 +47,7 @@ Deno.test("bytes that Storage fails at are lost only where it is well", async ()
   }
 });
 
-Deno.test("a row that somebody wrote while its bytes were looked for is left alone", async () => {
+Deno.test("a row that changed during the check of its bytes is not written", async () => {
   const given: Case = { there: "same", overwrite: "never", held: true, direct: false, right: true };
   const { result, there } = await restore(given, (target) => {
     target.lose("b", "n", MISSING);
@@ -57,7 +57,7 @@ Deno.test("a row that somebody wrote while its bytes were looked for is left alo
   assert.equal(result.failure?.code, "target_differs");
 });
 
-Deno.test("an announced upload that comes while an object is looked at has the page asked for anew", async () => {
+Deno.test("an upload with recorded intent that arrives during the check makes the page be read again", async () => {
   for (const right of [true, false]) {
     const given: Case = { there: "same", overwrite: "never", held: true, direct: false, right };
     const comes = (target: Target) => {
@@ -70,7 +70,7 @@ Deno.test("an announced upload that comes while an object is looked at has the p
   }
 });
 
-Deno.test("an outage is no loss of bytes, and is waited for; an object without an answer is told", async () => {
+Deno.test("an outage is waited for and is not a loss of bytes; an object without a response is reported", async () => {
   const given: Case = { there: "same", overwrite: "never", held: true, direct: false, right: true };
   const out = (target: Target) => target.lose("b", "n", { kind: "failed", message: "HTTP 502" });
   await assert.rejects(restore(given, out), { code: "storage_unreachable" });
@@ -79,12 +79,12 @@ Deno.test("an outage is no loss of bytes, and is waited for; an object without a
   assert.deepEqual(target.writes, []);
 });
 
-Deno.test("a try that is repeated does not go over what came in since", async () => {
+Deno.test("a repeated attempt does not overwrite a newer object", async () => {
   const given: Case = { there: "other", overwrite: "if_changed", held: true, direct: false };
   const { result, there } = await restore(given, (target) => {
     const upload = target.upload.bind(target);
     target.upload = async (bucket, name, body, options) => {
-      // The first try has no answer and was not done; then somebody saves the object.
+      // The first attempt fails without a response; then a user overwrites the object.
       await body();
       target.location("b", "n", "theirs");
       return await upload(bucket, name, body, options);
@@ -94,7 +94,7 @@ Deno.test("a try that is repeated does not go over what came in since", async ()
   assert.equal(result.failure?.code, "target_differs");
 });
 
-Deno.test("what is new goes by move once a slice has fallen: its own upload may still come", async () => {
+Deno.test("after a failed slice a new object is moved into place: the earlier upload may still arrive", async () => {
   const given: Case = { there: "nothing", overwrite: "never", held: false, direct: true };
   for (const [reassigned, write] of [[false, "create b/n"], [true, "move to b/n"]] as const) {
     const { result, target } = await restore({ ...given, reassigned });

@@ -22,13 +22,13 @@ const cases: fc.Arbitrary<Case> = fc.record({
   direct: fc.boolean(),
 });
 
-Deno.test("nothing is overwritten that was not to be, or that no snapshot holds", async () => {
+Deno.test("an object is overwritten only if `overwrite` allows it and a snapshot holds it", async () => {
   await fc.assert(fc.asyncProperty(cases, async (given) => {
     const { result, target, there } = await restore(given);
     const may = given.overwrite !== "never" && given.held && given.there === "other";
     assert.equal(target.writes.includes("overwrite b/n"), may);
     assert.equal(there, given.there === "other" && !may ? "others' bytes" : BLOB);
-    // Its row says something else, too, and that is in no snapshot where it is not held.
+    // The row differs, too; if no snapshot holds the object, its metadata would be lost.
     const row = given.there === "same" && given.overwrite !== "never" && !given.held &&
       !given.of_this_run && !given.adds_no_metadata;
     const differs = row || (given.there === "other" && !may);
@@ -37,7 +37,7 @@ Deno.test("nothing is overwritten that was not to be, or that no snapshot holds"
   }));
 });
 
-Deno.test("the row of an object that is right is patched only where it may be overwritten", async () => {
+Deno.test("the row of an unchanged object is patched only if it may be overwritten", async () => {
   for (const same_metadata of [true, false]) {
     for (const overwrite of ["never", "if_changed"] as const) {
       const given: Case = { there: "same", overwrite, held: true, direct: true, same_metadata };
@@ -48,7 +48,7 @@ Deno.test("the row of an object that is right is patched only where it may be ov
   }
 });
 
-Deno.test("where nothing is overwritten, a row is patched only of what was put and is not known yet", async () => {
+Deno.test("without overwriting, a row is patched only for a new upload whose row is not known yet", async () => {
   for (const of_this_run of [true, false]) {
     for (const right of [true, false]) {
       const given: Case = { there: "same", overwrite: "never", held: true, direct: true };
@@ -69,7 +69,7 @@ Deno.test("an object that appears while it is restored stays as it is", async ()
   }
 });
 
-Deno.test("an object that a user puts there with the same bytes keeps what its row says", async () => {
+Deno.test("an object that a user uploads with the same bytes keeps its row's metadata", async () => {
   for (const direct of [true, false]) {
     for (const overwrite of ["never", "always"] as const) {
       const given: Case = { there: "nothing", overwrite, held: false, direct };
@@ -85,7 +85,7 @@ Deno.test("an object that a user puts there with the same bytes keeps what its r
   }
 });
 
-Deno.test("what a trigger of the project's writes into each new row is no user's", async () => {
+Deno.test("metadata that a trigger of the project writes into each new row is not a user's change", async () => {
   for (const direct of [true, false]) {
     const given: Case = { there: "nothing", overwrite: "never", held: false, direct };
     const { result } = await restore(given, (target) => {
@@ -97,7 +97,7 @@ Deno.test("what a trigger of the project's writes into each new row is no user's
   }
 });
 
-Deno.test("what goes through no memory is read back before it is in its place", async () => {
+Deno.test("bytes that are copied directly are read back before the object is moved to its name", async () => {
   const item = { ...ITEM, size: 9 * 1024 * 1024 };
   const target = new Target();
   target.upload = (bucket, name) => {
@@ -113,7 +113,7 @@ Deno.test("what goes through no memory is read back before it is in its place", 
   assert.ok(target.writes.every((write) => write === "upload to scratch"));
 });
 
-Deno.test("what does not read back as it was is no success, and goes to no one's place by move", async () => {
+Deno.test("an upload that reads back differently fails and is not moved to the object's name", async () => {
   for (const direct of [true, false]) {
     const given: Case = { there: "nothing", overwrite: "never", held: false, direct };
     const { result, there } = await restore(given, (target) => {
@@ -125,7 +125,7 @@ Deno.test("what does not read back as it was is no success, and goes to no one's
   }
 });
 
-Deno.test("what was corrupted on its way into the scratch bucket is put there again", async () => {
+Deno.test("an upload that was corrupted on the way to the scratch bucket is repeated", async () => {
   const given: Case = { there: "nothing", overwrite: "never", held: false, direct: false };
   let puts = 0;
   const { result, there } = await restore(given, (target) => {
@@ -137,7 +137,7 @@ Deno.test("what was corrupted on its way into the scratch bucket is put there ag
   assert.equal(puts, 2);
 });
 
-Deno.test("what is corrupted on its way over something is told; it may be somebody else's by now", async () => {
+Deno.test("an overwrite that was corrupted in transit is reported: a user may have replaced it since", async () => {
   const given: Case = { there: "other", overwrite: "if_changed", held: true, direct: false };
   const { result, target } = await restore(given, (target) => {
     target.corrupt = flipped;
@@ -146,14 +146,14 @@ Deno.test("what is corrupted on its way over something is told; it may be somebo
   assert.deepEqual(target.writes, ["overwrite b/n"]);
 });
 
-Deno.test("what a user puts over what was just put stays", async () => {
+Deno.test("an object that a user uploads over a restored one stays", async () => {
   for (const there of ["nothing", "other"] as const) {
     for (const bytes of ["theirs", "of their own size!".slice(0, BLOB.length)]) {
       const given: Case = { there, overwrite: "if_changed", held: true, direct: true };
       let reads = 0;
       const { result, there: left } = await restore(given, (target) => {
         const read = target.read.bind(target);
-        // While it is read back; where something was there, that was read before.
+        // A user writes during the read back; an existing object is read once before that.
         target.read = (bucket, name) => {
           if (++reads === (there === "nothing" ? 1 : 2)) target.location(bucket, name, bytes);
           return read(bucket, name);
@@ -165,7 +165,7 @@ Deno.test("what a user puts over what was just put stays", async () => {
   }
 });
 
-Deno.test("what was put at a try whose answer was lost is restored, and no other's object", async () => {
+Deno.test("an upload whose response was lost counts as restored, another user's object does not", async () => {
   for (const direct of [true, false]) {
     const given: Case = { there: "nothing", overwrite: "never", held: false, direct };
     const { result } = await restore(given, (target) => {
@@ -180,7 +180,7 @@ Deno.test("what was put at a try whose answer was lost is restored, and no other
   }
 });
 
-Deno.test("a move that was answered and moved nothing is no success", async () => {
+Deno.test("a move that reports success and moves nothing is a failure", async () => {
   const given: Case = { there: "nothing", overwrite: "never", held: false, direct: false };
   await assert.rejects(
     restore(given, (target) => {
@@ -203,7 +203,7 @@ Deno.test("a damaged blob is never written", async () => {
   assert.equal(there, "others' bytes");
 });
 
-Deno.test("an entry without bytes says why, and is no failure of the restore", async () => {
+Deno.test("an entry without bytes states the reason and does not fail the restore", async () => {
   const item = { ...ITEM, blob: null, key: null, size: null, sha256: null, code: "bytes_missing" };
   const target = new Target();
   const outside = outsideOf(target, new MemoryStore());

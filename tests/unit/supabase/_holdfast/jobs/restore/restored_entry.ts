@@ -22,38 +22,38 @@ import { heldItem } from "./held_item.ts";
 
 /** The blob's bytes. */
 export const BLOB = "what was backed up";
-/** Their key in the repository. */
+/** The blob's key in the repository. */
 export const KEY = "data/b/n/v";
 
 /** The entry that is restored. */
 export const ITEM: RestoreItem = heldItem(BLOB, { key: KEY });
 
-/** What Storage says of bytes that it lacks. */
+/** Storage's response for missing bytes. */
 export const MISSING: StorageRead = { kind: "missing" };
-/** The same of Storage over files. */
+/** The same response of a Storage with a file backend. */
 export const INTERNAL: StorageRead = { kind: "failed", message: "HTTP 500", internal: true };
 
-/** A project's Storage: what lies where, and each write that was asked of it. */
+/** A project's Storage: its objects, and each write that was requested. */
 export class Target implements ObjectReader, ObjectWriter, Database {
   readonly objects = new Map<string, { bytes: string; version: string; owner?: string }>();
   readonly writes: string[] = [];
   readonly reads: string[] = [];
-  /** By version. */
+  /** The responses for objects with lost bytes, by version. */
   readonly #lost = new Map<string, StorageRead>();
   afterRead: () => void = () => {};
-  /** What becomes of the bytes of an upload. */
+  /** Changes the bytes of an upload. */
   corrupt = (bytes: string) => bytes;
-  /** Whether it takes and gives other objects. */
+  /** Whether the probe can write and read an object. */
   well = true;
   #made = 0;
 
-  /** What a place has to give; undefined where there is no object, or its bytes are lost. */
+  /** The bytes at a location; undefined if there is no object or its bytes are lost. */
   bytes(location: string): string | undefined {
     const object = this.objects.get(location);
     return object && !this.#lost.has(object.version) ? object.bytes : undefined;
   }
 
-  /** Without an owner it is as the restore puts it. */
+  /** Stores an object and returns its version. The restore uploads without an owner. */
   location(bucket: string, name: string, bytes: string, owner?: string): string {
     const version = `made ${++this.#made}`;
     this.objects.set(`${bucket}/${name}`, { bytes, version, ...(owner && { owner }) });
@@ -86,7 +86,7 @@ export class Target implements ObjectReader, ObjectWriter, Database {
     return Promise.resolve({ kind: "done" } as const);
   }
 
-  /** Takes the bytes of an object away, and leaves its row; how Storage then answers. */
+  /** Deletes an object's bytes and keeps its row. Storage then sends this response. */
   lose(bucket: string, name: string, answer: StorageRead): void {
     this.#lost.set(this.objects.get(`${bucket}/${name}`)!.version, answer);
   }
@@ -123,14 +123,14 @@ export class Target implements ObjectReader, ObjectWriter, Database {
   }
 }
 
-/** Bytes as they come where one was flipped on its way. */
+/** The bytes with the last one flipped in transit. */
 export const flipped = (bytes: string) => `${bytes.slice(0, -1)}~`;
 
-/** How the target stands to the entry, and what is asked for. */
+/** The state of the target before the restore, and the options of the restore. */
 export interface Case {
-  /** Whether its row says what the snapshot says, its times of change left out. */
+  /** Whether its row has the snapshot's metadata, except the times. */
   same_metadata?: boolean;
-  /** What lies under the name: nothing, the blob's bytes or others. */
+  /** The object at the name: none, one with the blob's bytes, or another. */
   there: "nothing" | "same" | "other";
   overwrite: "never" | "if_changed" | "always";
   held: boolean;
@@ -142,7 +142,7 @@ export interface Case {
   reassigned?: boolean;
 }
 
-/** The outside of an entry: this target, and a repository in memory. */
+/** The context of a restore with this target and a repository in memory. */
 export function outsideOf(target: Target, store: MemoryStore): RestoreContext {
   const recordIntent = ({ bucket, name }: ObjectLocation, { version }: { version: string }) => {
     const same = target.objects.get(`${bucket}/${name}`)?.version === version;
@@ -160,7 +160,7 @@ export function outsideOf(target: Target, store: MemoryStore): RestoreContext {
   };
 }
 
-/** Restores the entry, once `change` has done its part; what came of it. */
+/** Restores the entry after `change`. Returns the result and the object's bytes afterwards. */
 export async function restore(
   given: Case,
   change: (target: Target, store: MemoryStore) => void = () => {},

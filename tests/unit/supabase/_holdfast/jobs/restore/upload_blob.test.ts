@@ -10,7 +10,7 @@ const BYTES = new TextEncoder().encode("as backed up");
 
 const ITEM = heldItem(BYTES);
 
-/** Puts a blob of which the first reads answer these bytes; returns what was put, and the reads. */
+/** Uploads a blob whose first reads return these bytes. Returns the uploads and the number of reads. */
 async function put(...corrupted: (Uint8Array | undefined)[]) {
   let reads = 0;
   const sent: unknown[] = [];
@@ -21,7 +21,7 @@ async function put(...corrupted: (Uint8Array | undefined)[]) {
   };
   const upload: ObjectWriter["upload"] = async (_bucket, _name, body) => {
     const bytes = await body();
-    // It is freed once it was sent.
+    // The buffer is reused after the request, so it is decoded here.
     sent.push(new TextDecoder().decode(bytes as Uint8Array));
     return { kind: "done" };
   };
@@ -38,7 +38,7 @@ async function put(...corrupted: (Uint8Array | undefined)[]) {
 
 const FLIPPED = BYTES.map((byte, at) => at === 3 ? ~byte : byte);
 
-Deno.test("bytes that were corrupted on their way from the repository are read again", async () => {
+Deno.test("bytes that were corrupted on the way from the repository are read again", async () => {
   for (const corrupted of [FLIPPED, BYTES.subarray(1), undefined]) {
     const { outcome, sent, reads } = await put(corrupted, corrupted);
     assert.deepEqual(outcome, { kind: "done" });
@@ -47,7 +47,7 @@ Deno.test("bytes that were corrupted on their way from the repository are read a
   }
 });
 
-Deno.test("a blob that stays damaged is not put", async () => {
+Deno.test("a blob that stays damaged is not uploaded", async () => {
   const { outcome, sent, reads } = await put(FLIPPED, FLIPPED, FLIPPED);
   assert.equal(outcome.code, "repository_damaged");
   assert.match(outcome.message, /data\/b\/n\/v is not what was backed up/);

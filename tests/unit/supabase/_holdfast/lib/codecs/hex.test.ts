@@ -7,7 +7,7 @@ import {
   toHex,
 } from "../../../../../../supabase/functions/_holdfast/lib/codecs/hex.ts";
 
-Deno.test("bytes survive the way through hex", async () => {
+Deno.test("bytes are the same after encoding and decoding", async () => {
   await fc.assert(fc.asyncProperty(fc.uint8Array(), async (bytes) => {
     const copy = new Uint8Array(bytes);
     assert.deepEqual(fromHex(toHex(copy)), copy);

@@ -24,7 +24,7 @@ Deno.test("every number is written back as it was read", () => {
     for (const text of [`{"a":${number}}`, `[${number},${number}]`, `[0,[${number}]]`]) {
       assert.equal(again(text), text);
     }
-    // As Postgres writes jsonb.
+    // Numbers in the form in which Postgres writes jsonb.
     assert.equal(
       again(`{"a": ${number}, "b": [1, ${number}]}`),
       `{"a":${number},"b":[1,${number}]}`,
@@ -32,7 +32,7 @@ Deno.test("every number is written back as it was read", () => {
   }
 });
 
-Deno.test("integers that a double keeps are numbers to count with", () => {
+Deno.test("integers that a double represents exactly are numbers", () => {
   const size = fc.oneof(fc.nat(), fc.integer({ min: -(10 ** 15) + 1, max: 10 ** 15 - 1 }));
   fc.assert(fc.property(size, (number) => {
     assert.deepEqual(parseExactly(`{"size": ${number}, "x": 1.50}`), {
@@ -42,7 +42,7 @@ Deno.test("integers that a double keeps are numbers to count with", () => {
   }));
 });
 
-Deno.test("whatever JSON holds beside numbers is as JSON.parse has it", () => {
+Deno.test("all values except numbers equal the result of JSON.parse", () => {
   fc.assert(
     fc.property(fc.jsonValue(), (value) => {
       const text = JSON.stringify(value);
@@ -54,7 +54,7 @@ Deno.test("whatever JSON holds beside numbers is as JSON.parse has it", () => {
   assert.equal(again(times), times);
 });
 
-Deno.test("what is no JSON is a SyntaxError", () => {
+Deno.test("text that is not JSON is a SyntaxError", () => {
   for (const text of ["", "{", '{"a": 1.50', "[1.50,]"]) {
     assert.throws(() => parseExactly(text), SyntaxError);
   }

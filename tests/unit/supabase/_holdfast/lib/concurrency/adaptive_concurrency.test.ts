@@ -7,7 +7,7 @@ import {
 
 const MOST = 32;
 
-/** Answers until the limit has changed so often, or for so many rounds; tells each limit met. */
+/** Answers until the limit has changed so often, or for so many rounds. Returns each limit. */
 function answer(concurrency: Concurrency, latencyMs: number, rounds: number): number[] {
   const limits: number[] = [];
   for (let round = 0; round < rounds; round++) {
@@ -18,7 +18,7 @@ function answer(concurrency: Concurrency, latencyMs: number, rounds: number): nu
   return limits;
 }
 
-Deno.test("it begins with all that may go, and keeps to that while answers are as quick as ever", () => {
+Deno.test("it begins at the maximum and stays there while latency does not rise", () => {
   const concurrency = createConcurrency(MOST);
   assert.equal(concurrency.limit(), MOST);
   assert.deepEqual(new Set(answer(concurrency, 100, 50)), new Set([MOST]));
@@ -31,7 +31,7 @@ Deno.test("it halves when the median has doubled, and not before", () => {
   assert.deepEqual(answer(concurrency, 250, 1), [MOST / 2]);
 });
 
-Deno.test("single slow answers do not count: the median does", () => {
+Deno.test("the median counts, not single slow responses", () => {
   const concurrency = createConcurrency(MOST);
   answer(concurrency, 100, 2);
   for (let round = 0; round < 20; round++) {
@@ -40,27 +40,27 @@ Deno.test("single slow answers do not count: the median does", () => {
   assert.equal(concurrency.limit(), MOST);
 });
 
-Deno.test("what was sent before a halving does not halve again", () => {
+Deno.test("requests sent before a halving do not cause another one", () => {
   const concurrency = createConcurrency(MOST);
   answer(concurrency, 100, 3);
   answer(concurrency, 1_000, 1);
-  for (let late = 0; late < MOST; late++) concurrency.answered(1_000);
+  for (let slow = 0; slow < MOST; slow++) concurrency.answered(1_000);
   assert.equal(concurrency.limit(), MOST / 2);
   for (let one = 0; one < MOST / 2; one++) concurrency.answered(1_000);
   assert.equal(concurrency.limit(), MOST / 4, "and what was sent behind it does");
 });
 
-Deno.test("it recovers by one a window", () => {
+Deno.test("it recovers by one per window", () => {
   const concurrency = createConcurrency(MOST);
   answer(concurrency, 100, 3);
   answer(concurrency, 1_000, 1);
-  for (let late = 0; late < MOST; late++) concurrency.answered(1_000);
+  for (let slow = 0; slow < MOST; slow++) concurrency.answered(1_000);
   const limits = answer(concurrency, 100, 20);
   assert.deepEqual(limits.slice(0, 4), [17, 18, 19, 20]);
   assert.equal(limits.at(-1), MOST);
 });
 
-Deno.test("a server that says that it is busy halves it, once for all that it says so at once", () => {
+Deno.test("a busy response halves it, and simultaneous busy responses count once", () => {
   const concurrency = createConcurrency(MOST);
   for (let one = 0; one < MOST; one++) concurrency.busy();
   assert.equal(concurrency.limit(), MOST / 2);
@@ -70,13 +70,13 @@ Deno.test("a server that says that it is busy halves it, once for all that it sa
   assert.equal(concurrency.limit(), MOST / 4);
 });
 
-Deno.test("answers within the event loop's own noise are all equal", () => {
+Deno.test("latencies within the event loop's noise count as equal", () => {
   const concurrency = createConcurrency(MOST);
   answer(concurrency, 1, 3);
   assert.deepEqual(new Set(answer(concurrency, 24, 20)), new Set([MOST]));
 });
 
-Deno.test("a server that became slower for good is not held back for ever", () => {
+Deno.test("a permanently slower server gets the full concurrency again", () => {
   const concurrency = createConcurrency(MOST);
   answer(concurrency, 100, 3);
   const limits = answer(concurrency, 300, 200);
@@ -84,7 +84,7 @@ Deno.test("a server that became slower for good is not held back for ever", () =
   assert.equal(limits.at(-1), MOST);
 });
 
-Deno.test("whatever is answered, it is from two to all", () => {
+Deno.test("for all responses it stays between two and the maximum", () => {
   const events = fc.array(fc.oneof(fc.constant("busy" as const), fc.nat(10_000)), {
     maxLength: 2_000,
   });

@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { mapConcurrent } from "../../../../../../supabase/functions/_holdfast/lib/concurrency/map_concurrent.ts";
 import { Semaphore } from "../../../../../../supabase/functions/_holdfast/lib/concurrency/semaphore.ts";
 
-/** Resolves after so many turns of the microtask queue: an order without a clock. */
+/** Resolves after so many microtasks: an order without a clock. */
 async function turns(count: number): Promise<void> {
   for (let turn = 0; turn < count; turn++) await Promise.resolve();
 }
@@ -16,12 +16,12 @@ interface Item {
 const items = fc.array(fc.record({ weight: fc.nat(12), turns: fc.nat(20) }), { maxLength: 40 });
 const weigh = (item: Item) => item.weight;
 
-/** Watches what is under way at once. */
+/** Records the calls that run at once. */
 class Watch {
   items = 0;
   weight = 0;
   mostItems = 0;
-  /** The most weight of two or more at once that have any. */
+  /** The greatest total weight of two or more calls with a weight. */
   mostWeight = 0;
   #weighty = 0;
 
@@ -40,7 +40,7 @@ class Watch {
   }
 }
 
-Deno.test("results are in the order of the items, and no limit is ever passed", async () => {
+Deno.test("results are in the order of the items, and no limit is exceeded", async () => {
   await fc.assert(
     fc.asyncProperty(
       items,
@@ -63,7 +63,7 @@ Deno.test("results are in the order of the items, and no limit is ever passed", 
   );
 });
 
-Deno.test("several go at once, as many as may", async () => {
+Deno.test("as many items as allowed run at once", async () => {
   const watch = new Watch();
   const all = Array.from({ length: 20 }, () => ({ weight: 1, turns: 10 }));
   await mapConcurrent(
@@ -75,7 +75,7 @@ Deno.test("several go at once, as many as may", async () => {
   assert.equal(watch.mostItems, 4);
 });
 
-Deno.test("an item heavier than the limit goes, and goes alone", async () => {
+Deno.test("an item heavier than the limit runs alone", async () => {
   const watch = new Watch();
   const all = [1, 99, 1, 99, 99].map((weight) => ({ weight, turns: 5 }));
   await mapConcurrent(
@@ -87,7 +87,7 @@ Deno.test("an item heavier than the limit goes, and goes alone", async () => {
   assert.ok(watch.mostWeight <= 10);
 });
 
-Deno.test("the first error is thrown, once nothing is under way any more", async () => {
+Deno.test("the first error is thrown after all running calls have ended", async () => {
   await fc.assert(
     fc.asyncProperty(
       items.filter((all) => all.length > 0),
@@ -121,7 +121,7 @@ Deno.test("the first error is thrown, once nothing is under way any more", async
   );
 });
 
-Deno.test("after an error no more are taken", async () => {
+Deno.test("after an error no more items are taken", async () => {
   const begun: number[] = [];
   const all = Array.from({ length: 50 }, (_, index) => index);
   const outcome = mapConcurrent(all, { items: 2 }, () => 0, async (index) => {
@@ -130,11 +130,11 @@ Deno.test("after an error no more are taken", async () => {
     if (index === 3) throw new Error("boom");
   });
   await assert.rejects(outcome, /boom/);
-  // One may be on its way when the error is seen.
+  // One call may have started before the error is seen.
   assert.ok(begun.length <= 6, `${begun.length} were begun`);
 });
 
-Deno.test("an error of weighing or of a call that throws at once is no less an error", async () => {
+Deno.test("errors of the weight function and of a synchronous throw are thrown, too", async () => {
   const boom = () => {
     throw new Error("boom");
   };
@@ -148,7 +148,7 @@ Deno.test("an error of weighing or of a call that throws at once is no less an e
   );
 });
 
-Deno.test("when there is enough no more is taken, and what was taken is whole", async () => {
+Deno.test("when `enough` is true no more items are taken, and the taken ones complete", async () => {
   await fc.assert(fc.asyncProperty(items, fc.nat(50), async (all, until) => {
     const asked: unknown[] = [];
     const results = await mapConcurrent(
@@ -160,18 +160,18 @@ Deno.test("when there is enough no more is taken, and what was taken is whole", 
         return item;
       },
     );
-    // The first is taken unasked: a page that does nothing would never end.
+    // `enough` is not called for the first item: an empty page would make no progress.
     assert.deepEqual(results, all.slice(0, until + 1));
     assert.deepEqual(asked, all.slice(1, until + 2), "asked of the next one each time");
   }));
 });
 
-Deno.test("nothing at all comes to nothing", async () => {
+Deno.test("no items give no results", async () => {
   const limits = { items: 1, weight: new Semaphore(1), enough: () => true };
   assert.deepEqual(await mapConcurrent([], limits, () => 1, turns), []);
 });
 
-Deno.test("how many go at once is asked again before each", async () => {
+Deno.test("the concurrency limit is read again before each item", async () => {
   const watch = new Watch();
   const all = Array.from({ length: 40 }, () => ({ weight: 0, turns: 30 }));
   let atOnce = 8;
@@ -183,7 +183,7 @@ Deno.test("how many go at once is asked again before each", async () => {
   assert.equal(watch.mostItems, 2);
 });
 
-Deno.test("each item but the first waits for its turn", async () => {
+Deno.test("each item except the first waits for the rate", async () => {
   const seen: string[] = [];
   await mapConcurrent(
     ["a", "b", "c"],

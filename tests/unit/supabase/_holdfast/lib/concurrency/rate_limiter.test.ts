@@ -6,7 +6,7 @@ import { TestClock } from "../../../test_clock.ts";
 
 const NONE = { bytes_per_second: null, requests_per_second: null };
 
-Deno.test("over any time, no more is begun than the rate and one second's savings allow", () => {
+Deno.test("in any period, at most the rate plus a burst of one second is started", () => {
   const amounts = fc.array(fc.integer({ min: 1, max: 5_000 }), { minLength: 1, maxLength: 60 });
   fc.assert(fc.property(amounts, fc.integer({ min: 1, max: 2_000 }), (all, perSecond) => {
     const clock = new TestClock();
@@ -16,18 +16,18 @@ Deno.test("over any time, no more is begun than the rate and one second's saving
     let taken = 0;
     for (const amount of all) {
       for (let wait = bucket.waitMs(); wait > 0; wait = bucket.waitMs()) clock.advance(wait);
-      // All that was taken before is paid for.
+      // At this time all earlier amounts are within the rate.
       const allowed = perSecond * (1 + (clock.now() - from) / 1000);
       assert.ok(taken <= allowed + 1e-6, `${taken} of ${allowed}`);
       bucket.take(amount);
       taken += amount;
     }
-    // And the time is used: what is waited for is no more than the debt.
+    // The waits are no longer than the rate requires.
     assert.ok(clock.now() - from <= 1000 * taken / perSecond + 2 * all.length);
   }));
 });
 
-Deno.test("without a rate nothing is waited for, and what was read before is no debt", () => {
+Deno.test("without a rate nothing waits, and earlier reads are not charged later", () => {
   const clock = new TestClock();
   const bucket = new TokenBucket(() => clock.now());
   bucket.take(1e12);
@@ -42,7 +42,7 @@ Deno.test("without a rate nothing is waited for, and what was read before is no 
   assert.equal(bucket.waitMs(), 0);
 });
 
-Deno.test("the request and the bytes that came count, not the bytes that were expected", () => {
+Deno.test("the request and the received bytes count, not the expected bytes", () => {
   const clock = new TestClock();
   const rateLimiter = createRateLimiter(32, clock);
   rateLimiter.setRates({ bytes_per_second: 1_000, requests_per_second: 10 });
@@ -58,7 +58,7 @@ Deno.test("the request and the bytes that came count, not the bytes that were ex
   assert.ok(rateLimiter.waitMs() > 0);
 });
 
-Deno.test("what was read is given out once, and what was not is taken back", () => {
+Deno.test("bytes read are reported once, without the bytes that were taken back", () => {
   const rateLimiter = createRateLimiter(32, new TestClock());
   rateLimiter.sent(10)(10);
   rateLimiter.sent(10)(90);
@@ -67,7 +67,7 @@ Deno.test("what was read is given out once, and what was not is taken back", () 
   assert.equal(rateLimiter.takeBytesRead(), 0);
 });
 
-Deno.test("a turn comes when the rates allow it, or when it is of no use any more", async () => {
+Deno.test("a wait ends when the rates allow the request, or when the caller gives up", async () => {
   const clock = new TestClock();
   const rateLimiter = createRateLimiter(32, clock);
   rateLimiter.setRates({ ...NONE, requests_per_second: 1 });

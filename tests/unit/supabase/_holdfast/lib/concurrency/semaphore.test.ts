@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { Semaphore } from "../../../../../../supabase/functions/_holdfast/lib/concurrency/semaphore.ts";
 
-Deno.test("no more than the capacity is ever within, but for one that is heavier, and alone", async () => {
+Deno.test("holders never exceed the capacity, except one heavier holder that runs alone", async () => {
   const comers = fc.array(fc.record({ weight: fc.nat(12), turns: fc.nat(10) }), { maxLength: 40 });
   await fc.assert(fc.asyncProperty(comers, fc.integer({ min: 1, max: 10 }), async (all, most) => {
     const semaphore = new Semaphore(most);
@@ -23,7 +23,7 @@ Deno.test("no more than the capacity is ever within, but for one that is heavier
   }));
 });
 
-Deno.test("one that waits is let in as soon as there is room", async () => {
+Deno.test("a waiting holder enters as soon as there is capacity", async () => {
   const semaphore = new Semaphore(10);
   const leaveFirst = await semaphore.enter(6);
   let entered = false;

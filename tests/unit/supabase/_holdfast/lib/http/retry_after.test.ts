@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { retryAfter } from "../../../../../../supabase/functions/_holdfast/lib/http/retry_after.ts";
 import { TestClock } from "../../../test_clock.ts";
 
-Deno.test("Retry-After is read in both of its forms, and nonsense is none", () => {
+Deno.test("Retry-After is read in both forms, and a malformed value is ignored", () => {
   const clock = new TestClock();
   const after = (value: string) =>
     retryAfter(new Response("", { headers: { "retry-after": value } }), clock);

@@ -14,7 +14,7 @@ Deno.test("a wait is jittered below a ceiling that doubles up to five seconds", 
   assert.ok(Math.max(...waits) > LONGEST_MS / 2);
 });
 
-Deno.test("a wait is as long as the server asks, up to five seconds, and jittered behind that", () => {
+Deno.test("a wait is as long as the server asks, up to five seconds, plus jitter", () => {
   fc.assert(fc.property(fc.integer({ min: 1, max: 20 }), fc.nat(1e9), (attempt, asked) => {
     const wait = backoffMs(attempt, asked);
     const least = Math.min(asked, LONGEST_MS);
