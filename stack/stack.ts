@@ -158,8 +158,8 @@ export class Stack implements AsyncDisposable {
     { migrate = true, ...has }: ProjectDatabaseOptions & { migrate?: boolean } = {},
   ): Promise<ProjectDatabase> {
     const name = `database_${++this.#made}`;
-    const isWhole = Object.values(has).every((present) => present !== false);
-    if (migrate && isWhole) return await this.#migrated.clone(name);
+    const hasAll = Object.values(has).every((present) => present !== false);
+    if (migrate && hasAll) return await this.#migrated.clone(name);
     const database = await this.postgres.createProjectDatabase(name, has);
     if (migrate) await applyMigrations(database.databaseUrl, this.#migrated.migrations);
     return database;

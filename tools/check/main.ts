@@ -9,7 +9,7 @@ import { linksCheck } from "./links.ts";
 import { migratedDatabaseCheck } from "./migrated_database.ts";
 import { migrationTextCheck } from "./migrations.ts";
 import { schemasMigratedCheck, schemaTextCheck } from "./schemas.ts";
-import { wordsCheck } from "./words.ts";
+import { styleCheck, wordsCheck } from "./words.ts";
 
 const scratch = await Deno.makeTempDir({ prefix: "holdfast-check-" });
 try {
@@ -24,6 +24,7 @@ try {
       schemasMigratedCheck,
       linksCheck,
       wordsCheck,
+      styleCheck,
       ...cliChecks,
     ],
     { path: fileURLToPath(new URL("../..", import.meta.url)), scratch },

@@ -11,7 +11,7 @@ const SECURITY = "docs/SECURITY.md";
 const NAME = "2026/the plan (final).txt";
 const TEXT = "what is in the file";
 
-/** The bytes of the file as Storage gives them; undefined where it is gone. */
+/** The bytes of the file as Storage gives them; undefined where it is missing. */
 async function read(user: User): Promise<string | undefined> {
   const { data } = await user.project.storage.from("documents").download(NAME);
   return await data?.text();

@@ -58,7 +58,7 @@ done
 exit 0
 `;
 
-Deno.test("a file that another one takes the place of is not told as restored", async () => {
+Deno.test("a file that another file replaced is reported as failed", async () => {
   await using project = await alikeBackedUp();
   await inFolder(async (folder) => {
     // Two of the files are one to it, as to a file system that ignores case.

@@ -64,7 +64,7 @@ Deno.test("the script in the bucket restores the newest snapshot into a folder, 
   });
 });
 
-Deno.test("a damaged object is told and not left behind, and a second start fetches what is missing", async () => {
+Deno.test("a damaged object is reported and not written, and a second run fetches what is missing", async () => {
   await using project = await littleBackedUp();
   await inFolder(async (folder) => {
     const { entries } = await project.reader.snapshot();
@@ -81,7 +81,7 @@ Deno.test("a damaged object is told and not left behind, and a second start fetc
   });
 });
 
-Deno.test("an older snapshot is restored by its id; one that is not there is told", async () => {
+Deno.test("an older snapshot is restored by its id, and an unknown id is reported", async () => {
   await using project = await littleBackedUp();
   await inFolder(async (folder) => {
     const [oldest] = await project.reader.snapshotIds();

@@ -53,7 +53,7 @@ export function requestOf(args: readonly string[]): Request {
     else url = arg;
   }
   if (url === undefined) throw new RangeError("curl without a URL");
-  // Unless it is told otherwise curl says of data that it comes from a form.
+  // Without a content type, curl sends data as a form.
   if (body !== undefined && !headers.has("content-type")) {
     headers.set("content-type", "application/x-www-form-urlencoded");
   }

@@ -42,10 +42,10 @@ function wordsOf(line: string, variables: ReadonlyMap<string, string>): string[]
   let at = 0;
   for (const match of line.matchAll(TOKEN)) {
     at = match.index + match[0].length;
-    const [whole, single, double, name, bare] = match;
+    const [whole, single, double, name, unquoted] = match;
     const part = single ?? (double === undefined ? undefined : expand(double, variables)) ??
-      (name === undefined ? undefined : expand(`$${name}`, variables)) ?? bare;
-    // A number sign inside a word is none of a comment.
+      (name === undefined ? undefined : expand(`$${name}`, variables)) ?? unquoted;
+    // A number sign inside a word begins no comment.
     if (part === undefined && !(whole.startsWith("#") && word !== undefined)) {
       if (word !== undefined) words.push(word);
       word = undefined;
