@@ -8,7 +8,7 @@ import { copyFolder } from "../environment/saved_state.ts";
 const ROOT = fileURLToPath(new URL("../../../", import.meta.url));
 
 /** The folders of the copy in which this command runs. */
-const COPIED_FOLDERS = ["supabase", "tests"];
+const COPIED_FOLDERS = ["stack", "supabase", "tests"];
 const COPIED_FILES = ["deno.json", "deno.lock"];
 /** Number of seeds that may find a mutant. */
 const SEEDS = "60";
